@@ -1,0 +1,112 @@
+create function public.labels_are_sound(labels jsonb)
+  returns boolean language sql immutable set search_path = ''
+  return case when jsonb_typeof(labels) = 'object' then (
+    select count(*) <= 32 and coalesce(bool_and(
+      l.key ~ '^[a-z0-9._-]{1,63}$'
+      and jsonb_typeof(l.value) = 'string'
+      and char_length(l.value #>> '{}') <= 255
+      and l.value #>> '{}' !~ '[\u0001-\u001f\u007f-\u009f]'
+    ), true)
+    from jsonb_each(labels) as l
+  ) else false end;
+comment on function public.labels_are_sound(jsonb) is
+  'Whether this is an object of at most 32 strings as the contract wants labels. For the table''s constraint.';
+revoke all on function public.labels_are_sound(jsonb) from public, anon, authenticated;
+grant execute on function public.labels_are_sound(jsonb) to service_role;
+
+create function public.metrics_are_sound(metrics jsonb)
+  returns boolean language sql immutable set search_path = ''
+  return case when jsonb_typeof(metrics) = 'object' then (
+    select count(*) <= 32 and coalesce(bool_and(
+      m.key ~ '^[a-z][a-z0-9_]{0,62}$' and jsonb_typeof(m.value) = 'number'
+    ), true)
+    from jsonb_each(metrics) as m
+  ) else false end;
+comment on function public.metrics_are_sound(jsonb) is
+  'Whether this is an object of at most 32 numbers as the contract wants metrics. For the table''s constraint.';
+revoke all on function public.metrics_are_sound(jsonb) from public, anon, authenticated;
+grant execute on function public.metrics_are_sound(jsonb) to service_role;
+
+-- A heartbeat changes one row in place: room on every page, and no index on what a beat changes, keep
+-- that update on its page (a HOT update).
+create table public.agents (
+  id uuid primary key default gen_random_uuid(),
+  owner_id uuid references auth.users (id) on delete cascade,
+  name text not null,
+  labels jsonb not null default '{}',
+  heartbeat_interval_seconds integer not null default 60,
+  created_at timestamptz not null default now(),
+  version text,
+  hostname text,
+  os text,
+  arch text,
+  last_seen_at timestamptz,
+  heartbeats_count bigint not null default 0,
+  status text,
+  message text,
+  metrics jsonb not null default '{}',
+  last_instance_id uuid,
+  last_seq bigint,
+  constraint name_is_1_to_100_characters_without_controls
+    check (char_length(name) between 1 and 100 and name !~ '[\u0001-\u001f\u007f-\u009f]'),
+  constraint labels_are_at_most_32_strings check (public.labels_are_sound(labels)),
+  constraint heartbeat_interval_is_5_seconds_to_a_day
+    check (heartbeat_interval_seconds between 5 and 86400),
+  constraint version_is_1_to_255_characters_without_controls
+    check (char_length(version) between 1 and 255 and version !~ '[\u0001-\u001f\u007f-\u009f]'),
+  constraint hostname_is_1_to_255_characters_without_controls
+    check (char_length(hostname) between 1 and 255 and hostname !~ '[\u0001-\u001f\u007f-\u009f]'),
+  constraint os_is_1_to_255_characters_without_controls
+    check (char_length(os) between 1 and 255 and os !~ '[\u0001-\u001f\u007f-\u009f]'),
+  constraint arch_is_1_to_255_characters_without_controls
+    check (char_length(arch) between 1 and 255 and arch !~ '[\u0001-\u001f\u007f-\u009f]'),
+  constraint an_agent_that_was_seen_has_beaten
+    check ((last_seen_at is null) = (heartbeats_count = 0) and (status is null) = (heartbeats_count = 0)),
+  constraint heartbeats_count_is_not_negative check (heartbeats_count >= 0),
+  constraint status_is_one_of_four
+    check (status in ('healthy', 'degraded', 'unhealthy', 'stopping')),
+  constraint message_is_at_most_500_characters_and_newlines
+    check (char_length(message) <= 500 and message !~ '[\u0001-\u0009\u000b-\u001f\u007f-\u009f]'),
+  constraint metrics_are_at_most_32_numbers check (public.metrics_are_sound(metrics)),
+  constraint last_seq_is_a_whole_number_that_json_can_carry
+    check (last_seq between 0 and 9007199254740991)
+) with (fillfactor = 70);
+
+create index agents_of_an_owner on public.agents (owner_id);
+
+comment on table public.agents is
+  'Who may call itself alive, and what its last heartbeat said. Written by the service role''s functions alone.';
+comment on column public.agents.owner_id is
+  'The Supabase user whose agent this is; null when a secret API key made it. Goes with its user.';
+comment on column public.agents.last_seen_at is
+  'When the last heartbeat was recorded, by the database''s clock. A handshake does not move it.';
+comment on column public.agents.status is 'What the agent said of itself last; null before its first heartbeat.';
+comment on column public.agents.last_seq is
+  'The highest seq of last_instance_id: a beat that was overtaken counts, but does not unsay what came after it.';
+
+alter table public.agents enable row level security;
+revoke all on public.agents from public, anon, authenticated, service_role;
+
+create policy "owners read their own agents"
+  on public.agents for select to authenticated
+  using (owner_id = (select auth.uid()));
+grant select (
+  id, owner_id, name, labels, heartbeat_interval_seconds, created_at, version, hostname, os, arch,
+  last_seen_at, heartbeats_count, status, message, metrics, last_instance_id, last_seq
+) on public.agents to authenticated;
+
+-- On Supabase the service role passes row-level security by itself. Elsewhere it may not (making such a
+-- role takes a superuser), so what it may do is said here too.
+create policy "the service role sees every agent"
+  on public.agents for select to service_role using (true);
+create policy "the service role enrols agents"
+  on public.agents for insert to service_role with check (true);
+create policy "the service role records what agents do"
+  on public.agents for update to service_role using (true) with check (true);
+grant select on public.agents to service_role;
+grant insert (owner_id, name, labels, heartbeat_interval_seconds) on public.agents to service_role;
+grant update (
+  version, hostname, os, arch, last_seen_at, heartbeats_count, status, message, metrics, last_instance_id,
+  last_seq
+) on public.agents to service_role;
+-- Not granted: anything to anon; insert, update, delete to authenticated; delete to the service role.

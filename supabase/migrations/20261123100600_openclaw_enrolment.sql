@@ -1,0 +1,66 @@
+create function public.create_agent(
+  name text, labels jsonb, heartbeat_interval_seconds integer, owner_id uuid, owner_limit integer,
+  secret_digest text, actor text
+)
+  returns jsonb language plpgsql volatile set search_path = '' as $$
+declare
+  created public.agents;
+begin
+  if owner_limit is not null then
+    -- One owner's enrolments wait for each other, so that two at once cannot both be the last one.
+    perform pg_advisory_xact_lock(hashtextextended('openclaw owner ' || create_agent.owner_id, 0));
+    if (select count(*) >= owner_limit from public.agents as a where a.owner_id = create_agent.owner_id) then
+      return jsonb_build_object('refused', 'owner_limit');
+    end if;
+  end if;
+  insert into public.agents (owner_id, name, labels, heartbeat_interval_seconds, agent_secret)
+    values (
+      create_agent.owner_id, create_agent.name, create_agent.labels,
+      create_agent.heartbeat_interval_seconds, secret_digest
+    )
+    returning * into created;
+  insert into public.agent_events (agent_id, kind, actor, detail)
+    values (created.id, 'created', create_agent.actor, jsonb_build_object(
+      'name', created.name, 'labels', created.labels,
+      'heartbeat_interval_seconds', created.heartbeat_interval_seconds
+    ));
+  return jsonb_build_object('agent', public.agent_json(created));
+exception
+  when foreign_key_violation then
+    return jsonb_build_object('refused', 'owner_unknown');
+end
+$$;
+comment on function public.create_agent(text, jsonb, integer, uuid, integer, text, text) is
+  'Makes an agent: {"agent": …}, or {"refused": "owner_limit"} when the owner has owner_limit of them (null: no limit), or {"refused": "owner_unknown"}.';
+revoke all on function public.create_agent(text, jsonb, integer, uuid, integer, text, text)
+  from public, anon, authenticated;
+grant execute on function public.create_agent(text, jsonb, integer, uuid, integer, text, text) to service_role;
+
+create function public.get_agent(agent_id uuid, owner_id uuid)
+  returns jsonb language sql stable set search_path = '' as $$
+  select public.agent_json(a) from public.agents as a
+  where a.id = get_agent.agent_id and (get_agent.owner_id is null or a.owner_id = get_agent.owner_id)
+$$;
+comment on function public.get_agent(uuid, uuid) is
+  'The Agent, or null when there is none or owner_id is given and it is not theirs.';
+revoke all on function public.get_agent(uuid, uuid) from public, anon, authenticated;
+grant execute on function public.get_agent(uuid, uuid) to service_role;
+
+create function public.revoke_agent(agent_id uuid, owner_id uuid, actor text)
+  returns jsonb language plpgsql volatile set search_path = '' as $$
+begin
+  update public.agents as a set revoked_at = now(), session_epoch = a.session_epoch + 1
+    where a.id = revoke_agent.agent_id
+      and (revoke_agent.owner_id is null or a.owner_id = revoke_agent.owner_id)
+      and a.revoked_at is null;
+  if found then
+    insert into public.agent_events (agent_id, kind, actor)
+      values (revoke_agent.agent_id, 'revoked', revoke_agent.actor);
+  end if;
+  return public.get_agent(revoke_agent.agent_id, revoke_agent.owner_id);
+end
+$$;
+comment on function public.revoke_agent(uuid, uuid, text) is
+  'Ends an agent and its sessions for good and returns the Agent; the second time changes nothing. Null as in get_agent.';
+revoke all on function public.revoke_agent(uuid, uuid, text) from public, anon, authenticated;
+grant execute on function public.revoke_agent(uuid, uuid, text) to service_role;

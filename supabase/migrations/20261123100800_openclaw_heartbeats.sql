@@ -1,0 +1,57 @@
+create function public.record_heartbeats(beats jsonb)
+  returns jsonb language sql volatile set search_path = '' as $$
+  with beat as (
+    select
+      b.place,
+      (b.value ->> 'agent_id')::uuid as agent_id,
+      (b.value ->> 'epoch')::integer as epoch,
+      b.value ->> 'status' as status,
+      b.value ->> 'message' as message,
+      b.value -> 'metrics' as metrics,
+      (b.value ->> 'instance_id')::uuid as instance_id,
+      (b.value ->> 'seq')::bigint as seq
+    from jsonb_array_elements(record_heartbeats.beats) with ordinality as b (value, place)
+  ), locked as (
+    -- In the order of the ids, always: lists with the same agents in other orders would deadlock.
+    select a.*
+    from public.agents as a
+    where a.id in (select beat.agent_id from beat) and a.revoked_at is null
+    order by a.id
+    for update
+  ), accepted as (
+    select beat.*, locked.heartbeat_interval_seconds
+    from beat join locked on locked.id = beat.agent_id and locked.session_epoch = beat.epoch
+  ), last as (
+    select distinct on (accepted.agent_id)
+      accepted.*, count(*) over (partition by accepted.agent_id) as beats
+    from accepted
+    order by accepted.agent_id, accepted.seq desc nulls last, accepted.place desc
+  ), news as (
+    -- A beat that a later one of its instance has overtaken says that the agent lives, and nothing else.
+    select last.*,
+      coalesce(locked.last_instance_id = last.instance_id and last.seq <= locked.last_seq, false) as overtaken
+    from last join locked on locked.id = last.agent_id
+  ), recorded as (
+    update public.agents as a set
+      last_seen_at = now(),
+      heartbeats_count = a.heartbeats_count + news.beats,
+      status = case when news.overtaken then a.status else news.status end,
+      message = case when news.overtaken then a.message else news.message end,
+      metrics = case when news.overtaken then a.metrics else news.metrics end,
+      last_instance_id = case when news.overtaken then a.last_instance_id else news.instance_id end,
+      last_seq = case when news.overtaken then a.last_seq else news.seq end
+    from news
+    where a.id = news.agent_id
+  )
+  select coalesce(jsonb_agg(
+    case when accepted.place is not null
+      then jsonb_build_object('heartbeat_interval_seconds', accepted.heartbeat_interval_seconds)
+    end
+    order by beat.place
+  ), '[]')
+  from beat left join accepted on accepted.place = beat.place
+$$;
+comment on function public.record_heartbeats(jsonb) is
+  'Records a list of {agent_id, epoch, status, message, metrics, instance_id, seq} whose tokens were verified, and returns a list of the same length and order: {heartbeat_interval_seconds}, or null where the agent is gone, revoked, or its epoch has passed.';
+revoke all on function public.record_heartbeats(jsonb) from public, anon, authenticated;
+grant execute on function public.record_heartbeats(jsonb) to service_role;
