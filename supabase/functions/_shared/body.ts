@@ -1,0 +1,87 @@
+import { ContractError } from "./errors.ts";
+import { type Fields, parseFields } from "./fields.ts";
+
+const mostBytes = 65_536;
+const slowestMilliseconds = 10_000;
+
+/**
+ * The JSON object in a request's body, whatever its content type says.
+ *
+ * @throws {ContractError} `payload_too_large` above 64 KiB; `invalid_request` when it is not UTF-8, not JSON,
+ * not an object, or has not arrived after 10 s.
+ */
+export async function readJson(request: Request): Promise<Fields> {
+  return parseFields(parseJson(await readText(request)), "body");
+}
+
+/** The same, but an empty body is an object without fields. */
+export async function readOptionalJson(request: Request): Promise<Fields> {
+  const text = await readText(request);
+  return text.trim() === "" ? {} : parseFields(parseJson(text), "body");
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) {
+      throw unreadable(text === "" ? "it is empty, JSON is wanted" : "it is not JSON");
+    }
+    throw error;
+  }
+}
+
+async function readText(request: Request): Promise<string> {
+  if (Number(request.headers.get("content-length") ?? 0) > mostBytes) throw tooLarge();
+  const bytes = request.body === null ? new Uint8Array() : await readBytes(request.body);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) throw unreadable("it is not UTF-8");
+    throw error;
+  }
+}
+
+async function readBytes(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const reader = body.getReader();
+  const bytes = new Uint8Array(mostBytes);
+  let length = 0;
+  const deadline = timer(slowestMilliseconds);
+  try {
+    while (true) {
+      const read = await Promise.race([readChunk(reader), deadline.over]);
+      if (read === "over") throw unreadable(`it did not arrive within ${slowestMilliseconds / 1000} s`);
+      if (read.done) return bytes.subarray(0, length);
+      if (length + read.value.length > mostBytes) throw tooLarge();
+      bytes.set(read.value, length);
+      length += read.value.length;
+    }
+  } finally {
+    deadline.clear();
+    // A body that was not read to its end is given up; that its sender is gone already is as well.
+    reader.cancel().catch(() => undefined);
+  }
+}
+
+/** A connection that ends in the middle of a body is the sender's doing. */
+async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>) {
+  try {
+    return await reader.read();
+  } catch (error) {
+    throw new ContractError("invalid_request", "Cannot read the body: it was cut off", { cause: error });
+  }
+}
+
+function timer(milliseconds: number): { over: Promise<"over">; clear: () => void } {
+  const { promise, resolve } = Promise.withResolvers<"over">();
+  const handle = setTimeout(() => resolve("over"), milliseconds);
+  return { over: promise, clear: () => clearTimeout(handle) };
+}
+
+function tooLarge(): ContractError {
+  return new ContractError("payload_too_large", `Cannot read the body: it is larger than ${mostBytes} bytes`);
+}
+
+function unreadable(what: string): ContractError {
+  return new ContractError("invalid_request", `Cannot read the body: ${what}`);
+}

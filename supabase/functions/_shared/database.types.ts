@@ -1,0 +1,626 @@
+export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[];
+
+export type Database = {
+  "public": {
+    Tables: {
+      "agent_events": {
+        Row: {
+          "actor": string;
+          "agent_id": string;
+          "detail": NonNullable<Json>;
+          "happened_at": string;
+          "id": number;
+          "kind": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "actor": string;
+          "agent_id": string;
+          "detail"?: NonNullable<Json>;
+          "happened_at"?: string;
+          "id"?: never;
+          "kind": string;
+        };
+        Update: {
+          "actor"?: string;
+          "agent_id"?: string;
+          "detail"?: NonNullable<Json>;
+          "happened_at"?: string;
+          "id"?: never;
+          "kind"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "agent_events_agent_id_fkey";
+            columns: ["agent_id"];
+            isOneToOne: false;
+            referencedRelation: "agents";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "agent_events_agent_id_fkey";
+            columns: ["agent_id"];
+            isOneToOne: false;
+            referencedRelation: "fleet";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "agents": {
+        Row: {
+          "agent_secret": string | null;
+          "arch": string | null;
+          "created_at": string;
+          "handshakes_count": number;
+          "heartbeat_interval_seconds": number;
+          "heartbeats_count": number;
+          "hostname": string | null;
+          "id": string;
+          "labels": NonNullable<Json>;
+          "last_handshake_at": string | null;
+          "last_instance_id": string | null;
+          "last_refused_at": string | null;
+          "last_seen_at": string | null;
+          "last_seq": number | null;
+          "message": string | null;
+          "metrics": NonNullable<Json>;
+          "name": string;
+          "os": string | null;
+          "owner_id": string | null;
+          "refused_handshakes_count": number;
+          "revoked_at": string | null;
+          "session_epoch": number;
+          "status": string | null;
+          "version": string | null;
+          "agent_json": Json | null;
+        };
+        ComputedFields: "agent_json";
+        Insert: {
+          "agent_secret"?: string | null;
+          "arch"?: string | null;
+          "created_at"?: string;
+          "handshakes_count"?: number;
+          "heartbeat_interval_seconds"?: number;
+          "heartbeats_count"?: number;
+          "hostname"?: string | null;
+          "id"?: string;
+          "labels"?: NonNullable<Json>;
+          "last_handshake_at"?: string | null;
+          "last_instance_id"?: string | null;
+          "last_refused_at"?: string | null;
+          "last_seen_at"?: string | null;
+          "last_seq"?: number | null;
+          "message"?: string | null;
+          "metrics"?: NonNullable<Json>;
+          "name": string;
+          "os"?: string | null;
+          "owner_id"?: string | null;
+          "refused_handshakes_count"?: number;
+          "revoked_at"?: string | null;
+          "session_epoch"?: number;
+          "status"?: string | null;
+          "version"?: string | null;
+        };
+        Update: {
+          "agent_secret"?: string | null;
+          "arch"?: string | null;
+          "created_at"?: string;
+          "handshakes_count"?: number;
+          "heartbeat_interval_seconds"?: number;
+          "heartbeats_count"?: number;
+          "hostname"?: string | null;
+          "id"?: string;
+          "labels"?: NonNullable<Json>;
+          "last_handshake_at"?: string | null;
+          "last_instance_id"?: string | null;
+          "last_refused_at"?: string | null;
+          "last_seen_at"?: string | null;
+          "last_seq"?: number | null;
+          "message"?: string | null;
+          "metrics"?: NonNullable<Json>;
+          "name"?: string;
+          "os"?: string | null;
+          "owner_id"?: string | null;
+          "refused_handshakes_count"?: number;
+          "revoked_at"?: string | null;
+          "session_epoch"?: number;
+          "status"?: string | null;
+          "version"?: string | null;
+        };
+        Relationships: [];
+      };
+    };
+    Views: {
+      "fleet": {
+        Row: {
+          "arch": string | null;
+          "created_at": string;
+          "handshakes_count": number;
+          "heartbeat_interval_seconds": number;
+          "heartbeats_count": number;
+          "hostname": string | null;
+          "id": string;
+          "labels": NonNullable<Json>;
+          "last_handshake_at": string | null;
+          "last_refused_at": string | null;
+          "last_seen_at": string | null;
+          "liveness": string | null;
+          "message": string | null;
+          "metrics": NonNullable<Json>;
+          "name": string;
+          "os": string | null;
+          "owner_id": string | null;
+          "refused_handshakes_count": number;
+          "revoked_at": string | null;
+          "silent_for": string | null;
+          "status": string | null;
+          "version": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "arch"?: string | null;
+          "created_at"?: string | null;
+          "handshakes_count"?: number | null;
+          "heartbeat_interval_seconds"?: number | null;
+          "heartbeats_count"?: number | null;
+          "hostname"?: string | null;
+          "id"?: string | null;
+          "labels"?: Json | null;
+          "last_handshake_at"?: string | null;
+          "last_refused_at"?: string | null;
+          "last_seen_at"?: string | null;
+          "liveness"?: never;
+          "message"?: string | null;
+          "metrics"?: Json | null;
+          "name"?: string | null;
+          "os"?: string | null;
+          "owner_id"?: string | null;
+          "refused_handshakes_count"?: number | null;
+          "revoked_at"?: string | null;
+          "silent_for"?: never;
+          "status"?: string | null;
+          "version"?: string | null;
+        };
+        Update: {
+          "arch"?: string | null;
+          "created_at"?: string | null;
+          "handshakes_count"?: number | null;
+          "heartbeat_interval_seconds"?: number | null;
+          "heartbeats_count"?: number | null;
+          "hostname"?: string | null;
+          "id"?: string | null;
+          "labels"?: Json | null;
+          "last_handshake_at"?: string | null;
+          "last_refused_at"?: string | null;
+          "last_seen_at"?: string | null;
+          "liveness"?: never;
+          "message"?: string | null;
+          "metrics"?: Json | null;
+          "name"?: string | null;
+          "os"?: string | null;
+          "owner_id"?: string | null;
+          "refused_handshakes_count"?: number | null;
+          "revoked_at"?: string | null;
+          "silent_for"?: never;
+          "status"?: string | null;
+          "version"?: string | null;
+        };
+        Relationships: [];
+      };
+    };
+    Functions: {
+      "__plpgsql_show_dependency_tb":
+        | {
+          Args: { "funcoid": unknown; "relid"?: unknown };
+          Returns: {
+            "name": string;
+            "oid": unknown;
+            "params": string;
+            "schema": string;
+            "type": string;
+          }[];
+        }
+        | {
+          Args: { "name": string; "relid"?: unknown };
+          Returns: {
+            "name": string;
+            "oid": unknown;
+            "params": string;
+            "schema": string;
+            "type": string;
+          }[];
+        };
+      "agent_json": {
+        Args: {
+          "agent": Omit<
+            Database["public"]["Tables"]["agents"]["Row"],
+            Database["public"]["Tables"]["agents"]["ComputedFields"]
+          >;
+        };
+        Returns: Json;
+      };
+      "agent_liveness": {
+        Args: {
+          "heartbeat_interval_seconds": number;
+          "last_seen_at": string;
+          "moment"?: string;
+          "revoked_at": string;
+          "status": string;
+        };
+        Returns: string;
+      };
+      "create_agent": {
+        Args: {
+          "actor": string;
+          "heartbeat_interval_seconds": number;
+          "labels": Json;
+          "name": string;
+          "owner_id": string;
+          "owner_limit": number;
+          "secret_digest": string;
+        };
+        Returns: Json;
+      };
+      "get_agent": { Args: { "agent_id": string; "owner_id": string }; Returns: Json };
+      "labels_are_sound": { Args: { "labels": Json }; Returns: boolean };
+      "metrics_are_sound": { Args: { "metrics": Json }; Returns: boolean };
+      "open_session": {
+        Args: { "agent_id": string; "client": Json; "secret_digest": string };
+        Returns: Json;
+      };
+      "plpgsql_check_function":
+        | {
+          Args: {
+            "all_warnings"?: boolean;
+            "anycompatiblerangetype"?: unknown;
+            "anycompatibletype"?: unknown;
+            "anyelememttype"?: unknown;
+            "anyenumtype"?: unknown;
+            "anyrangetype"?: unknown;
+            "compatibility_warnings"?: boolean;
+            "extra_warnings"?: boolean;
+            "fatal_errors"?: boolean;
+            "format"?: string;
+            "funcoid": unknown;
+            "incomment_options_usage_warning"?: boolean;
+            "newtable"?: unknown;
+            "oldtable"?: unknown;
+            "other_warnings"?: boolean;
+            "performance_warnings"?: boolean;
+            "relid"?: unknown;
+            "security_warnings"?: boolean;
+            "use_incomment_options"?: boolean;
+            "without_warnings"?: boolean;
+          };
+          Returns: string[];
+        }
+        | {
+          Args: {
+            "all_warnings"?: boolean;
+            "anycompatiblerangetype"?: unknown;
+            "anycompatibletype"?: unknown;
+            "anyelememttype"?: unknown;
+            "anyenumtype"?: unknown;
+            "anyrangetype"?: unknown;
+            "compatibility_warnings"?: boolean;
+            "extra_warnings"?: boolean;
+            "fatal_errors"?: boolean;
+            "format"?: string;
+            "incomment_options_usage_warning"?: boolean;
+            "name": string;
+            "newtable"?: unknown;
+            "oldtable"?: unknown;
+            "other_warnings"?: boolean;
+            "performance_warnings"?: boolean;
+            "relid"?: unknown;
+            "security_warnings"?: boolean;
+            "use_incomment_options"?: boolean;
+            "without_warnings"?: boolean;
+          };
+          Returns: string[];
+        };
+      "plpgsql_check_function_tb":
+        | {
+          Args: {
+            "all_warnings"?: boolean;
+            "anycompatiblerangetype"?: unknown;
+            "anycompatibletype"?: unknown;
+            "anyelememttype"?: unknown;
+            "anyenumtype"?: unknown;
+            "anyrangetype"?: unknown;
+            "compatibility_warnings"?: boolean;
+            "extra_warnings"?: boolean;
+            "fatal_errors"?: boolean;
+            "funcoid": unknown;
+            "incomment_options_usage_warning"?: boolean;
+            "newtable"?: unknown;
+            "oldtable"?: unknown;
+            "other_warnings"?: boolean;
+            "performance_warnings"?: boolean;
+            "relid"?: unknown;
+            "security_warnings"?: boolean;
+            "use_incomment_options"?: boolean;
+            "without_warnings"?: boolean;
+          };
+          Returns: {
+            "context": string;
+            "detail": string;
+            "functionid": unknown;
+            "hint": string;
+            "level": string;
+            "lineno": number;
+            "message": string;
+            "position": number;
+            "query": string;
+            "sqlstate": string;
+            "statement": string;
+          }[];
+        }
+        | {
+          Args: {
+            "all_warnings"?: boolean;
+            "anycompatiblerangetype"?: unknown;
+            "anycompatibletype"?: unknown;
+            "anyelememttype"?: unknown;
+            "anyenumtype"?: unknown;
+            "anyrangetype"?: unknown;
+            "compatibility_warnings"?: boolean;
+            "extra_warnings"?: boolean;
+            "fatal_errors"?: boolean;
+            "incomment_options_usage_warning"?: boolean;
+            "name": string;
+            "newtable"?: unknown;
+            "oldtable"?: unknown;
+            "other_warnings"?: boolean;
+            "performance_warnings"?: boolean;
+            "relid"?: unknown;
+            "security_warnings"?: boolean;
+            "use_incomment_options"?: boolean;
+            "without_warnings"?: boolean;
+          };
+          Returns: {
+            "context": string;
+            "detail": string;
+            "functionid": unknown;
+            "hint": string;
+            "level": string;
+            "lineno": number;
+            "message": string;
+            "position": number;
+            "query": string;
+            "sqlstate": string;
+            "statement": string;
+          }[];
+        };
+      "plpgsql_check_pragma": { Args: { "name": (string)[] }; Returns: number };
+      "plpgsql_coverage_branches":
+        | { Args: { "funcoid": unknown }; Returns: number }
+        | { Args: { "name": string }; Returns: number };
+      "plpgsql_coverage_statements":
+        | { Args: { "funcoid": unknown }; Returns: number }
+        | { Args: { "name": string }; Returns: number };
+      "plpgsql_profiler_function_statements_tb":
+        | {
+          Args: { "funcoid": unknown };
+          Returns: {
+            "avg_time": number;
+            "block_num": number;
+            "exec_stmts": number;
+            "exec_stmts_err": number;
+            "lineno": number;
+            "max_time": number;
+            "parent_note": string;
+            "parent_stmtid": number;
+            "processed_rows": number;
+            "queryid": number;
+            "stmtid": number;
+            "stmtname": string;
+            "total_time": number;
+          }[];
+        }
+        | {
+          Args: { "name": string };
+          Returns: {
+            "avg_time": number;
+            "block_num": number;
+            "exec_stmts": number;
+            "exec_stmts_err": number;
+            "lineno": number;
+            "max_time": number;
+            "parent_note": string;
+            "parent_stmtid": number;
+            "processed_rows": number;
+            "queryid": number;
+            "stmtid": number;
+            "stmtname": string;
+            "total_time": number;
+          }[];
+        };
+      "plpgsql_profiler_function_tb":
+        | {
+          Args: { "funcoid": unknown };
+          Returns: {
+            "avg_time": number;
+            "cmds_on_row": number;
+            "exec_stmts": number;
+            "exec_stmts_err": number;
+            "lineno": number;
+            "max_time": (number)[];
+            "processed_rows": (number)[];
+            "queryids": (number)[];
+            "source": string;
+            "stmt_lineno": number;
+            "total_time": number;
+          }[];
+        }
+        | {
+          Args: { "name": string };
+          Returns: {
+            "avg_time": number;
+            "cmds_on_row": number;
+            "exec_stmts": number;
+            "exec_stmts_err": number;
+            "lineno": number;
+            "max_time": (number)[];
+            "processed_rows": (number)[];
+            "queryids": (number)[];
+            "source": string;
+            "stmt_lineno": number;
+            "total_time": number;
+          }[];
+        };
+      "plpgsql_profiler_functions_all": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "avg_time": number;
+          "exec_count": number;
+          "exec_stmts_err": number;
+          "funcoid": unknown;
+          "max_time": number;
+          "min_time": number;
+          "stddev_time": number;
+          "total_time": number;
+        }[];
+      };
+      "plpgsql_profiler_install_fake_queryid_hook": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "plpgsql_profiler_remove_fake_queryid_hook": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "plpgsql_profiler_reset": { Args: { "funcoid": unknown }; Returns: undefined };
+      "plpgsql_profiler_reset_all": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "plpgsql_show_dependency_tb":
+        | {
+          Args: { "fnname": string; "relid"?: unknown };
+          Returns: {
+            "name": string;
+            "oid": unknown;
+            "params": string;
+            "schema": string;
+            "type": string;
+          }[];
+        }
+        | {
+          Args: { "funcoid": unknown; "relid"?: unknown };
+          Returns: {
+            "name": string;
+            "oid": unknown;
+            "params": string;
+            "schema": string;
+            "type": string;
+          }[];
+        };
+      "read_session": { Args: { "agent_id": string; "epoch": number }; Returns: Json };
+      "record_heartbeats": { Args: { "beats": Json }; Returns: Json };
+      "record_refusal": { Args: { "agent_id": string }; Returns: undefined };
+      "revoke_agent": { Args: { "actor": string; "agent_id": string; "owner_id": string }; Returns: Json };
+      "rfc3339": { Args: { "moment": string }; Returns: string };
+    };
+    Enums: {
+      [_ in never]: never;
+    };
+    CompositeTypes: {
+      [_ in never]: never;
+    };
+  };
+};
+
+type DatabaseWithoutInternals = Omit<Database, "__InternalSupabase">;
+
+type DefaultSchema = DatabaseWithoutInternals[Extract<keyof Database, "public">];
+
+export type Tables<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof (
+      & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+      & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"]
+    )
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals } ? (
+    & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"]
+  )[TableName] extends {
+    Row: infer R;
+  } ? R
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+    ? (DefaultSchema["Tables"] & DefaultSchema["Views"])[DefaultSchemaTableNameOrOptions] extends {
+      Row: infer R;
+    } ? R
+    : never
+  : never;
+
+export type TablesInsert<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends {
+    Insert: infer I;
+  } ? I
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+    ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Insert: infer I;
+    } ? I
+    : never
+  : never;
+
+export type TablesUpdate<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends {
+    Update: infer U;
+  } ? U
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+    ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Update: infer U;
+    } ? U
+    : never
+  : never;
+
+export type Enums<
+  DefaultSchemaEnumNameOrOptions extends
+    | keyof DefaultSchema["Enums"]
+    | { schema: keyof DatabaseWithoutInternals },
+  EnumName extends DefaultSchemaEnumNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"]
+    : never = never,
+> = DefaultSchemaEnumNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"][EnumName]
+  : DefaultSchemaEnumNameOrOptions extends keyof DefaultSchema["Enums"]
+    ? DefaultSchema["Enums"][DefaultSchemaEnumNameOrOptions]
+  : never;
+
+export type CompositeTypes<
+  PublicCompositeTypeNameOrOptions extends
+    | keyof DefaultSchema["CompositeTypes"]
+    | { schema: keyof DatabaseWithoutInternals },
+  CompositeTypeName extends PublicCompositeTypeNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"]
+    : never = never,
+> = PublicCompositeTypeNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"][CompositeTypeName]
+  : PublicCompositeTypeNameOrOptions extends keyof DefaultSchema["CompositeTypes"]
+    ? DefaultSchema["CompositeTypes"][PublicCompositeTypeNameOrOptions]
+  : never;
+
+export const Constants = {
+  "public": {
+    Enums: {},
+  },
+} as const;

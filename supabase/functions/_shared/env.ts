@@ -1,0 +1,160 @@
+import { importKeyRing, type KeyRing } from "./auth.ts";
+
+/** Reads one environment variable. */
+export type Environment = (name: string) => string | undefined;
+
+/** What the functions and the embedded server have in common. */
+export interface Settings {
+  sessionLifetimeSeconds: number;
+  agentLimitPerOwner: number;
+  /** How many proxies in front of the service add to `x-forwarded-for`; 0 when the header counts for nothing. */
+  trustedProxies: number;
+  /** What the service calls itself, without a slash at its end; null when nobody said. */
+  publicUrl: string | null;
+}
+
+/** What Supabase tells a function about its project. */
+export interface SupabaseSettings {
+  url: string;
+  secretKeys: Record<string, string>;
+  /** The inline JWK Set, or null: then the project's own address has it. */
+  jwks: { keys: Record<string, unknown>[] } | null;
+}
+
+/** The configuration cannot be used. The message names the variable and the way to mend it. */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+}
+
+/** @throws {ConfigurationError} A malformed variable is an error, never a default. An empty one counts as unset. */
+export function readSettings(env: Environment): Settings {
+  return {
+    sessionLifetimeSeconds: wholeNumber(env, "AGENT_SESSION_TTL_SECONDS", {
+      from: 60,
+      to: 86_400,
+      otherwise: 900,
+    }),
+    agentLimitPerOwner: wholeNumber(env, "AGENT_LIMIT_PER_OWNER", {
+      from: 1,
+      to: 1_000_000,
+      otherwise: 1000,
+    }),
+    trustedProxies: wholeNumber(env, "OPENCLAW_TRUST_PROXY", { from: 0, to: 10, otherwise: 0 }),
+    publicUrl: readPublicUrl(env),
+  };
+}
+
+/** @throws {ConfigurationError} when `AGENT_JWT_KEYS` is missing or is no private JWK Set. */
+export async function readKeyRing(env: Environment): Promise<KeyRing> {
+  const text = env("AGENT_JWT_KEYS") || undefined;
+  if (text === undefined) throw keysFault("it is not set");
+  return await parseKeyRing(text, keysFault);
+}
+
+/** Reads a private JWK Set from its JSON text. `fault` makes the error from what is wrong with it. */
+export async function parseKeyRing(text: string, fault: (what: string) => Error): Promise<KeyRing> {
+  try {
+    return await importKeyRing(JSON.parse(text));
+  } catch (error) {
+    if (error instanceof SyntaxError) throw fault("it is not JSON");
+    if (error instanceof TypeError) throw fault(error.message);
+    throw error;
+  }
+}
+
+/** @throws {ConfigurationError} when Supabase's own variables are missing or malformed. */
+export function readSupabase(env: Environment): SupabaseSettings {
+  const url = env("SUPABASE_URL") || undefined;
+  if (url === undefined) {
+    throw new ConfigurationError("Cannot start: SUPABASE_URL is not set, Supabase sets it");
+  }
+  const secretKeys = strings(json(env, "SUPABASE_SECRET_KEYS"));
+  if (secretKeys === null || Object.keys(secretKeys).length === 0) {
+    throw new ConfigurationError(
+      "Cannot start: SUPABASE_SECRET_KEYS is not a JSON object of keys by name, make a secret API key for the project",
+    );
+  }
+  return { url: url.replace(/\/+$/, ""), secretKeys, jwks: readJwks(env) };
+}
+
+function readJwks(env: Environment): SupabaseSettings["jwks"] {
+  const value = json(env, "SUPABASE_JWKS");
+  if (value === undefined) return null;
+  const keys = isRecord(value) ? value.keys : value;
+  if (!Array.isArray(keys) || !keys.every(isRecord)) {
+    throw new ConfigurationError(
+      "Cannot start: SUPABASE_JWKS is not a JWK Set, leave it to Supabase to set it",
+    );
+  }
+  return { keys };
+}
+
+function readPublicUrl(env: Environment): string | null {
+  for (const name of ["OPENCLAW_PUBLIC_URL", "SUPABASE_URL"]) {
+    const text = env(name) || undefined;
+    if (text !== undefined) return parsePublicUrl(text, name);
+  }
+  return null;
+}
+
+/**
+ * A service's address without the `/` or `/functions/v1` at its end.
+ *
+ * @throws {ConfigurationError} naming `name` when it is not the http or https address of a host.
+ */
+export function parsePublicUrl(text: string, name: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (
+    url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "" ||
+    url.search !== "" || url.hash !== ""
+  ) {
+    throw new ConfigurationError(`Cannot start: ${name} is not an address like https://fleet.example.com`);
+  }
+  return url.href.replace(/\/+$/, "").replace(/\/functions\/v1$/, "").replace(/\/+$/, "");
+}
+
+function wholeNumber(
+  env: Environment,
+  name: string,
+  range: { from: number; to: number; otherwise: number },
+): number {
+  const text = env(name) || undefined;
+  if (text === undefined) return range.otherwise;
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+  if (!(value >= range.from && value <= range.to)) {
+    throw new ConfigurationError(
+      `Cannot start: ${name} is "${text}", a whole number from ${range.from} to ${range.to} is wanted`,
+    );
+  }
+  return value;
+}
+
+function json(env: Environment, name: string): unknown {
+  const text = env(name) || undefined;
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new ConfigurationError(`Cannot start: ${name} is not JSON`);
+    throw error;
+  }
+}
+
+function keysFault(what: string): ConfigurationError {
+  return new ConfigurationError(
+    `Cannot start: AGENT_JWT_KEYS does not hold the signing keys: ${what}; "deno task keys" makes a set`,
+  );
+}
+
+function strings(value: unknown): Record<string, string> | null {
+  if (!isRecord(value)) return null;
+  const entries = Object.entries(value);
+  if (!entries.every((entry): entry is [string, string] => typeof entry[1] === "string" && entry[1] !== "")) {
+    return null;
+  }
+  return Object.fromEntries(entries);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

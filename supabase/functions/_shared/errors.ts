@@ -1,0 +1,82 @@
+interface Kind {
+  status: number;
+  /** `www-authenticate` (RFC 9110 section 11.6.1, RFC 6750 section 3). */
+  challenge?: string;
+}
+
+/** The contract's closed table. What is not in it cannot leave the service. */
+const kinds = {
+  invalid_request: { status: 400 },
+  invalid_credentials: { status: 401 },
+  operator_required: { status: 401, challenge: "Bearer" },
+  token_missing: { status: 401, challenge: "Bearer" },
+  token_invalid: { status: 401, challenge: 'Bearer error="invalid_token"' },
+  token_expired: { status: 401, challenge: 'Bearer error="invalid_token"' },
+  session_revoked: { status: 401, challenge: 'Bearer error="invalid_token"' },
+  forbidden: { status: 403 },
+  not_found: { status: 404 },
+  method_not_allowed: { status: 405 },
+  conflict: { status: 409 },
+  payload_too_large: { status: 413 },
+  rate_limited: { status: 429 },
+  internal: { status: 500 },
+  unavailable: { status: 503 },
+} as const satisfies Record<string, Kind>;
+
+export type ErrorCode = keyof typeof kinds;
+
+interface ContractErrorOptions extends ErrorOptions {
+  /** Whole seconds, for `rate_limited` and `unavailable`. */
+  retryAfterSeconds?: number;
+  /** The `allow` header's value, for `method_not_allowed`. */
+  allow?: string;
+}
+
+/**
+ * A refusal or failure that the caller may hear of. The message is the reply's `error_description`: one
+ * English sentence with no secret, token or internal in it. `cause` is for the log alone.
+ */
+export class ContractError extends Error {
+  override readonly name = "ContractError";
+  readonly retryAfterSeconds: number | undefined;
+  readonly allow: string | undefined;
+
+  constructor(readonly code: ErrorCode, description: string, options: ContractErrorOptions = {}) {
+    super(description, options);
+    this.retryAfterSeconds = options.retryAfterSeconds;
+    this.allow = options.allow;
+  }
+}
+
+/** The database, or something else that the service needs, cannot be had right now. */
+export function unavailable(what: string, cause: unknown): ContractError {
+  return new ContractError("unavailable", `Cannot answer now: ${what} cannot be reached, try again later`, {
+    cause,
+    retryAfterSeconds: 5,
+  });
+}
+
+/** Whatever was thrown, as what may be said of it. */
+export function asContractError(thrown: unknown): ContractError {
+  if (thrown instanceof ContractError) return thrown;
+  return new ContractError("internal", "Cannot answer: the service failed, its log has the cause", {
+    cause: thrown,
+  });
+}
+
+export function statusOf(code: ErrorCode): number {
+  return kinds[code].status;
+}
+
+/** The one place that makes an error reply. */
+export function errorReply(error: ContractError, requestId: string): Response {
+  const { status, challenge }: Kind = kinds[error.code];
+  const headers = new Headers();
+  if (challenge !== undefined) headers.set("www-authenticate", challenge);
+  if (error.allow !== undefined) headers.set("allow", error.allow);
+  if (error.retryAfterSeconds !== undefined) headers.set("retry-after", String(error.retryAfterSeconds));
+  return Response.json(
+    { error: error.code, error_description: error.message, request_id: requestId },
+    { status, headers },
+  );
+}

@@ -1,0 +1,135 @@
+import { ContractError } from "./errors.ts";
+
+/** A JSON object whose fields nobody has looked at yet. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+interface TextRule {
+  longest: number;
+  shortest?: number;
+  /** Whether line feeds may be in it. */
+  newlines?: boolean;
+}
+
+interface RangeRule {
+  from: number;
+  to: number;
+}
+
+// deno-lint-ignore no-control-regex -- control characters are what is looked for
+const controls = /[\u0000-\u001f\u007f-\u009f]/;
+// deno-lint-ignore no-control-regex -- the same, but for the line feed
+const controlsButNewline = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const utcTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|\+00:00)$/i;
+const mostEntries = 32;
+
+/** The refusal of a field: says which one, what it is, and what is wanted. */
+export function badField(name: string, what: string): ContractError {
+  return new ContractError("invalid_request", `Cannot read the request: "${name}" ${what}`);
+}
+
+/** A JSON object. Arrays and null are none. */
+export function parseFields(value: unknown, name: string): Fields {
+  if (!isFields(value)) throw badField(name, `is ${kindOf(value)}, an object is wanted`);
+  return value;
+}
+
+/** A well-formed string, its length counted in code points, without control characters. */
+export function parseText(value: unknown, name: string, rule: TextRule): string {
+  if (typeof value !== "string") throw badField(name, `is ${kindOf(value)}, a string is wanted`);
+  if (!value.isWellFormed()) {
+    throw badField(name, "has half of a surrogate pair, well-formed Unicode is wanted");
+  }
+  if ((rule.newlines === true ? controlsButNewline : controls).test(value)) {
+    throw badField(
+      name,
+      `has a control character, text without${rule.newlines === true ? "" : " any"} is wanted`,
+    );
+  }
+  const { shortest = 0, longest } = rule;
+  const length = [...value].length;
+  if (length < shortest || length > longest) {
+    throw badField(name, `has ${length} characters, ${shortest} to ${longest} are wanted`);
+  }
+  return value;
+}
+
+export function parseChoice<Choice extends string>(
+  value: unknown,
+  name: string,
+  choices: readonly Choice[],
+): Choice {
+  const choice = choices.find((one) => one === value);
+  if (choice === undefined) {
+    throw badField(name, `is none of ${choices.map((one) => `"${one}"`).join(", ")}`);
+  }
+  return choice;
+}
+
+/** A UUID in either case, as lower case. */
+export function parseUuid(value: unknown, name: string): string {
+  if (typeof value !== "string" || !uuid.test(value)) throw badField(name, "is not a UUID");
+  return value.toLowerCase();
+}
+
+export function parseWholeNumber(value: unknown, name: string, rule: RangeRule): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < rule.from || value > rule.to) {
+    throw badField(name, `is not a whole number from ${rule.from} to ${rule.to}`);
+  }
+  return value;
+}
+
+/** An RFC 3339 time in UTC. */
+export function parseTime(value: unknown, name: string): Date {
+  const time = typeof value === "string" && utcTime.test(value) ? new Date(value) : new Date(NaN);
+  if (Number.isNaN(time.getTime())) throw badField(name, "is not an RFC 3339 time in UTC");
+  return time;
+}
+
+/** Labels: at most 32 strings of at most 255 characters, keys of 1 to 63 of `[a-z0-9._-]`. */
+export function parseLabels(value: unknown): Record<string, string> {
+  return parseEntries(
+    value,
+    "labels",
+    /^[a-z0-9._-]{1,63}$/,
+    (label, name) => parseText(label, name, { longest: 255 }),
+  );
+}
+
+/** Metrics: at most 32 finite numbers, keys `[a-z][a-z0-9_]{0,62}`. */
+export function parseMetrics(value: unknown): Record<string, number> {
+  return parseEntries(value, "metrics", /^[a-z][a-z0-9_]{0,62}$/, (metric, name) => {
+    if (typeof metric !== "number" || !Number.isFinite(metric)) {
+      throw badField(name, `is ${kindOf(metric)}, a finite number is wanted`);
+    }
+    return metric;
+  });
+}
+
+function parseEntries<Value>(
+  value: unknown,
+  name: string,
+  key: RegExp,
+  parse: (value: unknown, name: string) => Value,
+): Record<string, Value> {
+  const entries = Object.entries(parseFields(value, name));
+  if (entries.length > mostEntries) {
+    throw badField(name, `has ${entries.length} entries, at most ${mostEntries} are wanted`);
+  }
+  return Object.fromEntries(entries.map(([entry, inner]) => {
+    if (!key.test(entry)) throw badField(name, `has a key that is not ${key.source.slice(1, -1)}`);
+    return [entry, parse(inner, `${name}.${entry}`)];
+  }));
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined) return "missing";
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "number") return Number.isFinite(value) ? "a number" : "a number too large";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}

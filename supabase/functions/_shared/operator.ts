@@ -1,0 +1,109 @@
+import { createRemoteJWKSet, decodeProtectedHeader, type JSONWebKeySet } from "npm:jose@6.2.18";
+import { verifyCredentials } from "npm:@supabase/server@1.8.1/core";
+import { bearerToken } from "./auth.ts";
+import { ContractError, unavailable } from "./errors.ts";
+import type { Refusals } from "./refusals.ts";
+
+/** Who administers: a Supabase user, for their own agents, or a secret API key, for all of them. */
+export type Operator = { kind: "user"; id: string } | { kind: "key"; name: string };
+
+/** Tells who administers, from a request. */
+export interface Operators {
+  /**
+   * @throws {ContractError} `operator_required` when there is no credential or one that does not hold,
+   * `forbidden` for an anonymous user, `unavailable` when the issuer's keys cannot be had.
+   */
+  identify: (request: Request, from: { address: string; refusals: Refusals }) => Promise<Operator>;
+}
+
+interface OperatorSettings {
+  url: string;
+  secretKeys: Record<string, string>;
+  /** The keys that sign users' tokens; asked for only when a token is presented. */
+  userKeys: (kid: string | undefined) => Promise<JSONWebKeySet>;
+}
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Operators by Supabase's own rules, as `@supabase/server` checks them (modes `user` and `secret:*`). */
+export function supabaseOperators(settings: OperatorSettings): Operators {
+  return {
+    async identify(request, { address, refusals }) {
+      const token = bearerToken(request);
+      const apikey = request.headers.get("apikey");
+      const isUserToken = token !== null && !token.startsWith("sb_");
+      const jwks = isUserToken ? await settings.userKeys(kidOf(token)) : { keys: [] };
+      const { data } = await verifyCredentials({ token, apikey }, {
+        auth: ["user", "secret:*"],
+        env: { url: settings.url, publishableKeys: {}, secretKeys: settings.secretKeys, jwks },
+      });
+      const operator = data === null ? null : operatorOf(data);
+      if (operator !== null) return operator;
+      refusals.count(address);
+      throw operatorRequired(
+        token === null && apikey === null ? "there is none" : "what is there does not hold",
+      );
+    },
+  };
+}
+
+/** No operator, or none any more. */
+export function operatorRequired(what: string): ContractError {
+  return new ContractError(
+    "operator_required",
+    `Cannot do this without an operator's credential: ${what}, a user's access token or a secret API key is wanted`,
+  );
+}
+
+/** How the events call an operator. */
+export function actorOf(operator: Operator): string {
+  return operator.kind === "user" ? `user:${operator.id}` : `key:${operator.name}`;
+}
+
+/** The owner whose rows alone an operator may see, or null for all rows. */
+export function scopeOf(operator: Operator): string | null {
+  return operator.kind === "user" ? operator.id : null;
+}
+
+/** The keys of a project whose JWK Set was not given to us: fetched, kept, and fetched anew for a key not seen yet. */
+export function remoteUserKeys(url: URL): OperatorSettings["userKeys"] {
+  const remote = createRemoteJWKSet(url, { timeoutDuration: 4000 });
+  return async (kid) => {
+    const known = remote.jwks();
+    const isKnown = known?.keys.some((key) => key.kid === kid) ?? false;
+    if (known !== undefined && remote.fresh && (isKnown || remote.coolingDown)) return known;
+    try {
+      await remote.reload();
+    } catch (error) {
+      throw unavailable("the issuer of users' tokens", error);
+    }
+    return remote.jwks() ?? { keys: [] };
+  };
+}
+
+type Verified = NonNullable<Awaited<ReturnType<typeof verifyCredentials>>["data"]>;
+
+function operatorOf({ authMode, jwtClaims, keyName }: Verified): Operator | null {
+  if (authMode === "secret") return { kind: "key", name: keyName ?? "default" };
+  if (authMode !== "user" || jwtClaims === null) return null;
+  const { sub, aud, role, is_anonymous } = jwtClaims;
+  const audiences = Array.isArray(aud) ? aud : [aud];
+  if (!audiences.includes("authenticated") || role !== "authenticated" || !uuid.test(sub)) return null;
+  if (is_anonymous === true) {
+    throw new ContractError(
+      "forbidden",
+      "Cannot let an anonymous user administer agents: sign in for good first",
+    );
+  }
+  return { kind: "user", id: sub };
+}
+
+/** The key that a token names, without believing it. */
+function kidOf(token: string): string | undefined {
+  try {
+    return decodeProtectedHeader(token).kid;
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,56 @@
+import { createClient } from "npm:@supabase/supabase-js@2.119.1";
+import { type Call, type Database, databaseOver } from "./database.ts";
+import type { Database as Schema } from "./database.types.ts";
+import { unavailable } from "./errors.ts";
+
+interface RpcFailure {
+  /** PostgREST's or Postgres's code; empty when nothing of the kind answered. */
+  code: string;
+  message: string;
+}
+
+interface RpcResult {
+  data: unknown;
+  error: RpcFailure | null;
+  /** The HTTP status; 0 when no reply came. */
+  status: number;
+}
+
+const patienceMilliseconds = 4000;
+
+/** The database of a Supabase project: each call is one request to its PostgREST, as the service role. */
+export function supabaseDatabase(url: string, secretKey: string): Database {
+  const client = createClient<Schema>(url, secretKey, {
+    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+  });
+  const call: Call = async (name, args) => {
+    const signal = AbortSignal.timeout(patienceMilliseconds);
+    // The generated types know no nullable arguments: Postgres has none to tell of.
+    const request = client.rpc(name, args as never).retry(false).abortSignal(signal);
+    const { data, error, status }: RpcResult = await request;
+    if (error === null) return data;
+    const cause = new RpcError(error, status);
+    throw isOutage(error, status) ? unavailable("the database", cause) : cause;
+  };
+  return databaseOver(call);
+}
+
+/** PostgREST's refusal. Its details and hint may hold a row, and are left out. */
+class RpcError extends Error {
+  override readonly name = "RpcError";
+  readonly code: string;
+
+  constructor({ code, message }: RpcFailure, status: number) {
+    super(`${message} (status ${status})`);
+    this.code = code;
+  }
+}
+
+/**
+ * Whether the failure is one of reach, not of the call: no reply, a gateway's 5xx, PostgREST without its
+ * database (PGRST000 to PGRST003), or Postgres out of connections, resources or service (classes 08, 53, 57).
+ */
+function isOutage({ code }: RpcFailure, status: number): boolean {
+  if (/^PGRST00[0-3]$|^(08|53|57)[0-9A-Z]{3}$/.test(code)) return true;
+  return code === "" && (status === 0 || status >= 500) || [502, 503, 504].includes(status);
+}

@@ -1,0 +1,75 @@
+import { issueSession } from "../_shared/auth.ts";
+import type { Backend } from "../_shared/backend.ts";
+import { readJson } from "../_shared/body.ts";
+import type { Client } from "../_shared/database.ts";
+import { type Exchange, resource } from "../_shared/endpoint.ts";
+import { ContractError } from "../_shared/errors.ts";
+import { badField, type Fields, parseFields, parseText, parseUuid } from "../_shared/fields.ts";
+import { digestSecret, secretFault } from "../_shared/secret.ts";
+
+type Deps =
+  & Pick<Backend, "database" | "keys" | "issuer" | "sessionLifetimeSeconds" | "refusals" | "now" | "random">
+  & Exchange;
+
+interface Credentials {
+  agentId: string;
+  secret: string;
+  client: Client;
+}
+
+export const endpoint = resource("handshake", { POST: handshake });
+
+/**
+ * Exchanges an agent's id and secret for a session token.
+ *
+ * An unknown id, a wrong secret, an agent without a secret and a revoked one are refused alike: by the same
+ * one call of the database, which wrote nothing. What the refusal leaves on the row comes after the reply.
+ */
+export async function handshake(request: Request, deps: Deps): Promise<Response> {
+  const { agentId, secret, client } = await parseCredentials(await readJson(request));
+  const opened = await deps.database.openSession(agentId, {
+    secretDigest: await digestSecret(secret),
+    client,
+  });
+  if (opened === null) {
+    deps.refusals.count(deps.address);
+    deps.afterReply(() => deps.database.recordRefusal(agentId));
+    throw new ContractError(
+      "invalid_credentials",
+      "Cannot shake hands: this id and secret belong to no active agent",
+    );
+  }
+  const now = deps.now();
+  const lifetimeSeconds = deps.sessionLifetimeSeconds;
+  const { id, name, epoch } = opened;
+  return Response.json({
+    token: await issueSession(deps.keys, { agentId: id, epoch, issuer: deps.issuer, lifetimeSeconds, now }),
+    token_type: "Bearer",
+    expires_in: lifetimeSeconds,
+    refresh_in: Math.floor(lifetimeSeconds * (0.7 + 0.2 * deps.random())),
+    heartbeat_interval_seconds: opened.heartbeatIntervalSeconds,
+    next_heartbeat_in: 0,
+    agent: { id, name },
+    server_time: now.toISOString(),
+  });
+}
+
+async function parseCredentials(
+  { agent_id, agent_secret, client, instance_id }: Fields,
+): Promise<Credentials> {
+  const agentId = parseUuid(agent_id, "agent_id");
+  if (typeof agent_secret !== "string") throw badField("agent_secret", "is not a string");
+  const fault = await secretFault(agent_secret);
+  if (fault !== null) throw badField("agent_secret", fault);
+  if (instance_id !== undefined) parseUuid(instance_id, "instance_id");
+  return { agentId, secret: agent_secret, client: client === undefined ? {} : parseClient(client) };
+}
+
+function parseClient(value: unknown): Client {
+  const given = parseFields(value, "client");
+  const names = ["version", "hostname", "os", "arch"] as const;
+  return Object.fromEntries(
+    names.filter((name) => given[name] !== undefined)
+      .map((name) => [name, parseText(given[name], `client.${name}`, { shortest: 1, longest: 255 })]),
+  );
+}

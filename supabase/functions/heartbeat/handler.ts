@@ -1,0 +1,79 @@
+import { bearerToken, type Session, verifySession } from "../_shared/auth.ts";
+import type { Backend } from "../_shared/backend.ts";
+import { readOptionalJson } from "../_shared/body.ts";
+import type { Beat } from "../_shared/database.ts";
+import { type Exchange, resource } from "../_shared/endpoint.ts";
+import { ContractError } from "../_shared/errors.ts";
+import {
+  badField,
+  type Fields,
+  parseChoice,
+  parseMetrics,
+  parseText,
+  parseTime,
+  parseUuid,
+  parseWholeNumber,
+} from "../_shared/fields.ts";
+
+type Deps = Pick<Backend, "database" | "keys" | "issuer" | "now" | "random"> & Exchange;
+
+const statuses = ["healthy", "degraded", "unhealthy", "stopping"] as const;
+
+export const endpoint = resource("heartbeat", { GET: showHeartbeat, POST: heartbeat });
+
+/** Records that the agent named by the session token is alive. */
+export async function heartbeat(request: Request, deps: Deps): Promise<Response> {
+  const session = await verifySession(bearerToken(request), { ...deps, now: deps.now() });
+  const beat = parseBeat(await readOptionalJson(request), session);
+  const [recorded = null] = await deps.database.recordHeartbeats([beat]);
+  if (recorded === null) throw revoked();
+  const interval = recorded.heartbeatIntervalSeconds;
+  return Response.json({
+    ok: true,
+    next_heartbeat_in: nextHeartbeatIn(interval, deps.random()),
+    heartbeat_interval_seconds: interval,
+    server_time: deps.now().toISOString(),
+  });
+}
+
+/** What the server makes of the agent named by the session token. Records nothing. */
+export async function showHeartbeat(request: Request, deps: Deps): Promise<Response> {
+  const session = await verifySession(bearerToken(request), { ...deps, now: deps.now() });
+  const agent = await deps.database.readSession(session.agentId, session.epoch);
+  if (agent === null) throw revoked();
+  const { id, name, liveness, last_seen_at, heartbeat_interval_seconds } = agent;
+  return Response.json({
+    agent: { id, name, liveness, last_seen_at, heartbeat_interval_seconds },
+    server_time: deps.now().toISOString(),
+  });
+}
+
+/** A whole number of seconds from 0.9 to 1.1 times the interval, so that agents drift apart. */
+function nextHeartbeatIn(interval: number, random: number): number {
+  const earliest = Math.ceil(0.9 * interval);
+  const latest = Math.floor(1.1 * interval);
+  return earliest + Math.floor(random * (latest - earliest + 1));
+}
+
+function revoked(): ContractError {
+  return new ContractError(
+    "session_revoked",
+    "Cannot accept the session: it was ended, or its agent was revoked",
+  );
+}
+
+function parseBeat(fields: Fields, session: Session): Beat {
+  const { status = "healthy", message, metrics = {}, seq, instance_id, sent_at, agent_id } = fields;
+  if (agent_id !== undefined && parseUuid(agent_id, "agent_id") !== session.agentId) {
+    throw badField("agent_id", "is not the agent of the session");
+  }
+  if (sent_at !== undefined) parseTime(sent_at, "sent_at");
+  return {
+    ...session,
+    status: parseChoice(status, "status", statuses),
+    message: message === undefined ? null : parseText(message, "message", { longest: 500, newlines: true }),
+    metrics: parseMetrics(metrics),
+    instanceId: instance_id === undefined ? null : parseUuid(instance_id, "instance_id"),
+    seq: seq === undefined ? null : parseWholeNumber(seq, "seq", { from: 0, to: Number.MAX_SAFE_INTEGER }),
+  };
+}

@@ -1,0 +1,10 @@
+import type { Backend } from "../_shared/backend.ts";
+import { resource } from "../_shared/endpoint.ts";
+
+export const endpoint = resource("jwks", { GET: jwks });
+
+/** The public halves of the signing keys, as a JWK Set (RFC 7517). */
+export function jwks(_request: Request, { keys }: Pick<Backend, "keys">): Promise<Response> {
+  const headers = { "cache-control": "public, max-age=300" };
+  return Promise.resolve(Response.json({ keys: keys.publicKeys }, { headers }));
+}
