@@ -1,0 +1,141 @@
+import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { dirname } from "node:path";
+import { type Environment, parsePublicUrl, readSettings } from "../../supabase/functions/_shared/env.ts";
+import { Log } from "../../supabase/functions/_shared/log.ts";
+import { version } from "../../supabase/functions/_shared/version.ts";
+import { answer, say } from "../output.ts";
+import { type RunningServer, startServer } from "../serve/server.ts";
+import { StartError } from "../serve/start_error.ts";
+
+interface Flags {
+  host: string;
+  port: number;
+  data: string;
+  databaseUrl?: string | undefined;
+  tlsCert?: string | undefined;
+  tlsKey?: string | undefined;
+  publicUrl?: string | undefined;
+}
+
+const example = "\nExample:\n  openclaw serve --data /var/lib/openclaw --port 8080\n";
+
+/** Adds `openclaw serve`: the backend in one process. */
+export function addServe(program: Command, environment: Environment): void {
+  program.command("serve")
+    .description("run the whole backend in this process, over an embedded Postgres or a real one")
+    .addOption(
+      new Option("--host <address>", "listen on this address").env("OPENCLAW_HOST").default("127.0.0.1"),
+    )
+    .addOption(
+      new Option("--port <number>", "and this port; 0 for any free one")
+        .env("OPENCLAW_PORT").default(54_321).argParser(parsePort),
+    )
+    .addOption(
+      new Option("--data <folder>", "keep the keys and the embedded Postgres here")
+        .env("OPENCLAW_DATA").default(".openclaw"),
+    )
+    .addOption(
+      new Option("--database-url <url>", "use a real Postgres; the variable hides its password from ps")
+        .env("DATABASE_URL"),
+    )
+    .addOption(
+      new Option("--tls-cert <file>", "serve TLS with this certificate, in PEM").env("OPENCLAW_TLS_CERT"),
+    )
+    .addOption(new Option("--tls-key <file>", "and this key, in PEM").env("OPENCLAW_TLS_KEY"))
+    .option("--public-url <url>", "what agents call this server (env: OPENCLAW_PUBLIC_URL)")
+    .addHelpText("after", example)
+    .action((flags) => serve(flags, environment));
+}
+
+async function serve(flags: Flags, environment: Environment): Promise<void> {
+  const stopped = stopSignal();
+  const settings = readSettings(environment);
+  const publicUrl = flags.publicUrl === undefined
+    ? settings.publicUrl
+    : parsePublicUrl(flags.publicUrl, "--public-url");
+  const log = new Log(answer);
+  const server = await startServer(
+    {
+      hostname: flags.host,
+      port: flags.port,
+      data: flags.data,
+      databaseUrl: flags.databaseUrl || null,
+      tls: await readTls(flags),
+    },
+    { env: environment, settings: { ...settings, publicUrl }, log },
+  );
+  say(welcome(server, flags));
+  await stopped;
+  await server.stop();
+}
+
+function welcome(
+  { url, operatorKeyPath }: RunningServer,
+  { databaseUrl, host, tlsCert, publicUrl }: Flags,
+): string {
+  const folder = dirname(operatorKeyPath);
+  const isOpen = !["127.0.0.1", "localhost", "::1"].includes(host) && tlsCert === undefined &&
+    publicUrl === undefined;
+  return [
+    `openclaw ${version} listens on ${url}`,
+    databaseUrl
+      ? `agents are kept in the Postgres of the database URL, the keys in ${folder}`
+      : `agents and keys are kept in ${folder}`,
+    `the operator's key is in ${operatorKeyPath}`,
+    ...(isOpen
+      ? ["warning: without TLS, secrets cross the network in the clear: give --tls-cert and --tls-key"]
+      : []),
+    "",
+    "Create an agent; its secret is in the answer, and is shown once:",
+    `  sed 's/^/apikey: /' '${operatorKeyPath}' | curl -H @- ${url}/functions/v1/create-agent -d '{"name": "first"}'`,
+    "Shake hands with it (paste, then Ctrl-D; so the secret is in no process list and no shell history):",
+    `  curl ${url}/functions/v1/handshake -d @-     {"agent_id": "...", "agent_secret": "..."}`,
+    "",
+  ].join("\n");
+}
+
+async function readTls({ tlsCert, tlsKey }: Flags): Promise<{ cert: string; key: string } | null> {
+  if (tlsCert === undefined && tlsKey === undefined) return null;
+  if (tlsCert === undefined || tlsKey === undefined) {
+    throw new StartError(
+      "Cannot serve TLS: one of certificate and key is missing",
+      "give both --tls-cert and --tls-key",
+    );
+  }
+  return { cert: await readPem(tlsCert), key: await readPem(tlsKey) };
+}
+
+async function readPem(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new StartError(
+      `Cannot read "${path}": ${error.message}`,
+      "name a file in PEM that this user can read",
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function parsePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new InvalidArgumentError("A port is a whole number from 0 to 65535.");
+}
+
+/** Resolves at the first SIGTERM or SIGINT (Ctrl-C, Ctrl-Break); a second one ends the process at once. */
+function stopSignal(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
+  let asked = false;
+  for (const signal of signals) {
+    Deno.addSignalListener(signal, () => {
+      if (asked) Deno.exit(1);
+      asked = true;
+      resolve();
+    });
+  }
+  return promise;
+}

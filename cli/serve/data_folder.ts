@@ -1,0 +1,87 @@
+import { join, resolve } from "node:path";
+import { base64url } from "jose";
+import { generateSigningKey, type KeyRing } from "../../supabase/functions/_shared/auth.ts";
+import { randomBytes } from "../../supabase/functions/_shared/backend.ts";
+import { parseKeyRing } from "../../supabase/functions/_shared/env.ts";
+import { exists, writePrivateFile } from "./files.ts";
+import { StartError } from "./start_error.ts";
+
+/** The folder in which one server, and no second one, keeps what must outlive it. */
+export interface DataFolder {
+  path: string;
+  operatorKeyPath: string;
+  databasePath: string;
+  release: () => void;
+}
+
+/**
+ * Opens the data folder, making it with mode 0700 at the first start, and locks it for as long as this
+ * process lives, however it ends.
+ *
+ * @throws {StartError} when it cannot be used, or another server uses it.
+ */
+export async function openDataFolder(path: string): Promise<DataFolder> {
+  const folder = resolve(path);
+  try {
+    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+    const lock = await takeLock(folder);
+    return {
+      path: folder,
+      operatorKeyPath: join(folder, "operator-key"),
+      databasePath: join(folder, "postgres"),
+      release: () => lock.close(),
+    };
+  } catch (error) {
+    if (error instanceof StartError || !(error instanceof Error)) throw error;
+    throw new StartError(
+      `Cannot use the data folder "${folder}": ${error.message}`,
+      "name another one with --data",
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+async function takeLock(folder: string): Promise<Deno.FsFile> {
+  const lock = await Deno.open(join(folder, "lock"), { write: true, create: true, mode: 0o600 });
+  if (await lock.tryLock(true)) return lock;
+  lock.close();
+  throw new StartError(
+    `Cannot use the data folder "${folder}": another server is using it`,
+    "stop the other one, or name another folder with --data",
+  );
+}
+
+/** The embedded server's one secret API key, made at its first start. */
+export async function readOperatorKey({ operatorKeyPath: path }: DataFolder): Promise<string> {
+  if (!await exists(path)) await writePrivateFile(path, `sb_secret_${base64url.encode(randomBytes(32))}\n`);
+  const key = (await readPrivateFile(path)).trim();
+  if (/^sb_secret_[\w-]{20,}$/.test(key)) return key;
+  throw new StartError(
+    `Cannot read the operator key in "${path}": it is not one`,
+    `remove it to have a new one made`,
+  );
+}
+
+/** The signing keys of a server that was given none, made at its first start. */
+export async function readSigningKeys({ path: folder }: DataFolder): Promise<KeyRing> {
+  const path = join(folder, "jwt-keys.json");
+  if (!await exists(path)) {
+    await writePrivateFile(path, `${JSON.stringify({ keys: [await generateSigningKey()] }, null, 2)}\n`);
+  }
+  return await parseKeyRing(await readPrivateFile(path), (what) =>
+    new StartError(
+      `Cannot read the signing keys in "${path}": ${what}`,
+      "remove the file to have new keys made, which ends all sessions, or mend it",
+    ));
+}
+
+/** @throws {StartError} when others may read the file: what it holds must be taken for known. */
+async function readPrivateFile(path: string): Promise<string> {
+  const { mode } = await Deno.stat(path);
+  if (mode !== null && (mode & 0o077) !== 0) {
+    throw new StartError(`Cannot use "${path}": others on this host can read it`, `chmod 600 "${path}"`);
+  }
+  return await Deno.readTextFile(path);
+}

@@ -1,0 +1,99 @@
+import { createServer, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { getRequestListener } from "@hono/node-server";
+import { StartError } from "./start_error.ts";
+
+interface Address {
+  hostname: string;
+  /** 0: any free one. */
+  port: number;
+  tls: { cert: string; key: string } | null;
+}
+
+interface Listener {
+  /** `http://127.0.0.1:54321`, with the port that it got. */
+  url: string;
+  /** Answers requests from now on. */
+  handle: (handler: (request: Request, socketAddress: string) => Promise<Response>) => void;
+  /** Takes no more connections, and waits for the replies under way. */
+  close: () => Promise<void>;
+}
+
+const patienceMilliseconds = 10_000;
+const mostPatienceAtTheEnd = 10_000;
+
+/**
+ * Listens with `node:http`, because `Deno.serve` never gives up on a header or body that does not end; this
+ * one closes such a connection after 10 s (under Deno 2.9; Deno 2.4's gives up on bodies alone).
+ *
+ * @throws {StartError} when the port is taken, may not be had, or the certificate and key do not fit.
+ */
+export async function listen({ hostname, port, tls }: Address): Promise<Listener> {
+  const server = makeServer(tls);
+  server.on("clientError", (_error, socket) => socket.destroy());
+  const got = await bind(server, hostname, port);
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return {
+    url: `${tls === null ? "http" : "https"}://${host}:${got}`,
+    handle(handler) {
+      const listener = getRequestListener(
+        (request, { incoming }) => handler(request, incoming.socket.remoteAddress ?? ""),
+        { overrideGlobalObjects: false, hostname: host },
+      );
+      server.on("request", (incoming, outgoing) => void listener(incoming, outgoing));
+    },
+    close: () => close(server),
+  };
+}
+
+function makeServer(tls: Address["tls"]): Server {
+  const limits = {
+    headersTimeout: patienceMilliseconds,
+    requestTimeout: patienceMilliseconds + 1000,
+    connectionsCheckingInterval: 1000,
+    keepAliveTimeout: 65_000,
+  };
+  if (tls === null) return createServer(limits);
+  try {
+    return createTlsServer({ ...limits, ...tls });
+  } catch (error) {
+    throw new StartError(
+      "Cannot use the TLS certificate and key: they are no pair",
+      "give the two files in PEM",
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+async function bind(server: Server, hostname: string, port: number): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  server.once("error", (error) => reject(bindError(error, hostname, port)));
+  server.listen({ host: hostname, port }, () => {
+    const address = server.address();
+    resolve(typeof address === "object" && address !== null ? address.port : port);
+  });
+  return await promise;
+}
+
+function bindError(error: Error, hostname: string, port: number): StartError {
+  const inUse = error instanceof Deno.errors.AddrInUse || ("code" in error && error.code === "EADDRINUSE");
+  const what = inUse ? "something else is listening there" : error.message;
+  return new StartError(
+    `Cannot listen on ${hostname} port ${port}: ${what}`,
+    "name another port with --port",
+    {
+      cause: error,
+    },
+  );
+}
+
+async function close(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), mostPatienceAtTheEnd);
+  await promise;
+  clearTimeout(timer);
+}

@@ -1,0 +1,97 @@
+import type { Backend } from "../../supabase/functions/_shared/backend.ts";
+import { issuerOf, randomBytes, randomFraction } from "../../supabase/functions/_shared/backend.ts";
+import { databaseOver } from "../../supabase/functions/_shared/database.ts";
+import { answer } from "../../supabase/functions/_shared/endpoint.ts";
+import { type Environment, readKeyRing, type Settings } from "../../supabase/functions/_shared/env.ts";
+import type { Log } from "../../supabase/functions/_shared/log.ts";
+import { supabaseOperators } from "../../supabase/functions/_shared/operator.ts";
+import { Refusals } from "../../supabase/functions/_shared/refusals.ts";
+import type { Store } from "./connection.ts";
+import { type DataFolder, openDataFolder, readOperatorKey, readSigningKeys } from "./data_folder.ts";
+import { listen } from "./listen.ts";
+import { route } from "./routes.ts";
+
+export interface ServeOptions {
+  hostname: string;
+  port: number;
+  data: string;
+  /** A real Postgres; null for the embedded one. */
+  databaseUrl: string | null;
+  tls: { cert: string; key: string } | null;
+}
+
+export interface RunningServer {
+  url: string;
+  operatorKeyPath: string;
+  /** Takes no more requests, finishes what is in flight, closes the database and gives the folder back. */
+  stop: () => Promise<void>;
+}
+
+/**
+ * Starts the embedded server: the functions' handlers over PGlite or Postgres, in one process.
+ *
+ * @throws {StartError} when it cannot start for a reason that its user can mend
+ */
+export async function startServer(
+  options: ServeOptions,
+  { env, settings, log }: { env: Environment; settings: Settings; log: Log },
+): Promise<RunningServer> {
+  const folder = await openDataFolder(options.data);
+  const opened: (() => Promise<void> | void)[] = [() => folder.release()];
+  try {
+    const operatorKey = await readOperatorKey(folder);
+    const keys = env("AGENT_JWT_KEYS") ? await readKeyRing(env) : await readSigningKeys(folder);
+    const store = await openStore(options.databaseUrl, folder);
+    opened.push(() => store.close());
+    const work = new Set<Promise<void>>();
+    opened.push(async () => void await Promise.all(work));
+    const now = (): Date => new Date();
+    const listener = await listen(options);
+    opened.push(() => listener.close());
+    const backend: Backend = {
+      ...settings,
+      issuer: issuerOf(settings.publicUrl ?? listener.url),
+      keys,
+      database: databaseOver(store.call),
+      operators: supabaseOperators({
+        url: listener.url,
+        secretKeys: { default: operatorKey },
+        userKeys: () => Promise.resolve({ keys: [] }),
+      }),
+      refusals: new Refusals(now),
+      log,
+      now,
+      random: randomFraction,
+      randomBytes,
+      waitUntil(task) {
+        work.add(task);
+        task.finally(() => work.delete(task));
+      },
+    };
+    listener.handle((request, socketAddress) => {
+      const { endpoint, rest } = route(new URL(request.url).pathname);
+      return answer(endpoint, request, backend, { rest, socketAddress });
+    });
+    log.line("info", "server started", { url: listener.url, issuer: backend.issuer });
+    return { url: listener.url, operatorKeyPath: folder.operatorKeyPath, stop: () => stop(opened, log) };
+  } catch (error) {
+    await closeAll(opened);
+    throw error;
+  }
+}
+
+async function openStore(databaseUrl: string | null, folder: DataFolder): Promise<Store> {
+  // Each is loaded only where it is used: the embedded Postgres is large.
+  if (databaseUrl === null) return await (await import("./pglite.ts")).openPglite(folder.databasePath);
+  return await (await import("./postgres.ts")).openPostgres(databaseUrl);
+}
+
+async function stop(opened: (() => Promise<void> | void)[], log: Log): Promise<void> {
+  await closeAll(opened);
+  log.flush();
+  log.line("info", "server stopped");
+}
+
+async function closeAll(opened: (() => Promise<void> | void)[]): Promise<void> {
+  for (const close of opened.splice(0).reverse()) await close();
+}
