@@ -1,0 +1,118 @@
+import { join } from "node:path";
+import { createServer } from "node:net";
+
+/** A real Postgres in a temporary folder, for as long as a test needs it. */
+export interface TestPostgres {
+  /** The address of a new, empty database. */
+  createDatabase: () => Promise<string>;
+  port: number;
+  bin: string;
+  /** Stops the server as `pg_ctl stop --mode` does. */
+  halt: (mode: "fast" | "immediate") => Promise<void>;
+  start: () => Promise<void>;
+  /** Stops it and removes everything. */
+  remove: () => Promise<void>;
+}
+
+const folders = ["/usr/lib/postgresql", "/opt/homebrew/opt/postgresql@15/bin"];
+
+/** The folder of a Postgres 15 or later on this host, or null. */
+export async function findPostgres(): Promise<string | null> {
+  const given = Deno.env.get("OPENCLAW_TEST_POSTGRES_BIN");
+  const versions = given === undefined ? await installed() : [given];
+  for (const bin of versions) {
+    try {
+      const { success } = await new Deno.Command(join(bin, "initdb"), { args: ["--version"], stdout: "null" })
+        .output();
+      if (success) return bin;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return null;
+}
+
+async function installed(): Promise<string[]> {
+  const found: string[] = [];
+  for (const folder of folders) {
+    try {
+      for await (const { name } of Deno.readDir(folder)) found.push(join(folder, name, "bin"));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return found.sort();
+}
+
+/** Starts a Postgres on a free loopback port. Durable as in production: nothing is switched off for speed. */
+export async function startPostgres(bin: string): Promise<TestPostgres> {
+  const folder = await Deno.makeTempDir({ prefix: "openclaw-postgres-" });
+  const port = await freePort();
+  const data = join(folder, "data");
+  if (isRoot()) await succeed("chown", ["postgres", folder]);
+  await asPostgres(join(bin, "initdb"), [
+    "-D",
+    data,
+    "-A",
+    "trust",
+    "-U",
+    "postgres",
+    "-E",
+    "UTF8",
+    "--locale=C.UTF-8",
+  ]);
+  const settings = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1 -c max_connections=200`;
+  const start = (): Promise<void> =>
+    asPostgres(join(bin, "pg_ctl"), ["-D", data, "-o", settings, "-l", join(folder, "log"), "-w", "start"]);
+  const halt = (mode: string): Promise<void> =>
+    asPostgres(join(bin, "pg_ctl"), ["-D", data, "-m", mode, "-w", "stop"]);
+  await start();
+  let databases = 0;
+  return {
+    port,
+    bin,
+    start,
+    halt,
+    async createDatabase() {
+      const name = `fleet_${++databases}`;
+      await succeed(join(bin, "createdb"), ["-h", "127.0.0.1", "-p", String(port), "-U", "postgres", name]);
+      return `postgres://postgres@127.0.0.1:${port}/${name}`;
+    },
+    async remove() {
+      await halt("immediate");
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const server = createServer();
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address();
+    server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+  });
+  return await promise;
+}
+
+/** Postgres refuses to run as root. */
+async function asPostgres(program: string, args: string[]): Promise<void> {
+  if (!isRoot()) return await succeed(program, args);
+  await succeed("setpriv", ["--reuid=postgres", "--regid=postgres", "--clear-groups", program, ...args]);
+}
+
+function isRoot(): boolean {
+  return Deno.uid() === 0;
+}
+
+async function succeed(program: string, args: string[]): Promise<void> {
+  // Postgres's children would keep a pipe open, and this waiting for its end.
+  const { success, code } = await new Deno.Command(program, {
+    args,
+    cwd: "/",
+    stdout: "null",
+    stderr: "null",
+  }).output();
+  if (!success) throw new Error(`${program} ended with ${code}`);
+}

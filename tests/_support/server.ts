@@ -1,0 +1,106 @@
+import { join } from "node:path";
+
+/** The embedded server in a process of its own, as its users start it. */
+export interface ServerProcess {
+  url: string;
+  /** `<url>/functions/v1`. */
+  base: string;
+  data: string;
+  operatorKey: string;
+  pid: number;
+  /** What it has printed so far. */
+  output: { stdout: string; stderr: string };
+  /** Asks it to stop, and returns its exit code. */
+  stop: (signal?: Deno.Signal) => Promise<number>;
+  status: Promise<Deno.CommandStatus>;
+}
+
+interface StartOptions {
+  data: string;
+  args?: string[];
+  env?: Record<string, string>;
+}
+
+/** What a start that was refused printed. */
+export interface RefusedStart {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+const root = new URL("../../", import.meta.url).pathname;
+const permissions = ["--allow-net", "--allow-env", "--allow-sys", "--allow-read", "--allow-write"];
+
+/** How the program is started: from source, or the file that `OPENCLAW_TEST_BINARY` names. */
+export function openclaw(args: string[]): { program: string; args: string[] } {
+  const binary = Deno.env.get("OPENCLAW_TEST_BINARY");
+  if (binary !== undefined) return { program: binary, args };
+  return {
+    program: Deno.execPath(),
+    args: ["run", "--quiet", ...permissions, join(root, "cli/main.ts"), ...args],
+  };
+}
+
+/** Starts the server on a free port (or `--port` in `args`) and waits until it listens. */
+export async function startServerProcess(options: StartOptions): Promise<ServerProcess> {
+  const started = await tryServerProcess(options);
+  if ("code" in started) {
+    throw new Error(`The server did not start (${started.code}): ${started.stdout}${started.stderr}`);
+  }
+  return started;
+}
+
+/** The same, but a refusal to start is an answer too. */
+export async function tryServerProcess(
+  { data, args = [], env = {} }: StartOptions,
+): Promise<ServerProcess | RefusedStart> {
+  const port = args.includes("--port") ? [] : ["--port", "0"];
+  const start = openclaw(["serve", "--data", data, ...port, ...args]);
+  const child = new Deno.Command(start.program, {
+    args: start.args,
+    env: { NO_COLOR: "1", ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const output = { stdout: "", stderr: "" };
+  const listening = Promise.withResolvers<string>();
+  const drained = Promise.all([
+    drain(child.stdout, (text) => {
+      output.stdout += text;
+      const url = /"event":"server started","url":"([^"]+)"/.exec(output.stdout)?.[1];
+      if (url !== undefined) listening.resolve(url);
+    }),
+    drain(child.stderr, (text) => output.stderr += text),
+  ]);
+  const ended = drained.then(() => child.status).then(({ code }) => ({ code, ...output }));
+  const first = await Promise.race([listening.promise, ended]);
+  if (typeof first !== "string") return first;
+  return {
+    url: first,
+    base: `${first}/functions/v1`,
+    data,
+    operatorKey: (await Deno.readTextFile(join(data, "operator-key"))).trim(),
+    pid: child.pid,
+    output,
+    status: child.status,
+    async stop(signal = "SIGTERM") {
+      child.kill(signal);
+      return (await ended).code;
+    },
+  };
+}
+
+/** A folder that is removed when the work is done. */
+export async function withFolder<Result>(work: (folder: string) => Promise<Result>): Promise<Result> {
+  const folder = await Deno.makeTempDir({ prefix: "openclaw-test-" });
+  try {
+    return await work(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function drain(stream: ReadableStream<Uint8Array>, take: (text: string) => void): Promise<void> {
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) take(text);
+}
