@@ -10,7 +10,7 @@ export interface ServerProcess {
   pid: number;
   /** What it has printed so far. */
   output: { stdout: string; stderr: string };
-  /** Asks it to stop, and returns its exit code. */
+  /** Asks it to stop, if it has not, and returns its exit code. */
   stop: (signal?: Deno.Signal) => Promise<number>;
   status: Promise<Deno.CommandStatus>;
 }
@@ -73,6 +73,8 @@ export async function tryServerProcess(
     }),
     drain(child.stderr, (text) => output.stderr += text),
   ]);
+  let over = false;
+  child.status.then(() => over = true);
   const ended = drained.then(() => child.status).then(({ code }) => ({ code, ...output }));
   const first = await Promise.race([listening.promise, ended]);
   if (typeof first !== "string") return first;
@@ -85,7 +87,7 @@ export async function tryServerProcess(
     output,
     status: child.status,
     async stop(signal = "SIGTERM") {
-      child.kill(signal);
+      if (!over) child.kill(signal);
       return (await ended).code;
     },
   };

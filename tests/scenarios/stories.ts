@@ -1,0 +1,308 @@
+import assert from "node:assert/strict";
+import { decodeJwt, decodeProtectedHeader } from "jose";
+import {
+  assertError,
+  type CreatedAgent,
+  FleetClient,
+  record,
+  type Reply,
+  send,
+  text,
+} from "../_support/client.ts";
+import { forge, forgeHs256, forgeUnsigned, readKey, soundClaims } from "../_support/forge.ts";
+import { tryServerProcess, withFolder } from "../_support/server.ts";
+import { generateSigningKey } from "../../supabase/functions/_shared/auth.ts";
+import type { Fleet, Stage } from "./stage.ts";
+
+/** A whole story over HTTP, told in the same words on every backend. */
+export interface Story {
+  name: string;
+  play: (stage: Stage) => Promise<void>;
+}
+
+const unknownAgent = "00000000-0000-4000-8000-000000000000";
+const contractSecret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
+
+export const stories: Story[] = [
+  told("an agent is created, shakes hands and beats → pending, then online", async ({ client, sql }) => {
+    const agent = await client.createAgent({ name: "edge 1", labels: { site: "Linz" } });
+    assert.equal((await client.agent(agent.id)).liveness, "pending");
+    const reply = await client.handshake(agent, {
+      client: { version: "1.0", hostname: "h", os: "linux", arch: "x64" },
+    });
+    assert.equal(reply.status, 200);
+    assert.deepEqual(reply.body.agent, { id: agent.id, name: "edge 1" });
+    assert.equal((await client.agent(agent.id)).liveness, "pending", "a handshake is no heartbeat");
+    const beat = await client.beat(text(reply.body.token), {
+      status: "degraded",
+      message: "a\nb",
+      metrics: { load_1m: 0.5 },
+    });
+    assert.equal(beat.status, 200);
+    assert.equal(beat.body.ok, true);
+    const seen = await client.agent(agent.id);
+    assert.equal(seen.liveness, "online");
+    assert.equal(seen.status, "degraded");
+    assert.equal(seen.message, "a\nb");
+    assert.deepEqual(seen.metrics, { load_1m: 0.5 });
+    assert.equal(seen.hostname, "h");
+    const events = await sql("select kind from public.agent_events order by id");
+    assert.deepEqual(events.map(({ kind }) => kind), ["created", "first_handshake"]);
+    const rows = await sql("select liveness, heartbeats_count::integer as beats from public.fleet");
+    assert.deepEqual(rows.map((row) => ({ ...row })), [{ liveness: "online", beats: 1 }]);
+  }),
+  ...["60", "900", "86400"].map((lifetime) =>
+    told(
+      `AGENT_SESSION_TTL_SECONDS=${lifetime} → a session of that lifetime, renewed in time`,
+      async ({ client }) => {
+        const { body } = await client.handshake(await client.createAgent());
+        const { iat, exp } = decodeJwt(text(body.token));
+        const seconds = Number(lifetime);
+        assert.equal(Number(exp) - Number(iat), seconds);
+        assert.equal(body.expires_in, seconds);
+        const refreshIn = Number(body.refresh_in);
+        assert.ok(refreshIn >= 0.7 * seconds - 1 && refreshIn <= 0.9 * seconds, `refresh_in is ${refreshIn}`);
+      },
+      { env: { AGENT_SESSION_TTL_SECONDS: lifetime } },
+    )
+  ),
+  ...["59", "86401"].map((lifetime) => ({
+    name: `AGENT_SESSION_TTL_SECONDS=${lifetime} → the server refuses to start and says why`,
+    play: (stage: Stage) =>
+      refusesToStart(stage, { AGENT_SESSION_TTL_SECONDS: lifetime }, /AGENT_SESSION_TTL_SECONDS/),
+  })),
+  {
+    name:
+      "AGENT_JWT_KEYS that are no keys → the server refuses to start, and names the command that makes some",
+    play: (stage) =>
+      refusesToStart(stage, { AGENT_JWT_KEYS: '{"keys":[]}' }, /AGENT_JWT_KEYS.*keys" makes a set/),
+  },
+  told(
+    "unknown id, wrong secret, no secret and revoked → refused alike, and no session is opened",
+    async (fleet) => {
+      const { client } = fleet;
+      const [wrong, without, revoked] = [
+        await client.createAgent(),
+        await client.createAgent(),
+        await client.createAgent(),
+      ];
+      await client.revoke(revoked.id);
+      await fleet.sql(`update public.agents set agent_secret = null where id = '${without.id}'`);
+      const replies = [
+        await fleet.client.handshake({ id: unknownAgent, secret: wrong.secret }),
+        await fleet.client.handshake({ id: wrong.id, secret: contractSecret }),
+        await fleet.client.handshake(without),
+        await fleet.client.handshake(revoked),
+      ];
+      for (const reply of replies) assertError(reply, "invalid_credentials", 401);
+      for (const reply of replies) assert.deepEqual(withoutIds(reply), withoutIds(replies[0] ?? reply));
+      const [row] = await fleet.sql("select sum(handshakes_count)::integer as opened from public.agents");
+      assert.equal(row?.opened, 0);
+    },
+  ),
+  told("a refused handshake is counted on the row of the agent that was named", async ({ client, sql }) => {
+    const agent = await client.createAgent();
+    assertError(await client.handshake({ ...agent, secret: contractSecret }), "invalid_credentials", 401);
+    const [row] = await sql(
+      "select refused_handshakes_count::integer as refused, handshakes_count::integer as opened from public.agents",
+    );
+    assert.deepEqual({ ...row }, { refused: 1, opened: 0 });
+  }),
+  told(
+    "a revoked agent's session ends with its very next beat, and revoking twice is fine",
+    async ({ client, sql }) => {
+      const agent = await client.createAgent();
+      const token = await client.session(agent);
+      assert.equal((await client.beat(token)).status, 200);
+      assert.equal((await client.revoke(agent.id)).body.liveness, "revoked");
+      assertError(await client.beat(token), "session_revoked", 401);
+      assertError(await send(`${client.base}/heartbeat`, { headers: bearer(token) }), "session_revoked", 401);
+      assert.equal((await client.revoke(agent.id)).status, 200);
+      const [row] = await sql(
+        "select heartbeats_count::integer as beats, (select count(*)::integer from public.agent_events where kind = 'revoked') as events from public.agents",
+      );
+      assert.deepEqual({ ...row }, { beats: 1, events: 1 });
+    },
+  ),
+  told("a deleted agent's session ends with its very next beat", async (fleet) => {
+    const agent = await fleet.client.createAgent();
+    const token = await fleet.client.session(agent);
+    await fleet.sql(`delete from public.agents where id = '${agent.id}'`);
+    assertError(await fleet.client.beat(token), "session_revoked", 401);
+    assertError(await fleet.client.revoke(agent.id), "not_found", 404);
+  }),
+  told("forged and stale tokens → refused, and no row changes", async ({ client, server, sql }) => {
+    const agent = await client.createAgent();
+    const key = await readKey(server.data);
+    const claims = soundClaims(agent.id, "http://127.0.0.1:54321/functions/v1");
+    const past = Number(claims.iat) - 1000;
+    const stranger = { ...await generateSigningKey(), kid: key.kid };
+    const forgeries: [string, string, string][] = [
+      ["expired", await forge(key, { claims: { ...claims, iat: past, exp: past + 900 } }), "token_expired"],
+      ["another key under our kid", await forge(stranger, { claims }), "token_invalid"],
+      ["another key", await forge(await generateSigningKey(), { claims }), "token_invalid"],
+      ["alg none", forgeUnsigned(claims), "token_invalid"],
+      ["HS256 with the public key", await forgeHs256(key, claims), "token_invalid"],
+      ["typ JWT", await forge(key, { header: { typ: "JWT" }, claims }), "token_invalid"],
+      ["another iss", await forge(key, { claims: { ...claims, iss: server.base + "/" } }), "token_invalid"],
+      ["another aud", await forge(key, { claims: { ...claims, aud: "authenticated" } }), "token_invalid"],
+      ["epoch 2", await forge(key, { claims: { ...claims, epoch: 2 } }), "session_revoked"],
+    ];
+    for (const [what, token, code] of forgeries) {
+      const reply = await client.beat(token);
+      assert.equal(reply.body.error, code, what);
+      assertError(reply, code, 401);
+    }
+    assert.equal((await client.beat(await forge(key, { claims }))).status, 200, "the sound one is taken");
+    const [row] = await sql("select heartbeats_count::integer as beats from public.agents");
+    assert.equal(row?.beats, 1);
+  }),
+  told("a rotated key ring → old sessions are good until their key is dropped", async (fleet) => {
+    const [old, fresh] = [await generateSigningKey(), await generateSigningKey()];
+    const ring = (...keys: unknown[]): Record<string, string> => ({
+      AGENT_JWT_KEYS: JSON.stringify({ keys }),
+    });
+    await fleet.restart({ env: ring(old) });
+    const agent = await fleet.client.createAgent();
+    const before = await fleet.client.session(agent);
+    await fleet.restart({ env: ring(old, fresh) });
+    assert.equal(kidOf(await fleet.client.session(agent)), old.kid);
+    await fleet.restart({ env: ring(fresh, old) });
+    const after = await fleet.client.session(agent);
+    assert.equal(kidOf(after), fresh.kid);
+    assert.equal((await fleet.client.beat(before)).status, 200);
+    assert.equal((await fleet.client.beat(after)).status, 200);
+    const { body } = await send(`${fleet.client.base}/jwks`);
+    assert.deepEqual((Array.isArray(body.keys) ? body.keys : []).map((key) => record(key).kid), [
+      fresh.kid,
+      old.kid,
+    ]);
+    assert.ok(!JSON.stringify(body).includes('"d"'), "no private half");
+    await fleet.restart({ env: ring(fresh) });
+    assertError(await fleet.client.beat(before), "token_invalid", 401);
+    assert.equal((await fleet.client.beat(after)).status, 200);
+  }),
+  told("32 handshakes and 200 heartbeats at once → nothing is lost", async ({ client, sql }) => {
+    const agents = await Promise.all(Array.from({ length: 8 }, () => client.createAgent()));
+    const sessions = await Promise.all(times(32, (index) => client.session(at(agents, index % 8))));
+    const beats = await Promise.all(
+      times(200, (index) => client.beat(at(sessions, index % 32), { metrics: { cpu_percent: index } })),
+    );
+    assert.deepEqual(beats.map(({ status }) => status), times(200, () => 200));
+    const rows = await sql(
+      "select handshakes_count::integer as handshakes, heartbeats_count::integer as beats from public.agents",
+    );
+    assert.deepEqual(rows.map((row) => ({ ...row })), times(8, () => ({ handshakes: 4, beats: 25 })));
+  }),
+  told("a restart keeps agents, sessions and the operator's key", async (fleet) => {
+    const agent = await fleet.client.createAgent({ name: "stays" });
+    const token = await fleet.client.session(agent);
+    const key = fleet.server.operatorKey;
+    await fleet.restart();
+    assert.equal(fleet.server.operatorKey, key);
+    assert.equal((await fleet.client.beat(token)).status, 200);
+    assert.equal((await fleet.client.agent(agent.id)).name, "stays");
+  }),
+  told("killed with SIGKILL → every acknowledged agent and handshake is there", async (fleet) => {
+    const agents = await Promise.all(times(5, () => fleet.client.createAgent()));
+    await Promise.all(agents.map((agent) => fleet.client.session(agent)));
+    await fleet.server.stop("SIGKILL");
+    await fleet.restart();
+    const rows = await fleet.sql("select id::text from public.agents where handshakes_count = 1 order by id");
+    assert.deepEqual(rows.map(({ id }) => id), agents.map(({ id }) => id).sort());
+  }),
+  told("SIGTERM under load → what is in flight is answered, and the exit code is 0", async (fleet) => {
+    const token = await fleet.client.session(await fleet.client.createAgent());
+    const beats = times(50, () => fleet.client.beat(token));
+    await Promise.race(beats);
+    const [code, ...results] = await Promise.all([fleet.server.stop(), ...beats.map(settled)]);
+    assert.equal(code, 0);
+    const answered = results.filter((result) => result !== "refused");
+    assert.ok(answered.length > 0 && answered.every((result) => result === 200), String(results));
+    await fleet.restart();
+    const [row] = await fleet.sql("select heartbeats_count::integer as beats from public.agents");
+    assert.equal(row?.beats, answered.length);
+  }),
+  told("the older paths answer as the functions do", async ({ server, client }) => {
+    const created = await send(`${server.url}/api/agents`, {
+      headers: client.operator,
+      body: { name: "older" },
+    });
+    assert.equal(created.status, 201);
+    const agent: CreatedAgent = {
+      id: text(record(created.body.agent).id),
+      secret: text(created.body.agent_secret),
+    };
+    const credentials = { agent_id: agent.id.toUpperCase(), agent_secret: agent.secret };
+    const { body } = await send(`${server.url}/api/agents/handshake`, { body: credentials });
+    const beat = await send(`${server.url}/api/heartbeat`, { headers: bearer(text(body.token)), body: {} });
+    assert.equal(beat.body.ok, true);
+  }),
+  told(
+    "another operator's key, a user's token and no key → operator_required, and no row is made",
+    async (fleet) => {
+      const { client, server } = fleet;
+      const stranger = new FleetClient(server.base, "sb_secret_somebody_else_000000000000000000");
+      const body = { name: "mine" };
+      for (const headers of [stranger.operator, {}, bearer("eyJhbGciOiJFUzI1NiIsImtpZCI6ImEifQ.e30.AAAA")]) {
+        assertError(await send(`${server.base}/create-agent`, { headers, body }), "operator_required", 401);
+      }
+      const session = await client.session(await client.createAgent());
+      assertError(
+        await send(`${server.base}/create-agent`, { headers: bearer(session), body }),
+        "operator_required",
+        401,
+      );
+      const [row] = await fleet.sql("select count(*)::integer as agents from public.agents");
+      assert.equal(row?.agents, 1);
+    },
+  ),
+];
+
+function told(name: string, play: (fleet: Fleet) => Promise<void>, options = {}): Story {
+  return { name, play: (stage) => stage.withFleet(options, play) };
+}
+
+async function refusesToStart(stage: Stage, env: Record<string, string>, reason: RegExp): Promise<void> {
+  await withFolder(async (data) => {
+    const refused = await tryServerProcess({ data, env: { ...await stage.startEnv(), ...env } });
+    assert.ok("code" in refused, "it started");
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, reason);
+    assert.equal(refused.stdout, "");
+  });
+}
+
+/** A reply without what differs in every one. */
+function withoutIds({ status, headers, body }: Reply): unknown {
+  const kept = [...headers].filter(([name]) => !["x-request-id", "date"].includes(name));
+  return { status, headers: kept, body: { ...body, request_id: null } };
+}
+
+async function settled(reply: Promise<Reply>): Promise<number | "refused"> {
+  try {
+    return (await reply).status;
+  } catch (error) {
+    // The server takes no more connections once it was told to stop.
+    if (error instanceof TypeError) return "refused";
+    throw error;
+  }
+}
+
+function bearer(token: string): Record<string, string> {
+  return { authorization: `Bearer ${token}` };
+}
+
+function kidOf(token: string): unknown {
+  return decodeProtectedHeader(token).kid;
+}
+
+function times<Value>(count: number, make: (index: number) => Value): Value[] {
+  return Array.from({ length: count }, (_, index) => make(index));
+}
+
+function at<Value>(list: Value[], index: number): Value {
+  const value = list[index];
+  assert.ok(value !== undefined);
+  return value;
+}
