@@ -54,8 +54,14 @@ function makeServer(tls: Address["tls"]): Server {
     keepAliveTimeout: 65_000,
   };
   if (tls === null) return createServer(limits);
+  checkPair(tls);
+  return createTlsServer({ ...limits, ...tls });
+}
+
+/** `node:https` takes anything for a certificate, and then fails at every connection; this says so now. */
+function checkPair({ cert, key }: { cert: string; key: string }): void {
   try {
-    return createTlsServer({ ...limits, ...tls });
+    Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key }).close();
   } catch (error) {
     throw new StartError(
       "Cannot use the TLS certificate and key: they are no pair",

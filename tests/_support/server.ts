@@ -66,12 +66,12 @@ export async function tryServerProcess(
   const output = { stdout: "", stderr: "" };
   const listening = Promise.withResolvers<string>();
   const drained = Promise.all([
-    drain(child.stdout, (text) => {
-      output.stdout += text;
-      const url = /"event":"server started","url":"([^"]+)"/.exec(output.stdout)?.[1];
+    drain(child.stdout, (text) => output.stdout += text),
+    drain(child.stderr, (text) => {
+      output.stderr += text;
+      const url = / listens on (\S+)\n[^]*\n\n$/.exec(output.stderr)?.[1];
       if (url !== undefined) listening.resolve(url);
     }),
-    drain(child.stderr, (text) => output.stderr += text),
   ]);
   let over = false;
   child.status.then(() => over = true);

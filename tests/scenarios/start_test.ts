@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { FleetClient, send } from "../_support/client.ts";
+import { freePort } from "../_support/postgres.ts";
+import { startServerProcess, tryServerProcess, withFolder } from "../_support/server.ts";
+
+Deno.test("a first start makes its folder and files for its user alone, and tells the way on", async () => {
+  await withFolder(async (folder) => {
+    const data = join(folder, "fleet");
+    const server = await startServerProcess({ data });
+    await server.stop();
+    assert.equal(await mode(data), 0o700);
+    for (const file of ["operator-key", "jwt-keys.json", "lock"]) {
+      assert.equal(await mode(join(data, file)), 0o600, file);
+    }
+    const { stderr } = server.output;
+    for (const words of [server.url, join(data, "operator-key"), "/create-agent -d", "/handshake -d"]) {
+      assert.ok(stderr.includes(words), `${words} is not in ${stderr}`);
+    }
+    assert.ok(!stderr.includes(server.operatorKey) && !server.output.stdout.includes(server.operatorKey));
+  });
+});
+
+Deno.test("the two lines that a start prints do what they say", async () => {
+  await withFolder(async (data) => {
+    const server = await startServerProcess({ data });
+    try {
+      const [create = "", handshake = ""] = server.output.stderr.split("\n").filter((line) =>
+        line.includes("curl ")
+      );
+      const created: unknown = JSON.parse(await shell(`${create} --silent`));
+      assert.ok(
+        typeof created === "object" && created !== null && "agent" in created && "agent_secret" in created,
+      );
+      const agent: unknown = created.agent;
+      assert.ok(typeof agent === "object" && agent !== null && "id" in agent);
+      const [line = ""] = handshake.split("     {");
+      const body = JSON.stringify({ agent_id: agent.id, agent_secret: created.agent_secret });
+      assert.match(await shell(`${line} --silent`, body), /"token":"eyJ/);
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
+Deno.test("a second server on the same data folder → refused with a sentence, and the first goes on", async () => {
+  await withFolder(async (data) => {
+    const first = await startServerProcess({ data });
+    try {
+      const second = await tryServerProcess({ data });
+      assert.ok("code" in second);
+      assert.equal(second.code, 1);
+      assert.match(
+        second.stderr,
+        /^error: Cannot use the data folder "[^"]+": another server is using it\nhint: /,
+      );
+      assert.equal((await send(`${first.base}/health`)).status, 200);
+    } finally {
+      await first.stop();
+    }
+  });
+});
+
+Deno.test("a second server on the same port → refused with a sentence, and its folder is given back", async () => {
+  await withFolder(async (folder) => {
+    const port = String(await freePort());
+    const first = await startServerProcess({ data: join(folder, "a"), args: ["--port", port] });
+    try {
+      const second = await tryServerProcess({ data: join(folder, "b"), args: ["--port", port] });
+      assert.ok("code" in second);
+      assert.equal(second.code, 1);
+      assert.match(
+        second.stderr,
+        /^error: Cannot listen on 127\.0\.0\.1 port \d+: something else is listening there\nhint: /,
+      );
+    } finally {
+      await first.stop();
+    }
+    assert.equal(await (await startServerProcess({ data: join(folder, "b") })).stop(), 0);
+  });
+});
+
+Deno.test("a key that others can read → refused, with the command that mends it", async () => {
+  await withFolder(async (data) => {
+    await (await startServerProcess({ data })).stop();
+    await Deno.chmod(join(data, "operator-key"), 0o640);
+    const refused = await tryServerProcess({ data });
+    assert.ok("code" in refused);
+    assert.match(refused.stderr, /others on this host can read it\nhint: chmod 600 "[^"]+operator-key"/);
+  });
+});
+
+Deno.test("a first start that was killed half-way → the next one begins anew", async () => {
+  await withFolder(async (data) => {
+    await Deno.mkdir(join(data, "postgres.unfinished", "base"), { recursive: true });
+    await Deno.writeTextFile(join(data, "postgres.unfinished", "PG_VERSION"), "18\n");
+    const server = await startServerProcess({ data });
+    await new FleetClient(server.base, server.operatorKey).createAgent();
+    assert.equal(await server.stop(), 0);
+  });
+});
+
+Deno.test("--tls-cert and --tls-key → the same service over https", async () => {
+  await withFolder(async (folder) => {
+    const [cert, key] = await certificate(folder);
+    const server = await startServerProcess({
+      data: join(folder, "data"),
+      args: ["--tls-cert", cert, "--tls-key", key],
+    });
+    try {
+      assert.match(server.url, /^https:/);
+      const url = `${server.url.replace("127.0.0.1", "localhost")}/functions/v1/health`;
+      const health: unknown = JSON.parse(await shell(`curl --silent --cacert '${cert}' ${url}`));
+      assert.deepEqual(health, { ok: true, version: "0.1.0", database: "ok" });
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
+Deno.test("a certificate without its key, files that are none, and files that do not exist → refused", async () => {
+  await withFolder(async (folder) => {
+    const [cert, key] = await certificate(folder);
+    const text = join(folder, "text");
+    await Deno.writeTextFile(text, "no PEM");
+    for (
+      const args of [["--tls-cert", cert], ["--tls-key", key], ["--tls-cert", text, "--tls-key", text], [
+        "--tls-cert",
+        "x",
+        "--tls-key",
+        key,
+      ]]
+    ) {
+      const refused = await tryServerProcess({ data: join(folder, "data"), args });
+      assert.ok("code" in refused, args.join(" "));
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, /^error: Cannot .*\nhint: /);
+    }
+  });
+});
+
+for (const args of [["--port", "70000"], ["--port", "http"], ["--nonsense"]]) {
+  Deno.test(`serve ${args.join(" ")} → wrong usage, exit code 2, nothing made`, async () => {
+    await withFolder(async (folder) => {
+      const refused = await tryServerProcess({ data: join(folder, "data"), args });
+      assert.ok("code" in refused);
+      assert.equal(refused.code, 2);
+      assert.equal(refused.stdout, "");
+      assert.deepEqual(await Array.fromAsync(Deno.readDir(folder)), []);
+    });
+  });
+}
+
+async function certificate(folder: string): Promise<[string, string]> {
+  const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "1"];
+  const args = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, ...subject];
+  const { success } = await new Deno.Command("openssl", { args, stderr: "null" }).output();
+  assert.ok(success, "openssl made no certificate");
+  return [cert, key];
+}
+
+async function mode(path: string): Promise<number> {
+  return ((await Deno.stat(path)).mode ?? 0) & 0o777;
+}
+
+async function shell(line: string, input = ""): Promise<string> {
+  const child = new Deno.Command("sh", { args: ["-c", line], stdin: "piped", stdout: "piped" }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input));
+  await writer.close();
+  return new TextDecoder().decode((await child.output()).stdout);
+}
