@@ -7,8 +7,6 @@ import { addServe } from "./commands/serve.ts";
 import { say } from "./output.ts";
 import { StartError } from "./serve/start_error.ts";
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
-
 /** Runs one command and returns its exit code: 0 done, 1 unexpected or cannot start, 2 wrong usage. */
 async function main(args: string[]): Promise<number> {
   const program = new Command("openclaw")
@@ -33,3 +31,5 @@ function report(error: unknown): number {
   else say(`error: ${describe(error)}`);
   return 1;
 }
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -15,6 +15,7 @@ interface Flags {
   tlsCert?: string | undefined;
   tlsKey?: string | undefined;
   publicUrl?: string | undefined;
+  restore?: true | undefined;
 }
 
 const example = "\nExample:\n  openclaw serve --data /var/lib/openclaw --port 8080\n";
@@ -43,6 +44,7 @@ export function addServe(program: Command, environment: Environment): void {
     )
     .addOption(new Option("--tls-key <file>", "and this key, in PEM").env("OPENCLAW_TLS_KEY"))
     .option("--public-url <url>", "what agents call this server (env: OPENCLAW_PUBLIC_URL)")
+    .option("--restore", "put a damaged embedded Postgres aside and begin with its newest snapshot")
     .addHelpText("after", example)
     .action((flags) => serve(flags, environment));
 }
@@ -61,6 +63,7 @@ async function serve(flags: Flags, environment: Environment): Promise<void> {
       data: flags.data,
       databaseUrl: flags.databaseUrl || null,
       tls: await readTls(flags),
+      restore: flags.restore ?? false,
     },
     { env: environment, settings: { ...settings, publicUrl }, log },
   );
@@ -77,10 +80,12 @@ function welcome(
   const isOpen = !["127.0.0.1", "localhost", "::1"].includes(host) && tlsCert === undefined &&
     publicUrl === undefined;
   return [
-    `openclaw ${version} listens on ${url}`,
     databaseUrl
-      ? `agents are kept in the Postgres of the database URL, the keys in ${folder}`
-      : `agents and keys are kept in ${folder}`,
+      ? "agents are kept in the Postgres of the database URL, and last as it does"
+      : "agents are kept in the embedded Postgres: they outlast a killed process, but a power cut may lose what came " +
+        "after the last snapshot (every 15 min); --database-url has a Postgres that loses nothing",
+    `openclaw ${version} listens on ${url}`,
+    `its data is in ${folder}`,
     `the operator's key is in ${operatorKeyPath}`,
     ...(isOpen
       ? ["warning: without TLS, secrets cross the network in the clear: give --tls-cert and --tls-key"]

@@ -3,7 +3,7 @@ import { base64url } from "jose";
 import { generateSigningKey, type KeyRing } from "../../supabase/functions/_shared/auth.ts";
 import { randomBytes } from "../../supabase/functions/_shared/backend.ts";
 import { parseKeyRing } from "../../supabase/functions/_shared/env.ts";
-import { exists, writePrivateFile } from "./files.ts";
+import { exists, makePrivateFolder, writePrivateFile } from "./files.ts";
 import { StartError } from "./start_error.ts";
 
 /** The folder in which one server, and no second one, keeps what must outlive it. */
@@ -11,6 +11,7 @@ export interface DataFolder {
   path: string;
   operatorKeyPath: string;
   databasePath: string;
+  snapshotsPath: string;
   release: () => void;
 }
 
@@ -23,12 +24,13 @@ export interface DataFolder {
 export async function openDataFolder(path: string): Promise<DataFolder> {
   const folder = resolve(path);
   try {
-    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+    await makePrivateFolder(folder);
     const lock = await takeLock(folder);
     return {
       path: folder,
       operatorKeyPath: join(folder, "operator-key"),
       databasePath: join(folder, "postgres"),
+      snapshotsPath: join(folder, "snapshots"),
       release: () => lock.close(),
     };
   } catch (error) {

@@ -1,3 +1,5 @@
+import { dirname } from "node:path";
+
 /** Whether there is something at the path. */
 export async function exists(path: string): Promise<boolean> {
   try {
@@ -9,20 +11,33 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/**
- * Writes a file that only its owner can read, whole or not at all: beside its place, synced, and renamed.
- */
-export async function writePrivateFile(path: string, text: string): Promise<void> {
+/** Makes a folder, if it is not there, that only its owner can enter. */
+export async function makePrivateFolder(path: string): Promise<void> {
+  await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+}
+
+/** Writes a file that only its owner can read, whole or not at all: beside its place, synced, and renamed. */
+export async function writePrivateFile(path: string, content: string | Uint8Array): Promise<void> {
   const beside = `${path}.${crypto.randomUUID()}`;
-  const file = await Deno.open(beside, { write: true, createNew: true, mode: 0o600 });
   try {
-    const writer = file.writable.getWriter();
-    await writer.write(new TextEncoder().encode(text));
-    await file.sync();
-    await writer.close();
+    await writeSynced(beside, typeof content === "string" ? new TextEncoder().encode(content) : content);
     await Deno.rename(beside, path);
   } catch (error) {
-    await Deno.remove(beside);
+    if (await exists(beside)) await Deno.remove(beside);
     throw error;
   }
+  await syncFolder(dirname(path));
+}
+
+async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+  using file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
+  for (let written = 0; written < bytes.length;) written += await file.write(bytes.subarray(written));
+  await file.sync();
+}
+
+/** Makes a rename last. Windows has no such thing, and needs none. */
+async function syncFolder(path: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  using folder = await Deno.open(path, { read: true });
+  await folder.sync();
 }

@@ -1,29 +1,41 @@
-import { PGlite } from "@electric-sql/pglite";
-import { exists } from "./files.ts";
+import { PGlite, type PGliteOptions } from "@electric-sql/pglite";
+import type { Call } from "../../supabase/functions/_shared/database.ts";
+import { isOutageState, unavailable } from "../../supabase/functions/_shared/errors.ts";
+import type { Log } from "../../supabase/functions/_shared/log.ts";
 import { callStatement, type Connection, type Owner, type Store } from "./connection.ts";
+import { exists } from "./files.ts";
 import { migrate } from "./migrate.ts";
+import { newestSnapshot, Snapshots } from "./snapshots.ts";
 import { StartError } from "./start_error.ts";
+
+interface PgliteOptions {
+  /** The database's own folder. Who calls holds the lock on it: PGlite itself lets a second process in. */
+  folder: string;
+  snapshots: string;
+  /** Whether to put the folder aside, and begin with the newest snapshot. */
+  restore: boolean;
+  log: Log;
+}
+
+/** The calls that only say that an agent lives, or ask. */
+const notWorthASnapshot: ReadonlySet<string> = new Set([
+  "record_heartbeats",
+  "read_session",
+  "get_agent",
+  "rfc3339",
+]);
 
 /**
  * Opens the embedded Postgres in a folder, making it at the first start.
  *
- * The folder is made under another name and renamed when it is whole, so that a start that was killed
- * half-way leaves nothing that looks like a database. Who calls holds the lock on the folder: PGlite
- * itself lets a second process in.
+ * @throws {StartError} when the folder does not open; the hint names its newest snapshot.
  */
-export async function openPglite(folder: string): Promise<Store> {
-  const unfinished = `${folder}.unfinished`;
-  if (await exists(unfinished)) await Deno.remove(unfinished, { recursive: true });
-  if (!await exists(folder)) {
-    const made = await open(unfinished);
-    try {
-      await migrate(owner(made));
-    } finally {
-      await made.close();
-    }
-    await Deno.rename(unfinished, folder);
-  }
-  const database = await open(folder);
+export async function openPglite(options: PgliteOptions): Promise<Store> {
+  const { folder, log } = options;
+  if (options.restore) await restore(options);
+  const isNew = !await exists(folder);
+  if (isNew) await make(folder, {});
+  const database = await reopen(options);
   try {
     await migrate(owner(database));
     await database.exec("set role service_role");
@@ -31,27 +43,121 @@ export async function openPglite(folder: string): Promise<Store> {
     await database.close();
     throw error;
   }
+  const dump = (): Promise<Blob> => database.dumpDataDir("gzip");
+  const snapshots = new Snapshots(options.snapshots, { dump, log, changed: isNew });
   return {
-    async call(name, args) {
-      const { rows: [row] } = await database.query<{ result: unknown }>(
-        callStatement(name, args),
-        Object.values(args),
-      );
-      return row?.result ?? null;
+    call: noting(snapshots, async (name, args) => {
+      try {
+        const { rows } = await database.query<{ result: unknown }>(
+          callStatement(name, args),
+          Object.values(args),
+        );
+        return rows[0]?.result ?? null;
+      } catch (error) {
+        throw isOutage(error) ? unavailable("the database", error) : error;
+      }
+    }),
+    async close() {
+      await snapshots.stop();
+      await database.close();
     },
-    close: () => database.close(),
   };
 }
 
-async function open(folder: string): Promise<PGlite> {
+/** A full disk; or an error without a SQLSTATE, which is not Postgres's but that of a machine that has stopped. */
+function isOutage(error: unknown): boolean {
+  const hasState = error instanceof Error && "code" in error && typeof error.code === "string";
+  return !hasState || isOutageState(String(error.code));
+}
+
+function noting(snapshots: Snapshots, call: Call): Call {
+  return async (name, args) => {
+    const result = await call(name, args);
+    if (result !== null && !notWorthASnapshot.has(name)) snapshots.noteChange();
+    return result;
+  };
+}
+
+/**
+ * Makes the folder under another name, and renames it when it is whole: a start that is killed half-way or
+ * runs out of disk leaves nothing that looks like a database.
+ */
+async function make(folder: string, options: PGliteOptions): Promise<void> {
+  const unfinished = `${folder}.unfinished`;
+  if (await exists(unfinished)) await Deno.remove(unfinished, { recursive: true });
   try {
-    return await PGlite.create({ dataDir: folder });
+    const database = await open(unfinished, options);
+    try {
+      await migrate(owner(database));
+    } finally {
+      await database.close();
+    }
   } catch (error) {
+    if (await exists(unfinished)) await Deno.remove(unfinished, { recursive: true });
+    throw await noRoom(folder, error) ?? error;
+  }
+  await Deno.rename(unfinished, folder);
+}
+
+async function restore({ folder, snapshots, log }: PgliteOptions): Promise<void> {
+  const newest = await newestSnapshot(snapshots);
+  if (newest === null) {
+    throw new StartError(`Cannot restore: there is no snapshot in "${snapshots}"`, "start without --restore");
+  }
+  const loadDataDir = new Blob([await Deno.readFile(newest)], { type: "application/x-gzip" });
+  const aside = `${folder}.before-restore-${new Date().toISOString().replaceAll(":", "-")}`;
+  const restored = `${folder}.restored`;
+  if (await exists(restored)) await Deno.remove(restored, { recursive: true });
+  await make(restored, { loadDataDir });
+  if (await exists(folder)) await Deno.rename(folder, aside);
+  await Deno.rename(restored, folder);
+  log.line("warn", "restored from a snapshot: what came after it is undone, revocations too", {
+    snapshot: newest,
+    aside,
+  });
+}
+
+async function reopen({ folder, snapshots }: PgliteOptions): Promise<PGlite> {
+  try {
+    return await open(folder, {});
+  } catch (error) {
+    const full = await noRoom(folder, error);
+    if (full !== null) throw full;
+    const newest = await newestSnapshot(snapshots);
     throw new StartError(
-      `Cannot open the embedded Postgres in "${folder}": it is damaged, or it is not one`,
-      `move "${folder}" away to start with an empty one`,
+      `Cannot open the embedded Postgres in "${folder}": it is damaged, or it is none`,
+      newest === null
+        ? `there is no snapshot; move "${folder}" away to begin with an empty one`
+        : `start with --restore to put it aside and take the newest snapshot, "${newest}"`,
       { cause: error },
     );
+  }
+}
+
+async function open(folder: string, options: PGliteOptions): Promise<PGlite> {
+  const database = await PGlite.create({ ...options, dataDir: folder });
+  await database.query("select 1");
+  return database;
+}
+
+/**
+ * Whether it is only that the disk is full, which PGlite says as it says everything: with an object of its
+ * own kind. Tried with as much as Postgres wants for a piece of its log.
+ */
+async function noRoom(folder: string, cause: unknown): Promise<StartError | null> {
+  const probe = `${folder}.probe`;
+  try {
+    await Deno.writeFile(probe, new Uint8Array(16 * 1024 * 1024));
+    return null;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return new StartError(
+      `Cannot write the embedded Postgres in "${folder}": ${why}`,
+      "free 100 MB on that disk",
+      { cause },
+    );
+  } finally {
+    if (await exists(probe)) await Deno.remove(probe);
   }
 }
 

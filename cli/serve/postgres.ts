@@ -1,5 +1,5 @@
 import postgres from "postgres";
-import { unavailable } from "../../supabase/functions/_shared/errors.ts";
+import { isOutageState, unavailable } from "../../supabase/functions/_shared/errors.ts";
 import { callStatement, type Connection, type Owner, type Store } from "./connection.ts";
 import { migrate } from "./migrate.ts";
 import { StartError } from "./start_error.ts";
@@ -147,14 +147,11 @@ class DatabaseSilent extends Error {
   }
 }
 
-/**
- * Whether the failure is one of reach, not of the call: the socket's, the driver's own, or Postgres out of
- * connections, resources or service (SQLSTATE classes 08, 53, 57 and 25006, a standby).
- */
+/** The socket's failure, the driver's own, or Postgres's. */
 function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = "code" in error ? String(error.code) : "";
-  if (error instanceof postgres.PostgresError) return /^(08|53|57)|^25006$/.test(code);
+  if (error instanceof postgres.PostgresError) return isOutageState(code);
   return /^(SILENT|CONNECTION_|CONNECT_TIMEOUT|E[A-Z]+$)/.test(code) ||
     error instanceof Deno.errors.ConnectionRefused ||
     error instanceof Deno.errors.ConnectionReset;

@@ -18,6 +18,8 @@ export interface ServeOptions {
   /** A real Postgres; null for the embedded one. */
   databaseUrl: string | null;
   tls: { cert: string; key: string } | null;
+  /** Whether to begin with the newest snapshot of the embedded Postgres. */
+  restore: boolean;
 }
 
 export interface RunningServer {
@@ -39,10 +41,11 @@ export async function startServer(
   const folder = await openDataFolder(options.data);
   const opened: (() => Promise<void> | void)[] = [() => folder.release()];
   try {
-    const operatorKey = await readOperatorKey(folder);
-    const keys = env("AGENT_JWT_KEYS") ? await readKeyRing(env) : await readSigningKeys(folder);
-    const store = await openStore(options.databaseUrl, folder);
+    const given = env("AGENT_JWT_KEYS") ? await readKeyRing(env) : null;
+    const store = await openStore(options, { folder, log });
     opened.push(() => store.close());
+    const operatorKey = await readOperatorKey(folder);
+    const keys = given ?? await readSigningKeys(folder);
     const work = new Set<Promise<void>>();
     opened.push(async () => void await Promise.all(work));
     const now = (): Date => new Date();
@@ -80,10 +83,14 @@ export async function startServer(
   }
 }
 
-async function openStore(databaseUrl: string | null, folder: DataFolder): Promise<Store> {
-  // Each is loaded only where it is used: the embedded Postgres is large.
-  if (databaseUrl === null) return await (await import("./pglite.ts")).openPglite(folder.databasePath);
-  return await (await import("./postgres.ts")).openPostgres(databaseUrl);
+/** Each kind is loaded only where it is used: the embedded Postgres is large. */
+async function openStore(
+  { databaseUrl, restore }: ServeOptions,
+  { folder, log }: { folder: DataFolder; log: Log },
+): Promise<Store> {
+  if (databaseUrl !== null) return await (await import("./postgres.ts")).openPostgres(databaseUrl);
+  const { openPglite } = await import("./pglite.ts");
+  return await openPglite({ folder: folder.databasePath, snapshots: folder.snapshotsPath, restore, log });
 }
 
 async function stop(opened: (() => Promise<void> | void)[], log: Log): Promise<void> {

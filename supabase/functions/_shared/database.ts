@@ -74,7 +74,7 @@ export interface Database {
   readSession: (agentId: string, epoch: number) => Promise<Agent | null>;
   /** One verdict for every beat, in their order. */
   recordHeartbeats: (beats: readonly Beat[]) => Promise<Verdict[]>;
-  /** Whether the database answers. */
+  /** Whether the database answers, and has our schema. */
   ping: () => Promise<void>;
 }
 
@@ -95,11 +95,13 @@ export interface Calls {
   record_refusal: { agent_id: string };
   read_session: { agent_id: string; epoch: number };
   record_heartbeats: { beats: Record<string, unknown>[] };
-  rfc3339: { moment: string };
 }
 
 /** Calls one SQL function and returns its result. The two adapters are such functions. */
 export type Call = <Name extends keyof Calls>(name: Name, args: Calls[Name]) => Promise<unknown>;
+
+/** No agent's id. */
+const nobody = "00000000-0000-0000-0000-000000000000";
 
 /** The port over any way to call the SQL functions. */
 export function databaseOver(call: Call): Database {
@@ -131,7 +133,7 @@ export function databaseOver(call: Call): Database {
       orNull(await call("read_session", { agent_id: agentId, epoch }), parseAgent),
     recordHeartbeats: async (beats) =>
       parseVerdicts(await call("record_heartbeats", { beats: beats.map(beatRow) }), beats.length),
-    ping: async () => void await call("rfc3339", { moment: "epoch" }),
+    ping: async () => void await call("read_session", { agent_id: nobody, epoch: 1 }),
   };
 }
 

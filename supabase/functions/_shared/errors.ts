@@ -56,6 +56,15 @@ export function unavailable(what: string, cause: unknown): ContractError {
   });
 }
 
+/**
+ * Whether a Postgres error (by its SQLSTATE) says that the database is out of reach and not that the call is
+ * wrong: no connection (class 08), out of connections, memory or disk (53), being stopped or started (57), a
+ * standby that takes no writes (25006).
+ */
+export function isOutageState(sqlState: string): boolean {
+  return /^(08|53|57)[0-9A-Z]{3}$|^25006$/.test(sqlState);
+}
+
 /** Whatever was thrown, as what may be said of it. */
 export function asContractError(thrown: unknown): ContractError {
   if (thrown instanceof ContractError) return thrown;

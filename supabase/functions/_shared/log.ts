@@ -55,7 +55,7 @@ export class Log {
 
 /** An error and its causes in one line: names, codes and messages; no stacks, and no row of the database. */
 export function describe(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error;
+  if (!(error instanceof Error)) return `something thrown that is no error (${typeof error})`;
   const code = "code" in error && typeof error.code === "string" ? ` ${error.code}` : "";
   const own = `${error.name}${code}: ${error.message}`;
   return error.cause === undefined ? own : `${own}; because of ${describe(error.cause)}`;

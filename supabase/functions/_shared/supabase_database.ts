@@ -1,7 +1,7 @@
 import { createClient } from "npm:@supabase/supabase-js@2.119.1";
 import { type Call, type Database, databaseOver } from "./database.ts";
 import type { Database as Schema } from "./database.types.ts";
-import { unavailable } from "./errors.ts";
+import { isOutageState, unavailable } from "./errors.ts";
 
 interface RpcFailure {
   /** PostgREST's or Postgres's code; empty when nothing of the kind answered. */
@@ -46,11 +46,8 @@ class RpcError extends Error {
   }
 }
 
-/**
- * Whether the failure is one of reach, not of the call: no reply, a gateway's 5xx, PostgREST without its
- * database (PGRST000 to PGRST003), or Postgres out of connections, resources or service (classes 08, 53, 57).
- */
+/** No reply, a gateway's 5xx, PostgREST without its database (PGRST000 to PGRST003), or Postgres itself. */
 function isOutage({ code }: RpcFailure, status: number): boolean {
-  if (/^PGRST00[0-3]$|^(08|53|57)[0-9A-Z]{3}$/.test(code)) return true;
+  if (/^PGRST00[0-3]$/.test(code) || isOutageState(code)) return true;
   return code === "" && (status === 0 || status >= 500) || [502, 503, 504].includes(status);
 }

@@ -1,0 +1,201 @@
+import { arch, cpus, freemem, hostname, loadavg, platform, totalmem, uptime } from "node:os";
+import { join } from "node:path";
+import {
+  generateSigningKey,
+  importKeyRing,
+  issueSession,
+  type KeyRing,
+} from "../supabase/functions/_shared/auth.ts";
+import { issuerOf } from "../supabase/functions/_shared/backend.ts";
+import { readSettings } from "../supabase/functions/_shared/env.ts";
+import { Log } from "../supabase/functions/_shared/log.ts";
+import { version } from "../supabase/functions/_shared/version.ts";
+import { answer, say } from "./output.ts";
+import { startServer } from "./serve/server.ts";
+
+interface Demo {
+  base: string;
+  operatorKey: string;
+  data: string;
+}
+
+interface Reply {
+  status: number;
+  body: Record<string, unknown>;
+}
+
+/** A step that did not go as it should. */
+class DemoError extends Error {
+  override readonly name = "DemoError";
+}
+
+/** Shows the whole handshake against a real server in a temporary folder. Exit code 0 only if each step was so. */
+async function main(): Promise<number> {
+  const data = await Deno.makeTempDir({ prefix: "openclaw-demo-" });
+  const settings = readSettings(() => undefined);
+  try {
+    answer("Starting a server in a temporary folder (the first start makes its database) ...");
+    const server = await startServer(
+      { hostname: "127.0.0.1", port: 0, data, databaseUrl: null, tls: null, restore: false },
+      { env: () => undefined, settings, log: new Log(() => undefined) },
+    );
+    try {
+      const operatorKey = (await Deno.readTextFile(server.operatorKeyPath)).trim();
+      await play({ base: issuerOf(server.url), operatorKey, data });
+    } finally {
+      await server.stop();
+    }
+    answer(farewell);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof DemoError)) throw error;
+    say(`error: ${error.message}`);
+    return 1;
+  } finally {
+    await Deno.remove(data, { recursive: true });
+  }
+}
+
+async function play(demo: Demo): Promise<void> {
+  const { base } = demo;
+  show("the server listens", base);
+  const { id, secret } = await enrol(demo);
+  await expectLiveness(demo, id, "pending");
+
+  const handshake = await call(`${base}/handshake`, { body: { agent_id: id, agent_secret: secret, client } });
+  expect(handshake, 200);
+  const token = text(handshake.body.token);
+  show(
+    "shook hands: id and secret for a session",
+    `good for ${handshake.body.expires_in} s, a JWT of ${token.length} characters`,
+  );
+  await expectLiveness(demo, id, "pending");
+
+  for (const seq of [1, 2, 3]) await beat(demo, token, seq);
+  await expectLiveness(demo, id, "online");
+
+  const stranger = await importKeyRing({ keys: [await generateSigningKey()] });
+  const keys = await importKeyRing(JSON.parse(await Deno.readTextFile(join(demo.data, "jwt-keys.json"))));
+  const forger = { ...keys, signing: { kid: keys.signing.kid, key: stranger.signing.key } };
+  await expectRefusal(
+    demo,
+    "a token that a stranger signed in our name",
+    await session(demo, forger, id),
+    "token_invalid",
+  );
+  await expectRefusal(
+    demo,
+    "a token that expired an hour ago",
+    await session(demo, keys, id, 2 * 3600),
+    "token_expired",
+  );
+  await expectRefusal(demo, "no token, only the agent's id", null, "token_missing");
+  expect(
+    await call(`${base}/agents/${id}/revoke`, { method: "POST", headers: { apikey: demo.operatorKey } }),
+    200,
+  );
+  show("the operator revokes the agent", "its sessions end with their next beat");
+  await expectRefusal(demo, "the session that was good a moment ago", token, "session_revoked");
+  const again = await call(`${base}/handshake`, { body: { agent_id: id, agent_secret: secret } });
+  expect(again, 401, "invalid_credentials");
+  show("refused: a new handshake with the right secret", `401 ${again.body.error}`);
+  await expectLiveness(demo, id, "revoked");
+}
+
+const client = { version, hostname: hostname(), os: platform(), arch: arch() };
+
+async function enrol({ base, operatorKey }: Demo): Promise<{ id: string; secret: string }> {
+  const created = await call(`${base}/create-agent`, {
+    headers: { apikey: operatorKey },
+    body: { name: `demo on ${hostname()}`.slice(0, 100), heartbeat_interval_seconds: 5 },
+  });
+  expect(created, 201);
+  const id = text(record(created.body.agent).id);
+  const secret = text(created.body.agent_secret);
+  show(
+    "created an agent",
+    `${id}, and its secret ${secret.slice(0, 4)}... (${secret.length} characters, shown once)`,
+  );
+  return { id, secret };
+}
+
+async function beat({ base }: Demo, token: string, seq: number): Promise<void> {
+  const metrics = {
+    load_1m: loadavg()[0] ?? 0,
+    memory_percent: Math.round(1000 * (1 - freemem() / totalmem())) / 10,
+    uptime_seconds: Math.round(uptime()),
+  };
+  const reply = await call(`${base}/heartbeat`, {
+    headers: { authorization: `Bearer ${token}` },
+    body: { metrics, seq, message: `${cpus().length} cores` },
+  });
+  expect(reply, 200);
+  const seconds = Number(reply.body.next_heartbeat_in);
+  show(`heartbeat ${seq}`, `${JSON.stringify(metrics)}, the server wants the next one in ${seconds} s`);
+  if (seq < 3) await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+}
+
+async function session(demo: Demo, keys: KeyRing, agentId: string, ageSeconds = 0): Promise<string> {
+  const now = new Date(Date.now() - ageSeconds * 1000);
+  return await issueSession(keys, { agentId, epoch: 1, issuer: demo.base, lifetimeSeconds: 3600, now });
+}
+
+async function expectRefusal(
+  { base }: Demo,
+  what: string,
+  token: string | null,
+  code: string,
+): Promise<void> {
+  const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
+  const reply = await call(`${base}/heartbeat`, { headers, body: {} });
+  expect(reply, 401, code);
+  show(`refused: ${what}`, `401 ${reply.body.error}: ${reply.body.error_description}`);
+}
+
+async function expectLiveness({ base, operatorKey }: Demo, id: string, wanted: string): Promise<void> {
+  const reply = await call(`${base}/agents/${id}`, { headers: { apikey: operatorKey } });
+  expect(reply, 200);
+  const { name, liveness, last_seen_at } = reply.body;
+  if (liveness !== wanted) throw new DemoError(`The agent's row says ${liveness}, not ${wanted}`);
+  answer(`    the row: ${JSON.stringify({ name, liveness, last_seen_at })}`);
+}
+
+async function call(
+  url: string,
+  { body, ...init }: { method?: string; headers?: Record<string, string>; body?: unknown },
+): Promise<Reply> {
+  const sent: RequestInit = body === undefined
+    ? init
+    : { method: "POST", ...init, body: JSON.stringify(body) };
+  const response = await fetch(url, sent);
+  return { status: response.status, body: record(await response.json()) };
+}
+
+function expect({ status, body }: Reply, wanted: number, code?: string): void {
+  if (status === wanted && (code === undefined || body.error === code)) return;
+  throw new DemoError(
+    `The server answered ${status} ${JSON.stringify(body.error)}, not ${wanted} ${code ?? ""}`,
+  );
+}
+
+function show(step: string, what: string): void {
+  answer(`  * ${step}\n    ${what}`);
+}
+
+function record(value: unknown): Record<string, unknown> {
+  if (typeof value === "object" && value !== null) return Object.fromEntries(Object.entries(value));
+  throw new DemoError("The server answered with something that is no object");
+}
+
+function text(value: unknown): string {
+  if (typeof value === "string") return value;
+  throw new DemoError("The server left a string out of its answer");
+}
+
+const farewell = `
+Every step was as it should be. To do it for real ("deno" is "npx -y deno@2.9.6" where there is no Deno):
+  deno task start        starts the server, keeps its data in ./.openclaw, and prints the two curl lines
+                         that create an agent and shake hands
+  deno task test         proves the rest`;
+
+if (import.meta.main) Deno.exit(await main());

@@ -1,0 +1,263 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import postgres from "postgres";
+import { assertError, FleetClient, send } from "../_support/client.ts";
+import { findPostgres, startPostgres } from "../_support/postgres.ts";
+import { required } from "../_support/require.ts";
+import {
+  type RefusedStart,
+  type ServerProcess,
+  startServerProcess,
+  tryServerProcess,
+  withFolder,
+} from "../_support/server.ts";
+
+const bin = await findPostgres();
+const noPostgres = bin === null ? "no Postgres 15 or later is installed" : null;
+const noDisks = Deno.uid() === 0 && Deno.build.os === "linux"
+  ? null
+  : "mounting a small disk takes root on Linux";
+
+Deno.test({
+  ...required("Postgres stopped under load → 503 within 5 s, and back by itself when it returns", noPostgres),
+  async fn() {
+    if (bin === null) return;
+    const database = await startPostgres(bin);
+    try {
+      await withFolder(async (data) => {
+        const server = await startServerProcess({
+          data,
+          env: { DATABASE_URL: await database.createDatabase() },
+        });
+        try {
+          for (const mode of ["fast", "immediate"] as const) await outage(server, database, mode);
+        } finally {
+          assert.equal(await server.stop(), 0);
+        }
+      });
+    } finally {
+      await database.remove();
+    }
+  },
+});
+
+Deno.test({
+  ...required("Postgres that accepts and never answers → 503 within 5 s", noPostgres),
+  async fn() {
+    if (bin === null) return;
+    const database = await startPostgres(bin);
+    try {
+      const url = await database.createDatabase();
+      await withFolder(async (data) => {
+        const server = await startServerProcess({ data, env: { DATABASE_URL: url } });
+        const client = new FleetClient(server.base, server.operatorKey);
+        const agent = await client.createAgent();
+        const other = postgres(url, { max: 1, onnotice: () => undefined });
+        try {
+          await other.begin(async (transaction) => {
+            await transaction`lock table public.agents in access exclusive mode`;
+            const started = performance.now();
+            const replies = await Promise.all(Array.from({ length: 20 }, () => client.handshake(agent)));
+            for (const reply of replies) assertUnavailable(reply);
+            assert.ok(performance.now() - started < 5000);
+          });
+          assert.equal((await client.handshake(agent)).status, 200);
+        } finally {
+          await other.end();
+          await server.stop();
+        }
+      });
+    } finally {
+      await database.remove();
+    }
+  },
+});
+
+Deno.test({
+  ...required(
+    "a disk that is full or read-only → a sentence and exit code 1, and the data is as it was",
+    noDisks,
+  ),
+  async fn(test) {
+    await withDisk(async (disk) => {
+      const data = join(disk, "fleet");
+      await test.step("full at the first start → nothing that looks like a database is left", async () => {
+        await shell(`mount -t tmpfs -o size=3m tmpfs ${disk}`);
+        assertRefused(await tryServerProcess({ data }), /No space left on device/);
+        assert.deepEqual((await Array.fromAsync(Deno.readDir(data))).map(({ name }) => name), ["lock"]);
+        await shell(`umount ${disk} && mount -t tmpfs -o size=80m tmpfs ${disk}`);
+      });
+      const server = await startServerProcess({ data });
+      const client = new FleetClient(server.base, server.operatorKey);
+      const agent = await client.createAgent();
+      await test.step("full while it runs → unavailable, never a 401, and back when there is room", async () => {
+        await fill(disk);
+        assertUnavailable(await firstFailure(client));
+        await Deno.remove(join(disk, "fill"));
+        assert.equal((await client.handshake(agent)).status, 200);
+      });
+      await server.stop();
+      for (
+        const [what, begin, end, reason] of [
+          ["full", () => fill(disk), () => Deno.remove(join(disk, "fill")), /No space left on device/],
+          ["read-only", () => remount(disk, "ro"), () => remount(disk, "rw"), /Read-only file system/],
+        ] as const
+      ) {
+        await test.step(`${what} at a later start → refused, and afterwards all is there`, async () => {
+          await begin();
+          assertRefused(await tryServerProcess({ data }), reason);
+          await end();
+          const again = await startServerProcess({ data });
+          assert.equal((await new FleetClient(again.base, again.operatorKey).handshake(agent)).status, 200);
+          await again.stop();
+        });
+      }
+    });
+  },
+});
+
+Deno.test("a data folder that a newer version migrated → refused, and its data is as it was", async () => {
+  await withFolder(async (data) => {
+    await (await startServerProcess({ data })).stop();
+    const { PGlite } = await import("@electric-sql/pglite");
+    const history = "supabase_migrations.schema_migrations";
+    const future = await PGlite.create({ dataDir: join(data, "postgres") });
+    await future.exec(`insert into ${history} (version, name) values ('29991231000000', 'openclaw_later')`);
+    const count = `select count(*) from ${history}`;
+    const before = (await future.query(count)).rows;
+    await future.close();
+    assertRefused(await tryServerProcess({ data }), /a newer openclaw has migrated it to 29991231000000/);
+    const after = await PGlite.create({ dataDir: join(data, "postgres") });
+    assert.deepEqual((await after.query(count)).rows, before);
+    await after.close();
+  });
+});
+
+Deno.test("a database folder that does not open → names its newest snapshot, and --restore takes it", async () => {
+  await withFolder(async (data) => {
+    assertRefused(await tryServerProcess({ data, args: ["--restore"] }), /there is no snapshot/);
+    const first = await startServerProcess({ data });
+    const agent = await new FleetClient(first.base, first.operatorKey).createAgent({ name: "kept" });
+    await first.stop();
+    await Deno.writeTextFile(join(data, "postgres", "global", "pg_control"), "broken");
+    const refused = await tryServerProcess({ data });
+    assertRefused(refused, /it is damaged/);
+    assert.match(refused.stderr, /--restore .*"[^"]+snapshots[^"]+\.tar\.gz"/);
+    const restored = await startServerProcess({ data, args: ["--restore"] });
+    const client = new FleetClient(restored.base, restored.operatorKey);
+    assert.equal((await client.agent(agent.id)).name, "kept");
+    assert.equal((await client.handshake(agent)).status, 200);
+    await restored.stop();
+    const names = (await Array.fromAsync(Deno.readDir(data))).map(({ name }) => name);
+    assert.ok(names.some((name) => name.startsWith("postgres.before-restore-")), names.join());
+  });
+});
+
+Deno.test("snapshots: one at each clean stop after a change, none without one, and the last three are kept", async () => {
+  await withFolder(async (data) => {
+    const run = async (work: (client: FleetClient) => Promise<unknown>): Promise<string[]> => {
+      const server = await startServerProcess({ data });
+      await work(new FleetClient(server.base, server.operatorKey));
+      await server.stop();
+      return (await Array.fromAsync(Deno.readDir(join(data, "snapshots")))).map(({ name }) => name).sort();
+    };
+    let kept = await run((client) => client.createAgent());
+    assert.equal(kept.length, 1);
+    const { mode } = await Deno.stat(join(data, "snapshots", kept[0] ?? ""));
+    assert.equal((mode ?? 0) & 0o777, 0o600);
+    assert.deepEqual(await run(() => Promise.resolve()), kept, "nothing changed");
+    for (const _ of [1, 2, 3]) kept = await run((client) => client.createAgent());
+    assert.equal(kept.length, 3);
+  });
+});
+
+async function outage(
+  server: ServerProcess,
+  database: { halt: (mode: "fast" | "immediate") => Promise<void>; start: () => Promise<void> },
+  mode: "fast" | "immediate",
+): Promise<void> {
+  const client = new FleetClient(server.base, server.operatorKey);
+  const token = await client.session(await client.createAgent());
+  const seen = new Map<number, number>();
+  let slowest = 0;
+  let loading = true;
+  const load = Array.from({ length: 16 }, async () => {
+    while (loading) {
+      const started = performance.now();
+      const reply = await client.beat(token);
+      slowest = Math.max(slowest, performance.now() - started);
+      seen.set(reply.status, (seen.get(reply.status) ?? 0) + 1);
+      if (reply.status === 503) assertUnavailable(reply);
+    }
+  });
+  await until(() => (seen.get(200) ?? 0) > 50);
+  await database.halt(mode);
+  await until(() => (seen.get(503) ?? 0) > 16);
+  await database.start();
+  const good = seen.get(200) ?? 0;
+  await until(() => (seen.get(200) ?? 0) > good + 50);
+  loading = false;
+  await Promise.all(load);
+  assert.deepEqual([...seen.keys()].sort(), [200, 503]);
+  assert.ok(slowest < 5000, `the slowest reply took ${slowest} ms`);
+  assert.equal((await send(`${server.base}/health`)).status, 200, server.output.stdout.slice(-500));
+}
+
+function assertUnavailable(reply: Awaited<ReturnType<typeof send>>): void {
+  assertError(reply, "unavailable", 503);
+  assert.match(reply.headers.get("retry-after") ?? "", /^[1-9]\d*$/);
+}
+
+function assertRefused(start: ServerProcess | RefusedStart, reason: RegExp): asserts start is RefusedStart {
+  assert.ok("code" in start, "it started");
+  assert.equal(start.code, 1);
+  assert.equal(start.stdout, "");
+  assert.match(start.stderr, /^error: Cannot [^\n]+\nhint: [^\n]+\n$/);
+  assert.match(start.stderr, reason);
+}
+
+async function firstFailure(client: FleetClient): Promise<Awaited<ReturnType<typeof send>>> {
+  const labels = Object.fromEntries(
+    Array.from({ length: 30 }, (_, index) => [`label${index}`, "x".repeat(250)]),
+  );
+  for (let index = 0; index < 2000; index++) {
+    const body = { name: `agent ${index}`, labels };
+    const reply = await send(`${client.base}/create-agent`, { headers: client.operator, body });
+    if (reply.status !== 201) return reply;
+  }
+  throw new Error("The disk did not fill");
+}
+
+async function until(done: () => boolean): Promise<void> {
+  for (let waited = 0; !done(); waited += 20) {
+    assert.ok(waited < 30_000, "it took more than 30 s");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** A folder to mount a disk of a few MB on; unmounted at the end. */
+async function withDisk(work: (disk: string) => Promise<void>): Promise<void> {
+  await withFolder(async (folder) => {
+    const disk = join(folder, "disk");
+    await Deno.mkdir(disk);
+    try {
+      await work(disk);
+    } finally {
+      await shell(`umount ${disk}`);
+    }
+  });
+}
+
+async function fill(disk: string): Promise<void> {
+  await shell(`dd if=/dev/zero of=${disk}/fill bs=1k || test -s ${disk}/fill`);
+}
+
+async function remount(disk: string, how: "ro" | "rw"): Promise<void> {
+  await shell(`mount -o remount,${how} ${disk}`);
+}
+
+async function shell(line: string): Promise<void> {
+  const { success } = await new Deno.Command("sh", { args: ["-c", line], stdout: "null", stderr: "null" })
+    .output();
+  assert.ok(success, line);
+}
