@@ -10,6 +10,8 @@ export interface TestPostgres {
   /** Stops the server as `pg_ctl stop --mode` does. */
   halt: (mode: "fast" | "immediate") => Promise<void>;
   start: () => Promise<void>;
+  /** What it has logged so far. */
+  log: () => Promise<string>;
   /** Stops it and removes everything. */
   remove: () => Promise<void>;
 }
@@ -45,7 +47,7 @@ async function installed(): Promise<string[]> {
 }
 
 /** Starts a Postgres on a free loopback port. Durable as in production: nothing is switched off for speed. */
-export async function startPostgres(bin: string): Promise<TestPostgres> {
+export async function startPostgres(bin: string, configuration: string[] = []): Promise<TestPostgres> {
   const folder = await Deno.makeTempDir({ prefix: "openclaw-postgres-" });
   const port = await freePort();
   const data = join(folder, "data");
@@ -61,7 +63,8 @@ export async function startPostgres(bin: string): Promise<TestPostgres> {
     "UTF8",
     "--locale=C.UTF-8",
   ]);
-  const settings = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1 -c max_connections=200`;
+  const configured = ["listen_addresses=127.0.0.1", "max_connections=200", ...configuration];
+  const settings = `-p ${port} -k ${folder} ${configured.map((one) => `-c ${one}`).join(" ")}`;
   const start = (): Promise<void> =>
     asPostgres(join(bin, "pg_ctl"), ["-D", data, "-o", settings, "-l", join(folder, "log"), "-w", "start"]);
   const halt = (mode: string): Promise<void> =>
@@ -73,6 +76,7 @@ export async function startPostgres(bin: string): Promise<TestPostgres> {
     bin,
     start,
     halt,
+    log: () => Deno.readTextFile(join(folder, "log")),
     async createDatabase() {
       const name = `fleet_${++databases}`;
       await succeed(join(bin, "createdb"), ["-h", "127.0.0.1", "-p", String(port), "-U", "postgres", name]);

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { join, relative } from "node:path";
+import { FleetClient, send } from "../_support/client.ts";
+import { readKey } from "../_support/forge.ts";
+import { findPostgres, startPostgres, type TestPostgres } from "../_support/postgres.ts";
+import { required } from "../_support/require.ts";
+import { type ServerProcess, startServerProcess, withFolder } from "../_support/server.ts";
+
+const bin = await findPostgres();
+const verbose = { DEBUG: "*", NODE_DEBUG: "*", LOG_LEVEL: "trace" };
+const privateFiles = ["operator-key", "jwt-keys.json"];
+
+Deno.test("no secret, token or key is anywhere but in the 0600 files, over PGlite", async () => {
+  await scan({});
+});
+
+Deno.test({
+  ...required(
+    "no secret, token or key is anywhere but in the 0600 files, nor in the log of a Postgres that logs all",
+    bin === null ? "no Postgres 15 or later is installed" : null,
+  ),
+  async fn() {
+    if (bin === null) return;
+    const database = await startPostgres(bin, [
+      "log_statement=all",
+      "log_min_messages=debug1",
+      "log_min_error_statement=debug5",
+    ]);
+    try {
+      await scan({ DATABASE_URL: await database.createDatabase() }, database);
+    } finally {
+      await database.remove();
+    }
+  },
+});
+
+async function scan(env: Record<string, string>, database?: TestPostgres): Promise<void> {
+  await withFolder(async (data) => {
+    const server = await startServerProcess({ data, env: { ...env, ...verbose } });
+    const needles = await wholeStory(server);
+    const places = await placesOf(server);
+    assert.equal(await server.stop(), 0);
+    places.set("stdout", server.output.stdout).set("stderr", server.output.stderr);
+    if (database !== undefined) places.set("the log of Postgres", await database.log());
+    for await (const path of files(data)) places.set(relative(data, path), await readAll(path));
+    for (const file of privateFiles) {
+      assert.equal(((await Deno.stat(join(data, file))).mode ?? 0) & 0o777, 0o600);
+      assert.ok(places.delete(file), `${file} was not looked at`);
+    }
+    // Something that must be found, lest the search find nothing for another reason.
+    assert.ok(
+      [...places.values()].some((text) => text.includes(needles.digest)),
+      "not even the digest was found",
+    );
+    for (const [what, needle] of Object.entries(needles.secret)) {
+      for (const [place, text] of places) assert.ok(!text.includes(needle), `${what} is in ${place}`);
+    }
+  });
+}
+
+/** Everything that a fleet does, refusals and failures included, and what of it must stay secret. */
+async function wholeStory(
+  server: ServerProcess,
+): Promise<{ digest: string; secret: Record<string, string> }> {
+  const client = new FleetClient(server.base, server.operatorKey);
+  const agent = await client.createAgent();
+  const token = await client.session(agent);
+  await client.beat(token, { message: "fine" });
+  await client.beat(`${token}x`);
+  await client.handshake({ ...agent, secret: `${agent.secret}x` });
+  await client.handshake({ ...agent, id: "00000000-0000-4000-8000-000000000000" });
+  for (const path of ["create-agent", "handshake", "heartbeat"]) {
+    const body = `{"agent_secret": "${agent.secret}", "token": "${token}", "key": "${server.operatorKey}`;
+    await send(`${server.base}/${path}`, {
+      body,
+      headers: { ...client.operator, authorization: `Bearer ${token}` },
+    });
+    await send(`${server.base}/${path}/${agent.id}`, { body, headers: client.operator });
+  }
+  await client.revoke(agent.id);
+  await client.handshake(agent);
+  await client.beat(token);
+  const { d } = await readKey(server.data);
+  const digest = new Uint8Array(
+    await crypto.subtle.digest("SHA-256", new TextEncoder().encode(agent.secret)),
+  );
+  return {
+    digest: Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join(""),
+    secret: {
+      "the agent's secret": agent.secret.slice(4, 40),
+      "the operator's key": server.operatorKey.slice(10),
+      "the session token": token.slice(token.lastIndexOf(".") + 1),
+      "the private key": d,
+    },
+  };
+}
+
+async function placesOf({ pid }: ServerProcess): Promise<Map<string, string>> {
+  const places = new Map<string, string>();
+  if (Deno.build.os !== "linux") return places;
+  for (const file of ["cmdline", "environ"]) {
+    places.set(file, await Deno.readTextFile(`/proc/${pid}/${file}`));
+  }
+  return places;
+}
+
+async function* files(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = join(folder, name);
+    if (isDirectory) yield* files(path);
+    else yield path;
+  }
+}
+
+/** A file's bytes as characters, unpacked where they are packed. */
+async function readAll(path: string): Promise<string> {
+  const bytes = await Deno.readFile(path);
+  const isPacked = path.endsWith(".gz");
+  const stream = new Blob([bytes]).stream();
+  const plain = isPacked ? stream.pipeThrough(new DecompressionStream("gzip")) : stream;
+  return new TextDecoder("latin1").decode(await new Response(plain).arrayBuffer());
+}
