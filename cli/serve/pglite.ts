@@ -38,12 +38,13 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
   const database = await reopen(options);
   try {
     await migrate(owner(database));
-    await database.exec("set role service_role");
+    await tidy(database);
   } catch (error) {
     await database.close();
     throw error;
   }
   const dump = (): Promise<Blob> => database.dumpDataDir("gzip");
+  const growth = new Growth(() => tidy(database));
   const snapshots = new Snapshots(options.snapshots, { dump, log, changed: isNew });
   return {
     call: noting(snapshots, async (name, args) => {
@@ -52,6 +53,7 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
           callStatement(name, args),
           Object.values(args),
         );
+        if (name === "create_agent") await growth.noteOne();
         return rows[0]?.result ?? null;
       } catch (error) {
         throw isOutage(error) ? unavailable("the database", error) : error;
@@ -68,6 +70,33 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
 function isOutage(error: unknown): boolean {
   const hasState = error instanceof Error && "code" in error && typeof error.code === "string";
   return !hasState || isOutageState(String(error.code));
+}
+
+/** Does what autovacuum does elsewhere, and is the service role afterwards. */
+async function tidy(database: PGlite): Promise<void> {
+  for (const statement of ["reset role", "vacuum (analyze) public.agents", "set role service_role"]) {
+    await database.exec(statement);
+  }
+}
+
+/**
+ * Tidies up whenever the fleet has doubled. PGlite has no autovacuum, and a plan that was made and kept when
+ * there were few agents reads the whole table for every heartbeat when there are many.
+ */
+class Growth {
+  readonly #tidy: () => Promise<void>;
+  #made = 0;
+  #limit = 64;
+
+  constructor(tidy: () => Promise<void>) {
+    this.#tidy = tidy;
+  }
+
+  async noteOne(): Promise<void> {
+    if (++this.#made < this.#limit) return;
+    this.#limit *= 2;
+    await this.#tidy();
+  }
 }
 
 function noting(snapshots: Snapshots, call: Call): Call {

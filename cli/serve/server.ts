@@ -6,6 +6,7 @@ import { type Environment, readKeyRing, type Settings } from "../../supabase/fun
 import type { Log } from "../../supabase/functions/_shared/log.ts";
 import { supabaseOperators } from "../../supabase/functions/_shared/operator.ts";
 import { Refusals } from "../../supabase/functions/_shared/refusals.ts";
+import { batching } from "./batch.ts";
 import type { Store } from "./connection.ts";
 import { type DataFolder, openDataFolder, readOperatorKey, readSigningKeys } from "./data_folder.ts";
 import { listen } from "./listen.ts";
@@ -55,7 +56,7 @@ export async function startServer(
       ...settings,
       issuer: issuerOf(settings.publicUrl ?? listener.url),
       keys,
-      database: databaseOver(store.call),
+      database: batching(databaseOver(store.call)),
       operators: supabaseOperators({
         url: listener.url,
         secretKeys: { default: operatorKey },

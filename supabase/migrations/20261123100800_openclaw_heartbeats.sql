@@ -1,5 +1,9 @@
 create function public.record_heartbeats(beats jsonb)
-  returns jsonb language sql volatile set search_path = '' as $$
+  returns jsonb language plpgsql volatile set search_path = '' as $$
+declare
+  verdicts jsonb;
+begin
+  -- plpgsql keeps the plan of this statement; as a SQL function it was planned anew for every beat.
   with beat as (
     select
       b.place,
@@ -49,7 +53,10 @@ create function public.record_heartbeats(beats jsonb)
     end
     order by beat.place
   ), '[]')
-  from beat left join accepted on accepted.place = beat.place
+  into verdicts
+  from beat left join accepted on accepted.place = beat.place;
+  return verdicts;
+end
 $$;
 comment on function public.record_heartbeats(jsonb) is
   'Records a list of {agent_id, epoch, status, message, metrics, instance_id, seq} whose tokens were verified, and returns a list of the same length and order: {heartbeat_interval_seconds}, or null where the agent is gone, revoked, or its epoch has passed.';

@@ -103,6 +103,8 @@ export const stories: Story[] = [
   told("a refused handshake is counted on the row of the agent that was named", async ({ client, sql }) => {
     const agent = await client.createAgent();
     assertError(await client.handshake({ ...agent, secret: contractSecret }), "invalid_credentials", 401);
+    // It is written within the second after the reply.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
     const [row] = await sql(
       "select refused_handshakes_count::integer as refused, handshakes_count::integer as opened from public.agents",
     );

@@ -9,7 +9,10 @@ export interface Exchange {
   requestId: string;
   /** The caller's, for the rate limit. */
   address: string;
-  /** Does the work once the reply is made, so that its time tells nothing. */
+  /**
+   * Does the work some time within the second after the reply, so that neither the time of this reply nor
+   * that of the next one tells whether there was work to do.
+   */
   afterReply: (work: () => Promise<void>) => void;
 }
 
@@ -109,8 +112,8 @@ function requestIdOf(request: Request): string {
   return given !== null && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : crypto.randomUUID();
 }
 
-async function later(task: () => Promise<void>, { log }: Backend, requestId: string): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 0));
+async function later(task: () => Promise<void>, { log, random }: Backend, requestId: string): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 1000 * random()));
   try {
     await task();
   } catch (error) {
