@@ -19,7 +19,7 @@ export interface Backend {
   now: () => Date;
   /** A fresh random number from 0 up to, not including, 1. */
   random: () => number;
-  randomBytes: (length: number) => Uint8Array<ArrayBuffer>;
+  randomBytes: (length: number) => Uint8Array;
   /** Keeps the process until the work is done; the reply does not wait for it. */
   waitUntil: (work: Promise<void>) => void;
 }
@@ -30,7 +30,7 @@ export function issuerOf(publicUrl: string): string {
 }
 
 /** Cryptographically strong, as every random number of the service. */
-export function randomBytes(length: number): Uint8Array<ArrayBuffer> {
+export function randomBytes(length: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(length));
 }
 
