@@ -38,3 +38,9 @@ export function randomBytes(length: number): Uint8Array {
 export function randomFraction(): number {
   return new DataView(randomBytes(4).buffer).getUint32(0) / 2 ** 32;
 }
+
+/** One of the whole numbers within a range, by a random fraction. There is one at least. */
+export function wholeNumberWithin({ from, to }: { from: number; to: number }, random: number): number {
+  const lowest = Math.ceil(from);
+  return lowest + Math.floor(random * (Math.floor(to) - lowest + 1));
+}
