@@ -67,9 +67,9 @@ async function replyTo(
   deps: Backend & Exchange,
 ): Promise<Response> {
   try {
-    if (request.method === "OPTIONS") return new Response(null, { status: 204 });
-    const handler = handlerOf(endpoint, request.method, rest);
-    const reply = await handler(request, deps);
+    const reply = request.method === "OPTIONS"
+      ? new Response(null, { status: 204 })
+      : await handlerOf(endpoint, request.method, rest)(request, deps);
     deps.log.count(endpoint.name, reply.status, deps.requestId);
     return request.method === "HEAD" ? new Response(null, reply) : reply;
   } catch (thrown) {
