@@ -1,5 +1,5 @@
 import type { Backend } from "../../supabase/functions/_shared/backend.ts";
-import { issuerOf, randomBytes, randomFraction } from "../../supabase/functions/_shared/backend.ts";
+import { issuerOf, jitter, randomBytes, randomFraction } from "../../supabase/functions/_shared/backend.ts";
 import { databaseOver } from "../../supabase/functions/_shared/database.ts";
 import { answer } from "../../supabase/functions/_shared/endpoint.ts";
 import { type Environment, readKeyRing, type Settings } from "../../supabase/functions/_shared/env.ts";
@@ -66,6 +66,7 @@ export async function startServer(
       log,
       now,
       random: randomFraction,
+      jitter,
       randomBytes,
       waitUntil(task) {
         work.add(task);

@@ -86,6 +86,7 @@ export async function testBackend(database: Partial<Database> = {}): Promise<Tes
     trustedProxies: 0,
     now: () => clock.now,
     random: () => 0.5,
+    jitter: () => new Promise((resolve) => setTimeout(resolve, 0)),
     randomBytes: (length) => Uint8Array.from({ length }, (_, index) => index),
     waitUntil: (task) => void work.push(task),
     clock,

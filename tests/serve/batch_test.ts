@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { batching } from "../../cli/serve/batch.ts";
 import type { Beat, Database, Verdict } from "../../supabase/functions/_shared/database.ts";
 import { unavailable } from "../../supabase/functions/_shared/errors.ts";
-import { testBackend } from "../_support/backend.ts";
+import { keys, testBackend } from "../_support/backend.ts";
+
+await keys;
 
 Deno.test("a beat alone is recorded at once", async () => {
   const { database, batches } = await recorder();

@@ -1,4 +1,4 @@
-import { type Backend, issuerOf, randomBytes, randomFraction } from "./backend.ts";
+import { type Backend, issuerOf, jitter, randomBytes, randomFraction } from "./backend.ts";
 import { answer, type Endpoint } from "./endpoint.ts";
 import { type Environment, readKeyRing, readSettings, readSupabase } from "./env.ts";
 import { Log } from "./log.ts";
@@ -40,6 +40,7 @@ export async function edgeBackend(env: Environment): Promise<Backend> {
     log: new Log((line) => console.log(line)),
     now,
     random: randomFraction,
+    jitter,
     randomBytes,
     waitUntil,
   };

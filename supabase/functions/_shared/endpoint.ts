@@ -70,9 +70,9 @@ async function replyTo(
   deps: Backend & Exchange,
 ): Promise<Response> {
   try {
-    if (request.method === "OPTIONS") return new Response(null, { status: 204 });
-    const handler = handlerOf(endpoint, request.method, rest);
-    const reply = await handler(request, deps);
+    const reply = request.method === "OPTIONS"
+      ? new Response(null, { status: 204 })
+      : await handlerOf(endpoint, request.method, rest)(request, deps);
     deps.log.count(endpoint.name, reply.status, deps.requestId);
     return request.method === "HEAD" ? new Response(null, reply) : reply;
   } catch (thrown) {
@@ -112,8 +112,8 @@ function requestIdOf(request: Request): string {
   return given !== null && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : crypto.randomUUID();
 }
 
-async function later(task: () => Promise<void>, { log, random }: Backend, requestId: string): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 1000 * random()));
+async function later(task: () => Promise<void>, { log, jitter }: Backend, requestId: string): Promise<void> {
+  await jitter();
   try {
     await task();
   } catch (error) {

@@ -74,7 +74,7 @@ export function readSupabase(env: Environment): SupabaseSettings {
       "Cannot start: SUPABASE_SECRET_KEYS is not a JSON object of keys by name, make a secret API key for the project",
     );
   }
-  return { url: url.replace(/\/+$/, ""), secretKeys, jwks: readJwks(env) };
+  return { url: parsePublicUrl(url, "SUPABASE_URL"), secretKeys, jwks: readJwks(env) };
 }
 
 function readJwks(env: Environment): SupabaseSettings["jwks"] {
@@ -110,7 +110,10 @@ export function parsePublicUrl(text: string, name: string): string {
   ) {
     throw new ConfigurationError(`Cannot start: ${name} is not an address like https://fleet.example.com`);
   }
-  return url.href.replace(/\/+$/, "").replace(/\/functions\/v1$/, "").replace(/\/+$/, "");
+  return `${url.origin}${url.pathname}`.replace(/\/+$/, "").replace(/\/functions\/v1$/, "").replace(
+    /\/+$/,
+    "",
+  );
 }
 
 function wholeNumber(

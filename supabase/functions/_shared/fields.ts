@@ -81,9 +81,16 @@ export function parseWholeNumber(value: unknown, name: string, rule: RangeRule):
 
 /** An RFC 3339 time in UTC. */
 export function parseTime(value: unknown, name: string): Date {
-  const time = typeof value === "string" && utcTime.test(value) ? new Date(value) : new Date(NaN);
-  if (Number.isNaN(time.getTime())) throw badField(name, "is not an RFC 3339 time in UTC");
+  const time = typeof value === "string" && utcTime.test(value) ? new Date(value) : null;
+  // A Date takes February 30 for March 2, and 24 o'clock for the next day.
+  if (time === null || Number.isNaN(time.getTime()) || !isSameHour(time, String(value))) {
+    throw badField(name, "is not an RFC 3339 time in UTC");
+  }
   return time;
+}
+
+function isSameHour(time: Date, text: string): boolean {
+  return time.toISOString().slice(0, 13) === text.slice(0, 13).toUpperCase();
 }
 
 /** Labels: at most 32 strings of at most 255 characters, keys of 1 to 63 of `[a-z0-9._-]`. */

@@ -10,7 +10,7 @@ interface Tally {
 
 const summaryMilliseconds = 10_000;
 const samplesPerLine = 2;
-const secrets = /ocs_[\w-]{8,}|sb_secret_[\w-]+|\beyJ[\w-]+(?:\.[\w-]*)*|\bpostgres(?:ql)?:\/\/[^\s"']+/g;
+const secrets = /ocs_[\w-]{8,}|sb_secret_[\w-]+|\beyJ[\w-]+(?:\.[\w-]*)*|\bpostgres(?:ql)?:\/\/[^\s"'\\]+/g;
 
 /**
  * Structured log lines: one JSON object a line.
@@ -66,8 +66,13 @@ export function redact(line: string): string {
   return line.replace(secrets, "[redacted]");
 }
 
-/** A timer that does not keep the process alive. */
+/** A timer that does not keep the process alive: a number in Deno 2.1, Node's object in later ones. */
 function unref<Timer>(timer: Timer): Timer {
   if (typeof timer === "number") Deno.unrefTimer(timer);
+  else if (isUnrefable(timer)) timer.unref();
   return timer;
+}
+
+function isUnrefable(timer: unknown): timer is { unref: () => void } {
+  return typeof timer === "object" && timer !== null && "unref" in timer && typeof timer.unref === "function";
 }

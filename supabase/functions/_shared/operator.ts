@@ -86,9 +86,11 @@ type Verified = NonNullable<Awaited<ReturnType<typeof verifyCredentials>>["data"
 function operatorOf({ authMode, jwtClaims, keyName }: Verified): Operator | null {
   if (authMode === "secret") return { kind: "key", name: keyName ?? "default" };
   if (authMode !== "user" || jwtClaims === null) return null;
-  const { sub, aud, role, is_anonymous } = jwtClaims;
+  const { sub, aud, role, exp, is_anonymous } = jwtClaims;
   const audiences = Array.isArray(aud) ? aud : [aud];
-  if (!audiences.includes("authenticated") || role !== "authenticated" || !uuid.test(sub)) return null;
+  if (
+    !audiences.includes("authenticated") || role !== "authenticated" || exp === undefined || !uuid.test(sub)
+  ) return null;
   if (is_anonymous === true) {
     throw new ContractError(
       "forbidden",

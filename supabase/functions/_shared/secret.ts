@@ -5,7 +5,7 @@ import { base64url } from "npm:jose@6.2.18";
  * base64url: the first 4 bytes of the SHA-256 of the 47 characters before them. The checksum tells a
  * mistyped or cut secret from a wrong one without asking anybody; it proves nothing.
  */
-export async function makeSecret(random: Uint8Array<ArrayBuffer>): Promise<string> {
+export async function makeSecret(random: Uint8Array): Promise<string> {
   if (random.length !== 32) {
     throw new RangeError(`Cannot make a secret: ${random.length} bytes, 32 are wanted`);
   }

@@ -4,8 +4,8 @@ import type { Database as Schema } from "./database.types.ts";
 import { isOutageState, unavailable } from "./errors.ts";
 
 interface RpcFailure {
-  /** PostgREST's or Postgres's code; empty when nothing of the kind answered. */
-  code: string;
+  /** PostgREST's or Postgres's code; empty or not there when nothing of the kind answered. */
+  code?: string;
   message: string;
 }
 
@@ -40,14 +40,14 @@ class RpcError extends Error {
   override readonly name = "RpcError";
   readonly code: string;
 
-  constructor({ code, message }: RpcFailure, status: number) {
+  constructor({ code = "", message }: RpcFailure, status: number) {
     super(`${message} (status ${status})`);
     this.code = code;
   }
 }
 
 /** No reply, a gateway's 5xx, PostgREST without its database (PGRST000 to PGRST003), or Postgres itself. */
-function isOutage({ code }: RpcFailure, status: number): boolean {
+function isOutage({ code = "" }: RpcFailure, status: number): boolean {
   if (/^PGRST00[0-3]$/.test(code) || isOutageState(code)) return true;
   return code === "" && (status === 0 || status >= 500) || [502, 503, 504].includes(status);
 }

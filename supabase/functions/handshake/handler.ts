@@ -1,5 +1,5 @@
 import { issueSession } from "../_shared/auth.ts";
-import type { Backend } from "../_shared/backend.ts";
+import { type Backend, wholeNumberWithin } from "../_shared/backend.ts";
 import { readJson } from "../_shared/body.ts";
 import type { Client } from "../_shared/database.ts";
 import { type Exchange, resource } from "../_shared/endpoint.ts";
@@ -46,12 +46,17 @@ export async function handshake(request: Request, deps: Deps): Promise<Response>
     token: await issueSession(deps.keys, { agentId: id, epoch, issuer: deps.issuer, lifetimeSeconds, now }),
     token_type: "Bearer",
     expires_in: lifetimeSeconds,
-    refresh_in: Math.floor(lifetimeSeconds * (0.7 + 0.2 * deps.random())),
+    refresh_in: refreshIn(lifetimeSeconds, deps.random()),
     heartbeat_interval_seconds: opened.heartbeatIntervalSeconds,
     next_heartbeat_in: 0,
     agent: { id, name },
     server_time: now.toISOString(),
   });
+}
+
+/** From 70 to 90 % of the lifetime, so that a fleet that started together does not return together. */
+function refreshIn(lifetimeSeconds: number, random: number): number {
+  return wholeNumberWithin({ from: 7 * lifetimeSeconds / 10, to: 9 * lifetimeSeconds / 10 }, random);
 }
 
 async function parseCredentials(

@@ -1,5 +1,5 @@
 import { bearerToken, type Session, verifySession } from "../_shared/auth.ts";
-import type { Backend } from "../_shared/backend.ts";
+import { type Backend, wholeNumberWithin } from "../_shared/backend.ts";
 import { readOptionalJson } from "../_shared/body.ts";
 import type { Beat } from "../_shared/database.ts";
 import { type Exchange, resource } from "../_shared/endpoint.ts";
@@ -50,9 +50,7 @@ export async function showHeartbeat(request: Request, deps: Deps): Promise<Respo
 
 /** A whole number of seconds from 0.9 to 1.1 times the interval, so that agents drift apart. */
 function nextHeartbeatIn(interval: number, random: number): number {
-  const earliest = Math.ceil(0.9 * interval);
-  const latest = Math.floor(1.1 * interval);
-  return earliest + Math.floor(random * (latest - earliest + 1));
+  return wholeNumberWithin({ from: 9 * interval / 10, to: 11 * interval / 10 }, random);
 }
 
 function revoked(): ContractError {

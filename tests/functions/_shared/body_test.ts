@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import { readJson, readOptionalJson } from "../../../supabase/functions/_shared/body.ts";
+import { ContractError } from "../../../supabase/functions/_shared/errors.ts";
+import { withoutWaiting } from "../_timers.ts";
+
+type Bytes = ReturnType<TextEncoder["encode"]>;
+type Body = string | Bytes | ReadableStream<Bytes>;
+
+const url = "https://fleet.example/functions/v1/handshake";
+const encoder = new TextEncoder();
+
+function post(body: Body, headers: Record<string, string> = {}): Request {
+  return new Request(url, { method: "POST", body, headers });
+}
+
+function stream(...chunks: Bytes[]): ReadableStream<Bytes> {
+  return new ReadableStream({
+    start(controller) {
+      for (const chunk of chunks) controller.enqueue(chunk);
+      controller.close();
+    },
+  });
+}
+
+async function refused(request: Request, code: string, message: RegExp): Promise<void> {
+  for (const read of [readJson, readOptionalJson]) {
+    await assert.rejects(read(request.clone()), (error: Error) => {
+      assert.ok(error instanceof ContractError, String(error));
+      assert.equal(error.code, code);
+      assert.match(error.message, message);
+      return true;
+    });
+  }
+  await request.body?.cancel();
+}
+
+function padded(length: number): string {
+  return JSON.stringify({ a: "x".repeat(length - 8) });
+}
+
+for (
+  const type of [null, "application/json", "application/x-www-form-urlencoded", "text/plain", "nonsense"]
+) {
+  Deno.test(`a body is JSON whatever its content type says: ${type ?? "nothing"}`, async () => {
+    const headers: Record<string, string> = type === null ? {} : { "content-type": type };
+    assert.deepEqual(await readJson(post(encoder.encode('{"a": 1}'), headers)), { a: 1 });
+  });
+}
+
+Deno.test("a body of exactly 65,536 bytes is read", async () => {
+  assert.equal(padded(65_536).length, 65_536);
+  assert.deepEqual(Object.keys(await readJson(post(padded(65_536), { "content-length": "65536" }))), ["a"]);
+});
+
+Deno.test("a body of 65,536 bytes in chunks is read", async () => {
+  const bytes = encoder.encode(padded(65_536));
+  const chunks = [bytes.slice(0, 1), bytes.slice(1, 40_000), bytes.slice(40_000)];
+  assert.deepEqual(Object.keys(await readJson(post(stream(...chunks)))), ["a"]);
+});
+
+Deno.test("a character that two chunks share is read", async () => {
+  const bytes = encoder.encode('{"a": "🦊"}');
+  assert.deepEqual(await readJson(post(stream(bytes.slice(0, 9), bytes.slice(9)))), { a: "🦊" });
+});
+
+Deno.test("a byte order mark before the JSON is passed over (RFC 8259 section 8.1)", async () => {
+  assert.deepEqual(await readJson(post('\ufeff{"a": 1}')), { a: 1 });
+});
+
+Deno.test("of a key that comes twice the last one counts", async () => {
+  assert.deepEqual(await readJson(post('{"a": 1, "a": 2}')), { a: 2 });
+});
+
+Deno.test("10,000 levels in a field are read", async () => {
+  const fields = await readJson(post(`{"a": ${"[".repeat(10_000)}${"]".repeat(10_000)}}`));
+  assert.ok(Array.isArray(fields.a));
+});
+
+for (
+  const [name, length] of [["a content-length of 65,537", "65537"], [
+    "an enormous content-length",
+    "9".repeat(40),
+  ]]
+) {
+  Deno.test(`${name} is payload_too_large, before anything of the body is read`, async () => {
+    let pulled = 0;
+    const body = new ReadableStream<Bytes>({ pull: () => void pulled++ }, {
+      highWaterMark: 0,
+    });
+    const request = post(body, { "content-length": length ?? "" });
+    await assert.rejects(readJson(request), (error: Error) => {
+      return error instanceof ContractError && error.code === "payload_too_large";
+    });
+    assert.equal(pulled, 0);
+  });
+}
+
+Deno.test("65,537 bytes that come without a length are payload_too_large", async () => {
+  const bytes = encoder.encode(padded(65_537));
+  await refused(
+    post(stream(bytes.slice(0, 65_536), bytes.slice(65_536))),
+    "payload_too_large",
+    /65536 bytes/,
+  );
+});
+
+Deno.test("65,537 bytes with a length that lies are payload_too_large", async () => {
+  await refused(post(padded(65_537), { "content-length": "10" }), "payload_too_large", /65536 bytes/);
+});
+
+Deno.test("a body larger than 64 KiB is given up there", async () => {
+  let cancelled = false;
+  let chunks = 0;
+  const endless = new ReadableStream<Bytes>({
+    pull(controller) {
+      chunks++;
+      controller.enqueue(new Uint8Array(16_384));
+    },
+    cancel() {
+      cancelled = true;
+    },
+  }, { highWaterMark: 0 });
+  await assert.rejects(readJson(post(endless)), (error: Error) => {
+    return error instanceof ContractError && error.code === "payload_too_large";
+  });
+  assert.equal(chunks, 5);
+  assert.ok(cancelled);
+});
+
+const unreadable: [name: string, body: Body, message: RegExp][] = [
+  ["that is not JSON", "agent_id=1", /it is not JSON/],
+  ["that was cut", '{"a": "b', /it is not JSON/],
+  ["with something after its JSON", '{"a": 1}x', /it is not JSON/],
+  ["of two objects", '{"a": 1}{"b": 2}', /it is not JSON/],
+  ["with single quotes", "{'a': 1}", /it is not JSON/],
+  ["with NaN", '{"a": NaN}', /it is not JSON/],
+  ["with a comment", '{"a": 1 /* one */}', /it is not JSON/],
+  ["in UTF-16", Uint8Array.of(0xff, 0xfe, 0x7b, 0, 0x7d, 0), /it is not UTF-8/],
+  ["with a byte that is no UTF-8", Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d), /it is not UTF-8/],
+  ["with an overlong slash", Uint8Array.of(0x22, 0xc0, 0xaf, 0x22), /it is not UTF-8/],
+  ["with a surrogate in UTF-8", Uint8Array.of(0x22, 0xed, 0xa0, 0x80, 0x22), /it is not UTF-8/],
+  ["cut in the middle of a character", Uint8Array.of(0x22, 0xf0, 0x9f, 0xa6), /it is not UTF-8/],
+  ["that is a list", "[]", /"body" is an array, an object is wanted/],
+  ["that is null", "null", /"body" is null, an object is wanted/],
+  ["that is a text", '"a"', /"body" is a string, an object is wanted/],
+  ["that is a number", "1", /"body" is a number, an object is wanted/],
+  ["of 30,000 levels", "[".repeat(30_000) + "]".repeat(30_000), /"body" is an array, an object is wanted/],
+  ["of 60,000 opening brackets", "[".repeat(60_000), /it is not JSON/],
+];
+
+for (const [name, body, message] of unreadable) {
+  Deno.test(`a body ${name} is invalid_request`, () => refused(post(body), "invalid_request", message));
+}
+
+for (const body of ["", " ", "\n\t"]) {
+  Deno.test(`a body of ${JSON.stringify(body)} is none: wanted by one, an object without fields to the other`, async () => {
+    await assert.rejects(readJson(post(body)), (error: Error) => {
+      return error instanceof ContractError && error.code === "invalid_request";
+    });
+    assert.deepEqual(await readOptionalJson(post(body)), {});
+  });
+}
+
+Deno.test("no body at all is read as an empty one", async () => {
+  assert.deepEqual(await readOptionalJson(new Request(url, { method: "POST" })), {});
+  await assert.rejects(readJson(new Request(url, { method: "POST" })), /it is empty, JSON is wanted/);
+});
+
+Deno.test("a body whose sender goes away is invalid_request, and keeps the cause for the log", async () => {
+  const gone = new Error("connection reset");
+  const body = new ReadableStream<Bytes>({
+    pull: (controller) => controller.error(gone),
+  }, { highWaterMark: 0 });
+  await assert.rejects(readJson(post(body)), (error: Error) => {
+    return error instanceof ContractError && error.code === "invalid_request" &&
+      /cut off/.test(error.message) &&
+      error.cause !== undefined;
+  });
+});
+
+Deno.test("a body that never ends is given up after 10 s", async () => {
+  let cancelled = false;
+  const body = new ReadableStream<Bytes>({
+    start: (controller) => controller.enqueue(encoder.encode('{"a": ')),
+    cancel() {
+      cancelled = true;
+    },
+  });
+  const delays = await withoutWaiting(() => refusedOnce(post(body)));
+  assert.deepEqual(delays, [10_000]);
+  assert.ok(cancelled);
+});
+
+Deno.test("a body that comes byte by byte has 10 s for all of it", async () => {
+  const body = new ReadableStream<Bytes>({
+    async pull(controller) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      controller.enqueue(Uint8Array.of(0x20));
+    },
+  });
+  const delays = await withoutWaiting(() => refusedOnce(post(body)), 20);
+  assert.equal(delays.filter((delay) => delay === 10_000).length, 1);
+  // The byte that was under way.
+  await new Promise((resolve) => setTimeout(resolve, 5));
+});
+
+async function refusedOnce(request: Request): Promise<void> {
+  await assert.rejects(
+    readJson(request),
+    /ContractError: Cannot read the body: it did not arrive within 10 s/,
+  );
+}

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { type Beat, type Calls, databaseOver } from "../../../supabase/functions/_shared/database.ts";
+import { agent, agentId } from "../../_support/backend.ts";
+
+const beat: Beat = {
+  agentId,
+  epoch: 1,
+  status: "healthy",
+  message: null,
+  metrics: { load_1m: 1 },
+  instanceId: null,
+  seq: 3,
+};
+
+/** A database that answers every call with the same value. */
+function answering(value: unknown, calls: unknown[] = []) {
+  return databaseOver(<Name extends keyof Calls>(name: Name, args: Calls[Name]) => {
+    calls.push([name, args]);
+    return Promise.resolve(value);
+  });
+}
+
+Deno.test("an agent's row is read to the contract's Agent, and what is beside it stays inside", async () => {
+  const row = { ...agent, agent_secret: "sha256:00", session_epoch: 4, heartbeats_count: 9 };
+  assert.deepEqual(await answering(row).getAgent(agentId, null), agent);
+  assert.deepEqual(await answering(row).revokeAgent(agentId, { ownerId: null, actor: "key:default" }), agent);
+  assert.deepEqual(await answering(row).readSession(agentId, 1), agent);
+});
+
+Deno.test("nothing is null: no agent, no session", async () => {
+  const empty = answering(null);
+  assert.equal(await empty.getAgent(agentId, null), null);
+  assert.equal(await empty.revokeAgent(agentId, { ownerId: null, actor: "key:default" }), null);
+  assert.equal(await empty.readSession(agentId, 1), null);
+  assert.equal(await empty.openSession(agentId, { secretDigest: "sha256:00", client: {} }), null);
+});
+
+Deno.test("a label named __proto__ is read as any other", async () => {
+  const labels: unknown = JSON.parse('{"__proto__": "mine"}');
+  const read = await answering({ ...agent, labels }).getAgent(agentId, null);
+  assert.deepEqual(Object.entries(read?.labels ?? {}), [["__proto__", "mine"]]);
+});
+
+Deno.test("each verdict belongs to the beat at its place", async () => {
+  const verdicts = [{ heartbeat_interval_seconds: 60 }, null, { heartbeat_interval_seconds: 5 }];
+  assert.deepEqual(await answering(verdicts).recordHeartbeats([beat, beat, beat]), [
+    { heartbeatIntervalSeconds: 60 },
+    null,
+    { heartbeatIntervalSeconds: 5 },
+  ]);
+});
+
+Deno.test("the arguments go by their names in SQL", async () => {
+  const calls: unknown[] = [];
+  await answering([null], calls).recordHeartbeats([beat]);
+  await answering(null, calls).openSession(agentId, { secretDigest: "sha256:00", client: { os: "linux" } });
+  assert.deepEqual(calls, [
+    ["record_heartbeats", {
+      beats: [{
+        agent_id: agentId,
+        epoch: 1,
+        status: "healthy",
+        message: null,
+        metrics: { load_1m: 1 },
+        instance_id: null,
+        seq: 3,
+      }],
+    }],
+    ["open_session", { agent_id: agentId, secret_digest: "sha256:00", client: { os: "linux" } }],
+  ]);
+});
+
+for (const refused of ["owner_limit", "owner_unknown"] as const) {
+  Deno.test(`a creation that SQL refuses as ${refused} is that`, async () => {
+    assert.equal(await answering({ refused }).createAgent(newAgent()), refused);
+  });
+}
+
+Deno.test("a creation that SQL refuses by a word that nobody knows is a failure", async () => {
+  await assert.rejects(
+    answering({ refused: "mood" }).createAgent(newAgent()),
+    /^TypeError: Cannot read what/,
+  );
+});
+
+for (
+  const [name, value] of [
+    ["nothing", undefined],
+    ["a text", "ok"],
+    ["a list", [agent]],
+    ["an agent without an id", { ...agent, id: undefined }],
+    ["an interval that is a text", { ...agent, heartbeat_interval_seconds: "60" }],
+    ["labels that are no object", { ...agent, labels: [] }],
+    ["a metric that is a text", { ...agent, metrics: { load_1m: "1" } }],
+  ] as const
+) {
+  Deno.test(`an answer of ${name} is a failure of ours, not no agent`, async () => {
+    await assert.rejects(
+      answering(value).getAgent(agentId, null),
+      /^TypeError: Cannot read what the database/,
+    );
+  });
+}
+
+for (
+  const [name, value] of [["no list", null], ["too few", []], ["too many", [null, null]], ["rubbish", [
+    "ok",
+  ]]] as const
+) {
+  Deno.test(`verdicts that are ${name} are a failure of ours`, async () => {
+    await assert.rejects(answering(value).recordHeartbeats([beat]), TypeError);
+  });
+}
+
+function newAgent() {
+  return {
+    name: "edge 1",
+    labels: {},
+    heartbeatIntervalSeconds: 60,
+    ownerId: null,
+    ownerLimit: null,
+    secretDigest: "sha256:00",
+    actor: "key:default",
+  };
+}

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { version } from "../../supabase/functions/_shared/version.ts";
+import { record, text } from "../_support/client.ts";
+import { resources } from "./_resources.ts";
+
+const root = new URL("../../", import.meta.url);
+const functions = new URL("supabase/functions/", root);
+const config = await Deno.readTextFile(new URL("supabase/config.toml", root));
+const manifest = await readJson(new URL("deno.json", root));
+
+/** Every package that the functions name: where, its name and its version. */
+const named = await packages();
+
+async function readJson(url: URL): Promise<Record<string, unknown>> {
+  const parsed: unknown = JSON.parse(await Deno.readTextFile(url));
+  return record(parsed);
+}
+
+async function names(folder: URL, kind: "isFile" | "isDirectory"): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(folder)) if (entry[kind]) found.push(entry.name);
+  return found.sort();
+}
+
+async function packages(): Promise<{ file: string; name: string; version: string }[]> {
+  const found: { file: string; name: string; version: string }[] = [];
+  for (const folder of await names(functions, "isDirectory")) {
+    for (const file of await names(new URL(`${folder}/`, functions), "isFile")) {
+      const source = await Deno.readTextFile(new URL(`${folder}/${file}`, functions));
+      for (const [, specifier = ""] of source.matchAll(/["']npm:([^"']+)["']/g)) {
+        const [, name = specifier, pinned = ""] = /^((?:@[^/@]+\/)?[^/@]+)(?:@([^/]+))?/.exec(specifier) ??
+          [];
+        found.push({ file: `${folder}/${file}`, name, version: pinned });
+      }
+    }
+  }
+  return found;
+}
+
+async function deployed(): Promise<string[]> {
+  return (await names(functions, "isDirectory")).filter((name) => name !== "_shared");
+}
+
+Deno.test("the functions name packages, each with an exact version", () => {
+  assert.ok(named.length >= 5, String(named.length));
+  for (const one of named) assert.match(one.version, /^\d+\.\d+\.\d+$/, `${one.file}: ${one.name}`);
+});
+
+Deno.test("a package has one version in all of the functions", () => {
+  const versions = new Map<string, string>();
+  for (const one of named) {
+    const other = versions.get(one.name) ?? one.version;
+    assert.equal(one.version, other, `${one.name} in ${one.file}`);
+    versions.set(one.name, other);
+  }
+});
+
+Deno.test("a package that deno.json names too has the same version there", () => {
+  const imports = record(manifest.imports);
+  const shared = named.filter(({ name }) => imports[name] !== undefined);
+  assert.ok(shared.length > 0);
+  for (const one of shared) assert.equal(imports[one.name], `npm:${one.name}@${one.version}`, one.file);
+});
+
+Deno.test("the functions import by full names and relative paths alone: no import map deploys with them", async () => {
+  for (const folder of await names(functions, "isDirectory")) {
+    for (const file of await names(new URL(`${folder}/`, functions), "isFile")) {
+      if (!file.endsWith(".ts")) continue;
+      const source = await Deno.readTextFile(new URL(`${folder}/${file}`, functions));
+      for (const [, specifier = ""] of source.matchAll(/^(?:import|export)[^;]*?\sfrom "([^"]+)"/gm)) {
+        assert.match(specifier, /^(npm:|\.\.?\/.*\.ts$)/, `${folder}/${file}`);
+      }
+    }
+  }
+});
+
+Deno.test("the service's version is deno.json's", () => assert.equal(version, manifest.version));
+
+Deno.test("there is a function for every resource, and nothing else", async () => {
+  const tested = [...new Set(resources.map(({ endpoint }) => endpoint.name))].sort();
+  assert.deepEqual(await deployed(), tested, "a new function belongs in the table of the hostile set");
+});
+
+for (const name of await deployed()) {
+  const folder = new URL(`${name}/`, functions);
+
+  Deno.test(`${name} has a handler, a deno.json of its own and an index.ts of at most 15 lines`, async () => {
+    const files = await names(folder, "isFile");
+    for (const file of ["deno.json", "handler.ts", "index.ts"]) assert.ok(files.includes(file), file);
+    const lines = (await Deno.readTextFile(new URL("index.ts", folder))).trimEnd().split("\n");
+    assert.ok(lines.length <= 15, String(lines.length));
+    assert.equal(typeof (await readJson(new URL("deno.json", folder))).imports, "object");
+  });
+
+  Deno.test(`${name} decides itself who may call it: verify_jwt is false`, () => {
+    const section = config.split(/^\[/m).find((one) => one.startsWith(`functions.${name}]`)) ?? "";
+    assert.match(section, /^verify_jwt = false$/m);
+  });
+
+  Deno.test(`${name} calls itself in the code as its folder`, async () => {
+    const source = await Deno.readTextFile(new URL("handler.ts", folder));
+    assert.ok(source.includes(`"${name}"`), text(source.slice(0, 100)));
+  });
+}

@@ -1,0 +1,280 @@
+import assert from "node:assert/strict";
+import { base64url } from "jose";
+import type { Database } from "../../supabase/functions/_shared/database.ts";
+import { unavailable } from "../../supabase/functions/_shared/errors.ts";
+import { agentId, ask, operatorKey, secret, testBackend } from "../_support/backend.ts";
+import { assertError, type Reply } from "../_support/client.ts";
+import { assertCommon, refused } from "./_hostile.ts";
+import { credential, goodRequest, resources } from "./_resources.ts";
+import { badAuthorizations, forge } from "./_tokens.ts";
+import { operatorsWithUsers, strangerId, userAuthorization, userId } from "./_users.ts";
+
+/** A database whose every call ends in the same failure. */
+function failing(error: () => Error): Database {
+  const fail = () => Promise.reject(error());
+  return {
+    createAgent: fail,
+    getAgent: fail,
+    revokeAgent: fail,
+    openSession: fail,
+    recordRefusal: fail,
+    readSession: fail,
+    recordHeartbeats: fail,
+    ping: fail,
+  };
+}
+
+for (const resource of resources) {
+  const { name, endpoint, rest, status } = resource;
+  const cacheControl = endpoint.name === "jwks" ? "public, max-age=300" : "no-store";
+
+  Deno.test(`${name}, asked well, answers ${status}`, async () => {
+    const backend = await testBackend();
+    const reply = await ask(endpoint, backend, await goodRequest(resource));
+    assert.equal(reply.status, status, JSON.stringify(reply.body));
+    assertCommon(reply, cacheControl);
+    assert.equal(backend.calls.length, resource.usesDatabase ? 1 : 0);
+  });
+
+  Deno.test(`OPTIONS of ${name} → 204 with CORS, whoever asks`, async () => {
+    const backend = await testBackend();
+    const headers = {
+      origin: "https://app.example",
+      "access-control-request-method": resource.method,
+      "access-control-request-headers": "authorization,apikey,content-type,x-client-info",
+    };
+    const reply = await ask(endpoint, backend, { method: "OPTIONS", rest, headers });
+    assert.equal(reply.status, 204);
+    assert.deepEqual(reply.body, {});
+    assertCommon(reply);
+    const methods = reply.headers.get("access-control-allow-methods") ?? "";
+    assert.ok(methods.split(", ").includes(resource.method), methods);
+    assert.deepEqual(backend.calls, []);
+  });
+
+  const methods = ["PUT", "PATCH", "DELETE", "PROPFIND", "GET", "POST", "HEAD"];
+  const isAllowed = (method: string) =>
+    resource.allow.split(", ").includes(method === "HEAD" ? "GET" : method);
+  for (const method of methods.filter((one) => !isAllowed(one))) {
+    Deno.test(`${method} where ${name} is → method_not_allowed, allow: ${resource.allow}`, async () => {
+      const init = { method, headers: await credential(resource) };
+      const reply = await refused(resource, init, ["method_not_allowed", 405]);
+      assert.equal(reply.headers.get("allow"), resource.allow);
+    });
+  }
+
+  for (const given of ["a", "req_1.2-3", "A".repeat(64), "0"]) {
+    Deno.test(`${name} gives the request id "${given}" back`, async () => {
+      const good = await goodRequest(resource);
+      const headers = { ...await credential(resource), "x-request-id": given };
+      const reply = await ask(endpoint, await testBackend(), { ...good, headers });
+      assert.equal(reply.headers.get("x-request-id"), given);
+    });
+  }
+
+  for (const given of ["", "a b", "a/b", "é", "A".repeat(65), "a,b", '"a"', "<script>"]) {
+    Deno.test(`${name} gives the request id "${given}" not back, but one of its own`, async () => {
+      const good = await goodRequest(resource);
+      const headers = { ...await credential(resource), "x-request-id": given };
+      const reply = await ask(endpoint, await testBackend(), { ...good, headers });
+      assert.match(reply.headers.get("x-request-id") ?? "", /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    });
+  }
+
+  if (resource.usesDatabase) {
+    Deno.test(`${name} without a database → unavailable with retry-after, and the log has the cause`, async () => {
+      const cause = Object.assign(new Error("connect 10.0.0.7:5432"), { code: "ECONNREFUSED" });
+      const backend = await testBackend(failing(() => unavailable("the database", cause)));
+      const reply = await ask(endpoint, backend, await goodRequest(resource));
+      assertError(reply, "unavailable", 503);
+      assertCommon(reply);
+      assert.equal(reply.headers.get("retry-after"), "5");
+      assertCause(backend.lines, reply, "Error ECONNREFUSED: connect 10.0.0.7:5432");
+    });
+
+    Deno.test(`${name} with a database that fails as nobody foresaw → internal, and the log has the cause`, async () => {
+      const backend = await testBackend(failing(() => new TypeError("relation agents does not exist")));
+      const reply = await ask(endpoint, backend, await goodRequest(resource));
+      assertError(reply, "internal", 500);
+      assertCommon(reply);
+      assertCause(backend.lines, reply, "TypeError: relation agents does not exist");
+    });
+  } else {
+    Deno.test(`${name} without a database answers all the same`, async () => {
+      const backend = await testBackend(failing(() => unavailable("the database", null)));
+      assert.equal((await ask(endpoint, backend, await goodRequest(resource))).status, status);
+    });
+  }
+}
+
+for (const resource of resources.filter(({ asks }) => asks === "session")) {
+  for (const { name, code, make } of badAuthorizations) {
+    Deno.test(`${resource.name} with ${name} → ${code}`, async () => {
+      const authorization = await make();
+      const good = await goodRequest(resource);
+      const headers = new Headers(authorization === null ? {} : { authorization });
+      const reply = await refused(resource, { ...good, headers }, [code, 401]);
+      const challenge = code === "token_missing" ? "Bearer" : 'Bearer error="invalid_token"';
+      assert.equal(reply.headers.get("www-authenticate"), challenge);
+    });
+  }
+
+  Deno.test(`${resource.name} with an operator's key and no session → token_missing`, async () => {
+    await refused(resource, { headers: { apikey: operatorKey } }, ["token_missing", 401]);
+  });
+
+  Deno.test(`${resource.name} with a user's token → token_invalid`, async () => {
+    await refused(resource, { headers: await userAuthorization() }, ["token_invalid", 401]);
+  });
+
+  Deno.test(`${resource.name} with a session of a missing row → session_revoked, and nothing is written after`, async () => {
+    const nothing = {
+      readSession: () => Promise.resolve(null),
+      recordHeartbeats: () => Promise.resolve([null]),
+    };
+    const backend = await testBackend(nothing);
+    const reply = await ask(resource.endpoint, backend, await goodRequest(resource));
+    assertError(reply, "session_revoked", 401);
+    assertCommon(reply);
+    assert.equal(reply.headers.get("www-authenticate"), 'Bearer error="invalid_token"');
+    assert.equal(backend.calls.length, 1);
+  });
+}
+
+for (const resource of resources.filter(({ asks }) => asks === "operator")) {
+  const { name, endpoint } = resource;
+  const bad: [name: string, headers: () => Promise<Record<string, string>>][] = [
+    ["no credential", () => Promise.resolve({})],
+    ["garbage", () => Promise.resolve({ authorization: "Bearer garbage" })],
+    ["a wrong key", () => Promise.resolve({ apikey: "sb_secret_wrong" })],
+    ["an agent's session", async () => ({ authorization: `Bearer ${await forge()}` })],
+    ["an agent's secret as key", () => Promise.resolve({ apikey: secret })],
+    ["a user's token of another audience", () => userAuthorization({ aud: "openclaw:agent" })],
+    ["a user's token of another role", () => userAuthorization({ role: "anon" })],
+    ["a user's token that has expired", () => userAuthorization({ iat: 1, exp: 2 })],
+    ["a token that says alg none", () => Promise.resolve({ authorization: `Bearer ${unsecured()}` })],
+  ];
+  for (const [what, headers] of bad) {
+    Deno.test(`${name} with ${what} → operator_required`, async () => {
+      const good = await goodRequest(resource);
+      const reply = await refused(resource, { ...good, headers: await headers() }, [
+        "operator_required",
+        401,
+      ]);
+      assert.equal(reply.headers.get("www-authenticate"), "Bearer");
+    });
+  }
+
+  Deno.test(`${name} with an anonymous user's token → forbidden`, async () => {
+    const headers = await userAuthorization({ is_anonymous: true });
+    await refused(resource, { ...await goodRequest(resource), headers }, ["forbidden", 403]);
+  });
+
+  Deno.test(`${name} when the issuer's keys cannot be had → unavailable, not a 401`, async () => {
+    const backend = await testBackend();
+    const broken = unavailable("the issuer of users' tokens", new Error("no route"));
+    backend.operators = { identify: () => Promise.reject(broken) };
+    const reply = await ask(endpoint, backend, await goodRequest(resource));
+    assertError(reply, "unavailable", 503);
+    assert.equal(reply.headers.get("retry-after"), "5");
+    assert.deepEqual(backend.calls, []);
+  });
+}
+
+for (const resource of resources.filter(({ rest }) => rest !== "")) {
+  const { name, endpoint, method } = resource;
+  const missing = { getAgent: () => Promise.resolve(null), revokeAgent: () => Promise.resolve(null) };
+
+  Deno.test(`${name} of a missing row → not_found`, async () => {
+    const reply = await ask(endpoint, await testBackend(missing), await goodRequest(resource));
+    assertError(reply, "not_found", 404);
+    assertCommon(reply);
+  });
+
+  Deno.test(`${name} of another owner → not_found, as if it were not there, and no line of an act`, async () => {
+    const backend = await testBackend(missing);
+    backend.operators = await operatorsWithUsers();
+    const headers = await userAuthorization();
+    const reply = await ask(endpoint, backend, { ...await goodRequest(resource), headers });
+    assertError(reply, "not_found", 404);
+    const [call] = backend.calls;
+    assert.ok(JSON.stringify(call?.args).includes(userId), "the database is asked for the user's own rows");
+    assert.ok(backend.lines.every((line) => !line.includes('"event":"agent')), backend.lines.join("\n"));
+  });
+
+  const badIds = [
+    "1",
+    "agent",
+    agentId.slice(1),
+    `${agentId}0`,
+    "%00",
+    "..",
+    "'; drop table agents; --",
+    "null",
+  ];
+  for (const id of badIds) {
+    Deno.test(`${name} with the id ${id} → invalid_request`, async () => {
+      const badRest = resource.rest.replace(agentId, id);
+      await refused({ ...resource, rest: badRest }, { headers: { apikey: operatorKey } }, [
+        "invalid_request",
+        400,
+      ]);
+    });
+  }
+
+  Deno.test(`${name} with a bad id and no credential → operator_required: strangers learn nothing`, async () => {
+    await refused({ ...resource, rest: resource.rest.replace(agentId, "1") }, {}, ["operator_required", 401]);
+  });
+
+  Deno.test(`${name} with an uppercase id is answered, and asks for the lower case`, async () => {
+    const backend = await testBackend();
+    const rest = resource.rest.replace(agentId, agentId.toUpperCase());
+    const reply = await ask(endpoint, backend, { method, rest, headers: { apikey: operatorKey } });
+    assert.equal(reply.status, 200);
+    assert.equal(backend.calls[0]?.args[0], agentId);
+  });
+}
+
+for (const resource of resources) {
+  const paths = resource.endpoint.name === "agents"
+    ? ["", "/", `/${agentId}/`, `/${agentId}/delete`, `/${agentId}/revoke/now`, `//revoke`]
+    : ["/", "/more", `/${agentId}`];
+  for (const rest of paths) {
+    Deno.test(`${resource.method} /${resource.endpoint.name}${rest} → not_found (beside ${resource.name})`, async () => {
+      await refused({ ...resource, rest }, { headers: await credential(resource) }, ["not_found", 404]);
+    });
+  }
+}
+
+Deno.test("HEAD is GET without its body, on every resource that has GET", async () => {
+  for (const resource of resources.filter(({ method }) => method === "GET")) {
+    const backend = await testBackend();
+    const good = await goodRequest(resource);
+    const reply = await ask(resource.endpoint, backend, { ...good, method: "HEAD" });
+    assert.equal(reply.status, 200, resource.name);
+    assert.deepEqual(reply.body, {});
+  }
+});
+
+Deno.test("what somebody else owns cannot be enrolled for them by a user → forbidden", async () => {
+  const [createAgent] = resources;
+  assert.ok(createAgent !== undefined);
+  const init = {
+    headers: await userAuthorization(),
+    body: JSON.stringify({ name: "a", owner_id: strangerId }),
+  };
+  await refused(createAgent, init, ["forbidden", 403]);
+});
+
+function assertCause(lines: string[], reply: Reply, cause: string): void {
+  const text = JSON.stringify(reply.body);
+  const line = lines.find((one) => one.includes(`"request_id":"${reply.headers.get("x-request-id")}"`)) ?? "";
+  assert.ok(line.includes('"level":"error"'), line);
+  assert.ok(line.includes(cause), line);
+  assert.ok(!text.includes("10.0.0.7") && !text.includes("relation"), text);
+}
+
+function unsecured(): string {
+  const part = (value: unknown): string => base64url.encode(JSON.stringify(value));
+  return `${part({ alg: "none", kid: "users-1" })}.${part({ sub: userId, aud: "authenticated" })}.`;
+}
