@@ -26,7 +26,7 @@ export class Snapshots {
     this.#dump = options.dump;
     this.#log = options.log;
     this.#changed = options.changed;
-    this.#timer = setInterval(() => void this.#takeIfChanged(), everyMilliseconds);
+    this.#timer = setInterval(() => this.#takeIfChanged(), everyMilliseconds);
   }
 
   /** Something was written that is worth a snapshot. */

@@ -14,8 +14,10 @@ export async function serveFunction(endpoint: Endpoint): Promise<void> {
   const backend = await edgeBackend((name) => Deno.env.get(name));
   backend.log.line("info", "function started", { function: endpoint.name });
   addEventListener("beforeunload", () => backend.log.flush());
-  Deno.serve((request, { remoteAddr }) => {
-    const socketAddress = "hostname" in remoteAddr ? remoteAddr.hostname : "";
+  // The Edge Runtime does not promise the second argument.
+  Deno.serve((request, info?: Partial<Deno.ServeHandlerInfo>) => {
+    const { remoteAddr } = info ?? {};
+    const socketAddress = remoteAddr !== undefined && "hostname" in remoteAddr ? remoteAddr.hostname : "";
     return answer(endpoint, request, backend, { rest: restOf(request, endpoint.name), socketAddress });
   });
 }

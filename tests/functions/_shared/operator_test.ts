@@ -81,6 +81,7 @@ const moment = Math.floor(Date.now() / 1000);
 const wrongClaims: [name: string, claims: Record<string, unknown>][] = [
   ["another audience", { aud: "openclaw:agent" }],
   ["no audience", { aud: undefined }],
+  ["no end", { exp: undefined }],
   ["the role of anon", { role: "anon" }],
   ["the role service_role", { role: "service_role" }],
   ["no role", { role: undefined }],
