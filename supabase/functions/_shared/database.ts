@@ -131,7 +131,7 @@ export function databaseOver(call: Call): Database {
       orNull(await call("read_session", { agent_id: agentId, epoch }), parseAgent),
     recordHeartbeats: async (beats) =>
       parseVerdicts(await call("record_heartbeats", { beats: beats.map(beatRow) }), beats.length),
-    ping: async () => void await call("rfc3339", { moment: "epoch" }),
+    ping: async () => void await call("rfc3339", { moment: "1970-01-01T00:00:00Z" }),
   };
 }
 
