@@ -63,8 +63,9 @@ async function pendingOf(migrations: Migration[], connection: Connection): Promi
 }
 
 async function appliedVersions(connection: Connection): Promise<Map<string, string>> {
+  // Not to_regclass: in a transaction that waited for another one's migration, it may answer from before that.
   const [table] = await connection.rows(
-    "select to_regclass('supabase_migrations.schema_migrations') is not null as there",
+    "select exists (select from pg_tables where schemaname = 'supabase_migrations' and tablename = 'schema_migrations') as there",
   );
   if (table?.there !== true) return new Map();
   const rows = await connection.rows(

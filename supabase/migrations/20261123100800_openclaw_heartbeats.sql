@@ -36,15 +36,17 @@ begin
       coalesce(locked.last_instance_id = last.instance_id and last.seq <= locked.last_seq, false) as overtaken
     from last join locked on locked.id = last.agent_id
   ), recorded as (
+    -- What a row keeps comes from `locked`, not from `a`: that is the row as it was before this statement waited
+    -- for its lock, and Postgres checks the constraints on it once before it looks at the row as it is now.
     update public.agents as a set
       last_seen_at = now(),
-      heartbeats_count = a.heartbeats_count + news.beats,
-      status = case when news.overtaken then a.status else news.status end,
-      message = case when news.overtaken then a.message else news.message end,
-      metrics = case when news.overtaken then a.metrics else news.metrics end,
-      last_instance_id = case when news.overtaken then a.last_instance_id else news.instance_id end,
-      last_seq = case when news.overtaken then a.last_seq else news.seq end
-    from news
+      heartbeats_count = locked.heartbeats_count + news.beats,
+      status = case when news.overtaken then locked.status else news.status end,
+      message = case when news.overtaken then locked.message else news.message end,
+      metrics = case when news.overtaken then locked.metrics else news.metrics end,
+      last_instance_id = case when news.overtaken then locked.last_instance_id else news.instance_id end,
+      last_seq = case when news.overtaken then locked.last_seq else news.seq end
+    from news join locked on locked.id = news.agent_id
     where a.id = news.agent_id
   )
   select coalesce(jsonb_agg(

@@ -1,5 +1,7 @@
 import { join } from "node:path";
 import { createServer } from "node:net";
+import { exists } from "../../cli/serve/files.ts";
+import { run } from "./run.ts";
 
 /** A real Postgres in a temporary folder, for as long as a test needs it. */
 export interface TestPostgres {
@@ -32,6 +34,12 @@ export async function findPostgres(): Promise<string | null> {
     }
   }
   return null;
+}
+
+/** Whether this Postgres can create the extension. */
+export async function hasExtension(bin: string, name: string): Promise<boolean> {
+  const configured = await run(join(bin, "pg_config"), ["--sharedir"]);
+  return configured !== null && await exists(join(configured.stdout.trim(), `extension/${name}.control`));
 }
 
 async function installed(): Promise<string[]> {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import postgres from "postgres";
 import { assertError, FleetClient, send } from "../_support/client.ts";
 import { findPostgres, startPostgres } from "../_support/postgres.ts";
-import { required } from "../_support/require.ts";
+import { part } from "../_support/require.ts";
 import {
   type RefusedStart,
   type ServerProcess,
@@ -12,73 +12,62 @@ import {
   withFolder,
 } from "../_support/server.ts";
 
-const bin = await findPostgres();
-const noPostgres = bin === null ? "no Postgres 15 or later is installed" : null;
-const noDisks = Deno.uid() === 0 && Deno.build.os === "linux"
-  ? null
-  : "mounting a small disk takes root on Linux";
+const realPostgres = await part("Postgres 15 or later", findPostgres);
+const disks = await part(
+  "way to mount a small disk (it takes root on Linux)",
+  () => Promise.resolve(Deno.uid() === 0 && Deno.build.os === "linux" ? "mount" : null),
+);
 
-Deno.test({
-  ...required("Postgres stopped under load → 503 within 5 s, and back by itself when it returns", noPostgres),
-  async fn() {
-    if (bin === null) return;
-    const database = await startPostgres(bin);
-    try {
-      await withFolder(async (data) => {
-        const server = await startServerProcess({
-          data,
-          env: { DATABASE_URL: await database.createDatabase() },
+realPostgres.test("Postgres stopped under load → 503 within 5 s, and back by itself when it returns", async (bin) => {
+  const database = await startPostgres(bin);
+  try {
+    await withFolder(async (data) => {
+      const server = await startServerProcess({
+        data,
+        env: { DATABASE_URL: await database.createDatabase() },
+      });
+      try {
+        for (const mode of ["fast", "immediate"] as const) await outage(server, database, mode);
+      } finally {
+        assert.equal(await server.stop(), 0);
+      }
+    });
+  } finally {
+    await database.remove();
+  }
+});
+
+realPostgres.test("Postgres that accepts and never answers → 503 within 5 s", async (bin) => {
+  const database = await startPostgres(bin);
+  try {
+    const url = await database.createDatabase();
+    await withFolder(async (data) => {
+      const server = await startServerProcess({ data, env: { DATABASE_URL: url } });
+      const client = new FleetClient(server.base, server.operatorKey);
+      const agent = await client.createAgent();
+      const other = postgres(url, { max: 1, onnotice: () => undefined });
+      try {
+        await other.begin(async (transaction) => {
+          await transaction`lock table public.agents in access exclusive mode`;
+          const started = performance.now();
+          const replies = await Promise.all(Array.from({ length: 20 }, () => client.handshake(agent)));
+          for (const reply of replies) assertUnavailable(reply);
+          assert.ok(performance.now() - started < 5000);
         });
-        try {
-          for (const mode of ["fast", "immediate"] as const) await outage(server, database, mode);
-        } finally {
-          assert.equal(await server.stop(), 0);
-        }
-      });
-    } finally {
-      await database.remove();
-    }
-  },
+        assert.equal((await client.handshake(agent)).status, 200);
+      } finally {
+        await other.end();
+        await server.stop();
+      }
+    });
+  } finally {
+    await database.remove();
+  }
 });
 
-Deno.test({
-  ...required("Postgres that accepts and never answers → 503 within 5 s", noPostgres),
-  async fn() {
-    if (bin === null) return;
-    const database = await startPostgres(bin);
-    try {
-      const url = await database.createDatabase();
-      await withFolder(async (data) => {
-        const server = await startServerProcess({ data, env: { DATABASE_URL: url } });
-        const client = new FleetClient(server.base, server.operatorKey);
-        const agent = await client.createAgent();
-        const other = postgres(url, { max: 1, onnotice: () => undefined });
-        try {
-          await other.begin(async (transaction) => {
-            await transaction`lock table public.agents in access exclusive mode`;
-            const started = performance.now();
-            const replies = await Promise.all(Array.from({ length: 20 }, () => client.handshake(agent)));
-            for (const reply of replies) assertUnavailable(reply);
-            assert.ok(performance.now() - started < 5000);
-          });
-          assert.equal((await client.handshake(agent)).status, 200);
-        } finally {
-          await other.end();
-          await server.stop();
-        }
-      });
-    } finally {
-      await database.remove();
-    }
-  },
-});
-
-Deno.test({
-  ...required(
-    "a disk that is full or read-only → a sentence and exit code 1, and the data is as it was",
-    noDisks,
-  ),
-  async fn(test) {
+disks.test(
+  "a disk that is full or read-only → a sentence and exit code 1, and the data is as it was",
+  async (_, test) => {
     await withDisk(async (disk) => {
       const data = join(disk, "fleet");
       await test.step("full at the first start → nothing that looks like a database is left", async () => {
@@ -114,7 +103,7 @@ Deno.test({
       }
     });
   },
-});
+);
 
 Deno.test("a data folder that a newer version migrated → refused, and its data is as it was", async () => {
   await withFolder(async (data) => {

@@ -4,7 +4,7 @@ import { PGlite } from "@electric-sql/pglite";
 import postgres from "postgres";
 import { type CreatedAgent, FleetClient } from "../_support/client.ts";
 import { findPostgres, startPostgres } from "../_support/postgres.ts";
-import { required } from "../_support/require.ts";
+import { part } from "../_support/require.ts";
 import { type ServerProcess, startServerProcess, withFolder } from "../_support/server.ts";
 
 /** What the server acknowledged, kept outside it. */
@@ -17,7 +17,7 @@ type Rows = (statement: string) => Promise<Record<string, unknown>[]>;
 
 const kills = Number(Deno.env.get("OPENCLAW_TEST_KILLS") ?? 8);
 const slowestStartMilliseconds = 5000;
-const bin = await findPostgres();
+const realPostgres = await part("Postgres 15 or later", findPostgres);
 const story =
   `killed with SIGKILL ${kills} times under load → every acknowledged agent, handshake and revocation is there`;
 
@@ -35,27 +35,23 @@ Deno.test(`${story}, over PGlite`, async () => {
   });
 });
 
-Deno.test({
-  ...required(`${story}, over a real Postgres`, bin === null ? "no Postgres 15 or later is installed" : null),
-  async fn() {
-    if (bin === null) return;
-    const server = await startPostgres(bin);
-    const url = await server.createDatabase();
-    try {
-      await withFolder(async (data) => {
-        await killAgainAndAgain({ data, env: { DATABASE_URL: url } }, async (statement) => {
-          const database = postgres(url, { max: 1, onnotice: () => undefined });
-          try {
-            return [...await database.unsafe(statement)];
-          } finally {
-            await database.end();
-          }
-        });
+realPostgres.test(`${story}, over a real Postgres`, async (bin) => {
+  const server = await startPostgres(bin);
+  const url = await server.createDatabase();
+  try {
+    await withFolder(async (data) => {
+      await killAgainAndAgain({ data, env: { DATABASE_URL: url } }, async (statement) => {
+        const database = postgres(url, { max: 1, onnotice: () => undefined });
+        try {
+          return [...await database.unsafe(statement)];
+        } finally {
+          await database.end();
+        }
       });
-    } finally {
-      await server.remove();
-    }
-  },
+    });
+  } finally {
+    await server.remove();
+  }
 });
 
 async function killAgainAndAgain(

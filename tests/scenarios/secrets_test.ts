@@ -3,10 +3,10 @@ import { join, relative } from "node:path";
 import { FleetClient, send } from "../_support/client.ts";
 import { readKey } from "../_support/forge.ts";
 import { findPostgres, startPostgres, type TestPostgres } from "../_support/postgres.ts";
-import { required } from "../_support/require.ts";
+import { part } from "../_support/require.ts";
 import { type ServerProcess, startServerProcess, withFolder } from "../_support/server.ts";
 
-const bin = await findPostgres();
+const realPostgres = await part("Postgres 15 or later", findPostgres);
 const verbose = { DEBUG: "*", NODE_DEBUG: "*", LOG_LEVEL: "trace" };
 const privateFiles = ["operator-key", "jwt-keys.json"];
 
@@ -14,24 +14,17 @@ Deno.test("no secret, token or key is anywhere but in the 0600 files, over PGlit
   await scan({});
 });
 
-Deno.test({
-  ...required(
-    "no secret, token or key is anywhere but in the 0600 files, nor in the log of a Postgres that logs all",
-    bin === null ? "no Postgres 15 or later is installed" : null,
-  ),
-  async fn() {
-    if (bin === null) return;
-    const database = await startPostgres(bin, [
-      "log_statement=all",
-      "log_min_messages=debug1",
-      "log_min_error_statement=debug5",
-    ]);
-    try {
-      await scan({ DATABASE_URL: await database.createDatabase() }, database);
-    } finally {
-      await database.remove();
-    }
-  },
+realPostgres.test("no secret, token or key is anywhere but in the 0600 files, nor in the log of a Postgres that logs all", async (bin) => {
+  const database = await startPostgres(bin, [
+    "log_statement=all",
+    "log_min_messages=debug1",
+    "log_min_error_statement=debug5",
+  ]);
+  try {
+    await scan({ DATABASE_URL: await database.createDatabase() }, database);
+  } finally {
+    await database.remove();
+  }
 });
 
 async function scan(env: Record<string, string>, database?: TestPostgres): Promise<void> {

@@ -1,0 +1,132 @@
+-- Every rule of the contract has a constraint, and every constraint a value that breaks it, and it alone.
+begin;
+select no_plan();
+
+insert into public.agents (id, name) values ('a1000000-0000-4000-8000-000000000001', 'an agent');
+insert into public.agent_events (agent_id, kind, actor)
+  values ('a1000000-0000-4000-8000-000000000001', 'created', 'key:default');
+
+create temporary table bad (rule text, relation text, change text);
+insert into bad
+  select 'name_is_1_to_100_characters_without_controls', 'agents', format('name = %s', value)
+  from unnest(array[
+    $$''$$, $$repeat('x', 101)$$, $$e'a\u0001b'$$, $$e'a\tb'$$, $$e'a\nb'$$, $$e'a\u007fb'$$, $$e'a\u0085b'$$,
+    $$e'\u009f'$$, $$e'ends with a newline\n'$$
+  ]) as value
+  union all
+  select 'labels_are_at_most_32_strings', 'agents', format('labels = %s', value)
+  from unnest(array[
+    $$'[]'$$, $$'null'$$, $$'"text"'$$, $$'{"a": 1}'$$, $$'{"a": null}'$$, $$'{"a": {}}'$$, $$'{"": "x"}'$$,
+    $$'{"A": "x"}'$$, $$'{"a b": "x"}'$$, $$'{"a\n": "x"}'$$, $$'{"a": "x\n"}'$$, $$'{"a": "\u007f"}'$$,
+    $$jsonb_build_object(repeat('k', 64), 'x')$$, $$jsonb_build_object('k', repeat('x', 256))$$,
+    $$(select jsonb_object_agg('k' || n, 'x') from generate_series(1, 33) as n)$$
+  ]) as value
+  union all
+  select 'metrics_are_at_most_32_numbers', 'agents', format('metrics = %s', value)
+  from unnest(array[
+    $$'[]'$$, $$'null'$$, $$'1'$$, $$'{"a": "1"}'$$, $$'{"a": null}'$$, $$'{"a": true}'$$, $$'{"": 1}'$$,
+    $$'{"A": 1}'$$, $$'{"1a": 1}'$$, $$'{"a-b": 1}'$$, $$'{"a\n": 1}'$$,
+    $$jsonb_build_object(repeat('k', 64), 1)$$,
+    $$(select jsonb_object_agg('k' || n, 1) from generate_series(1, 33) as n)$$
+  ]) as value
+  union all
+  select 'heartbeat_interval_is_5_seconds_to_a_day', 'agents', 'heartbeat_interval_seconds = ' || value
+  from unnest(array['4', '0', '-60', '86401']) as value
+  union all
+  select field || '_is_1_to_255_characters_without_controls', 'agents', format('%s = %s', field, value)
+  from unnest(array['version', 'hostname', 'os', 'arch']) as field,
+    unnest(array[$$''$$, $$repeat('x', 256)$$, $$e'a\nb'$$, $$e'\u0001'$$, $$e'\u007f'$$, $$e'\u0080'$$]) as value
+  union all values
+  ('an_agent_that_was_seen_has_beaten', 'agents', 'last_seen_at = now()'),
+  ('an_agent_that_was_seen_has_beaten', 'agents', 'heartbeats_count = 1'),
+  ('an_agent_that_was_seen_has_beaten', 'agents', $$status = 'healthy'$$),
+  ('an_agent_that_was_seen_has_beaten', 'agents', 'last_seen_at = now(), heartbeats_count = 1'),
+  ('heartbeats_count_is_not_negative', 'agents',
+    $$last_seen_at = now(), status = 'healthy', heartbeats_count = -1$$),
+  ('status_is_one_of_four', 'agents', $$last_seen_at = now(), heartbeats_count = 1, status = 'fine'$$),
+  ('status_is_one_of_four', 'agents', $$last_seen_at = now(), heartbeats_count = 1, status = 'Healthy'$$),
+  ('status_is_one_of_four', 'agents', $$last_seen_at = now(), heartbeats_count = 1, status = ''$$),
+  ('message_is_at_most_500_characters_and_newlines', 'agents', $$message = repeat('x', 501)$$),
+  ('message_is_at_most_500_characters_and_newlines', 'agents', $$message = e'a\tb'$$),
+  ('message_is_at_most_500_characters_and_newlines', 'agents', $$message = e'a\rb'$$),
+  ('message_is_at_most_500_characters_and_newlines', 'agents', $$message = e'\u001b[31m'$$),
+  ('message_is_at_most_500_characters_and_newlines', 'agents', $$message = e'\u009b31m'$$),
+  ('last_seq_is_a_whole_number_that_json_can_carry', 'agents', 'last_seq = -1'),
+  ('last_seq_is_a_whole_number_that_json_can_carry', 'agents', 'last_seq = 9007199254740992'),
+  ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = ''$$),
+  ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = repeat('a', 64)$$),
+  ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = 'sha256:' || repeat('a', 63)$$),
+  ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = 'sha256:' || repeat('a', 65)$$),
+  ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = 'sha256:' || repeat('A', 64)$$),
+  ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = 'sha256:' || repeat('a', 64) || e'\n'$$),
+  ('agent_secret_is_a_sha256_digest', 'agents',
+    $$agent_secret = 'ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A'$$),
+  ('session_epoch_is_positive', 'agents', 'session_epoch = 0'),
+  ('session_epoch_is_positive', 'agents', 'session_epoch = -1'),
+  ('an_agent_with_handshakes_has_a_last_one', 'agents', 'handshakes_count = 1'),
+  ('an_agent_with_handshakes_has_a_last_one', 'agents', 'last_handshake_at = now()'),
+  ('an_agent_with_handshakes_has_a_last_one', 'agents', 'last_handshake_at = now(), handshakes_count = -1'),
+  ('an_agent_with_refusals_has_a_last_one', 'agents', 'refused_handshakes_count = 1'),
+  ('an_agent_with_refusals_has_a_last_one', 'agents', 'last_refused_at = now()'),
+  ('an_agent_with_refusals_has_a_last_one', 'agents', 'last_refused_at = now(), refused_handshakes_count = -1'),
+  ('kind_is_one_we_record', 'agent_events', $$kind = 'heartbeat'$$),
+  ('kind_is_one_we_record', 'agent_events', $$kind = ''$$),
+  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = ''$$),
+  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = 'somebody'$$),
+  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = 'agent:x'$$),
+  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = 'user:me'$$),
+  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = 'key:'$$),
+  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = 'key:' || repeat('x', 256)$$),
+  ('detail_is_an_object', 'agent_events', $$detail = '[]'$$),
+  ('detail_is_an_object', 'agent_events', $$detail = 'null'$$),
+  ('detail_is_an_object', 'agent_events', $$detail = '"text"'$$);
+
+select throws_ok(
+  format('update public.%s set %s', relation, change), '23514',
+  format('new row for relation "%s" violates check constraint "%s"', relation, rule),
+  format('%s breaks %s', change, rule)
+) from bad;
+select set_eq(
+  $$select conname::text from pg_constraint where contype = 'c' and connamespace = 'public'::regnamespace$$,
+  'select rule from bad', 'every constraint is broken by a value above'
+);
+
+-- What is promised is permitted.
+select lives_ok(format('update public.%s set %s', relation, change), format('%s is sound', change))
+from (values
+  ('agents', $$name = 'x'$$),
+  ('agents', $$name = repeat(U&'\+01F600', 100)$$),
+  ('agents', $$name = ' spaces, quotes '' " and \ '$$),
+  ('agents', $$labels = '{}'$$),
+  ('agents', $$labels = '{"a.b_c-9": "", "zone": "Zürich"}'$$),
+  ('agents', $$labels = jsonb_build_object(repeat('k', 63), repeat('ü', 255))$$),
+  ('agents', $$labels = (select jsonb_object_agg('k' || n, 'x') from generate_series(1, 32) as n)$$),
+  ('agents', $$metrics = '{"cpu_percent": 12.5, "a": -1e300, "b": 0}'$$),
+  ('agents', $$metrics = jsonb_build_object(repeat('k', 63), 1)$$),
+  ('agents', $$metrics = (select jsonb_object_agg('k' || n, n) from generate_series(1, 32) as n)$$),
+  ('agents', 'heartbeat_interval_seconds = 5'),
+  ('agents', 'heartbeat_interval_seconds = 86400'),
+  ('agents', $$version = repeat('x', 255), hostname = 'h', os = 'o', arch = null$$),
+  ('agents', $$last_seen_at = now(), heartbeats_count = 1, status = 'healthy'$$),
+  ('agents', $$status = 'degraded'$$),
+  ('agents', $$status = 'unhealthy'$$),
+  ('agents', $$status = 'stopping'$$),
+  ('agents', $$message = ''$$),
+  ('agents', $$message = e'two\nlines'$$),
+  ('agents', $$message = repeat('ü', 500)$$),
+  ('agents', 'last_seq = 0'),
+  ('agents', 'last_seq = 9007199254740991'),
+  ('agents', $$agent_secret = 'sha256:' || repeat('0f', 32)$$),
+  ('agents', 'agent_secret = null'),
+  ('agent_events', $$kind = 'first_handshake', actor = 'agent'$$),
+  ('agent_events', $$kind = 'revoked', actor = 'user:a0000000-0000-4000-8000-000000000001'$$),
+  ('agent_events', $$actor = 'key:' || repeat('x', 255)$$)
+) as good (relation, change);
+
+select throws_ok(
+  $$insert into public.agents (name, owner_id) values ('x', 'f0000000-0000-4000-8000-00000000000f')$$,
+  '23503', null, 'an owner who is nobody is refused'
+);
+
+select finish();
+rollback;

@@ -1,0 +1,56 @@
+-- Liveness at each of its boundaries, to the millisecond, for the shortest, a usual and the longest interval.
+begin;
+select no_plan();
+
+create temporary table silence (seconds integer, silent_for interval, liveness text);
+insert into silence values
+  (5, '0', 'online'), (5, '20.5 s', 'online'), (5, '20.501 s', 'late'), (5, '30 s', 'late'),
+  (5, '30.001 s', 'offline'),
+  (60, '0', 'online'), (60, '66 s', 'online'), (60, '81 s', 'online'), (60, '81.001 s', 'late'),
+  (60, '195 s', 'late'), (60, '195.001 s', 'offline'), (60, '10 years', 'offline'),
+  (86400, '95055 s', 'online'), (86400, '95055.001 s', 'late'), (86400, '259215 s', 'late'),
+  (86400, '259215.001 s', 'offline'),
+  -- A clock that was set back must not take an agent offline.
+  (60, '-1 hour', 'online');
+
+select is(
+  public.agent_liveness(null, '2026-11-23T12:00:00Z', status, seconds, '2026-11-23T12:00:00Z'::timestamptz + silent_for),
+  liveness, format('an agent that beats every %s s, was %s and has been silent for %s is %s', seconds, status, silent_for, liveness)
+) from silence, unnest(array['healthy', 'degraded', 'unhealthy']) as status;
+
+select is(
+  public.agent_liveness(revoked_at, last_seen_at, status, 60, '2026-11-23T12:00:00Z'), liveness, description
+)
+from (values
+  (null::timestamptz, null::timestamptz, null, 'pending', 'an agent that never beat is pending'),
+  (null, '2026-11-23T12:00:00Z', 'stopping', 'stopped', 'an agent that said so is stopped at once'),
+  (null, '2016-11-23T12:00:00Z', 'stopping', 'stopped', 'and stays so, however long it is silent'),
+  ('2026-11-23T12:00:00Z', '2026-11-23T12:00:00Z', 'healthy', 'revoked', 'revoked comes before online'),
+  ('2026-11-23T12:00:00Z', null, null, 'revoked', 'revoked comes before pending'),
+  ('2026-11-23T12:00:00Z', '2026-11-23T12:00:00Z', 'stopping', 'revoked', 'revoked comes before stopped'),
+  ('2027-11-23T12:00:00Z', '2026-11-23T12:00:00Z', 'healthy', 'revoked', 'a revocation stamped by a clock ahead counts')
+) as precedence (revoked_at, last_seen_at, status, liveness, description);
+
+insert into public.agents (name, last_seen_at, heartbeats_count, status) values
+  ('a', now() - interval '81 s', 1, 'healthy'), ('b', now() - interval '81.001 s', 1, 'healthy'),
+  ('c', now() - interval '195.001 s', 1, 'healthy'), ('d', now() - interval '1 day', 1, 'stopping');
+insert into public.agents (name) values ('e');
+insert into public.agents (name, revoked_at) values ('f', now());
+set local role service_role;
+select results_eq(
+  'select name, liveness from public.fleet order by name',
+  $$values ('a', 'online'), ('b', 'late'), ('c', 'offline'), ('d', 'stopped'), ('e', 'pending'), ('f', 'revoked')$$,
+  'the fleet shows the liveness as of now'
+);
+select results_eq(
+  'select name, public.agent_json(a) ->> ''liveness'' from public.agents as a order by name',
+  'select name, liveness from public.fleet order by name',
+  'and so does the Agent of the contract'
+);
+select results_eq(
+  'select silent_for from public.fleet where name = ''b''', $$values (interval '81 s')$$,
+  'the fleet shows the silence in whole seconds'
+);
+
+select finish();
+rollback;

@@ -1,0 +1,154 @@
+-- Over the catalogs: nobody but the service role may execute or write anything of ours, and what nobody
+-- foresaw is found here. What an extension brought is not ours.
+begin;
+select no_plan();
+
+create temporary view our_functions as
+  select p.oid, p.oid::regprocedure::text as signature, p.proname, p.proowner, p.proacl, p.prosecdef, p.proconfig
+  from pg_proc as p
+  where p.pronamespace = 'public'::regnamespace
+    and not exists (select 1 from pg_depend where objid = p.oid and deptype = 'e');
+create temporary view our_relations as
+  select c.oid, c.relname, c.relkind, c.relrowsecurity, c.reloptions
+  from pg_class as c
+  where c.relnamespace = 'public'::regnamespace and c.relkind not in ('i', 'I', 'S')
+    and not exists (select 1 from pg_depend where objid = c.oid and deptype = 'e');
+
+select isnt_empty('select 1 from our_functions', 'there are functions to look at');
+select set_eq(
+  'select relname::text from our_relations', $$values ('agents'), ('agent_events'), ('fleet')$$,
+  'there are these tables and views, and no others'
+);
+
+-- Functions
+select set_eq(
+  $$select signature, grantee::regrole::text from our_functions,
+      aclexplode(coalesce(proacl, acldefault('f', proowner)))
+    where grantee not in (proowner, to_regrole('service_role'))$$,
+  -- fleet is a view that asks as its reader, who so needs what it calls. This one reads no table.
+  $$values ('agent_liveness(timestamp with time zone,timestamp with time zone,text,integer,timestamp with time zone)',
+    'authenticated')$$,
+  'nobody but the service role executes a function, with one exception: agent_liveness, for readers of fleet'
+);
+select set_eq(
+  $$select routine_name::text, grantee::text from information_schema.role_routine_grants as g
+    where routine_schema = 'public' and grantee in ('PUBLIC', 'anon', 'authenticated')
+      and routine_name in (select proname from our_functions)$$,
+  $$values ('agent_liveness', 'authenticated')$$,
+  'information_schema says the same'
+);
+select ok(
+  has_function_privilege('service_role', oid, 'execute'), format('the service role executes %s', signature)
+) from our_functions;
+select ok(not prosecdef, format('%s acts in its caller''s name', signature)) from our_functions;
+select is(proconfig, array['search_path=""'], format('%s has an empty search_path', signature))
+  from our_functions;
+select ok(obj_description(oid, 'pg_proc') is not null, format('%s has a comment', signature))
+  from our_functions;
+
+-- Tables and views
+select ok(obj_description(oid, 'pg_class') is not null, format('%s has a comment', relname))
+  from our_relations;
+select ok(relrowsecurity, format('%s has row-level security', relname))
+  from our_relations where relkind in ('r', 'p');
+select ok('security_invoker=true' = any (reloptions), format('%s asks in its reader''s name', relname))
+  from our_relations where relkind = 'v';
+select is_empty(
+  $$select relname from our_relations where relkind not in ('r', 'v')$$,
+  'there is nothing but tables and views: row-level security guards nothing else'
+);
+
+select set_eq(
+  $$select grantee::text, table_name::text, privilege_type::text from information_schema.role_table_grants
+    where table_schema = 'public' and table_name in (select relname from our_relations)
+      and grantee <> current_user$$,
+  $$values
+    ('authenticated', 'agent_events', 'SELECT'), ('authenticated', 'fleet', 'SELECT'),
+    ('service_role', 'agents', 'SELECT'), ('service_role', 'agent_events', 'SELECT'),
+    ('service_role', 'fleet', 'SELECT')$$,
+  'whole tables are granted for reading alone, and to these'
+);
+select set_eq(
+  $$select grantee::text, privilege_type::text from information_schema.column_privileges
+    where table_schema = 'public' and column_name in ('agent_secret', 'session_epoch')
+      and grantee <> current_user$$,
+  $$values ('service_role', 'SELECT'), ('service_role', 'INSERT'), ('service_role', 'UPDATE')$$,
+  'secret and epoch are granted to nobody but the service role'
+);
+select set_eq(
+  $$select table_name::text, column_name::text from information_schema.column_privileges
+    where table_schema = 'public' and privilege_type = 'INSERT' and grantee = 'service_role'$$,
+  $$values ('agents', 'owner_id'), ('agents', 'name'), ('agents', 'labels'),
+    ('agents', 'heartbeat_interval_seconds'), ('agents', 'agent_secret'), ('agent_events', 'agent_id'),
+    ('agent_events', 'kind'), ('agent_events', 'actor'), ('agent_events', 'detail')$$,
+  'the service role inserts into these columns alone'
+);
+select set_eq(
+  $$select table_name::text, column_name::text from information_schema.column_privileges
+    where table_schema = 'public' and privilege_type = 'UPDATE' and grantee = 'service_role'$$,
+  $$select 'agents', name from unnest(array['version', 'hostname', 'os', 'arch', 'last_seen_at',
+    'heartbeats_count', 'status', 'message', 'metrics', 'last_instance_id', 'last_seq', 'session_epoch',
+    'revoked_at', 'last_handshake_at', 'handshakes_count', 'last_refused_at',
+    'refused_handshakes_count']) as name$$,
+  'the service role updates these columns alone, and no event'
+);
+select is_empty(
+  $$select grantee, table_name, column_name, privilege_type from information_schema.column_privileges
+    where table_schema = 'public' and privilege_type <> 'SELECT'
+      and grantee not in (current_user, 'service_role')$$,
+  'nobody else writes or references any column'
+);
+select is_empty(
+  $$select grantee, table_name from information_schema.column_privileges
+    where table_schema = 'public' and grantee in ('PUBLIC', 'anon')$$,
+  'anon and the public read no column'
+);
+select is_empty(
+  $$select role, relname, act from our_relations, unnest(array['anon', 'authenticated', 'service_role']) as role,
+      unnest(array['delete', 'truncate', 'trigger']) as act
+    where has_table_privilege(role, oid, act)$$,
+  'nobody deletes, empties or adds triggers'
+);
+select is_empty(
+  $$select role from unnest(array['anon', 'authenticated', 'service_role']) as role
+    where has_any_column_privilege(role, 'public.agent_events', 'update')$$,
+  'nobody changes an event, not even the service role'
+);
+select is_empty(
+  $$select c.relname, role from pg_class as c, unnest(array['anon', 'authenticated', 'service_role']) as role
+    where c.relnamespace = 'public'::regnamespace and c.relkind = 'S'
+      and has_sequence_privilege(role, c.oid, 'usage, select, update')$$,
+  'nobody moves a sequence'
+);
+select is_empty(
+  $$select role from unnest(array['anon', 'authenticated']) as role
+    where pg_has_role(role, 'service_role', 'member')$$,
+  'anon and authenticated are no members of the service role'
+);
+
+-- Policies
+select set_eq(
+  $$select tablename::text, policyname::text, roles::text, cmd, permissive from pg_policies
+    where schemaname = 'public'$$,
+  $$values
+    ('agents', 'owners read their own agents', '{authenticated}', 'SELECT', 'PERMISSIVE'),
+    ('agents', 'the service role sees every agent', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('agents', 'the service role enrols agents', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('agents', 'the service role records what agents do', '{service_role}', 'UPDATE', 'PERMISSIVE'),
+    ('agent_events', 'owners read the events of their own agents', '{authenticated}', 'SELECT', 'PERMISSIVE'),
+    ('agent_events', 'the service role sees every event', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('agent_events', 'the service role adds events', '{service_role}', 'INSERT', 'PERMISSIVE')$$,
+  'there are these policies, and no others'
+);
+
+-- What comes after us
+create table public.made_later (id integer generated by default as identity);
+select is_empty(
+  $$select role from unnest(array['anon', 'authenticated', 'service_role']) as role
+    where has_table_privilege(role, 'public.made_later', 'select, insert, update, delete')
+      or has_sequence_privilege(role, 'public.made_later_id_seq', 'usage, select, update')$$,
+  'a table that is made later is granted to nobody by default'
+);
+
+select finish();
+rollback;

@@ -1,0 +1,48 @@
+/** What a program that ended left behind. */
+export interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+interface RunOptions {
+  env?: Record<string, string>;
+  cwd?: string;
+  stdin?: string;
+  /** A program that takes longer is ended. */
+  patienceSeconds?: number;
+}
+
+/** Runs a program to its end; null when there is no such program. */
+export async function run(
+  program: string,
+  args: string[],
+  { env = {}, cwd, stdin, patienceSeconds = 60 }: RunOptions = {},
+): Promise<Ended | null> {
+  try {
+    const child = new Deno.Command(program, {
+      args,
+      env: { NO_COLOR: "1", ...env },
+      ...(cwd === undefined ? {} : { cwd }),
+      stdin: stdin === undefined ? "null" : "piped",
+      stdout: "piped",
+      stderr: "piped",
+      signal: AbortSignal.timeout(patienceSeconds * 1000),
+    }).spawn();
+    if (stdin !== undefined) await new Blob([stdin]).stream().pipeTo(child.stdin);
+    const { code, stdout, stderr } = await child.output();
+    const text = new TextDecoder();
+    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+/** The same, of a program that has to be there and to succeed. */
+export async function succeed(program: string, args: string[], options: RunOptions = {}): Promise<Ended> {
+  const ended = await run(program, args, options);
+  if (ended === null) throw new Error(`There is no ${program}`);
+  if (ended.code === 0) return ended;
+  throw new Error(`${program} ended with ${ended.code}:\n${ended.stdout}${ended.stderr}`);
+}

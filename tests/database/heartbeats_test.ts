@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import { openPostgres } from "../../cli/serve/postgres.ts";
+import { type Beat, type Database, databaseOver } from "../../supabase/functions/_shared/database.ts";
+import { findPostgres, startPostgres } from "../_support/postgres.ts";
+import { part } from "../_support/require.ts";
+import { withSql } from "../_support/sql.ts";
+
+const writers = 8;
+const rounds = 60;
+const instance = "11111111-0000-4000-8000-000000000001";
+
+interface Told {
+  beat: Beat;
+  accepted: boolean;
+}
+
+const postgres = await part("Postgres 15 or later", findPostgres);
+
+postgres.test(
+  "8 connections with the same agents in different orders, twice each, while others revoke → a verdict for every beat, and counts that add up",
+  async (bin) => {
+    const server = await startPostgres(bin);
+    try {
+      const address = await server.createDatabase();
+      const stores = await Promise.all(Array.from({ length: writers + 1 }, () => openPostgres(address)));
+      const databases = stores.map(({ call }) => databaseOver(call));
+      try {
+        await beatAtOnce(address, databases);
+      } finally {
+        for (const store of stores) await store.close();
+      }
+    } finally {
+      await server.remove();
+    }
+  },
+);
+
+postgres.test("a first beat that is overtaken while it waits for its row → a verdict, and it unsays nothing", async (bin) => {
+  const server = await startPostgres(bin);
+  try {
+    const address = await server.createDatabase();
+    const store = await openPostgres(address);
+    try {
+      await overtake(address, databaseOver(store.call));
+    } finally {
+      await store.close();
+    }
+  } finally {
+    await server.remove();
+  }
+});
+
+async function overtake(address: string, database: Database): Promise<void> {
+  const [agentId = ""] = await enrol(database, 1);
+  const beat: Beat = { ...makeBeat(agentId, new Map()), epoch: 1 };
+  const later = { ...beat, seq: 9, message: "the later", agent_id: agentId, instance_id: instance };
+  const waiting = await withSql(address, async (sql) => {
+    await sql`begin`;
+    await sql`select public.record_heartbeats(${sql.json([later])})`;
+    const overtaken = database.recordHeartbeats([{ ...beat, seq: 8, message: "the overtaken" }]);
+    await someoneWaits(address);
+    await sql`commit`;
+    return overtaken;
+  });
+  assert.deepEqual(waiting, [{ heartbeatIntervalSeconds: 60 }]);
+  const rows = await withSql(
+    address,
+    async (sql) => [...await sql`select heartbeats_count, message, last_seq from public.agents`],
+  );
+  assert.deepEqual(rows, [{ heartbeats_count: "2", message: "the later", last_seq: "9" }]);
+}
+
+async function someoneWaits(address: string): Promise<void> {
+  await withSql(address, async (sql) => {
+    for (let tries = 0; tries < 200; tries++) {
+      const [row] = await sql`select count(*)::integer as waiting from pg_locks where not granted`;
+      if (row?.waiting > 0) return;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.fail("nobody waits for the row");
+  });
+}
+
+async function beatAtOnce(address: string, [operator, ...clients]: Database[]): Promise<void> {
+  assert.ok(operator !== undefined && clients.length === writers);
+  const agents = await enrol(operator, 24);
+  const revokedBefore = agents.slice(0, 4);
+  const revokedMeanwhile = agents.slice(4, 12);
+  for (const id of revokedBefore) await operator.revokeAgent(id, { ownerId: null, actor: "key:default" });
+  const seqs = new Map(agents.map((id) => [id, 0]));
+  const [told] = await Promise.all([
+    Promise.all(clients.map((client) => beatInRounds(client, agents, seqs))),
+    revokeSlowly(operator, revokedMeanwhile),
+  ]);
+  await assertRows(address, told.flat(), { revoked: [...revokedBefore, ...revokedMeanwhile] });
+}
+
+async function enrol(database: Database, count: number): Promise<string[]> {
+  const ids: string[] = [];
+  for (let made = 0; made < count; made++) {
+    const agent = await database.createAgent({
+      name: `agent ${made}`,
+      labels: {},
+      heartbeatIntervalSeconds: 60,
+      ownerId: null,
+      ownerLimit: null,
+      secretDigest: `sha256:${"a".repeat(64)}`,
+      actor: "key:default",
+    });
+    assert.ok(typeof agent === "object");
+    ids.push(agent.id);
+  }
+  return ids;
+}
+
+/** Sends lists of all agents, shuffled, with duplicates, wrong epochs and ids that nobody has. */
+async function beatInRounds(client: Database, agents: string[], seqs: Map<string, number>): Promise<Told[]> {
+  const told: Told[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const beats = shuffled([...agents, ...agents]).map((agentId) => makeBeat(agentId, seqs));
+    beats.push({ ...makeBeat(agents[0] ?? "", new Map()), agentId: crypto.randomUUID() });
+    const verdicts = await client.recordHeartbeats(beats);
+    assert.equal(verdicts.length, beats.length);
+    beats.forEach((beat, place) => told.push({ beat, accepted: verdicts[place] !== null }));
+  }
+  return told;
+}
+
+function makeBeat(agentId: string, seqs: Map<string, number>): Beat {
+  const seq = (seqs.get(agentId) ?? 0) + 1;
+  seqs.set(agentId, seq);
+  return {
+    agentId,
+    epoch: Math.random() < 0.1 ? 9 : 1,
+    status: "healthy",
+    message: `beat ${seq}`,
+    metrics: { latency_ms: seq },
+    instanceId: instance,
+    seq,
+  };
+}
+
+async function revokeSlowly(operator: Database, ids: string[]): Promise<void> {
+  for (const id of ids) {
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    await operator.revokeAgent(id, { ownerId: null, actor: "key:default" });
+  }
+}
+
+interface Row {
+  id: string;
+  heartbeats_count: string;
+  message: string | null;
+  last_seq: string | null;
+}
+
+async function assertRows(
+  address: string,
+  told: readonly Told[],
+  { revoked }: { revoked: string[] },
+): Promise<void> {
+  const rows = await withSql(
+    address,
+    async (sql) => await sql<Row[]>`select id, heartbeats_count, message, last_seq from public.agents`,
+  );
+  let refusedAgents = 0;
+  for (const { id, heartbeats_count, message, last_seq } of rows) {
+    const accepted = told.filter(({ beat, accepted }) => beat.agentId === id && accepted);
+    const last = Math.max(0, ...accepted.map(({ beat }) => beat.seq ?? 0));
+    assert.equal(Number(heartbeats_count), accepted.length, `the count of ${id}`);
+    assert.equal(Number(last_seq ?? 0), last, `the last seq of ${id}`);
+    assert.equal(message, accepted.length === 0 ? null : `beat ${last}`);
+    const soundEpoch = told.filter(({ beat }) => beat.agentId === id && beat.epoch === 1);
+    if (revoked.includes(id)) refusedAgents += Number(accepted.length < soundEpoch.length);
+    else assert.equal(accepted.length, soundEpoch.length, `every beat of ${id} in its epoch`);
+  }
+  assert.equal(refusedAgents, revoked.length, "every revoked agent was refused in the end");
+  const known = new Set(rows.map(({ id }) => id));
+  assert.ok(told.every(({ beat, accepted }) => !accepted || beat.epoch === 1 && known.has(beat.agentId)));
+}
+
+function shuffled<Item>(items: Item[]): Item[] {
+  return items.map((item) => ({ item, key: Math.random() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ item }) => item);
+}

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { openPostgres } from "../../cli/serve/postgres.ts";
+import { findPostgres, hasExtension, startPostgres } from "../_support/postgres.ts";
+import { part } from "../_support/require.ts";
+import { run } from "../_support/run.ts";
+import { addExtension } from "../_support/sql.ts";
+
+const folder = new URL("../../supabase/tests/database/", import.meta.url).pathname;
+
+const pgtap = await part("Postgres 15 or later with pgTAP and pg_prove", async () => {
+  const bin = await findPostgres();
+  if (bin === null || !await hasExtension(bin, "pgtap")) return null;
+  return await run("pg_prove", ["--version"]) === null ? null : bin;
+});
+
+pgtap.test("each actor may do in SQL what is promised, and nothing else", async (bin, context) => {
+  const postgres = await startPostgres(bin);
+  try {
+    const address = await postgres.createDatabase();
+    await (await openPostgres(address)).close();
+    await addExtension(address, "pgtap");
+    const files = await sqlFiles();
+    assert.ok(files.length > 0, "there is no pgTAP file");
+    for (const file of files) {
+      await context.step(file, () => prove(address, file));
+    }
+  } finally {
+    await postgres.remove();
+  }
+});
+
+async function sqlFiles(): Promise<string[]> {
+  const files: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) if (name.endsWith(".sql")) files.push(name);
+  return files.sort();
+}
+
+async function prove(address: string, file: string): Promise<void> {
+  const ended = await run("pg_prove", ["--norc", "--nocolor", "--failures", "--dbname", address, file], {
+    cwd: folder,
+    env: { PGOPTIONS: "-c search_path=public,extensions" },
+  });
+  assert.equal(ended?.code, 0, `${ended?.stdout}${ended?.stderr}`);
+  assert.match(ended.stdout, /^Result: PASS$/m);
+}
