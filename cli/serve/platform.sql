@@ -28,7 +28,12 @@ begin
       'select (nullif(current_setting(''request.jwt.claims'', true), '''')::jsonb ->> ''sub'')::uuid';
     comment on function auth.uid() is 'The user that this connection speaks for, as PostgREST sets it.';
   end if;
-  if has_schema_privilege(current_user, 'public', 'usage with grant option') then
+  -- Only where it has not been said: a grant writes its row anew even when it changes nothing.
+  if has_schema_privilege(current_user, 'public', 'usage with grant option') and (
+    select count(*) < 3 from pg_namespace, aclexplode(nspacl)
+    where nspname = 'public' and privilege_type = 'USAGE'
+      and grantee in (to_regrole('anon'), to_regrole('authenticated'), to_regrole('service_role'))
+  ) then
     grant usage on schema public to anon, authenticated, service_role;
   end if;
 end

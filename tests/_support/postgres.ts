@@ -97,6 +97,19 @@ export async function startPostgres(bin: string, configuration: string[] = []): 
   };
 }
 
+/** A Postgres that is removed when the work is done. */
+export async function withPostgres(
+  bin: string,
+  work: (postgres: TestPostgres) => Promise<void>,
+): Promise<void> {
+  const postgres = await startPostgres(bin);
+  try {
+    await work(postgres);
+  } finally {
+    await postgres.remove();
+  }
+}
+
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>();

@@ -17,12 +17,52 @@ export async function execute(address: string, statements: string): Promise<void
   await withSql(address, async (sql) => void await sql.unsafe(statements).simple());
 }
 
-/** Adds an extension where Supabase has them, in a schema that its API roles may use. */
+/** Adds an extension where Supabase has them: in a schema that its API roles may use, and that is searched. */
 export async function addExtension(address: string, name: string): Promise<void> {
+  const database = new URL(address).pathname.slice(1);
   await execute(
     address,
     `create schema if not exists extensions;
      grant usage on schema extensions to anon, authenticated, service_role;
-     create extension ${name} schema extensions;`,
+     create extension ${name} schema extensions;
+     alter database ${database} set search_path to "$user", public, extensions;`,
   );
+}
+
+const catalogs = [
+  "pg_attrdef",
+  "pg_attribute",
+  "pg_auth_members",
+  "pg_authid",
+  "pg_class",
+  "pg_constraint",
+  "pg_db_role_setting",
+  "pg_default_acl",
+  "pg_depend",
+  "pg_description",
+  "pg_extension",
+  "pg_index",
+  "pg_namespace",
+  "pg_policy",
+  "pg_proc",
+  "pg_rewrite",
+  "pg_shdepend",
+  "pg_trigger",
+  "pg_type",
+];
+
+/** What every catalog row and the migrations' history are made of: equal when nothing was written, not even the same. */
+export async function catalogSnapshot(address: string): Promise<Record<string, unknown>> {
+  return await withSql(address, async (sql) => {
+    const [history] = await sql`select to_regclass('supabase_migrations.schema_migrations') as there`;
+    const tables = history?.there === null ? catalogs : [...catalogs, history?.there];
+    const snapshot: Record<string, unknown> = {};
+    for (const table of tables) {
+      const [row] = await sql.unsafe(
+        `select count(*), md5(string_agg(concat(ctid, xmin), ',' order by ctid)) as rows from ${table}`,
+      );
+      snapshot[table] = row;
+    }
+    return snapshot;
+  });
 }

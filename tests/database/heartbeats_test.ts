@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openPostgres } from "../../cli/serve/postgres.ts";
 import { type Beat, type Database, databaseOver } from "../../supabase/functions/_shared/database.ts";
-import { findPostgres, startPostgres } from "../_support/postgres.ts";
+import { findPostgres, withPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { withSql } from "../_support/sql.ts";
 
@@ -18,39 +18,31 @@ const postgres = await part("Postgres 15 or later", findPostgres);
 
 postgres.test(
   "8 connections with the same agents in different orders, twice each, while others revoke → a verdict for every beat, and counts that add up",
-  async (bin) => {
-    const server = await startPostgres(bin);
-    try {
-      const address = await server.createDatabase();
-      const stores = await Promise.all(Array.from({ length: writers + 1 }, () => openPostgres(address)));
-      const databases = stores.map(({ call }) => databaseOver(call));
-      try {
-        await beatAtOnce(address, databases);
-      } finally {
-        for (const store of stores) await store.close();
-      }
-    } finally {
-      await server.remove();
-    }
-  },
+  (bin) => withDatabases(bin, writers + 1, beatAtOnce),
 );
 
-postgres.test("a first beat that is overtaken while it waits for its row → a verdict, and it unsays nothing", async (bin) => {
-  const server = await startPostgres(bin);
-  try {
-    const address = await server.createDatabase();
-    const store = await openPostgres(address);
-    try {
-      await overtake(address, databaseOver(store.call));
-    } finally {
-      await store.close();
-    }
-  } finally {
-    await server.remove();
-  }
-});
+postgres.test("a first beat that is overtaken while it waits for its row → a verdict, and it unsays nothing", (bin) =>
+  withDatabases(bin, 1, overtake));
 
-async function overtake(address: string, database: Database): Promise<void> {
+/** As many adapters as are wanted, each with connections of its own, over one new database. */
+async function withDatabases(
+  bin: string,
+  count: number,
+  work: (address: string, databases: Database[]) => Promise<void>,
+): Promise<void> {
+  await withPostgres(bin, async (server) => {
+    const address = await server.createDatabase();
+    const stores = await Promise.all(Array.from({ length: count }, () => openPostgres(address)));
+    try {
+      await work(address, stores.map(({ call }) => databaseOver(call)));
+    } finally {
+      for (const store of stores) await store.close();
+    }
+  });
+}
+
+async function overtake(address: string, [database]: Database[]): Promise<void> {
+  assert.ok(database !== undefined);
   const [agentId = ""] = await enrol(database, 1);
   const beat: Beat = { ...makeBeat(agentId, new Map()), epoch: 1 };
   const later = { ...beat, seq: 9, message: "the later", agent_id: agentId, instance_id: instance };

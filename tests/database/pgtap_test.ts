@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { openPostgres } from "../../cli/serve/postgres.ts";
-import { findPostgres, hasExtension, startPostgres } from "../_support/postgres.ts";
+import { findPostgres, hasExtension, withPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { run } from "../_support/run.ts";
 import { addExtension } from "../_support/sql.ts";
@@ -14,8 +14,7 @@ const pgtap = await part("Postgres 15 or later with pgTAP and pg_prove", async (
 });
 
 pgtap.test("each actor may do in SQL what is promised, and nothing else", async (bin, context) => {
-  const postgres = await startPostgres(bin);
-  try {
+  await withPostgres(bin, async (postgres) => {
     const address = await postgres.createDatabase();
     await (await openPostgres(address)).close();
     await addExtension(address, "pgtap");
@@ -24,9 +23,7 @@ pgtap.test("each actor may do in SQL what is promised, and nothing else", async 
     for (const file of files) {
       await context.step(file, () => prove(address, file));
     }
-  } finally {
-    await postgres.remove();
-  }
+  });
 });
 
 async function sqlFiles(): Promise<string[]> {
@@ -38,7 +35,6 @@ async function sqlFiles(): Promise<string[]> {
 async function prove(address: string, file: string): Promise<void> {
   const ended = await run("pg_prove", ["--norc", "--nocolor", "--failures", "--dbname", address, file], {
     cwd: folder,
-    env: { PGOPTIONS: "-c search_path=public,extensions" },
   });
   assert.equal(ended?.code, 0, `${ended?.stdout}${ended?.stderr}`);
   assert.match(ended.stdout, /^Result: PASS$/m);

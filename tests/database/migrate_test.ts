@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import { openPostgres } from "../../cli/serve/postgres.ts";
+import { StartError } from "../../cli/serve/start_error.ts";
+import { type Database, databaseOver } from "../../supabase/functions/_shared/database.ts";
+import { findPostgres, type TestPostgres, withPostgres } from "../_support/postgres.ts";
+import { part } from "../_support/require.ts";
+import { catalogSnapshot, execute, withSql } from "../_support/sql.ts";
+
+const platform = new URL("../../cli/serve/platform.sql", import.meta.url);
+const digest = `sha256:${"a".repeat(64)}`;
+
+/** Supabase's own roles, users and `auth.uid()`, as far as they differ from what we make on a plain Postgres. */
+const supabaseLike = `
+  create role anon nologin;
+  create role authenticated nologin inherit;
+  create role service_role nologin bypassrls;
+  create role authenticator login noinherit;
+  grant anon, authenticated, service_role to authenticator;
+  create role supabase_auth_admin login createrole noinherit;
+  create role project_owner login createrole createdb bypassrls;
+  grant anon, authenticated, service_role to project_owner;
+  create schema auth authorization supabase_auth_admin;
+  grant usage on schema auth to anon, authenticated, service_role, project_owner;
+  create table auth.users (
+    instance_id uuid, id uuid not null primary key, aud varchar(255), role varchar(255), email varchar(255) unique,
+    created_at timestamptz, is_anonymous boolean not null default false
+  );
+  alter table auth.users owner to supabase_auth_admin;
+  alter table auth.users enable row level security;
+  grant all on auth.users to project_owner;
+  create function auth.uid() returns uuid language sql stable as $$
+    select coalesce(
+      nullif(current_setting('request.jwt.claim.sub', true), ''),
+      (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')
+    )::uuid
+  $$;
+  grant usage on schema public to anon, authenticated, service_role;
+  grant create on schema public to project_owner;
+  alter default privileges for role project_owner in schema public grant all on tables to anon, authenticated, service_role;
+  alter default privileges for role project_owner in schema public grant all on functions to anon, authenticated, service_role;
+  alter default privileges for role project_owner in schema public grant all on sequences to anon, authenticated, service_role;
+`;
+
+const postgres = await part("Postgres 15 or later", findPostgres);
+
+postgres.test("a database that has Supabase's platform → ours changes nothing in it", (bin) =>
+  withPostgres(bin, async (server) => {
+    const address = await server.createDatabase();
+    await execute(address, supabaseLike);
+    const before = await catalogSnapshot(address);
+    await execute(address, await Deno.readTextFile(platform));
+    assert.deepEqual(await catalogSnapshot(address), before);
+  }));
+
+postgres.test("a plain database that has been given our platform → a second time changes nothing", (bin) =>
+  withPostgres(bin, async (server) => {
+    const address = await server.createDatabase();
+    const plain = await catalogSnapshot(address);
+    await execute(address, await Deno.readTextFile(platform));
+    const before = await catalogSnapshot(address);
+    assert.notDeepEqual(before, plain);
+    await execute(address, await Deno.readTextFile(platform));
+    assert.deepEqual(await catalogSnapshot(address), before);
+  }));
+
+postgres.test("Supabase's platform, and its owner who is no superuser → the server migrates and serves", (bin) =>
+  withPostgres(bin, async (server) => {
+    const admin = await server.createDatabase();
+    await execute(admin, `${supabaseLike} grant create on database ${nameOf(admin)} to project_owner;`);
+    const address = asUser(admin, "project_owner");
+    await assertServes(address);
+    const granted = await withSql(address, async (sql) => [
+      ...await sql`select grantee, privilege_type, table_name from information_schema.role_table_grants
+        where table_schema = 'public' and (grantee = 'anon' or privilege_type <> 'SELECT' and grantee <> 'project_owner')`,
+    ]);
+    assert.deepEqual(granted, [], "the platform's default privileges are taken back");
+  }));
+
+postgres.test("a role that is no superuser, with a database of its own → the server migrates and serves", (bin) =>
+  withPostgres(bin, async (server) => assertServes(await ownDatabase(server, "login createrole"))));
+
+postgres.test("a role that may not create roles → a StartError that says so, and nothing is touched", (bin) =>
+  withPostgres(bin, async (server) => {
+    const address = await ownDatabase(server, "login nocreaterole");
+    const admin = asUser(address, "postgres");
+    const before = await catalogSnapshot(admin);
+    const error = await startError(address);
+    assert.match(error.message, /^Cannot use the database: permission denied to create role/);
+    assert.match(error.hint, /create roles/);
+    assert.deepEqual(await catalogSnapshot(admin), before);
+  }));
+
+postgres.test("a migration of a newer openclaw in the history → a StartError that names it, and nothing is touched", (bin) =>
+  withPostgres(bin, async (server) => {
+    const fresh = await server.createDatabase();
+    await execute(fresh, history);
+    const migrated = await server.createDatabase();
+    await (await openPostgres(migrated)).close();
+    for (const address of [fresh, migrated]) {
+      await execute(address, remember("29990101000000", "'openclaw_future'"));
+      const before = await catalogSnapshot(address);
+      assert.match((await startError(address)).message, /newer openclaw has migrated it to 29990101000000/);
+      assert.deepEqual(await catalogSnapshot(address), before);
+    }
+  }));
+
+postgres.test("somebody else's migrations in the history → no obstacle, and they stay", (bin) =>
+  withPostgres(bin, async (server) => {
+    const address = await server.createDatabase();
+    await execute(
+      address,
+      history + remember("29990101000000", "'their_own'") + remember("20200101000000", "null"),
+    );
+    await assertServes(address);
+    const theirs = await withSql(address, async (sql) => [
+      ...await sql`select version, name from supabase_migrations.schema_migrations
+        where name is null or name not like 'openclaw_%' order by version`,
+    ]);
+    assert.deepEqual(theirs, [
+      { version: "20200101000000", name: null },
+      { version: "29990101000000", name: "their_own" },
+    ]);
+  }));
+
+postgres.test("five servers that start together on a new database → one migration, and all of them serve", (bin) =>
+  withPostgres(bin, async (server) => {
+    const address = await server.createDatabase();
+    const stores = await Promise.all(Array.from({ length: 5 }, () => openPostgres(address)));
+    for (const { call, close } of stores) {
+      await databaseOver(call).ping();
+      await close();
+    }
+  }));
+
+/** As the supabase CLI makes it, with columns that we do not know. */
+const history = `
+  create schema supabase_migrations;
+  create table supabase_migrations.schema_migrations (
+    version text primary key, statements text[], name text, created_by text, idempotency_key text unique
+  );
+`;
+
+function remember(version: string, name: string): string {
+  return `insert into supabase_migrations.schema_migrations (version, name) values ('${version}', ${name});`;
+}
+
+async function assertServes(address: string): Promise<void> {
+  const store = await openPostgres(address);
+  try {
+    await liveOneAgent(databaseOver(store.call));
+  } finally {
+    await store.close();
+  }
+  await (await openPostgres(address)).close();
+}
+
+async function liveOneAgent(database: Database): Promise<void> {
+  const agent = await database.createAgent({
+    name: "an agent",
+    labels: {},
+    heartbeatIntervalSeconds: 60,
+    ownerId: null,
+    ownerLimit: null,
+    secretDigest: digest,
+    actor: "key:default",
+  });
+  assert.ok(typeof agent === "object");
+  const session = await database.openSession(agent.id, { secretDigest: digest, client: {} });
+  assert.equal(session?.epoch, 1);
+  const beat = {
+    agentId: agent.id,
+    epoch: 1,
+    status: "healthy",
+    message: null,
+    metrics: {},
+    instanceId: null,
+    seq: null,
+  };
+  assert.deepEqual(await database.recordHeartbeats([beat]), [{ heartbeatIntervalSeconds: 60 }]);
+  assert.equal((await database.getAgent(agent.id, null))?.liveness, "online");
+  assert.equal(
+    (await database.revokeAgent(agent.id, { ownerId: null, actor: "key:default" }))?.liveness,
+    "revoked",
+  );
+  assert.deepEqual(await database.recordHeartbeats([beat]), [null]);
+}
+
+/** The address, for its owner, of a database whose owner is a new role. */
+async function ownDatabase(server: TestPostgres, attributes: string): Promise<string> {
+  const address = await server.createDatabase();
+  await execute(
+    address,
+    `create role fleet_owner ${attributes}; alter database ${nameOf(address)} owner to fleet_owner;`,
+  );
+  return asUser(address, "fleet_owner");
+}
+
+async function startError(address: string): Promise<StartError> {
+  const [result] = await Promise.allSettled([openPostgres(address)]);
+  assert.ok(result.status === "rejected" && result.reason instanceof StartError, "the start was not refused");
+  return result.reason;
+}
+
+function asUser(address: string, user: string): string {
+  const url = new URL(address);
+  url.username = user;
+  return url.href;
+}
+
+function nameOf(address: string): string {
+  return new URL(address).pathname.slice(1);
+}
