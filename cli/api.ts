@@ -162,7 +162,11 @@ function read<Value>(
   if (status === 200) {
     const value = parse(fields);
     if (value === null) return outage("the reply is JSON, but not this service's (HTTP 200)");
-    return { kind: "ok", value, timing: { serverTime: timeOf(fields.server_time), sentAt, receivedAt } };
+    return {
+      kind: "ok",
+      value,
+      timing: { serverTime: clockOf(fields, response.headers), sentAt, receivedAt },
+    };
   }
   const { error, error_description: description } = fields;
   if (!isText(error) || !isText(description)) {
@@ -235,8 +239,9 @@ function retryAfter(headers: Headers): number {
   return seconds > 0 ? seconds : 0;
 }
 
-function timeOf(value: unknown): number | null {
-  const time = typeof value === "string" ? Date.parse(value) : NaN;
+/** The body's time, else the header's, which is whole seconds. */
+function clockOf({ server_time }: Fields, headers: Headers): number | null {
+  const time = Date.parse(isText(server_time) ? server_time : headers.get("date") ?? "");
   return Number.isNaN(time) ? null : time;
 }
 

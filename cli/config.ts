@@ -75,14 +75,22 @@ export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
+/** The PEM files to trust besides the public authorities. */
+export async function readAuthorities(
+  { caFile }: ConnectionFlags,
+  environment: Environment,
+): Promise<string[]> {
+  const path = caFile ?? environment("SSL_CERT_FILE");
+  return path === undefined ? [] : [await readAuthority(path)];
+}
+
 async function openConnection(
-  { url, caFile, insecureHttp }: ConnectionFlags & { url: string },
+  flags: ConnectionFlags & { url: string },
   environment: Environment,
 ): Promise<Connection> {
-  const checked = parseUrl(url, { insecureHttp: insecureHttp === true });
-  const authority = caFile ?? environment("SSL_CERT_FILE");
-  if (authority === undefined) return { url: checked };
-  return { url: checked, client: Deno.createHttpClient({ caCerts: [await readAuthority(authority)] }) };
+  const url = parseUrl(flags.url, { insecureHttp: flags.insecureHttp === true });
+  const caCerts = await readAuthorities(flags, environment);
+  return caCerts.length === 0 ? { url } : { url, client: Deno.createHttpClient({ caCerts }) };
 }
 
 async function readAuthority(path: string): Promise<string> {

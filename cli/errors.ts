@@ -25,6 +25,15 @@ export class CliError extends Error {
   }
 }
 
+/** The command has given its answer, and the answer is no: only the exit code is left to say. */
+export class AnsweredNo extends Error {
+  override readonly name = "AnsweredNo";
+
+  constructor(readonly failure: Failure) {
+    super(failure);
+  }
+}
+
 /** Whether an operating system's refusal is one of these `Deno.errors` or error codes. */
 export function isErrno(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && "code" in error && codes.includes(String(error.code));

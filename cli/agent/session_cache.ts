@@ -19,13 +19,13 @@ export interface CachedSession extends KeptSession {
  */
 export class SessionCache {
   readonly path: string;
-  readonly #owner: string;
+  readonly owner: string;
   readonly #warn: (text: string) => void;
   #complained = false;
 
   constructor(folder: string, { owner, warn }: { owner: string; warn: (text: string) => void }) {
     this.path = join(folder, "session.json");
-    this.#owner = owner;
+    this.owner = owner;
     this.#warn = warn;
   }
 
@@ -57,7 +57,7 @@ export class SessionCache {
           JSON.stringify(
             {
               version: 1,
-              owner: this.#owner,
+              owner: this.owner,
               received_at: now.toISOString(),
               expires_in: expiresIn,
               refresh_in: refreshIn,
@@ -86,7 +86,7 @@ export class SessionCache {
     if (fields === null) return "the file is broken";
     const { version, owner, received_at, expires_in, refresh_in, heartbeat_interval_seconds, token } = fields;
     if (version !== 1) return "the file is of another version";
-    if (owner !== this.#owner) return "it belongs to another agent, secret or server";
+    if (owner !== this.owner) return "it belongs to another agent, secret or server";
     const received = isText(received_at) ? Date.parse(received_at) : NaN;
     const sound = isDuration(expires_in) && isDuration(refresh_in) &&
       isDuration(heartbeat_interval_seconds) &&
