@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { CliError } from "../errors.ts";
+import { tryLock } from "../file_lock.ts";
 
 /** Held for as long as the process lives, however it ends. */
 export interface Lock {
@@ -19,7 +20,7 @@ export async function lockAgent(
   const path = join(folder, `monitor-${agentId}.lock`);
   const file = await openLock(folder, path, warn);
   if (file === null) return { release: () => undefined };
-  if (await file.tryLock(true)) return { release: () => file.close() };
+  if (await tryLock(file)) return { release: () => file.close() };
   file.close();
   throw new CliError(
     "conflict",

@@ -3,6 +3,7 @@ import { base64url } from "jose";
 import { generateSigningKey, type KeyRing } from "../../supabase/functions/_shared/auth.ts";
 import { randomBytes } from "../../supabase/functions/_shared/backend.ts";
 import { parseKeyRing } from "../../supabase/functions/_shared/env.ts";
+import { tryLock } from "../file_lock.ts";
 import { exists, writePrivateFile } from "./files.ts";
 import { StartError } from "./start_error.ts";
 
@@ -45,7 +46,7 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
 
 async function takeLock(folder: string): Promise<Deno.FsFile> {
   const lock = await Deno.open(join(folder, "lock"), { write: true, create: true, mode: 0o600 });
-  if (await lock.tryLock(true)) return lock;
+  if (await tryLock(lock)) return lock;
   lock.close();
   throw new StartError(
     `Cannot use the data folder "${folder}": another server is using it`,
