@@ -26,6 +26,9 @@ interface Lock {
   npm: Record<string, { dependencies?: string[] }>;
 }
 
+/** What the server reads beside its modules. */
+const serverFiles = ["supabase/migrations", "cli/serve/platform.sql"];
+
 const root = new URL("..", import.meta.url).pathname;
 const folder = join(root, "dist");
 
@@ -63,6 +66,7 @@ async function compile(program: typeof programs[number], target: Target | null):
       "--lock",
       lock,
       ...excluded.flatMap((file) => ["--exclude", file]),
+      ...(program.hasServer ? serverFiles.flatMap((file) => ["--include", file]) : []),
       ...(target === null ? [] : ["--target", target.triple]),
       "--output",
       path,
