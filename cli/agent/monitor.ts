@@ -62,6 +62,8 @@ export class Monitor {
   #state: State = unborn;
   #token: string | null;
   #seq = 0;
+  /** Whether an outage was told of, and its end was not. */
+  #isOut = false;
   #last: { wall: number; monotonic: number };
 
   constructor(deps: Deps, kept: KeptSession | null) {
@@ -164,7 +166,7 @@ export class Monitor {
         level: "info",
         event: "handshake",
         text: `shook hands as "${value.agent.name}", for ${value.expiresIn} s`,
-        details: { agent: value.agent.name, expires_in: value.expiresIn },
+        details: { agent: value.agent.name, expires_in: value.expiresIn, refresh_in: value.refreshIn },
       });
       await keep(value);
       return null;
@@ -223,18 +225,19 @@ export class Monitor {
 
   #outage(outcome: Exclude<Outcome<unknown>, { kind: "ok" }>, at: number): End {
     const reason = outcome.kind === "outage" ? outcome.reason : outcome.description;
-    const first = this.#state.outages === 0;
     const retryAfter = outcome.kind === "outage" ? outcome.retryAfter : 0;
     this.#follow({ type: "outage", at, retryAfter });
     if (!this.#deps.inbox.isStopping) {
       const text = `the server cannot be had: ${reason}; trying again in ${this.#waitText()}`;
-      this.#deps.tell({ level: first ? "warn" : "debug", event: "outage", text, details: { reason } });
+      this.#deps.tell({ level: this.#isOut ? "debug" : "warn", event: "outage", text, details: { reason } });
+      this.#isOut = true;
     }
     return { type: "outage", reason };
   }
 
   #sayRecovered(): void {
-    if (this.#state.outages === 0) return;
+    if (!this.#isOut) return;
+    this.#isOut = false;
     this.#deps.tell({ level: "info", event: "recovered", text: "the server answers again" });
   }
 
