@@ -56,12 +56,23 @@ export async function readIdentity(
     secretFile: environment("OPENCLAW_AGENT_SECRET_FILE"),
   }, warn);
   if (given === null) return await readStored(environment, warn);
+  const url = await storedUrl(environment);
   if (flags.agentSecret !== undefined) {
     warn(
       "--agent-secret can be read by everybody on this host (ps): --agent-secret-file and openclaw configure are safer",
     );
   }
-  return given;
+  return { ...given, url };
+}
+
+/** The server that the credentials file names, if there is a sound one: it counts, whoever the agent is. */
+async function storedUrl(environment: Environment): Promise<string | null> {
+  try {
+    return (await readStored(environment, () => undefined)).url;
+  } catch (error) {
+    if (error instanceof CliError) return null;
+    throw error;
+  }
 }
 
 /** Where the credentials file is, or would be: the user's or service's own, else the one that systemd brings. */
