@@ -1,4 +1,4 @@
-import { lookup } from "node:dns/promises";
+import process from "node:process";
 import type { Failure } from "../errors.ts";
 
 /** One line of the doctor's report. */
@@ -22,6 +22,9 @@ export async function checkDns({ hostname }: URL): Promise<Check> {
     return { name: "dns", ok: null, detail: `${name} is an address, there is nothing to resolve` };
   }
   try {
+    // Deno 2.4's own module warns of its own import.
+    Object.assign(process, { noDeprecation: true });
+    const { lookup } = await import("node:dns/promises");
     const found = await within(lookup(name, { all: true }));
     return { name: "dns", ok: true, detail: `${name} is ${found.map(({ address }) => address).join(", ")}` };
   } catch (error) {

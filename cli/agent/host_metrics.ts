@@ -1,5 +1,6 @@
-import { statfs } from "node:fs/promises";
+import { statfs } from "node:fs";
 import { cpus } from "node:os";
+import { promisify } from "node:util";
 import { type ContainerMemory, openContainerMemory } from "./container_memory.ts";
 
 export type Metrics = Record<string, number>;
@@ -75,7 +76,7 @@ function memoryPercent(): number | null {
 
 /** As df counts: what root keeps for itself is not free. */
 async function diskPercent(): Promise<number | null> {
-  const { blocks, bfree, bavail } = await statfs(Deno.build.os === "windows" ? "C:\\" : "/");
+  const { blocks, bfree, bavail } = await promisify(statfs)(Deno.build.os === "windows" ? "C:\\" : "/");
   const used = blocks - bfree;
   return used + bavail > 0 ? 100 * used / (used + bavail) : null;
 }
