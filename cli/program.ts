@@ -12,6 +12,8 @@ export interface Entry {
   name: string;
   summary: string;
   load: () => Promise<Add>;
+  /** Describes all the others, so it is added after them. */
+  describesAll?: true;
 }
 
 /** Runs one command and returns its exit code, of the closed list in errors.ts. */
@@ -25,7 +27,9 @@ export async function run(
   const asked = args.filter((arg) => !arg.startsWith("-"));
   const name = asked[0] === "help" ? asked[1] : asked[0];
   try {
-    const program = await makeProgram(entries, { inFull: (one) => one === name, json, environment });
+    // The scripts that complete what is typed ask for "complete", which describes every command.
+    const inFull = (one: Entry): boolean => one.name === name || name === "complete";
+    const program = await makeProgram(entries, { inFull, json, environment });
     await program.parseAsync(args, { from: "user" });
     return exitCodes.done;
   } catch (error) {
@@ -37,7 +41,7 @@ export async function run(
 export async function makeProgram(
   entries: readonly Entry[],
   { inFull, json, environment }: {
-    inFull: (name: string) => boolean;
+    inFull: (entry: Entry) => boolean;
     json: boolean;
     environment: Environment;
   },
@@ -48,10 +52,13 @@ export async function makeProgram(
     .addHelpText("after", "\nExample:\n  openclaw configure && openclaw monitor\n")
     .configureOutput(json ? { writeErr: () => undefined } : {})
     .exitOverride();
-  for (const { name, summary, load } of entries) {
-    if (inFull(name)) (await load())(program, environment);
-    else program.command(name).description(summary);
+  const all = entries.some((entry) => entry.describesAll && inFull(entry));
+  for (const entry of entries) {
+    if (entry.describesAll && all) continue;
+    if (all || inFull(entry)) (await entry.load())(program, environment);
+    else program.command(entry.name).description(entry.summary);
   }
+  for (const entry of entries) if (entry.describesAll && all) (await entry.load())(program, environment);
   return program;
 }
 

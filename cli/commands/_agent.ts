@@ -38,9 +38,20 @@ export const agentEntries: readonly Entry[] = [
     load: async () => (await import("./logout.ts")).addLogout,
   },
   {
+    name: "service",
+    summary: "run the monitor as a service of this host",
+    load: async () => (await import("./service.ts")).addService,
+  },
+  {
     name: "keys",
     summary: "make the keys that sign sessions",
     load: async () => (await import("./keys.ts")).addKeys,
+  },
+  {
+    name: "completions",
+    summary: "print the completion script of a shell",
+    load: async () => (await import("./completions.ts")).addCompletions,
+    describesAll: true,
   },
   {
     name: "version",
