@@ -1,8 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { dirname } from "node:path";
-import { type Environment, parsePublicUrl, readSettings } from "../../supabase/functions/_shared/env.ts";
+import {
+  ConfigurationError,
+  type Environment,
+  parsePublicUrl,
+  readSettings,
+} from "../../supabase/functions/_shared/env.ts";
 import { Log } from "../../supabase/functions/_shared/log.ts";
 import { version } from "../../supabase/functions/_shared/version.ts";
+import { CliError } from "../errors.ts";
 import { answer, say } from "../output.ts";
 import { type RunningServer, startServer } from "../serve/server.ts";
 import { StartError } from "../serve/start_error.ts";
@@ -46,7 +52,22 @@ export function addServe(program: Command, environment: Environment): void {
     .option("--public-url <url>", "what agents call this server (env: OPENCLAW_PUBLIC_URL)")
     .option("--restore", "put a damaged embedded Postgres aside and begin with its newest snapshot")
     .addHelpText("after", example)
-    .action((flags) => serve(flags, environment));
+    .action((flags) => explain(() => serve(flags, environment)));
+}
+
+/** What its user can mend, in the words of every command's errors. */
+async function explain(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof StartError) {
+      throw new CliError("unexpected", error.message, { hint: error.hint, cause: error });
+    }
+    if (error instanceof ConfigurationError) {
+      throw new CliError("unexpected", error.message, { cause: error });
+    }
+    throw error;
+  }
 }
 
 async function serve(flags: Flags, environment: Environment): Promise<void> {

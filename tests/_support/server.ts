@@ -29,12 +29,17 @@ export interface RefusedStart {
 }
 
 const root = new URL("../../", import.meta.url).pathname;
-const permissions = ["--allow-net", "--allow-env", "--allow-sys", "--allow-read", "--allow-write"];
+const permissions = ["--no-prompt", "--allow-all"];
 
-/** How the program is started: from source, or the file that `OPENCLAW_TEST_BINARY` names. */
+/**
+ * How the program is started: from source, or the file that `OPENCLAW_TEST_BINARY` names. The server is the file
+ * beside it, so that a signal to the process is one to the server.
+ */
 export function openclaw(args: string[]): { program: string; args: string[] } {
   const binary = Deno.env.get("OPENCLAW_TEST_BINARY");
-  if (binary !== undefined) return { program: binary, args };
+  if (binary !== undefined) {
+    return { program: args[0] === "serve" ? binary.replace(/(\.exe)?$/, "-server$1") : binary, args };
+  }
   return {
     program: Deno.execPath(),
     args: ["run", "--quiet", ...permissions, join(root, "cli/main.ts"), ...args],

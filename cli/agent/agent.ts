@@ -1,0 +1,37 @@
+import type { Client, Credentials } from "../api.ts";
+import { beat, handshake } from "../api.ts";
+import type { Setup } from "../config.ts";
+import { fingerprint } from "../secret.ts";
+import { version } from "../version.ts";
+import type { Server } from "./monitor.ts";
+import { SessionCache } from "./session_cache.ts";
+
+/** What this process says of itself; a new `instanceId` with every start. */
+export function describeProcess(): Client {
+  return {
+    client: { version, hostname: hostname(), os: Deno.build.os, arch: Deno.build.arch },
+    instanceId: crypto.randomUUID(),
+  };
+}
+
+/** The server as an agent sees it. The setup is asked for each time: the credentials may have been read again. */
+export function serverOf(setup: () => Setup, process: Client): Server {
+  return {
+    handshake: (signal) => handshake(setup().connection, credentialsOf(setup()), { ...process, signal }),
+    beat: (token, report, signal) => beat(setup().connection, token, { report, signal }),
+  };
+}
+
+/** The cached session of these credentials at this server. */
+export function cacheOf({ places, connection, identity }: Setup, warn: (text: string) => void): SessionCache {
+  const owner = fingerprint({ ...identity, url: connection.url });
+  return new SessionCache(places.state, { owner, warn });
+}
+
+export function credentialsOf({ identity: { agentId, secret } }: Setup): Credentials {
+  return { agentId, secret };
+}
+
+function hostname(): string {
+  return Deno.hostname().slice(0, 255) || "unknown";
+}

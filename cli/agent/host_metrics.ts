@@ -1,0 +1,82 @@
+import { statfs } from "node:fs";
+import { cpus } from "node:os";
+import { promisify } from "node:util";
+import { type ContainerMemory, openContainerMemory } from "./container_memory.ts";
+
+export type Metrics = Record<string, number>;
+
+interface CpuTime {
+  busy: number;
+  total: number;
+}
+
+/**
+ * What a host says of itself without a subprocess. What it cannot tell is left out, never zero; the first
+ * sample has no CPU, because it is measured over the time since the last one.
+ */
+export class HostMetrics {
+  #cpu: CpuTime | null = null;
+  readonly #container: ContainerMemory | null;
+
+  constructor(container: ContainerMemory | null = openContainerMemory()) {
+    this.#container = container;
+    this.#cpuPercent();
+  }
+
+  async sample(): Promise<Metrics> {
+    const values: [string, () => number | null | Promise<number | null>][] = [
+      ["cpu_percent", () => this.#cpuPercent()],
+      ["memory_percent", () => this.#container?.percent() ?? memoryPercent()],
+      ["disk_percent", diskPercent],
+      ["load_1m", () => Deno.build.os === "windows" ? null : Deno.loadavg()[0] ?? null],
+      ["uptime_seconds", () => Deno.osUptime()],
+    ];
+    const metrics: Metrics = {};
+    for (const [name, measure] of values) {
+      const value = await quietly(measure);
+      if (value !== null && Number.isFinite(value)) metrics[name] = Math.round(value * 100) / 100;
+    }
+    return metrics;
+  }
+
+  #cpuPercent(): number | null {
+    const before = this.#cpu;
+    const now = cpuTime();
+    this.#cpu = now;
+    if (before === null || now.total <= before.total) return null;
+    return 100 * (now.busy - before.busy) / (now.total - before.total);
+  }
+}
+
+/** A number that a host refuses to tell, for whatever reason, is one that it cannot tell. */
+async function quietly(measure: () => number | null | Promise<number | null>): Promise<number | null> {
+  try {
+    return await measure();
+  } catch (error) {
+    if (error instanceof Error) return null;
+    throw error;
+  }
+}
+
+function cpuTime(): CpuTime {
+  let idle = 0;
+  let total = 0;
+  for (const { times } of cpus()) {
+    idle += times.idle;
+    total += times.user + times.nice + times.sys + times.idle + times.irq;
+  }
+  return { busy: total - idle, total };
+}
+
+/** `available` is MemAvailable on Linux. */
+function memoryPercent(): number | null {
+  const { total, available } = Deno.systemMemoryInfo();
+  return total > 0 && available > 0 ? 100 * (total - available) / total : null;
+}
+
+/** As df counts: what root keeps for itself is not free. */
+async function diskPercent(): Promise<number | null> {
+  const { blocks, bfree, bavail } = await promisify(statfs)(Deno.build.os === "windows" ? "C:\\" : "/");
+  const used = blocks - bfree;
+  return used + bavail > 0 ? 100 * used / (used + bavail) : null;
+}

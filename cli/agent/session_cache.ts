@@ -1,0 +1,121 @@
+import { join } from "node:path";
+import type { Greeting } from "../api.ts";
+import { isDuration, isText, parseObject } from "../json.ts";
+import { exposure, readIfThere, removeFile, writePrivateFile } from "../private_file.ts";
+import type { KeptSession } from "./monitor.ts";
+
+/** A cached session, and when it was received. */
+export interface CachedSession extends KeptSession {
+  ageSeconds: number;
+  expiresIn: number;
+  /** When a beat was last accepted with it, as the file's time tells. */
+  lastBeat: Date | null;
+}
+
+/**
+ * The session on the disk, so that a restart does not shake hands again. It is bound to the credentials it
+ * was opened with, and holds the local time at which it was received; whether it still stands, the server
+ * decides. What keeps it from being written or read costs a handshake and one line, nothing else.
+ */
+export class SessionCache {
+  readonly path: string;
+  readonly owner: string;
+  readonly #warn: (text: string) => void;
+  #complained = false;
+
+  constructor(folder: string, { owner, warn }: { owner: string; warn: (text: string) => void }) {
+    this.path = join(folder, "session.json");
+    this.owner = owner;
+    this.#warn = warn;
+  }
+
+  async read(now: Date): Promise<CachedSession | null> {
+    try {
+      const text = await readIfThere(this.path);
+      if (text === null) return null;
+      const open = await exposure(this.path);
+      const cached = open === null ? this.#parse(text, now) : open.fault;
+      if (cached === null) return null;
+      if (typeof cached === "string") {
+        this.#warn(`the session in "${this.path}" is not used: ${cached}`);
+        return null;
+      }
+      const { mtime } = await Deno.stat(this.path);
+      return { ...cached, lastBeat: mtime };
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      this.#complain("read", error);
+      return null;
+    }
+  }
+
+  async write({ token, expiresIn, refreshIn, intervalSeconds }: Greeting, now: Date): Promise<void> {
+    await this.#try("kept", () =>
+      writePrivateFile(
+        this.path,
+        `${
+          JSON.stringify(
+            {
+              version: 1,
+              owner: this.owner,
+              received_at: now.toISOString(),
+              expires_in: expiresIn,
+              refresh_in: refreshIn,
+              heartbeat_interval_seconds: intervalSeconds,
+              token,
+            },
+            null,
+            2,
+          )
+        }\n`,
+      ));
+  }
+
+  /** Remembers that a beat was accepted. */
+  async touch(now: Date): Promise<void> {
+    await this.#try("kept", () => Deno.utime(this.path, now, now));
+  }
+
+  async remove(): Promise<void> {
+    await this.#try("removed", async () => void await removeFile(this.path));
+  }
+
+  /** A string says what is wrong; null: it is merely too old. */
+  #parse(text: string, now: Date): Omit<CachedSession, "lastBeat"> | string | null {
+    const fields = parseObject(text);
+    if (fields === null) return "the file is broken";
+    const { version, owner, received_at, expires_in, refresh_in, heartbeat_interval_seconds, token } = fields;
+    if (version !== 1) return "the file is of another version";
+    if (owner !== this.owner) return "it belongs to another agent, secret or server";
+    const received = isText(received_at) ? Date.parse(received_at) : NaN;
+    const sound = isDuration(expires_in) && isDuration(refresh_in) &&
+      isDuration(heartbeat_interval_seconds) &&
+      isText(token) && !Number.isNaN(received);
+    if (!sound) return "the file is broken";
+    const ageSeconds = (now.getTime() - received) / 1000;
+    if (ageSeconds < 0) return "it was received in the future";
+    if (ageSeconds > refresh_in) return null;
+    return {
+      token,
+      ageSeconds,
+      expiresIn: expires_in,
+      refreshIn: refresh_in - ageSeconds,
+      intervalSeconds: heartbeat_interval_seconds,
+    };
+  }
+
+  async #try(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      this.#complain(what, error);
+    }
+  }
+
+  #complain(what: string, error: Error): void {
+    if (this.#complained) return;
+    this.#complained = true;
+    this.#warn(`the session cannot be ${what} in "${this.path}", going on without: ${error.message}`);
+  }
+}

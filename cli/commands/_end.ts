@@ -1,0 +1,34 @@
+import type { End } from "../agent/monitor.ts";
+import type { Outcome } from "../api.ts";
+import { CliError } from "../errors.ts";
+
+const refusedHint = "openclaw doctor";
+
+/** @throws {CliError} for what is not done: `refused` or `unreachable` */
+export function throwEnd(end: End): void {
+  if (end.type === "refused") throw new CliError("refused", end.reason, { hint: refusedHint });
+  if (end.type === "outage") throw unreachable(end.reason);
+}
+
+/** What a request brought. @throws {CliError} when it brought nothing */
+export function valueOf<Value>(outcome: Outcome<Value>): Value {
+  if (outcome.kind === "ok") return outcome.value;
+  if (outcome.kind === "outage") throw unreachable(outcome.reason);
+  const failure = failures.get(outcome.code) ?? "unexpected";
+  throw new CliError(failure, outcome.description, failure === "refused" ? { hint: refusedHint } : {});
+}
+
+const failures = new Map<string, "refused" | "notFound" | "conflict">([
+  ["invalid_credentials", "refused"],
+  ["token_missing", "refused"],
+  ["token_invalid", "refused"],
+  ["token_expired", "refused"],
+  ["session_revoked", "refused"],
+  ["forbidden", "refused"],
+  ["not_found", "notFound"],
+  ["conflict", "conflict"],
+]);
+
+function unreachable(reason: string): CliError {
+  return new CliError("unreachable", `Cannot reach the server: ${reason}`, { hint: "openclaw doctor" });
+}

@@ -1,0 +1,73 @@
+import { type Command, Option } from "@commander-js/extra-typings";
+import { cacheOf, describeProcess, serverOf } from "../agent/agent.ts";
+import { hostClock } from "../agent/clock.ts";
+import { Inbox } from "../agent/inbox.ts";
+import { Monitor } from "../agent/monitor.ts";
+import { makeObserver } from "../agent/observe.ts";
+import { readSetup } from "../config.ts";
+import { answerJson, say, warn } from "../output.ts";
+import { keepOnly } from "../permissions.ts";
+import type { Environment } from "../places.ts";
+import { throwEnd } from "./_end.ts";
+import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
+import { listenToSignals } from "./_signals.ts";
+
+const statuses = ["healthy", "degraded", "unhealthy"] as const;
+
+interface Flags extends AgentFlags {
+  status?: typeof statuses[number];
+  message?: string;
+  json?: true;
+  quiet?: true;
+}
+
+/** Adds `openclaw heartbeat`: one beat, with the cached session while it is good. */
+export function addHeartbeat(program: Command, environment: Environment): void {
+  const command = program.command("heartbeat")
+    .description("send one heartbeat, for cron; a session that is still good is used again")
+    .addHelpText("after", "\nExample:\n  * * * * *  openclaw heartbeat --quiet\n");
+  for (const option of [...agentOptions(), ...heartbeatOptions(), jsonOption()]) command.addOption(option);
+  command.action((flags: Flags) => heartbeat(flags, environment));
+}
+
+function heartbeatOptions(): Option[] {
+  return [
+    new Option("--status <status>", "how the host is").choices(statuses),
+    new Option("--message <text>", "why; at most 500 characters"),
+    new Option("--quiet", "say only what is wrong"),
+  ];
+}
+
+async function heartbeat(
+  { status, message, json, quiet, ...flags }: Flags,
+  environment: Environment,
+): Promise<void> {
+  const setup = await readSetup(flags, { environment, warn });
+  const observe = makeObserver({ statusCommand: null, metricsCommand: null, probe: null });
+  await keepOnly("net", "read", "write", "sys");
+  const cache = cacheOf(setup, warn);
+  const process = describeProcess();
+  const inbox = new Inbox();
+  listenToSignals(inbox);
+  const end = await new Monitor({
+    server: serverOf(() => setup, process),
+    clock: hostClock,
+    inbox,
+    random: Math.random,
+    instanceId: process.instanceId,
+    async observe(signal) {
+      const { metrics } = await observe(signal);
+      return { status: status ?? "healthy", metrics, ...(message === undefined ? {} : { message }) };
+    },
+    keep: (greeting) => cache.write(greeting, new Date()),
+    touch: () => cache.touch(new Date()),
+    reload: () => Promise.resolve(false),
+    tell: () => undefined,
+  }, await cache.read(new Date())).once();
+  throwEnd(end);
+  if (end.type !== "accepted") return;
+  const { nextHeartbeatIn, intervalSeconds } = end.acceptance;
+  if (json) {
+    answerJson({ ok: true, next_heartbeat_in: nextHeartbeatIn, heartbeat_interval_seconds: intervalSeconds });
+  } else if (!quiet) say(`the beat was accepted, the next one is due in ${nextHeartbeatIn} s`);
+}

@@ -1,0 +1,27 @@
+import type { Command } from "@commander-js/extra-typings";
+import { join } from "node:path";
+import { answerJson, say } from "../output.ts";
+import { keepOnly } from "../permissions.ts";
+import { type Environment, placesOf } from "../places.ts";
+import { removeFile } from "../private_file.ts";
+import { jsonOption } from "./_options.ts";
+
+/** Adds `openclaw logout`. */
+export function addLogout(program: Command, environment: Environment): void {
+  program.command("logout")
+    .description("remove the credentials file and the cached session; the agent itself stays with the server")
+    .addOption(jsonOption())
+    .addHelpText("after", "\nExample:\n  openclaw logout\n")
+    .action(({ json }: { json?: true }) => logout(json === true, environment));
+}
+
+async function logout(json: boolean, environment: Environment): Promise<void> {
+  await keepOnly("read", "write");
+  const { credentials, state } = placesOf(environment, Deno.build.os);
+  const removed: string[] = [];
+  for (const path of [credentials, join(state, "session.json")]) {
+    if (await removeFile(path)) removed.push(path);
+  }
+  if (json) answerJson({ removed });
+  else say(removed.length === 0 ? "there was nothing to remove" : `removed ${removed.join(" and ")}`);
+}

@@ -1,0 +1,141 @@
+import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { cacheOf, describeProcess, serverOf } from "../agent/agent.ts";
+import { hostClock } from "../agent/clock.ts";
+import { Inbox } from "../agent/inbox.ts";
+import { makeJournal } from "../agent/journal.ts";
+import { lockAgent } from "../agent/lock.ts";
+import { LogFile } from "../agent/log_file.ts";
+import { type Deps, Monitor, type News } from "../agent/monitor.ts";
+import { makeObserver, type Watched } from "../agent/observe.ts";
+import { parseCommand } from "../agent/program.ts";
+import { parseUrl, readSetup, type Setup } from "../config.ts";
+import { CliError } from "../errors.ts";
+import { warn } from "../output.ts";
+import { keepOnly } from "../permissions.ts";
+import type { Environment } from "../places.ts";
+import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
+import { throwEnd } from "./_end.ts";
+import { listenToSignals } from "./_signals.ts";
+
+interface Flags extends AgentFlags {
+  statusCommand?: string;
+  metricsCommand?: string;
+  probeUrl?: string;
+  once?: true;
+  json?: true;
+  quiet?: true;
+  logFile?: string;
+  logMaxBytes?: number;
+}
+
+const example = `
+Examples:
+  openclaw monitor --agent-id=0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11 --agent-secret-file=/run/secrets/openclaw
+  openclaw monitor --status-command '/usr/lib/nagios/plugins/check_disk -w 10% -p /'
+`;
+
+/** Adds `openclaw monitor`: the agent's life. */
+export function addMonitor(program: Command, environment: Environment): void {
+  const command = program.command("monitor")
+    .description("shake hands, then send heartbeats until told to stop")
+    .addHelpText("after", example);
+  for (const option of [...agentOptions(), ...monitorOptions()]) command.addOption(option);
+  command.action((flags: Flags) => monitor(flags, environment));
+}
+
+function monitorOptions(): Option[] {
+  return [
+    new Option("--status-command <command>", "run it before each beat: exit code 0 is healthy, 1 degraded"),
+    new Option("--metrics-command <command>", "run it before each beat: the numbers of its JSON are metrics"),
+    new Option("--probe-url <url>", "get this page before each beat: latency_ms, and degraded if it fails"),
+    new Option("--once", "one beat, then end"),
+    jsonOption("one JSON object a line on stdout"),
+    new Option("--quiet", "say only what is wrong"),
+    new Option("--log-file <file>", "write the lines to this file, too; three older ones are kept"),
+    new Option("--log-max-bytes <number>", "rotate the log file at this size (default: 10485760)")
+      .argParser(parseSize),
+  ];
+}
+
+async function monitor(flags: Flags, environment: Environment): Promise<void> {
+  const around = { environment, warn };
+  const watched = readWatched(flags);
+  let setup = await readSetup(flags, around);
+  let lock = flags.once === true ? null : await lockAgent(setup.places.state, { ...setup.identity, warn });
+  const logFile = flags.logFile === undefined
+    ? null
+    : new LogFile(flags.logFile, { mostBytes: flags.logMaxBytes ?? 10_485_760, warn });
+  const tell = makeJournal({ json: flags.json === true, quiet: flags.quiet === true, logFile });
+  const complain = (text: string): void => tell({ level: "warn", event: "warning", text });
+  const observe = makeObserver({ ...watched, probe: probeOf(flags, setup) });
+  const runsPrograms = watched.statusCommand !== null || watched.metricsCommand !== null;
+  await keepOnly("net", "read", "write", "sys", ...(runsPrograms ? ["run", "env"] as const : []));
+  let cache = cacheOf(setup, complain);
+  const inbox = new Inbox();
+  listenToSignals(inbox);
+
+  /** Reads the credentials again; whatever is wrong with them, the old ones stay. */
+  async function reload(): Promise<boolean> {
+    try {
+      const fresh = await readSetup(flags, { environment, warn: complain });
+      const other = cacheOf(fresh, complain);
+      if (other.owner === cache.owner) return false;
+      if (lock !== null && fresh.identity.agentId !== setup.identity.agentId) {
+        const next = await lockAgent(fresh.places.state, { ...fresh.identity, warn: complain });
+        lock.release();
+        lock = next;
+      }
+      [setup, cache] = [fresh, other];
+      return true;
+    } catch (error) {
+      if (!(error instanceof CliError)) throw error;
+      complain(`the credentials were not read again: ${error.message}`);
+      return false;
+    }
+  }
+
+  const process = describeProcess();
+  const deps: Deps = {
+    server: serverOf(() => setup, process),
+    clock: hostClock,
+    inbox,
+    random: Math.random,
+    instanceId: process.instanceId,
+    observe,
+    keep: (greeting) => cache.write(greeting, new Date()),
+    touch: () => cache.touch(new Date()),
+    reload,
+    tell,
+  };
+  tell(startOf(setup));
+  const life = new Monitor(deps, await cache.read(new Date()));
+  throwEnd(flags.once === true ? await life.once() : await life.run());
+}
+
+function startOf({ connection, identity }: Setup): News {
+  return {
+    level: "info",
+    event: "started",
+    text: `watching over agent ${identity.agentId} at ${connection.url}`,
+    details: { agent_id: identity.agentId, url: connection.url },
+  };
+}
+
+function readWatched(
+  { statusCommand, metricsCommand }: Flags,
+): Pick<Watched, "statusCommand" | "metricsCommand"> {
+  return {
+    statusCommand: statusCommand === undefined ? null : parseCommand(statusCommand, "--status-command"),
+    metricsCommand: metricsCommand === undefined ? null : parseCommand(metricsCommand, "--metrics-command"),
+  };
+}
+
+/** The page may be on any host and without TLS: no secret goes there. */
+function probeOf({ probeUrl }: Flags, { connection: { client } }: Setup): Watched["probe"] {
+  return probeUrl === undefined ? null : { url: parseUrl(probeUrl, { insecureHttp: true }), client };
+}
+
+function parseSize(text: string): number {
+  if (/^[1-9]\d{2,11}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("A number of bytes, at least 100, is wanted.");
+}

@@ -1,0 +1,19 @@
+import type { Command } from "@commander-js/extra-typings";
+import { answer, answerJson } from "../output.ts";
+import { keepOnly } from "../permissions.ts";
+import { version } from "../version.ts";
+import { jsonOption } from "./_options.ts";
+
+/** Adds `openclaw version`. */
+export function addVersion(program: Command): void {
+  program.command("version")
+    .description("tell the version of this program")
+    .addOption(jsonOption())
+    .addHelpText("after", "\nExample:\n  openclaw version --json\n")
+    .action(async ({ json }: { json?: true }) => {
+      await keepOnly();
+      const { os, arch } = Deno.build;
+      if (json) answerJson({ version, os, arch, deno: Deno.version.deno });
+      else answer(version);
+    });
+}

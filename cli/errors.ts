@@ -1,0 +1,46 @@
+/** The closed list of what the program's exit code can say. */
+export const exitCodes = {
+  done: 0,
+  unexpected: 1,
+  usage: 2,
+  refused: 3,
+  notFound: 4,
+  conflict: 5,
+  unreachable: 6,
+} as const;
+
+export type Failure = Exclude<keyof typeof exitCodes, "done">;
+
+/**
+ * What a command could not do. The message says what is, and what is wanted; the hint can be typed or done.
+ * Neither ever holds a secret or a token.
+ */
+export class CliError extends Error {
+  override readonly name = "CliError";
+  readonly hint: string | undefined;
+
+  constructor(readonly failure: Failure, message: string, options: ErrorOptions & { hint?: string } = {}) {
+    super(message, options);
+    this.hint = options.hint;
+  }
+}
+
+/** The command has given its answer, and the answer is no: only the exit code is left to say. */
+export class AnsweredNo extends Error {
+  override readonly name = "AnsweredNo";
+
+  constructor(readonly failure: Failure) {
+    super(failure);
+  }
+}
+
+/** The failure that an exit code of the same list stands for. */
+export function failureWith(code: number): Failure {
+  const failures: Failure[] = ["usage", "refused", "notFound", "conflict", "unreachable"];
+  return failures.find((failure) => exitCodes[failure] === code) ?? "unexpected";
+}
+
+/** Whether an operating system's refusal is one of these `Deno.errors` or error codes. */
+export function isErrno(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && "code" in error && codes.includes(String(error.code));
+}

@@ -1,0 +1,39 @@
+import { posix, win32 } from "node:path";
+
+/** Reads one environment variable; an empty one counts as unset. */
+export type Environment = (name: string) => string | undefined;
+
+/** Where this host keeps an agent's files. */
+export interface Places {
+  credentials: string;
+  /** The session, and the lock that keeps a second process out. */
+  state: string;
+}
+
+/**
+ * The files of the user who runs the program; those of the service where systemd names its state folder.
+ *
+ * @throws {Error} never: without a home folder the paths are relative to the working folder.
+ */
+export function placesOf(environment: Environment, os: typeof Deno.build.os): Places {
+  const { join } = os === "windows" ? win32 : posix;
+  const service = stateFolderOf(environment);
+  if (service !== undefined) return { credentials: join(service, "credentials.json"), state: service };
+  const home = environment(os === "windows" ? "USERPROFILE" : "HOME") ?? ".";
+  if (os === "windows") {
+    const folder = join(environment("APPDATA") ?? join(home, "AppData", "Roaming"), "openclaw");
+    return { credentials: join(folder, "credentials.json"), state: folder };
+  }
+  if (os === "darwin") {
+    const folder = join(home, "Library", "Application Support", "openclaw");
+    return { credentials: join(folder, "credentials.json"), state: folder };
+  }
+  const config = environment("XDG_CONFIG_HOME") ?? join(home, ".config");
+  const state = environment("XDG_STATE_HOME") ?? join(home, ".local", "state");
+  return { credentials: join(config, "openclaw", "credentials.json"), state: join(state, "openclaw") };
+}
+
+/** systemd gives a list when there are several folders; the first is ours. */
+function stateFolderOf(environment: Environment): string | undefined {
+  return environment("STATE_DIRECTORY")?.split(":")[0] || undefined;
+}

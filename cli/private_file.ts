@@ -1,0 +1,80 @@
+import { basename, dirname, join } from "node:path";
+import { isErrno } from "./errors.ts";
+
+const staleMilliseconds = 60_000;
+
+/**
+ * Writes a file that only its owner can read, whole or not at all: beside its place, synced, and renamed. Its
+ * folder is made with mode 0700. A process that is killed half-way leaves the old file, and beside it a part
+ * that the next write removes.
+ */
+export async function writePrivateFile(path: string, text: string): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await removeStale(path);
+  const beside = `${path}.${crypto.randomUUID()}`;
+  const file = await Deno.open(beside, { write: true, createNew: true, mode: 0o600 });
+  try {
+    try {
+      const bytes = new TextEncoder().encode(text);
+      for (let written = 0; written < bytes.length;) written += await file.write(bytes.subarray(written));
+      await file.sync();
+    } finally {
+      file.close();
+    }
+    await Deno.rename(beside, path);
+  } catch (error) {
+    await removeFile(beside);
+    throw error;
+  }
+}
+
+/** Removes a file; false when there was none. */
+export async function removeFile(path: string): Promise<boolean> {
+  try {
+    await Deno.remove(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** A file's text; null when there is none. */
+export async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || isErrno(error, "ENOTDIR")) return null;
+    throw error;
+  }
+}
+
+/**
+ * What gives a file away to others, or null: an owner who is neither this user nor root, or a right for group
+ * or others. Windows has no such bits; there the folder's inherited rights protect it.
+ */
+export async function exposure(path: string): Promise<{ fault: string; mend: string } | null> {
+  if (Deno.build.os === "windows") return null;
+  const { mode, uid } = await Deno.stat(path);
+  const me = Deno.uid();
+  if (uid !== me && uid !== 0) {
+    return {
+      fault: `it belongs to user ${uid}, neither to this user (${me}) nor to root`,
+      mend: `chown ${me} '${path}'`,
+    };
+  }
+  const open = (mode ?? 0) & 0o077;
+  if (open === 0) return null;
+  const bits = ((mode ?? 0) & 0o777).toString(8).padStart(4, "0");
+  return { fault: `its mode is ${bits}, which lets others at it`, mend: `chmod 600 '${path}'` };
+}
+
+async function removeStale(path: string): Promise<void> {
+  const folder = dirname(path);
+  for await (const { name } of Deno.readDir(folder)) {
+    if (!name.startsWith(`${basename(path)}.`) || !/\.[0-9a-f-]{36}$/.test(name)) continue;
+    const part = join(folder, name);
+    const { mtime } = await Deno.stat(part);
+    if (mtime !== null && Date.now() - mtime.getTime() > staleMilliseconds) await removeFile(part);
+  }
+}

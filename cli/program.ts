@@ -1,0 +1,98 @@
+import { Command, CommanderError } from "@commander-js/extra-typings";
+import { AnsweredNo, CliError, exitCodes } from "./errors.ts";
+import { paint, say, setColours } from "./output.ts";
+import type { Environment } from "./places.ts";
+import { version } from "./version.ts";
+
+/** Adds one command to the program. */
+export type Add = (program: Command, environment: Environment) => void;
+
+/** A command that is loaded when it is asked for. */
+export interface Entry {
+  name: string;
+  summary: string;
+  load: () => Promise<Add>;
+  /** Describes all the others, so it is added after them. */
+  describesAll?: true;
+}
+
+/** Runs one command and returns its exit code, of the closed list in errors.ts. */
+export async function run(
+  args: string[],
+  entries: readonly Entry[],
+  environment: Environment,
+): Promise<number> {
+  setColours(environment);
+  const json = args.includes("--json");
+  const asked = args.filter((arg) => !arg.startsWith("-"));
+  const name = asked[0] === "help" ? asked[1] : asked[0];
+  try {
+    // The scripts that complete what is typed ask for "complete", which describes every command.
+    const inFull = (one: Entry): boolean => one.name === name || name === "complete";
+    const program = await makeProgram(entries, { inFull, json, environment });
+    await program.parseAsync(args, { from: "user" });
+    return exitCodes.done;
+  } catch (error) {
+    return report(error, { json, command: entries.some((entry) => entry.name === name) ? name : undefined });
+  }
+}
+
+/** The program: the commands that `inFull` picks in full, the others by name. */
+export async function makeProgram(
+  entries: readonly Entry[],
+  { inFull, json, environment }: {
+    inFull: (entry: Entry) => boolean;
+    json: boolean;
+    environment: Environment;
+  },
+): Promise<Command> {
+  const program = new Command("openclaw")
+    .description("agents that prove who they are before anybody believes that they are alive")
+    .version(version)
+    .addHelpText("after", "\nExample:\n  openclaw configure && openclaw monitor\n")
+    .configureOutput(json ? { writeErr: () => undefined } : {})
+    .exitOverride();
+  const all = entries.some((entry) => entry.describesAll && inFull(entry));
+  for (const entry of entries) {
+    if (entry.describesAll && all) continue;
+    if (all || inFull(entry)) (await entry.load())(program, environment);
+    else program.command(entry.name).description(entry.summary);
+  }
+  for (const entry of entries) if (entry.describesAll && all) (await entry.load())(program, environment);
+  return program;
+}
+
+function report(error: unknown, { json, command }: { json: boolean; command: string | undefined }): number {
+  // Help and version that were asked for are no error.
+  if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
+  if (error instanceof AnsweredNo) return exitCodes[error.failure];
+  const { failure, message, hint } = failureOf(error, command);
+  const code = exitCodes[failure];
+  if (json) {
+    say(JSON.stringify({ error: failure, message, hint, exit_code: code }));
+    return code;
+  }
+  // Commander has said what is wrong already.
+  if (!(error instanceof CommanderError)) say(`${paint("red", "error:")} ${message}`);
+  if (hint !== undefined) say(`${paint("grey", "hint:")} ${hint}`);
+  return code;
+}
+
+function failureOf(
+  error: unknown,
+  command: string | undefined,
+): Pick<CliError, "failure" | "message" | "hint"> {
+  if (error instanceof CliError) return error;
+  if (error instanceof CommanderError) {
+    const message = error.message.replace(/^error: /, "");
+    return { failure: "usage", message, hint: ["openclaw", command, "--help"].filter(Boolean).join(" ") };
+  }
+  return { failure: "unexpected", message: describe(error), hint: undefined };
+}
+
+/** An error and its causes in one line, without stacks. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own = `${error.name}: ${error.message}`;
+  return error.cause === undefined ? own : `${own}; because of ${describe(error.cause)}`;
+}

@@ -1,0 +1,159 @@
+import { launchdLabel, marker, type Place } from "./place.ts";
+
+/** The unit, plist or task that runs `openclaw monitor` at this place. */
+export function defineService(place: Place): string {
+  if (place.os === "linux") return place.scope === "system" ? systemUnit(place) : userUnit(place);
+  return place.os === "darwin" ? plist(place) : task(place);
+}
+
+/** The service has a user of its own, made by systemd while it runs, and may write its state folder alone. */
+function systemUnit({ program }: Place): string {
+  return `# ${marker}: "openclaw service install" replaces this file, "openclaw service uninstall" removes it.
+[Unit]
+Description=openclaw agent
+Documentation=man:systemd.exec(5)
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+ExecStart=${quoted(program)} monitor
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=always
+RestartSec=10
+TimeoutStopSec=10
+DynamicUser=yes
+User=openclaw
+StateDirectory=openclaw
+StateDirectoryMode=0700
+UMask=0077
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+CapabilityBoundingSet=
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+/** A user's manager has no right to most of what hardens a unit; what it can do without, it does. */
+function userUnit({ program }: Place): string {
+  return `# ${marker}: "openclaw service install" replaces this file, "openclaw service uninstall" removes it.
+[Unit]
+Description=openclaw agent
+
+[Service]
+ExecStart=${quoted(program)} monitor
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=always
+RestartSec=10
+TimeoutStopSec=10
+UMask=0077
+NoNewPrivileges=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+
+[Install]
+WantedBy=default.target
+`;
+}
+
+function plist({ program, log }: Place): string {
+  const strings = [program, "monitor", "--quiet", "--log-file", log ?? ""]
+    .map((text) => `    <string>${escaped(text)}</string>\n`).join("");
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<!-- ${marker} -->
+<plist version="1.0">
+<dict>
+  <key>Label</key>
+  <string>${launchdLabel}</string>
+  <key>ProgramArguments</key>
+  <array>
+${strings}  </array>
+  <key>RunAtLoad</key>
+  <true/>
+  <key>KeepAlive</key>
+  <true/>
+  <key>ThrottleInterval</key>
+  <integer>10</integer>
+  <key>ExitTimeOut</key>
+  <integer>10</integer>
+  <key>ProcessType</key>
+  <string>Background</string>
+  <key>Umask</key>
+  <integer>63</integer>
+</dict>
+</plist>
+`;
+}
+
+/** Runs at logon, without a time limit, and again a minute after it ended, whatever ended it. */
+function task({ program, log }: Place): string {
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
+  <RegistrationInfo>
+    <Description>openclaw agent. ${marker}.</Description>
+  </RegistrationInfo>
+  <Triggers>
+    <LogonTrigger>
+      <Enabled>true</Enabled>
+    </LogonTrigger>
+  </Triggers>
+  <Principals>
+    <Principal id="Author">
+      <LogonType>InteractiveToken</LogonType>
+      <RunLevel>LeastPrivilege</RunLevel>
+    </Principal>
+  </Principals>
+  <Settings>
+    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
+    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
+    <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
+    <StartWhenAvailable>true</StartWhenAvailable>
+    <Hidden>true</Hidden>
+    <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
+    <RestartOnFailure>
+      <Interval>PT1M</Interval>
+      <Count>999</Count>
+    </RestartOnFailure>
+  </Settings>
+  <Actions Context="Author">
+    <Exec>
+      <Command>${escaped(program)}</Command>
+      <Arguments>${escaped(`monitor --quiet --log-file "${log ?? ""}"`)}</Arguments>
+    </Exec>
+  </Actions>
+</Task>
+`;
+}
+
+/** As systemd reads a word: quoted, `%` and `$` for themselves. */
+function quoted(path: string): string {
+  const safe = path.replaceAll("%", "%%").replaceAll("$", "$$$$");
+  return /[\s"'\\]/.test(safe) ? `"${safe.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"` : safe;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll(
+    '"',
+    "&quot;",
+  );
+}

@@ -1,0 +1,63 @@
+import { CliError } from "../errors.ts";
+import { readIfThere } from "../private_file.ts";
+import { marker, type Place } from "./place.ts";
+
+/** In every program that was compiled from this source, so that one can be told from another of the same name. */
+export const programMark = "openclaw-program:7d774b9fd90df2752ac4d1671dd09199";
+
+/** @throws {CliError} `conflict` when something that we did not write is where a unit should be */
+export async function assertUnitIsOurs({ unit }: Place): Promise<boolean> {
+  const text = await readIfThere(unit);
+  if (text === null) return false;
+  if (text.includes(marker)) return true;
+  throw new CliError("conflict", `Cannot touch "${unit}": it was not written by this program`, {
+    hint: `look at it, and move it away if it is not wanted`,
+  });
+}
+
+/** Whether a file is a program of ours; false when there is none. @throws {CliError} `conflict` when it is another */
+export async function assertProgramIsOurs(path: string): Promise<boolean> {
+  const found = await holdsMark(path);
+  if (found === null) return false;
+  if (found) return true;
+  throw new CliError("conflict", `Cannot touch "${path}": another program of that name is there`, {
+    hint: "move it away, or run openclaw monitor without the service",
+  });
+}
+
+/** Reads the file from its end, where a compiled program keeps its source. Null: there is no file. */
+async function holdsMark(path: string): Promise<boolean | null> {
+  let file: Deno.FsFile;
+  try {
+    file = await Deno.open(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+  try {
+    const { size } = await file.stat();
+    const overlap = programMark.length;
+    const buffer = new Uint8Array(4 * 1024 * 1024);
+    const decoder = new TextDecoder("latin1");
+    for (let end = size; end > 0; end -= buffer.length - overlap) {
+      const start = Math.max(0, end - buffer.length);
+      await file.seek(start, Deno.SeekMode.Start);
+      const length = await fill(file, buffer.subarray(0, end - start));
+      if (decoder.decode(buffer.subarray(0, length)).includes(programMark)) return true;
+      if (start === 0) return false;
+    }
+    return false;
+  } finally {
+    file.close();
+  }
+}
+
+async function fill(file: Deno.FsFile, buffer: Uint8Array): Promise<number> {
+  let length = 0;
+  while (length < buffer.length) {
+    const read = await file.read(buffer.subarray(length));
+    if (read === null) break;
+    length += read;
+  }
+  return length;
+}

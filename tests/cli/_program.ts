@@ -1,0 +1,125 @@
+import { join } from "node:path";
+import type { CreatedAgent } from "../_support/client.ts";
+import { openclaw } from "../_support/server.ts";
+
+/** What a run of the program came to. */
+export interface Run {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  /** The home folder; nothing of the real one is seen. */
+  home: string;
+  env?: Record<string, string>;
+  stdin?: string;
+}
+
+/** A program that runs until somebody ends it. */
+export interface Running {
+  pid: number;
+  output: { stdout: string; stderr: string };
+  /** The JSON lines so far. */
+  events: () => Record<string, unknown>[];
+  /** Waits for a line of JSON with this event, and fails after some seconds. */
+  until: (event: string, times?: number) => Promise<Record<string, unknown>>;
+  kill: (signal: Deno.Signal) => void;
+  ended: Promise<Run>;
+}
+
+const patienceMilliseconds = 30_000;
+export const isBinary = Deno.env.get("OPENCLAW_TEST_BINARY") !== undefined;
+
+/** Runs the program to its end in an environment that holds only what is given, its cache when run from source. */
+export async function run(args: string[], options: RunOptions): Promise<Run> {
+  return await start(args, options).ended;
+}
+
+/** Starts it. Whoever starts it ends it. */
+export function start(args: string[], { home, env = {}, stdin }: RunOptions): Running {
+  const { program, args: all } = openclaw(args);
+  const child = new Deno.Command(program, {
+    args: all,
+    clearEnv: true,
+    env: { HOME: home, PATH: Deno.env.get("PATH") ?? "", NO_COLOR: "1", ...cache(), ...env },
+    cwd: home,
+    stdin: stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const output = { stdout: "", stderr: "" };
+  const listeners = new Set<() => void>();
+  const drained = Promise.all([
+    drain(child.stdout, (text) => {
+      output.stdout += text;
+      for (const listener of listeners) listener();
+    }),
+    drain(child.stderr, (text) => output.stderr += text),
+    stdin === undefined ? Promise.resolve() : feed(child.stdin, stdin),
+  ]);
+  const timer = setTimeout(() => child.kill("SIGKILL"), 240_000);
+  const ended = drained.then(() => child.status).then(({ code }) => {
+    clearTimeout(timer);
+    return { code, ...output };
+  });
+  const events = (): Record<string, unknown>[] => linesOf(output.stdout);
+  return {
+    pid: child.pid,
+    output,
+    events,
+    ended,
+    kill: (signal) => child.kill(signal),
+    async until(event, times = 1) {
+      const { promise, resolve, reject } = Promise.withResolvers<Record<string, unknown>>();
+      const look = (): void => {
+        const found = events().filter((one) => one.event === event)[times - 1];
+        if (found !== undefined) resolve(found);
+      };
+      const fail = (): void => reject(new Error(`No "${event}" came: ${output.stdout}${output.stderr}`));
+      const patience = setTimeout(fail, patienceMilliseconds);
+      listeners.add(look);
+      look();
+      ended.then(fail);
+      try {
+        return await promise;
+      } finally {
+        clearTimeout(patience);
+        listeners.delete(look);
+      }
+    },
+  };
+}
+
+/** The environment that names an agent and its server. */
+export function identify({ id, secret }: CreatedAgent, url: string): Record<string, string> {
+  return { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: id, OPENCLAW_AGENT_SECRET: secret };
+}
+
+export function credentialsPath(home: string): string {
+  return join(home, ".config", "openclaw", "credentials.json");
+}
+
+export function sessionPath(home: string): string {
+  return join(home, ".local", "state", "openclaw", "session.json");
+}
+
+export function linesOf(text: string): Record<string, unknown>[] {
+  return text.split("\n").slice(0, -1).map((line) => ({ ...JSON.parse(line) }));
+}
+
+/** From source, Deno needs to find the packages that it has fetched. */
+function cache(): Record<string, string> {
+  if (isBinary) return {};
+  return { DENO_DIR: Deno.env.get("DENO_DIR") ?? join(Deno.env.get("HOME") ?? "", ".cache", "deno") };
+}
+
+async function feed(stream: WritableStream<Uint8Array>, text: string): Promise<void> {
+  const writer = stream.getWriter();
+  await writer.write(new TextEncoder().encode(text));
+  await writer.close();
+}
+
+async function drain(stream: ReadableStream<Uint8Array>, take: (text: string) => void): Promise<void> {
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) take(text);
+}

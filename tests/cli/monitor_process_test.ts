@@ -1,0 +1,403 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { FleetClient } from "../_support/client.ts";
+import { startServerProcess, withFolder } from "../_support/server.ts";
+import { accepts, type Fault, greets, ours, refuses, startFaultServer } from "./_fault_server.ts";
+import { credentialsPath, identify, linesOf, run, type Running, start } from "./_program.ts";
+
+const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
+const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
+const agent = { id: agentId, secret };
+const windows = Deno.build.os === "windows";
+
+/** A monitor in a home of its own, ended when the work is done. */
+async function withMonitor(
+  args: string[],
+  env: Record<string, string>,
+  work: (monitor: Running, home: string) => Promise<void>,
+): Promise<void> {
+  await withFolder(async (home) => {
+    const monitor = start(["monitor", "--json", ...args], { home, env });
+    try {
+      await work(monitor, home);
+    } finally {
+      await end(monitor);
+    }
+  });
+}
+
+async function end(monitor: Running): Promise<void> {
+  try {
+    monitor.kill("SIGKILL");
+  } catch (error) {
+    // It has ended already.
+    if (!(error instanceof TypeError)) throw error;
+  }
+  await monitor.ended;
+}
+
+function beats({ caught }: { caught: { path: string; body: string }[] }): Record<string, unknown>[] {
+  return caught.filter(({ path }) => path.endsWith("/heartbeat")).map(({ body }) => ({
+    ...JSON.parse(body),
+  }));
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+Deno.test("a monitor against the real server: killed, restarted without a handshake, kept single, stopped", () =>
+  withFolder(async (data) => {
+    const server = await startServerProcess({ data });
+    try {
+      const client = new FleetClient(server.base, server.operatorKey);
+      const created = await client.createAgent({ heartbeat_interval_seconds: 5 });
+      const env = identify(created, server.url);
+      await withFolder(async (home) => {
+        const first = start(["monitor", "--json"], { home, env });
+        await first.until("heartbeat", 2);
+        assert.deepEqual(
+          first.events().slice(0, 3).map(({ event }) => event),
+          ["started", "handshake", "heartbeat"],
+        );
+        assert.equal((await client.agent(created.id)).liveness, "online");
+
+        const second = await run(["monitor"], { home, env });
+        assert.equal(second.code, 5);
+        assert.match(second.stderr, /another process on this host does so already/);
+
+        first.kill("SIGKILL");
+        await first.ended;
+        const third = start(["monitor", "--json"], { home, env });
+        await third.until("heartbeat");
+        assert.deepEqual(third.events().map(({ event }) => event), ["started", "heartbeat"]);
+
+        const asked = performance.now();
+        third.kill("SIGTERM");
+        assert.equal((await third.ended).code, 0);
+        assert.ok(performance.now() - asked < 3000);
+        assert.equal((await client.agent(created.id)).liveness, "stopped");
+      });
+    } finally {
+      await server.stop();
+    }
+  }));
+
+Deno.test("a monitor does not end because its server is down at its start, only when it is told to", async () => {
+  const reserved = startFaultServer(() => "cut");
+  const { url } = reserved;
+  reserved.close();
+  await withMonitor([], identify(agent, url), async (monitor) => {
+    await monitor.until("outage");
+    assert.match(String(monitor.events().at(-1)?.message), /refused/);
+    monitor.kill("SIGINT");
+    const { code } = await monitor.ended;
+    assert.equal(code, 0);
+  });
+});
+
+const faults: { name: string; fault: Fault; says: RegExp }[] = [
+  { name: "500 of ours", fault: refuses("internal", 500), says: /internal/ },
+  { name: "503 of a proxy", fault: { status: 503, body: "<html>Bad gateway</html>" }, says: /HTTP 503/ },
+  {
+    name: "HTML with 200",
+    fault: { status: 200, body: "<html>Sign in</html>" },
+    says: /not the service's JSON/,
+  },
+  { name: "somebody else's JSON", fault: ours({ hello: "world" }), says: /not this service's/ },
+  {
+    name: "a redirect",
+    fault: { status: 302, body: "", headers: { location: "/" } },
+    says: /redirects \(302\)/,
+  },
+  { name: "a cut reply", fault: "cut", says: /cannot be had/ },
+  { name: "no HTTP", fault: "garbage", says: /cannot be had/ },
+  { name: "65 KiB", fault: ours({ ok: true, more: "x".repeat(70_000) }), says: /not the service's JSON/ },
+  { name: "404 of ours", fault: refuses("not_found", 404), says: /not_found/ },
+];
+
+for (const { name, fault, says } of faults) {
+  Deno.test(`a beat that is answered with ${name} is an outage, and the next one goes out within the interval`, async () => {
+    let faulty = true;
+    const server = startFaultServer(({ path }) => {
+      if (path.endsWith("/handshake")) return greets();
+      if (!faulty) return accepts();
+      faulty = false;
+      return fault;
+    });
+    try {
+      await withMonitor([], identify(agent, server.url), async (monitor) => {
+        const outage = await monitor.until("outage");
+        assert.match(String(outage.message), says);
+        await monitor.until("recovered");
+        const [lost, next] = server.caught.filter(({ path }) => path.endsWith("/heartbeat"));
+        assert.ok((next?.at ?? 0) - (lost?.at ?? 0) < 2.5);
+        assert.equal(server.caught.filter(({ path }) => path.endsWith("/handshake")).length, 1);
+      });
+    } finally {
+      server.close();
+    }
+  });
+}
+
+Deno.test("a reply that hangs or drips is given up after 15 s; an order to stop does not wait for it", async () => {
+  const results = (["hang", "slow bytes"] as const).map(async (fault) => {
+    const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : fault);
+    try {
+      await withMonitor([], identify(agent, server.url), async (monitor) => {
+        await server.until(2);
+        const asked = performance.now();
+        await monitor.until("outage");
+        const waited = (performance.now() - asked) / 1000;
+        assert.ok(waited > 13 && waited < 17, `${fault}: ${waited} s`);
+        await server.until(3);
+        const told = performance.now();
+        monitor.kill("SIGTERM");
+        assert.equal((await monitor.ended).code, 0);
+        assert.ok(performance.now() - told < 4000, `${fault}: ${performance.now() - told} ms`);
+        assert.equal(beats(server).at(-1)?.status, "stopping");
+      });
+    } finally {
+      server.close();
+    }
+  });
+  await Promise.all(results);
+});
+
+Deno.test("a session that is revoked is followed by one handshake; a refused one by silence, not by an end", async () => {
+  let revoked = false;
+  const server = startFaultServer(({ path }) => {
+    if (path.endsWith("/handshake")) return revoked ? refuses("invalid_credentials") : greets();
+    if (revoked || server.caught.length < 4) return revoked ? refuses("session_revoked") : accepts();
+    revoked = true;
+    return refuses("session_revoked");
+  });
+  try {
+    await withMonitor([], identify(agent, server.url), async (monitor) => {
+      await monitor.until("refused");
+      const asked = server.caught.length;
+      await pause(5000);
+      assert.equal(server.caught.length, asked, "it asks again after a minute only");
+      assert.equal(monitor.events().filter(({ level }) => level === "error").length, 1);
+      monitor.kill("SIGTERM");
+      assert.equal((await monitor.ended).code, 0);
+    });
+  } finally {
+    server.close();
+  }
+});
+
+Deno.test("retry-after is obeyed by the process as by the rules", async () => {
+  const server = startFaultServer(({ path }, index) => {
+    if (path.endsWith("/handshake")) return greets();
+    if (index > 1) return accepts();
+    return {
+      status: 429,
+      body: JSON.stringify({ error: "rate_limited", error_description: "Cannot answer: too many" }),
+      headers: { "retry-after": "4" },
+    };
+  });
+  try {
+    await withMonitor([], identify(agent, server.url), async (monitor) => {
+      await monitor.until("recovered");
+      const [first, second] = server.caught.slice(1);
+      const waited = (second?.at ?? 0) - (first?.at ?? 0);
+      assert.ok(waited >= 3.9 && waited < 6, `${waited} s`);
+    });
+  } finally {
+    server.close();
+  }
+});
+
+Deno.test("over a real minute, beats keep the pace that the server set", async () => {
+  const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts(3));
+  try {
+    await withMonitor([], identify(agent, server.url), async () => {
+      await server.until(2);
+      await pause(60_000);
+      const times = server.caught.slice(1).map(({ at }) => at);
+      assert.ok(times.length >= 19 && times.length <= 22, `${times.length} beats`);
+      const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0));
+      assert.ok(gaps.every((gap) => gap > 2.9 && gap < 4), gaps.join(" "));
+    });
+  } finally {
+    server.close();
+  }
+});
+
+Deno.test({
+  name: "SIGHUP reads the credentials again; a file that is broken changes nothing",
+  ignore: windows,
+  async fn() {
+    const other = "1c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
+    const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
+    try {
+      await withFolder(async (home) => {
+        const configure = (id: string) =>
+          run(["configure", "--url", server.url, "--agent-id", id, "--agent-secret-file", "-"], {
+            home,
+            stdin: secret,
+          });
+        await configure(agentId);
+        const monitor = start(["monitor", "--json"], { home });
+        try {
+          await monitor.until("heartbeat");
+          const good = await Deno.readTextFile(credentialsPath(home));
+          await Deno.writeTextFile(credentialsPath(home), "{");
+          monitor.kill("SIGHUP");
+          const warning = await monitor.until("warning");
+          assert.match(String(warning.message), /were not read again: .*no JSON object/);
+          await monitor.until("heartbeat", 3);
+          await Deno.writeTextFile(credentialsPath(home), good);
+          await configure(other);
+          monitor.kill("SIGHUP");
+          await monitor.until("reloaded");
+          await monitor.until("handshake", 2);
+          const asked = server.caught.filter(({ path }) => path.endsWith("/handshake"))
+            .map(({ body }) => JSON.parse(body).agent_id);
+          assert.deepEqual(asked, [agentId, other]);
+        } finally {
+          await end(monitor);
+        }
+      });
+    } finally {
+      server.close();
+    }
+  },
+});
+
+Deno.test("the status, metrics and probe of the administrator's own go out with the beat", async () => {
+  const page = startFaultServer(() => ({ status: 500, body: "sick" }));
+  const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
+  try {
+    await withFolder(async (folder) => {
+      const seen = join(folder, "environment");
+      const status = join(folder, "status");
+      await Deno.writeTextFile(status, `#!/bin/sh\nenv > '${seen}'\necho "$1 are low"\nexit 2\n`, {
+        mode: 0o755,
+      });
+      const metrics = join(folder, "metrics");
+      await Deno.writeTextFile(
+        metrics,
+        `#!/bin/sh\necho '{"queue_length": 7, "Bad Name": 1, "words": "x"}'\n`,
+        {
+          mode: 0o755,
+        },
+      );
+      const args = [
+        "--once",
+        "--status-command",
+        JSON.stringify([status, "disks; $(id)"]),
+        "--metrics-command",
+        metrics,
+        "--probe-url",
+        page.url,
+      ];
+      await withMonitor(args, identify(agent, server.url), async (monitor) => {
+        const { code, stderr } = await monitor.ended;
+        assert.equal(code, 0, stderr);
+        const [beat] = beats(server);
+        assert.equal(beat?.status, "unhealthy");
+        assert.equal(beat?.message, "the probe answered 500; disks; $(id) are low");
+        const sent = JSON.stringify(beat?.metrics);
+        assert.match(sent, /"queue_length":7/);
+        assert.match(sent, /"latency_ms":\d/);
+        assert.match(sent, /"memory_percent":\d/);
+        assert.doesNotMatch(sent, /Bad Name|words/);
+        assert.doesNotMatch(await Deno.readTextFile(seen), /OPENCLAW_/);
+      });
+    });
+  } finally {
+    page.close();
+    server.close();
+  }
+});
+
+Deno.test("the log file is rotated, private, and has the lines that --quiet keeps from the terminal", async () => {
+  const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
+  try {
+    await withFolder(async (folder) => {
+      const log = join(folder, "openclaw.log");
+      const args = ["--quiet", "--log-file", log, "--log-max-bytes", "400"];
+      await withMonitor(args, identify(agent, server.url), async (monitor) => {
+        await server.until(9);
+        monitor.kill("SIGTERM");
+        const { stdout, stderr } = await monitor.ended;
+        assert.equal(stdout + stderr, "");
+        for (const path of [log, `${log}.1`, `${log}.2`]) {
+          const { size, mode } = await Deno.stat(path);
+          assert.ok(size <= 400, `${path}: ${size}`);
+          if (!windows) assert.equal((mode ?? 0) & 0o777, 0o600);
+          linesOf(await Deno.readTextFile(path));
+        }
+      });
+    });
+  } finally {
+    server.close();
+  }
+});
+
+Deno.test({
+  name: "a secret from a file is in no argument, environment, output, log or session file of the process",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
+    try {
+      await withFolder(async (home) => {
+        const log = join(home, "log");
+        const flags = ["--url", server.url, "--agent-id", agentId, "--agent-secret-file", "-"];
+        await run(["configure", ...flags], { home, stdin: secret });
+        const monitor = start(["monitor", "--json", "--log-file", log], { home });
+        try {
+          await monitor.until("heartbeat", 2);
+          const ps = await new Deno.Command("ps", { args: ["axeww"] }).output();
+          const texts = [
+            await Deno.readTextFile(`/proc/${monitor.pid}/cmdline`),
+            await Deno.readTextFile(`/proc/${monitor.pid}/environ`),
+            new TextDecoder().decode(ps.stdout),
+            monitor.output.stdout,
+            monitor.output.stderr,
+            await Deno.readTextFile(log),
+            await Deno.readTextFile(join(home, ".local/state/openclaw/session.json")),
+          ];
+          for (const text of texts) {
+            assert.ok(text.length > 0 || text === monitor.output.stderr);
+            assert.ok(!text.includes(secret.slice(4, 47)), text);
+          }
+          assert.ok(server.caught[0]?.body.includes(secret), "it did go out, once");
+        } finally {
+          await end(monitor);
+        }
+      });
+    } finally {
+      server.close();
+    }
+  },
+});
+
+Deno.test("kill -9 in a loop while the files are written: there is always a whole credentials file", () =>
+  withFolder(async (home) => {
+    const ids = [agentId, "1c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11"];
+    const flags = (
+      id: string,
+    ) => ["--url", "https://a.example", "--agent-id", id, "--agent-secret-file", "-"];
+    await run(["configure", ...flags(agentId)], { home, stdin: secret });
+    let killed = 0;
+    const seen = new Set<string>();
+    for (let round = 0; round < 40; round++) {
+      const writer = start(["configure", ...flags(ids[round % 2] ?? "")], { home, stdin: secret });
+      await pause(20 + 3 * round);
+      try {
+        writer.kill("SIGKILL");
+        killed += 1;
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error;
+      }
+      await writer.ended.catch(() => undefined);
+      const stored = JSON.parse(await Deno.readTextFile(credentialsPath(home)));
+      assert.ok(ids.includes(stored.agent_id) && stored.agent_secret === secret);
+      seen.add(stored.agent_id);
+    }
+    assert.ok(killed > 5, `${killed} were killed`);
+    assert.equal(seen.size, 2, "some came to their end");
+  }));

@@ -1,0 +1,300 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { formatCredentials } from "../../cli/credentials.ts";
+import { defineService } from "../../cli/service/definition.ts";
+import { type Ask, perform } from "../../cli/service/perform.ts";
+import { type Place, placeOf } from "../../cli/service/place.ts";
+import { installSteps, logWords, stateWords, uninstallSteps } from "../../cli/service/steps.ts";
+import { withFolder } from "../_support/server.ts";
+import { credentialsPath, isBinary, type Run, run } from "./_program.ts";
+
+const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
+const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
+const linux = Deno.build.os === "linux";
+const flags = ["--user", "--url", "https://fleet.example", "--agent-id", agentId, "--agent-secret-file", "-"];
+
+function place(os: typeof Deno.build.os, user: boolean, home = "/home/a b&c"): Place {
+  const variables: Record<string, string> = {
+    HOME: home,
+    USERPROFILE: "C:\\Users\\a&b",
+    APPDATA: "C:\\Users\\a&b\\Roaming",
+  };
+  return placeOf((name) => variables[name], { os, user, uid: 1000 });
+}
+
+/** A host's own program; null where there is none. */
+async function host(
+  program: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; output: string } | null> {
+  try {
+    const { code, stdout, stderr } = await new Deno.Command(program, { args, env }).output();
+    const decoder = new TextDecoder();
+    return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+const hasVerify = linux && await host("systemd-analyze", ["--version"]) !== null;
+const python = await host("python3", ["--version"]) !== null;
+
+for (const user of [false, true]) {
+  Deno.test({
+    name: `systemd takes the ${user ? "user's" : "system's"} unit without a complaint`,
+    ignore: !hasVerify,
+    fn: () =>
+      withFolder(async (folder) => {
+        const program = join(folder, "a program");
+        await Deno.writeTextFile(program, "#!/bin/sh\n", { mode: 0o755 });
+        const unit = join(folder, "openclaw.service");
+        await Deno.writeTextFile(unit, defineService({ ...place("linux", user), program }));
+        const verified = await host("systemd-analyze", ["verify", ...(user ? ["--user"] : []), unit], {
+          XDG_RUNTIME_DIR: folder,
+        });
+        assert.equal(verified?.code, 0, verified?.output);
+        const complaints = verified?.output.split("\n").filter((line) => line.includes("openclaw.service"));
+        assert.deepEqual(complaints, []);
+      }),
+  });
+}
+
+Deno.test({
+  name: "systemd finds the system's unit well protected",
+  ignore: !hasVerify,
+  fn: () =>
+    withFolder(async (folder) => {
+      const unit = join(folder, "openclaw.service");
+      await Deno.writeTextFile(unit, defineService(place("linux", false)));
+      const judged = await host("systemd-analyze", ["security", "--offline=true", "--threshold=25", unit]);
+      assert.equal(judged?.code, 0, judged?.output.split("\n").slice(-3).join("\n"));
+    }),
+});
+
+Deno.test({
+  name: "a property list parser reads what launchd would, with every path as it is",
+  ignore: !python,
+  fn: () =>
+    withFolder(async (folder) => {
+      const path = join(folder, "x.plist");
+      await Deno.writeTextFile(path, defineService(place("darwin", true)));
+      const script = "import json,plistlib,sys; print(json.dumps(plistlib.load(open(sys.argv[1],'rb'))))";
+      const read = JSON.parse((await host("python3", ["-c", script, path]))?.output ?? "");
+      assert.equal(read.Label, "dev.openclaw.agent");
+      assert.equal(read.KeepAlive, true);
+      assert.deepEqual(read.ProgramArguments.slice(0, 2), ["/home/a b&c/.local/bin/openclaw", "monitor"]);
+      assert.equal(read.Umask, 0o077);
+    }),
+});
+
+Deno.test({
+  name: "an XML parser reads what the Windows scheduler would, with every path as it is",
+  ignore: !python,
+  fn: () =>
+    withFolder(async (folder) => {
+      const path = join(folder, "x.xml");
+      await Deno.writeTextFile(path, defineService(place("windows", true)));
+      const script = `import sys, xml.etree.ElementTree as e
+n = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
+r = e.parse(sys.argv[1]).getroot()
+print(r.find(".//t:Command", n).text); print(r.find(".//t:Arguments", n).text); print(r.find(".//t:ExecutionTimeLimit", n).text)`;
+      const lines = (await host("python3", ["-c", script, path]))?.output.trimEnd().split("\n");
+      assert.deepEqual(lines, [
+        "C:\\Users\\a&b\\AppData\\Local\\Programs\\openclaw\\openclaw.exe",
+        'monitor --quiet --log-file "C:\\Users\\a&b\\Roaming\\openclaw\\openclaw.log"',
+        "PT0S",
+      ]);
+    }),
+});
+
+for (
+  const [os, user] of [["linux", false], ["linux", true], ["darwin", false], ["darwin", true], [
+    "windows",
+    true,
+  ]] as const
+) {
+  Deno.test(`the service of ${os} (${user ? "user" : "system"}) carries our mark, and no secret`, () => {
+    const here = place(os, user);
+    const steps = JSON.stringify(installSteps(here, "/tmp/openclaw", true));
+    assert.match(steps, /Written by openclaw/);
+    assert.doesNotMatch(steps, /ocs_/);
+    assert.ok(stateWords(here).length > 2);
+    assert.ok(logWords(here, { lines: 5, follow: true }).length > 2);
+  });
+
+  Deno.test(`uninstalling on ${os} (${user ? "user" : "system"}) removes what installing wrote`, () => {
+    const here = place(os, user);
+    const removed = uninstallSteps(here, { keepCredentials: false })
+      .flatMap((step) => step.do === "remove" || step.do === "remove program" ? [step.path] : []);
+    for (const step of installSteps(here, "/tmp/openclaw", true)) {
+      if (step.do === "write") assert.ok(removed.includes(step.path));
+      if (step.do === "write credentials") {
+        assert.ok(removed.some((path) => step.path.startsWith(path)), step.path);
+      }
+      if (step.do === "copy program" && os !== "windows") assert.ok(removed.includes(step.to));
+    }
+  });
+}
+
+Deno.test({
+  name: "credentials of a service that has run belong to its user",
+  ignore: !linux || Deno.uid() !== 0,
+  fn: () =>
+    withFolder(async (folder) => {
+      await Deno.chown(folder, 12_345, 12_345);
+      const path = join(folder, "credentials.json");
+      const stored = { url: "https://fleet.example", agentId, secret };
+      const ask: Ask = () => Promise.reject(new Error("nobody is to be asked"));
+      await perform({ do: "write credentials", path }, stored, ask);
+      const { uid, mode } = await Deno.stat(path);
+      assert.deepEqual([uid, (mode ?? 0) & 0o777], [12_345, 0o600]);
+      assert.equal(await Deno.readTextFile(path), formatCredentials(stored));
+    }),
+});
+
+/** A home with a systemctl that notes what it is asked, and knows one unit. */
+async function withSystemctl(
+  work: (
+    home: string,
+    service: (args: string[], stdin?: string) => Promise<Run>,
+    asked: () => Promise<string>,
+  ) => Promise<void>,
+): Promise<void> {
+  await withFolder(async (home) => {
+    const bin = join(home, "bin");
+    await Deno.mkdir(bin);
+    const log = join(home, "asked");
+    await Deno.writeTextFile(log, "");
+    await Deno.writeTextFile(
+      join(bin, "systemctl"),
+      `#!/bin/sh\necho "$*" >> '${log}'\ncase "$*" in *is-active*) echo active;; esac\n`,
+      {
+        mode: 0o755,
+      },
+    );
+    const env = { PATH: `${bin}:${Deno.env.get("PATH")}` };
+    await work(
+      home,
+      (args, stdin) => run(["service", ...args], { home, env, ...(stdin === undefined ? {} : { stdin }) }),
+      () => Deno.readTextFile(log),
+    );
+  });
+}
+
+Deno.test({
+  name: "openclaw service install --dry-run shows every step and does none",
+  ignore: !linux,
+  fn: () =>
+    withSystemctl(async (home, service, asked) => {
+      const { code, stdout, stderr } = await service(["install", ...flags, "--dry-run"], secret);
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^write .*openclaw.service:$/m);
+      assert.match(stdout, /^run systemctl --user enable openclaw.service$/m);
+      assert.ok(!stdout.includes(secret.slice(4, 40)));
+      assert.equal(await asked(), "");
+      assert.deepEqual(await names(home), ["asked", "bin"]);
+    }),
+});
+
+Deno.test({
+  name: "openclaw service install from source → usage, and nothing is done",
+  ignore: !linux || isBinary,
+  fn: () =>
+    withSystemctl(async (home, service, asked) => {
+      const { code, stderr } = await service(["install", ...flags], secret);
+      assert.equal(code, 2);
+      assert.match(stderr, /the compiled program is wanted/);
+      assert.equal(await asked(), "");
+      assert.deepEqual(await names(home), ["asked", "bin"]);
+    }),
+});
+
+Deno.test({
+  name: "a unit that somebody else wrote is neither replaced nor removed",
+  ignore: !linux,
+  fn: () =>
+    withSystemctl(async (home, service, asked) => {
+      const unit = join(home, ".config/systemd/user/openclaw.service");
+      await Deno.mkdir(join(unit, ".."), { recursive: true });
+      await Deno.writeTextFile(unit, "[Service]\nExecStart=/usr/bin/other-openclaw\n");
+      for (const args of [["install", ...flags], ["uninstall", "--user"], ["logs", "--user"]]) {
+        const { code, stderr } = await service(args, secret);
+        assert.equal(code, 5, stderr);
+        assert.match(stderr, /it was not written by this program/);
+      }
+      assert.equal(await Deno.readTextFile(unit), "[Service]\nExecStart=/usr/bin/other-openclaw\n");
+      assert.equal(await asked(), "");
+    }),
+});
+
+Deno.test({
+  name: "another program called openclaw is neither replaced nor removed",
+  ignore: !linux,
+  fn: () =>
+    withSystemctl(async (home, service, asked) => {
+      const program = join(home, ".local/bin/openclaw");
+      await Deno.mkdir(join(program, ".."), { recursive: true });
+      await Deno.writeTextFile(program, "#!/bin/sh\necho another\n", { mode: 0o755 });
+      const args = isBinary ? [["install", ...flags], ["uninstall", "--user"]] : [["uninstall", "--user"]];
+      for (const one of args) {
+        const { code, stderr } = await service(one, secret);
+        assert.equal(code, 5, stderr);
+        assert.match(stderr, /another program of that name is there/);
+      }
+      assert.equal(await Deno.readTextFile(program), "#!/bin/sh\necho another\n");
+      assert.equal(await asked(), "");
+    }),
+});
+
+Deno.test({
+  name: "the service of a host without one: status → not found, logs → not found, uninstall leaves nothing",
+  ignore: !linux,
+  fn: () =>
+    withSystemctl(async (_home, service) => {
+      assert.equal((await service(["status", "--user"])).code, 4);
+      assert.equal((await service(["logs", "--user"])).code, 4);
+      const { code, stderr } = await service(["uninstall", "--user"]);
+      assert.equal(code, 0, stderr);
+      assert.match(stderr, /nothing is left/);
+    }),
+});
+
+Deno.test({
+  name: "the compiled program installs itself twice, tells its state, and uninstalls itself without a trace",
+  ignore: !linux || !isBinary,
+  fn: () =>
+    withSystemctl(async (home, service, asked) => {
+      for (const args of [["install", ...flags], ["install", "--user"]]) {
+        const { code, stderr } = await service(args, secret);
+        assert.equal(code, 0, stderr);
+      }
+      assert.equal(JSON.parse(await Deno.readTextFile(credentialsPath(home))).agent_id, agentId);
+      const program = join(home, ".local/bin/openclaw");
+      assert.equal((await host(program, ["--version"]))?.code, 0);
+      const state = await service(["status", "--user"]);
+      assert.deepEqual([state.code, state.stdout], [0, "active (user)\n"]);
+      const { code, stderr } = await service(["uninstall", "--user"]);
+      assert.equal(code, 0, stderr);
+      assert.match(stderr, /looked again: nothing is left/);
+      const left: string[] = [];
+      for await (const path of walk(home)) left.push(path.slice(home.length + 1));
+      assert.deepEqual(left.sort(), ["asked", "bin/systemctl"]);
+      assert.match(await asked(), /--user restart openclaw.service[^]*--user disable --now openclaw.service/);
+    }),
+});
+
+async function names(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) found.push(name);
+  return found.sort();
+}
+
+async function* walk(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = join(folder, name);
+    if (isDirectory) yield* walk(path);
+    else yield path;
+  }
+}
