@@ -4,8 +4,8 @@ import type { Database as Schema } from "./database.types.ts";
 import { unavailable } from "./errors.ts";
 
 interface RpcFailure {
-  /** PostgREST's or Postgres's code; empty when nothing of the kind answered. */
-  code: string;
+  /** PostgREST's or Postgres's code; empty or missing when nothing of the kind answered. */
+  code?: string;
   message: string;
 }
 
@@ -40,8 +40,9 @@ class RpcError extends Error {
   override readonly name = "RpcError";
   readonly code: string;
 
-  constructor({ code, message }: RpcFailure, status: number) {
-    super(`${message} (status ${status})`);
+  constructor({ code = "", message }: RpcFailure, status: number) {
+    // A gateway's message is the page that it answered with.
+    super(`${message.slice(0, 200)} (status ${status})`);
     this.code = code;
   }
 }
@@ -50,7 +51,7 @@ class RpcError extends Error {
  * Whether the failure is one of reach, not of the call: no reply, a gateway's 5xx, PostgREST without its
  * database (PGRST000 to PGRST003), or Postgres out of connections, resources or service (classes 08, 53, 57).
  */
-function isOutage({ code }: RpcFailure, status: number): boolean {
+function isOutage({ code = "" }: RpcFailure, status: number): boolean {
   if (/^PGRST00[0-3]$|^(08|53|57)[0-9A-Z]{3}$/.test(code)) return true;
   return code === "" && (status === 0 || status >= 500) || [502, 503, 504].includes(status);
 }
