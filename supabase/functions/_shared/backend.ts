@@ -3,6 +3,7 @@ import type { Database } from "./database.ts";
 import type { Log } from "./log.ts";
 import type { Operators } from "./operator.ts";
 import type { Refusals } from "./refusals.ts";
+import type { Bytes } from "./secret.ts";
 
 /** What the handlers work with. Each one names the parts that it needs. */
 export interface Backend {
@@ -19,7 +20,7 @@ export interface Backend {
   now: () => Date;
   /** A fresh random number from 0 up to, not including, 1. */
   random: () => number;
-  randomBytes: (length: number) => Uint8Array<ArrayBuffer>;
+  randomBytes: (length: number) => Bytes;
   /** Keeps the process until the work is done; the reply does not wait for it. */
   waitUntil: (work: Promise<void>) => void;
 }
@@ -30,7 +31,7 @@ export function issuerOf(publicUrl: string): string {
 }
 
 /** Cryptographically strong, as every random number of the service. */
-export function randomBytes(length: number): Uint8Array<ArrayBuffer> {
+export function randomBytes(length: number): Bytes {
   return crypto.getRandomValues(new Uint8Array(length));
 }
 

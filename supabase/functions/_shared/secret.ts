@@ -1,11 +1,14 @@
 import { base64url } from "npm:jose@6.2.18";
 
+/** `Uint8Array<ArrayBuffer>`, which the TypeScript of Deno 2.1.4 cannot say yet. */
+export type Bytes = ReturnType<typeof Uint8Array.of>;
+
 /**
  * An agent's secret: `ocs_`, 43 characters of base64url (32 random bytes), `_`, and 6 characters of
  * base64url: the first 4 bytes of the SHA-256 of the 47 characters before them. The checksum tells a
  * mistyped or cut secret from a wrong one without asking anybody; it proves nothing.
  */
-export async function makeSecret(random: Uint8Array<ArrayBuffer>): Promise<string> {
+export async function makeSecret(random: Bytes): Promise<string> {
   if (random.length !== 32) {
     throw new RangeError(`Cannot make a secret: ${random.length} bytes, 32 are wanted`);
   }
