@@ -1,4 +1,4 @@
-import { run } from "./run.ts";
+import { end, run } from "./run.ts";
 
 /** A Supabase project's API, as @supabase/lite gives it. */
 export interface LiteApi {
@@ -35,8 +35,7 @@ export async function withLite(work: (api: LiteApi) => Promise<void>): Promise<v
     if (line === undefined) throw new Error("@supabase/lite did not start");
     await work({ url: line.trim(), secretKey, userId });
   } finally {
-    child.kill("SIGKILL");
+    await end(child);
     await reader.cancel();
-    await child.status;
   }
 }
