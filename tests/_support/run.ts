@@ -46,3 +46,14 @@ export async function succeed(program: string, args: string[], options: RunOptio
   if (ended.code === 0) return ended;
   throw new Error(`${program} ended with ${ended.code}:\n${ended.stdout}${ended.stderr}`);
 }
+
+/** Ends a process that was started here, if it has not ended by itself. */
+export async function end(child: Deno.ChildProcess): Promise<void> {
+  try {
+    child.kill("SIGKILL");
+  } catch (error) {
+    // Deno's only way to say that it has ended.
+    if (!(error instanceof TypeError)) throw error;
+  }
+  await child.status;
+}

@@ -41,7 +41,8 @@ class RpcError extends Error {
   readonly code: string;
 
   constructor({ code = "", message }: RpcFailure, status: number) {
-    super(`${message} (status ${status})`);
+    // A gateway's message is the page that it answered with.
+    super(`${message.slice(0, 200)} (status ${status})`);
     this.code = code;
   }
 }

@@ -1,116 +1,174 @@
 import assert from "node:assert/strict";
-import { ContractError } from "../../../supabase/functions/_shared/errors.ts";
+import type { Database } from "../../../supabase/functions/_shared/database.ts";
+import { asContractError, ContractError } from "../../../supabase/functions/_shared/errors.ts";
+import { describe } from "../../../supabase/functions/_shared/log.ts";
 import { supabaseDatabase } from "../../../supabase/functions/_shared/supabase_database.ts";
-import { agent, agentId } from "../../_support/backend.ts";
-import { serveLoopback } from "../_loopback.ts";
 
-const key = "sb_secret_of_the_project";
+const secretKey = "sb_secret_for_the_tests_alone_000000000000";
+const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
+const row = "Failing row contains (sha256:0123)";
+const html = "<html><body>Bad gateway</body></html>";
 
-/** What PostgREST says when it refuses. */
-function refusal(status: number, code: string): Response {
-  const body = { code, message: "it was refused", details: "Failing row contains (sha256:00)", hint: null };
-  return Response.json(body, { status });
+function postgrest(code: string, message: string): string {
+  return JSON.stringify({ code, message, details: row, hint: `hint: ${row}` });
 }
 
-Deno.test("a call is one request to the project's PostgREST, with its secret key and the function's arguments", async () => {
-  const seen: { method: string; path: string; apikey: string | null; body: unknown }[] = [];
-  await using server = await serveLoopback(async (request) => {
-    seen.push({
-      method: request.method,
-      path: new URL(request.url).pathname,
-      apikey: request.headers.get("apikey"),
-      body: await request.json(),
-    });
-    return Response.json(agent);
-  });
-  assert.deepEqual(await supabaseDatabase(server.url.origin, key).getAgent(agentId, null), agent);
-  assert.deepEqual(seen, [{
-    method: "POST",
-    path: "/rest/v1/rpc/get_agent",
-    apikey: key,
-    body: { agent_id: agentId, owner_id: null },
-  }]);
-});
+const outages: Record<string, [status: number, body: string]> = {
+  "a gateway's 502 in HTML": [502, html],
+  "a gateway's 503 in HTML": [503, html],
+  "a gateway's 503 in JSON": [503, '{"message": "name resolution failed"}'],
+  "a gateway's 504": [504, ""],
+  "a gateway's 500 in HTML": [500, html],
+  "a gateway's 522 in HTML": [522, html],
+  "PostgREST that cannot connect": [503, postgrest("PGRST000", "Could not connect with the database")],
+  "PostgREST whose database had an internal error": [503, postgrest("PGRST001", "Could not connect")],
+  "PostgREST that cannot build its schema cache": [
+    503,
+    postgrest("PGRST002", "Could not query the schema cache"),
+  ],
+  "PostgREST that waited for its pool": [504, postgrest("PGRST003", "Timed out acquiring connection")],
+  "Postgres that shuts down": [
+    500,
+    postgrest("57P01", "terminating connection due to administrator command"),
+  ],
+  "Postgres that ended a statement": [
+    500,
+    postgrest("57014", "canceling statement due to statement timeout"),
+  ],
+  "Postgres without connections": [500, postgrest("53300", "too many clients already")],
+  "Postgres whose connection broke": [503, postgrest("08006", "connection failure")],
+};
 
-Deno.test("what PostgREST does not find is null", async () => {
-  await using server = await serveLoopback(() => Response.json(null));
-  assert.equal(await supabaseDatabase(server.url.origin, key).readSession(agentId, 1), null);
-});
+const faults: Record<string, [status: number, body: string, said: RegExp]> = {
+  "a broken constraint": [
+    400,
+    postgrest("23514", "violates check constraint"),
+    /^RpcError 23514: violates check/,
+  ],
+  "a function that is not there": [404, postgrest("PGRST202", "Could not find the function"), /PGRST202/],
+  "a permission that is missing": [403, postgrest("42501", "permission denied for function"), /42501/],
+  "a key that does not hold": [401, '{"message": "Invalid API key"}', /Invalid API key \(status 401\)/],
+  "a deadlock": [500, postgrest("40P01", "deadlock detected"), /40P01/],
+  "a page that is not there": [404, html, /status 404/],
+};
 
-const outages: [name: string, answer: () => Response][] = [
-  ["PostgREST has no connection", () => refusal(503, "PGRST000")],
-  ["PostgREST lost its connection", () => refusal(503, "PGRST001")],
-  ["PostgREST has no schema", () => refusal(503, "PGRST002")],
-  ["PostgREST's pool is used up", () => refusal(504, "PGRST003")],
-  ["Postgres has no connection", () => refusal(503, "08006")],
-  ["Postgres has too many connections", () => refusal(500, "53300")],
-  ["Postgres is shut down", () => refusal(500, "57P01")],
-  ["a statement took too long", () => refusal(500, "57014")],
-  ["a gateway answers 502", () => new Response("<html>bad gateway</html>", { status: 502 })],
-  ["a gateway answers 503", () => new Response("", { status: 503 })],
-  ["a gateway answers 504", () => Response.json({ message: "upstream timeout" }, { status: 504 })],
-  ["a gateway answers 522", () => new Response("error code: 522", { status: 522 })],
-];
-
-for (const [name, answer] of outages) {
-  Deno.test(`when ${name} the database is unavailable, and asked only once`, async () => {
-    await using server = await serveLoopback(answer);
-    await fails(supabaseDatabase(server.url.origin, key).ping(), "unavailable");
-    assert.equal(server.requests, 1);
-  });
+for (const [name, [status, body]] of Object.entries(outages)) {
+  Deno.test(`${name} → unavailable`, () =>
+    withServer(() => new Response(body, { status }), async (database) => {
+      await assertUnavailable(database);
+    }));
 }
 
-Deno.test("when nobody listens the database is unavailable", async () => {
-  const server = await serveLoopback(() => Response.json(null));
-  await server[Symbol.asyncDispose]();
-  await fails(supabaseDatabase(server.url.origin, key).ping(), "unavailable");
+for (const [name, [status, body, said]] of Object.entries(faults)) {
+  Deno.test(`${name} → an internal error whose cause is logged, and no outage`, () =>
+    withServer(() => new Response(body, { status }), async (database) => {
+      const error = await failure(database);
+      assert.equal(asContractError(error).code, "internal");
+      assert.match(describe(error), said);
+      assertTellsNoRow(error);
+    }));
+}
+
+Deno.test("nobody listens → unavailable", async () => {
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => undefined },
+    () => new Response(),
+  );
+  const { port } = server.addr;
+  await server.shutdown();
+  await assertUnavailable(supabaseDatabase(`http://127.0.0.1:${port}`, secretKey));
 });
 
-Deno.test("when nobody answers the database is unavailable after 4 s", async () => {
-  const answered = Promise.withResolvers<Response>();
-  await using server = await serveLoopback(() => answered.promise);
-  const timeout = AbortSignal.timeout;
-  const patience: number[] = [];
-  AbortSignal.timeout = (milliseconds) => {
-    patience.push(milliseconds);
-    return timeout.call(AbortSignal, 50);
+Deno.test("a server that hangs up → unavailable", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const hangingUp = (async () => {
+    for await (const connection of listener) connection.close();
+  })();
+  await assertUnavailable(supabaseDatabase(`http://127.0.0.1:${listener.addr.port}`, secretKey));
+  listener.close();
+  await hangingUp;
+});
+
+Deno.test("a reply that takes longer than 4 s → unavailable within 5 s, and one request", async () => {
+  let requests = 0;
+  const slow = async (request: Request): Promise<Response> => {
+    requests += 1;
+    await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+    return new Response("null");
   };
-  try {
-    await fails(supabaseDatabase(server.url.origin, key).ping(), "unavailable");
-  } finally {
-    AbortSignal.timeout = timeout;
-    answered.resolve(Response.json(null));
-  }
-  assert.deepEqual(patience, [4000]);
+  await withServer(slow, async (database) => {
+    const start = performance.now();
+    await assertUnavailable(database);
+    const seconds = (performance.now() - start) / 1000;
+    assert.ok(seconds > 3.5 && seconds < 5, `it took ${seconds} s`);
+  });
+  assert.equal(requests, 1);
 });
 
-const failures: [name: string, answer: () => Response][] = [
-  ["the secret key is refused", () => Response.json({ message: "Invalid API key" }, { status: 401 })],
-  ["there is no such function", () => refusal(404, "PGRST202")],
-  ["the function may not be called", () => refusal(403, "42501")],
-  ["a constraint is broken", () => refusal(400, "23514")],
-  ["the function raises", () => refusal(400, "P0001")],
-  ["the function fails", () => refusal(500, "XX000")],
-];
+Deno.test("a reply whose body never ends → unavailable within 5 s", () =>
+  withServer(() => new Response(new ReadableStream({ pull: stall }), { status: 200 }), async (database) => {
+    const start = performance.now();
+    await assertUnavailable(database);
+    assert.ok(performance.now() - start < 5000);
+  }));
 
-for (const [name, answer] of failures) {
-  Deno.test(`when ${name} it is no outage and no refusal of the caller's, and no row is in the message`, async () => {
-    await using server = await serveLoopback(answer);
-    await assert.rejects(supabaseDatabase(server.url.origin, key).ping(), (error: Error) => {
-      assert.ok(!(error instanceof ContractError));
-      assert.ok(!`${error.message}${error.stack}`.includes("sha256:00"));
-      return true;
+Deno.test("a sound reply → its result, of one request with the key and the arguments by name", async () => {
+  const requests: { url: string; apikey: string | null; body: unknown }[] = [];
+  const found = async (request: Request): Promise<Response> => {
+    const { pathname } = new URL(request.url);
+    requests.push({ url: pathname, apikey: request.headers.get("apikey"), body: await request.json() });
+    return Response.json(null);
+  };
+  await withServer(found, async (database) => assert.equal(await database.getAgent(agentId, null), null));
+  assert.deepEqual(requests, [
+    { url: "/rest/v1/rpc/get_agent", apikey: secretKey, body: { agent_id: agentId, owner_id: null } },
+  ]);
+});
+
+Deno.test("a reply of another shape → an internal error", async () => {
+  for (const reply of [[], {}, "text", 1, { id: 1 }]) {
+    await withServer(() => Response.json(reply), async (database) => {
+      assert.equal(asContractError(await failure(database)).code, "internal");
     });
-    assert.equal(server.requests, 1);
-  });
+  }
+});
+
+async function assertUnavailable(database: Database): Promise<void> {
+  const error = await failure(database);
+  assert.ok(error instanceof ContractError, describe(error));
+  assert.equal(error.code, "unavailable");
+  assert.equal(error.retryAfterSeconds, 5);
+  assert.ok(error.cause instanceof Error, "the log has no cause");
+  assertTellsNoRow(error);
 }
 
-async function fails(work: Promise<unknown>, code: string): Promise<void> {
-  await assert.rejects(work, (error: Error) => {
-    assert.ok(error instanceof ContractError, String(error));
-    assert.equal(error.code, code);
-    assert.notEqual(error.cause, undefined);
-    assert.ok(!error.message.includes("127.0.0.1"));
-    return true;
-  });
+function assertTellsNoRow(error: unknown): void {
+  assert.doesNotMatch(`${describe(error)} ${asContractError(error).message}`, /Failing row|hint:/);
+}
+
+async function failure(database: Database): Promise<unknown> {
+  const [result] = await Promise.allSettled([database.getAgent(agentId, null)]);
+  assert.ok(result.status === "rejected", "it did not fail");
+  return result.reason;
+}
+
+async function withServer(
+  answer: (request: Request) => Response | Promise<Response>,
+  work: (database: Database) => Promise<void>,
+): Promise<void> {
+  const stopping = new AbortController();
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => undefined, signal: stopping.signal },
+    answer,
+  );
+  try {
+    await work(supabaseDatabase(`http://127.0.0.1:${server.addr.port}`, secretKey));
+  } finally {
+    stopping.abort();
+    await server.finished;
+  }
+}
+
+function stall(): Promise<void> {
+  return new Promise(() => undefined);
 }

@@ -1,0 +1,222 @@
+import assert from "node:assert/strict";
+import type {
+  Agent,
+  Beat,
+  Client,
+  Database,
+  NewAgent,
+  Verdict,
+} from "../../supabase/functions/_shared/database.ts";
+import { ContractError } from "../../supabase/functions/_shared/errors.ts";
+
+/** What a scenario works on: an adapter, and the id of the one user that its database knows. */
+export interface Subject {
+  database: Database;
+  userId: string;
+}
+
+type Scenario = (subject: Subject) => Promise<void>;
+
+const digest = `sha256:${"a".repeat(64)}`;
+const otherDigest = `sha256:${"b".repeat(64)}`;
+const nobody = "f0000000-0000-4000-8000-00000000000f";
+const instance = "11111111-0000-4000-8000-000000000001";
+const key = { ownerId: null, actor: "key:default" };
+const recorded = { heartbeatIntervalSeconds: 60 };
+const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const awkward = `quotes ' " \\ $1 %s {} [] null, ünïcode 漢字 👩‍🚀 \u{10ffff}`;
+
+/** What every adapter of the port must do, whatever lies between it and the SQL functions. */
+export const scenarios: Record<string, Scenario> = {
+  "ping → the database answers": async ({ database }) => assert.equal(await database.ping(), undefined),
+
+  "createAgent → the Agent, with every field of the contract": async ({ database, userId }) => {
+    const agent = await create(database, {
+      ownerId: userId,
+      labels: { zone: "a" },
+      heartbeatIntervalSeconds: 30,
+    });
+    assert.match(agent.created_at, time);
+    assert.deepEqual(agent, {
+      id: agent.id,
+      owner_id: userId,
+      name: "an agent",
+      labels: { zone: "a" },
+      heartbeat_interval_seconds: 30,
+      status: null,
+      message: null,
+      liveness: "pending",
+      last_seen_at: null,
+      last_handshake_at: null,
+      metrics: {},
+      version: null,
+      hostname: null,
+      os: null,
+      arch: null,
+      created_at: agent.created_at,
+      revoked_at: null,
+    });
+  },
+
+  "createAgent with awkward text → the same text back": async ({ database }) => {
+    const agent = await create(database, { name: awkward, labels: { a: awkward, b: "", c: " " } });
+    assert.equal(agent.name, awkward);
+    assert.deepEqual(agent.labels, { a: awkward, b: "", c: " " });
+  },
+
+  "createAgent for an owner who is nobody → owner_unknown": async ({ database }) =>
+    assert.equal(await database.createAgent({ ...newAgent, ownerId: nobody }), "owner_unknown"),
+
+  "createAgent past the owner's limit → owner_limit": async ({ database, userId }) => {
+    await create(database, { ownerId: userId, ownerLimit: 1000 });
+    assert.equal(
+      await database.createAgent({ ...newAgent, ownerId: userId, ownerLimit: 1 }),
+      "owner_limit",
+    );
+  },
+
+  "createAgent with a name that breaks a constraint → an error that is no outage": async ({ database }) => {
+    const [result] = await Promise.allSettled([database.createAgent({ ...newAgent, name: "" })]);
+    assert.ok(result.status === "rejected" && result.reason instanceof Error);
+    assert.ok(!(result.reason instanceof ContractError), "it is told as an outage");
+    assert.match(result.reason.message, /name_is_1_to_100_characters_without_controls/);
+  },
+
+  "getAgent → any agent for a key, their own for an owner, else null": async ({ database, userId }) => {
+    const theirs = await create(database, { ownerId: userId });
+    const nobodys = await create(database);
+    assert.deepEqual(await database.getAgent(theirs.id, null), theirs);
+    assert.deepEqual(await database.getAgent(theirs.id, userId), theirs);
+    assert.deepEqual(await database.getAgent(nobodys.id, null), nobodys);
+    assert.equal(await database.getAgent(nobodys.id, userId), null);
+    assert.equal(await database.getAgent(theirs.id, nobody), null);
+    assert.equal(await database.getAgent(nobody, null), null);
+  },
+
+  "openSession → what the reply needs, and what the client said": async ({ database }) => {
+    const { id } = await create(database, { name: "edge 1" });
+    const client: Client = { version: "1.0", hostname: awkward, os: "linux", arch: "arm64" };
+    assert.deepEqual(await database.openSession(id, { secretDigest: digest, client }), {
+      id,
+      name: "edge 1",
+      epoch: 1,
+      heartbeatIntervalSeconds: 60,
+    });
+    const agent = await database.getAgent(id, null);
+    assert.match(agent?.last_handshake_at ?? "", time);
+    assert.partialDeepStrictEqual(agent, { ...client, last_seen_at: null, liveness: "pending" });
+  },
+
+  "openSession with a wrong secret, an unknown id or a revoked agent → null, and nothing is written": async (
+    { database },
+  ) => {
+    const agent = await create(database);
+    const revoked = await create(database);
+    await database.revokeAgent(revoked.id, key);
+    const presented = { secretDigest: digest, client: { version: "9" } };
+    assert.equal(await database.openSession(agent.id, { ...presented, secretDigest: otherDigest }), null);
+    assert.equal(await database.openSession(nobody, presented), null);
+    assert.equal(await database.openSession(revoked.id, presented), null);
+    assert.deepEqual(await database.getAgent(agent.id, null), agent);
+  },
+
+  "recordRefusal → nothing that the Agent shows": async ({ database }) => {
+    const agent = await create(database);
+    assert.equal(await database.recordRefusal(agent.id), undefined);
+    assert.equal(await database.recordRefusal(nobody), undefined);
+    assert.deepEqual(await database.getAgent(agent.id, null), agent);
+  },
+
+  "readSession → the Agent, or null for another epoch": async ({ database }) => {
+    const agent = await create(database);
+    assert.deepEqual(await database.readSession(agent.id, 1), agent);
+    assert.equal(await database.readSession(agent.id, 2), null);
+    assert.equal(await database.readSession(nobody, 1), null);
+  },
+
+  "recordHeartbeats of one → its verdict, and the Agent says what it said": async ({ database }) => {
+    const { id } = await create(database);
+    const metrics = { cpu_percent: 12.5, load_1m: 0, uptime_seconds: 1e15, latency_ms: -0.001 };
+    const message = `two\nlines, ${awkward}`;
+    const said: Partial<Beat> = {
+      status: "degraded",
+      message,
+      metrics,
+      seq: 2 ** 53 - 1,
+      instanceId: instance,
+    };
+    assert.deepEqual(await database.recordHeartbeats([beat(id, said)]), [recorded]);
+    const agent = await database.getAgent(id, null);
+    assert.match(agent?.last_seen_at ?? "", time);
+    assert.partialDeepStrictEqual(agent, { status: "degraded", message, metrics, liveness: "online" });
+  },
+
+  "recordHeartbeats of several → a verdict each in their order, and the highest seq speaks": async (
+    { database },
+  ) => {
+    const [first, second] = [await create(database), await create(database, { heartbeatIntervalSeconds: 5 })];
+    const verdicts: Verdict[] = await database.recordHeartbeats([
+      beat(second.id, { seq: 2, message: "two" }),
+      beat(nobody),
+      beat(first.id),
+      beat(second.id, { seq: 1, message: "one" }),
+      beat(first.id, { epoch: 2 }),
+    ]);
+    const quick = { heartbeatIntervalSeconds: 5 };
+    assert.deepEqual(verdicts, [quick, null, recorded, quick, null]);
+    assert.equal((await database.getAgent(second.id, null))?.message, "two");
+  },
+
+  "recordHeartbeats of none → no verdict": async ({ database }) =>
+    assert.deepEqual(await database.recordHeartbeats([]), []),
+
+  "recordHeartbeats of a thousand → a thousand verdicts": async ({ database }) => {
+    const { id } = await create(database);
+    const beats = Array.from({ length: 1000 }, (_, seq) => beat(seq % 2 === 0 ? id : nobody, { seq }));
+    const wanted = beats.map(({ agentId }) => agentId === id ? recorded : null);
+    assert.deepEqual(await database.recordHeartbeats(beats), wanted);
+  },
+
+  "revokeAgent → the revoked Agent, twice the same, and its session has ended": async (
+    { database, userId },
+  ) => {
+    const { id } = await create(database, { ownerId: userId });
+    assert.equal(await database.revokeAgent(id, { ...key, ownerId: nobody }), null);
+    const revoked = await database.revokeAgent(id, { ownerId: userId, actor: `user:${userId}` });
+    assert.match(revoked?.revoked_at ?? "", time);
+    assert.equal(revoked?.liveness, "revoked");
+    assert.deepEqual(await database.revokeAgent(id, key), revoked);
+    assert.equal(await database.readSession(id, 1), null);
+    assert.deepEqual(await database.recordHeartbeats([beat(id), beat(id, { epoch: 2 })]), [null, null]);
+    assert.equal(await database.revokeAgent(nobody, key), null);
+  },
+};
+
+const newAgent: NewAgent = {
+  name: "an agent",
+  labels: {},
+  heartbeatIntervalSeconds: 60,
+  ownerId: null,
+  ownerLimit: null,
+  secretDigest: digest,
+  actor: "key:default",
+};
+
+async function create(database: Database, fields: Partial<NewAgent> = {}): Promise<Agent> {
+  const agent = await database.createAgent({ ...newAgent, ...fields });
+  assert.ok(typeof agent === "object", `no agent: ${agent}`);
+  return agent;
+}
+
+function beat(agentId: string, said: Partial<Beat> = {}): Beat {
+  return {
+    agentId,
+    epoch: 1,
+    status: "healthy",
+    message: null,
+    metrics: {},
+    instanceId: null,
+    seq: null,
+    ...said,
+  };
+}

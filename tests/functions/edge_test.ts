@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { createLocalJWKSet, jwtVerify } from "jose";
+import { generateSigningKey } from "../../supabase/functions/_shared/auth.ts";
+import { assertError, FleetClient, record, send, text } from "../_support/client.ts";
+import { type Edge, findEdgeDeno, functionArgs, functions, indexOf, withEdge } from "../_support/edge.ts";
+import { hasLite, type LiteApi, withLite } from "../_support/lite.ts";
+import { part } from "../_support/require.ts";
+import { run, succeed } from "../_support/run.ts";
+
+const edgeDeno = await part("Deno 2.1.4 from npm", findEdgeDeno);
+const platform = await part(
+  "Deno 2.1.4 and @supabase/lite from npm",
+  async () => await hasLite() === null ? null : await findEdgeDeno(),
+);
+const keys = JSON.stringify({ keys: [await generateSigningKey()] });
+
+platform.test(
+  "the functions under the Edge Runtime's Deno → one agent's whole story",
+  async (deno, context) => {
+    await withLite((api) =>
+      withEdge(deno, environment(api), async (edge) => {
+        await liveOneStory(edge, api, context);
+      })
+    );
+  },
+);
+
+platform.test("the functions of a project whose database is gone → unavailable within 5 s", async (deno) => {
+  let env = {};
+  await withLite((api) => Promise.resolve(void (env = environment(api))));
+  await withEdge(deno, env, async ({ base }) => {
+    const start = performance.now();
+    const reply = await send(`${base}/health`);
+    assertError(reply, "unavailable", 503);
+    assert.equal(reply.headers.get("retry-after"), "5");
+    assert.ok(performance.now() - start < 5000);
+  });
+});
+
+for (const name of functions) {
+  edgeDeno.test(`${name}/index.ts passes the check of the Edge Runtime's Deno`, async (deno) => {
+    await succeed(deno, ["check", "--quiet", "--no-lock", "--config", configOf(name), indexOf(name)]);
+  });
+}
+
+const refusedStarts: Record<string, [env: Record<string, string>, said: RegExp]> = {
+  "no AGENT_JWT_KEYS": [{ AGENT_JWT_KEYS: "" }, /AGENT_JWT_KEYS.*it is not set.*deno task keys/],
+  "AGENT_JWT_KEYS that is no JSON": [{ AGENT_JWT_KEYS: "{" }, /AGENT_JWT_KEYS.*it is not JSON/],
+  "AGENT_JWT_KEYS without a key": [{ AGENT_JWT_KEYS: '{"keys": []}' }, /AGENT_JWT_KEYS/],
+  "AGENT_JWT_KEYS of public keys": [{ AGENT_JWT_KEYS: withoutPrivatePart(keys) }, /AGENT_JWT_KEYS/],
+  "a session lifetime of 59 s": [
+    { AGENT_SESSION_TTL_SECONDS: "59" },
+    /AGENT_SESSION_TTL_SECONDS is "59".*60 to 86400/,
+  ],
+  "a session lifetime of 86401 s": [
+    { AGENT_SESSION_TTL_SECONDS: "86401" },
+    /AGENT_SESSION_TTL_SECONDS is "86401".*60 to 86400/,
+  ],
+  "a session lifetime in words": [{ AGENT_SESSION_TTL_SECONDS: "15m" }, /AGENT_SESSION_TTL_SECONDS is "15m"/],
+  "no SUPABASE_URL": [{ SUPABASE_URL: "" }, /SUPABASE_URL is not set/],
+  "SUPABASE_SECRET_KEYS that is no JSON": [
+    { SUPABASE_SECRET_KEYS: "sb_secret_x" },
+    /SUPABASE_SECRET_KEYS is not JSON/,
+  ],
+};
+
+for (const [name, [env, said]] of Object.entries(refusedStarts)) {
+  edgeDeno.test(`a function with ${name} → no start, and a message that names the variable`, async (deno) => {
+    const sound = environment({
+      url: "http://127.0.0.1:1",
+      secretKey: "sb_secret_for_the_tests_alone_000000000000",
+    });
+    const ended = await run(deno, functionArgs("handshake", [indexOf("handshake")]), {
+      env: { ...sound, ...env },
+      patienceSeconds: 30,
+    });
+    assert.equal(ended?.code, 1);
+    assert.match(ended.stderr, said);
+    assert.match(ended.stderr, /ConfigurationError: Cannot start: /);
+    assert.equal(ended.stdout, "");
+  });
+}
+
+async function liveOneStory({ base, output }: Edge, api: LiteApi, context: Deno.TestContext): Promise<void> {
+  const client = new FleetClient(base, api.secretKey);
+  const agent = await client.createAgent({ name: "edge 1", owner_id: api.userId });
+  const token = await client.session(agent);
+
+  await context.step("jwks verifies the session", async () => {
+    const { body } = await send(`${base}/jwks`);
+    assert.ok(Array.isArray(body.keys));
+    const { payload } = await jwtVerify(token, createLocalJWKSet({ keys: body.keys }), {
+      issuer: `${api.url}/functions/v1`,
+      audience: "openclaw:agent",
+      typ: "at+jwt",
+    });
+    assert.equal(payload.sub, agent.id);
+  });
+  await context.step("a handshake does not bring the agent online, a heartbeat does", async () => {
+    assert.equal((await client.agent(agent.id)).liveness, "pending");
+    const reply = await client.beat(token, { status: "degraded", metrics: { load_1m: 0.5 }, seq: 1 });
+    assert.equal(reply.status, 200, JSON.stringify(reply.body));
+    const seen = await client.agent(agent.id);
+    assert.equal(seen.liveness, "online");
+    assert.deepEqual(seen.metrics, { load_1m: 0.5 });
+  });
+  await context.step("the agent reads its own state", async () => {
+    const { status, body } = await send(`${base}/heartbeat`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    assert.equal(status, 200);
+    const { id, name, liveness } = record(body.agent);
+    assert.deepEqual({ id, name, liveness }, { id: agent.id, name: "edge 1", liveness: "online" });
+  });
+  await context.step("an agent that is revoked is refused, as a wrong secret is", async () => {
+    assert.equal((await client.revoke(agent.id)).body.liveness, "revoked");
+    assertError(await client.beat(token), "session_revoked", 401);
+    assertError(await client.handshake(agent), "invalid_credentials", 401);
+  });
+  await context.step("no operator's key, no agent", async () => {
+    const bare = await send(`${base}/create-agent`, { body: { name: "x" } });
+    assertError(bare, "operator_required", 401);
+    const publishable = { apikey: "sb_publishable_for_the_tests" };
+    assertError(
+      await send(`${base}/create-agent`, { headers: publishable, body: { name: "x" } }),
+      "operator_required",
+      401,
+    );
+  });
+  await context.step("the service is well, and its output holds no secret", async () => {
+    assert.equal((await send(`${base}/health`)).body.database, "ok");
+    const printed = output.join("");
+    assert.match(printed, /"event":"function started","function":"heartbeat"/);
+    for (const secret of [agent.secret, token, api.secretKey, text(JSON.parse(keys).keys[0].d)]) {
+      assert.ok(!printed.includes(secret), "the output holds a secret");
+    }
+  });
+}
+
+/** What Supabase sets for a function, and the secrets that its owner sets. */
+function environment({ url, secretKey }: Pick<LiteApi, "url" | "secretKey">): Record<string, string> {
+  return {
+    SUPABASE_URL: url,
+    SUPABASE_SECRET_KEYS: JSON.stringify({ default: secretKey }),
+    SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: "sb_publishable_for_the_tests" }),
+    SUPABASE_JWKS: JSON.stringify({ keys: [] }),
+    AGENT_JWT_KEYS: keys,
+    AGENT_SESSION_TTL_SECONDS: "",
+    OPENCLAW_PUBLIC_URL: "",
+    OPENCLAW_TRUST_PROXY: "",
+  };
+}
+
+function withoutPrivatePart(set: string): string {
+  return JSON.stringify(JSON.parse(set), (key, value) => key === "d" ? undefined : value);
+}
+
+function configOf(name: string): string {
+  return indexOf(name).replace("index.ts", "deno.json");
+}
