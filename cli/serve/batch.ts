@@ -1,5 +1,6 @@
 import type { Beat, Database, Verdict } from "../../supabase/functions/_shared/database.ts";
-import { ContractError } from "../../supabase/functions/_shared/errors.ts";
+import { ContractError, unavailable } from "../../supabase/functions/_shared/errors.ts";
+import { Silence } from "./patience.ts";
 
 interface Waiting {
   beat: Beat;
@@ -9,26 +10,42 @@ interface Waiting {
 
 const mostAtOnce = 100;
 const mostUnderWay = 2;
+const patienceMilliseconds = 4000;
 
 /**
  * The same database, but beats that arrive while others are being recorded are recorded together: one round
- * trip for up to 100 of them. A beat never waits for others to come.
+ * trip for up to 100 of them. A beat never waits for others to come, and never for longer than 4 s.
  */
 export function batching(database: Database): Database {
-  const waiting: Waiting[] = [];
+  const waiting = new Set<Waiting>();
   let underWay = 0;
   const recordWaiting = async (): Promise<void> => {
     underWay += 1;
-    while (waiting.length > 0) await record(database, waiting.splice(0, mostAtOnce));
+    while (waiting.size > 0) await record(database, takeFrom(waiting));
     underWay -= 1;
   };
-  const recordOne = (beat: Beat): Promise<Verdict> => {
+  const recordOne = async (beat: Beat): Promise<Verdict> => {
     const { promise, resolve, reject } = Promise.withResolvers<Verdict>();
-    waiting.push({ beat, resolve, reject });
+    const one = { beat, resolve, reject };
+    const timer = setTimeout(() => {
+      waiting.delete(one);
+      reject(unavailable("the database", new Silence(patienceMilliseconds)));
+    }, patienceMilliseconds);
+    waiting.add(one);
     if (underWay < mostUnderWay) void recordWaiting();
-    return promise;
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+    }
   };
   return { ...database, recordHeartbeats: (beats) => Promise.all(beats.map(recordOne)) };
+}
+
+function takeFrom(waiting: Set<Waiting>): Waiting[] {
+  const batch = [...waiting].slice(0, mostAtOnce);
+  for (const one of batch) waiting.delete(one);
+  return batch;
 }
 
 async function record(database: Database, batch: Waiting[]): Promise<void> {

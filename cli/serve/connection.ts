@@ -28,3 +28,21 @@ export function callStatement(name: string, args: object): string {
   const named = Object.keys(args).map((key, index) => `${key} => $${index + 1}`).join(", ");
   return `select public.${name}(${named}) as result`;
 }
+
+/** The same statement with its arguments in it, for where none can be bound. */
+export function callText(name: string, args: object): string {
+  const named = Object.entries(args).map(([key, value]) => `${key} => ${literal(value)}`).join(", ");
+  return `select public.${name}(${named}) as result`;
+}
+
+/** A string literal whatever is in the text: dollar quotes with a tag that the text does not have. */
+export function quote(text: string): string {
+  let tag = "$openclaw$";
+  while (text.includes(tag.slice(0, -1))) tag = `$openclaw_${crypto.randomUUID().slice(0, 8)}$`;
+  return `${tag}${text}${tag}`;
+}
+
+function literal(value: unknown): string {
+  if (value === null) return "null";
+  return quote(typeof value === "object" ? JSON.stringify(value) : String(value));
+}

@@ -30,7 +30,7 @@ const mostPatienceAtTheEnd = 10_000;
  */
 export async function listen({ hostname, port, tls }: Address): Promise<Listener> {
   const server = makeServer(tls);
-  server.on("clientError", (_error, socket) => socket.destroy());
+  server.maxConnections = await connectionLimit();
   const got = await bind(server, hostname, port);
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   return {
@@ -51,11 +51,12 @@ function makeServer(tls: Address["tls"]): Server {
     headersTimeout: patienceMilliseconds,
     requestTimeout: patienceMilliseconds + 1000,
     connectionsCheckingInterval: 1000,
-    keepAliveTimeout: 65_000,
+    // Shorter than any agent's interval: a fleet that keeps its connections open has none for newcomers.
+    keepAliveTimeout: 5000,
   };
   if (tls === null) return createServer(limits);
   checkPair(tls);
-  return createTlsServer({ ...limits, ...tls });
+  return createTlsServer({ ...limits, ...tls, handshakeTimeout: patienceMilliseconds });
 }
 
 /** `node:https` takes anything for a certificate, and then fails at every connection; this says so now. */
@@ -75,7 +76,7 @@ function checkPair({ cert, key }: { cert: string; key: string }): void {
 
 async function bind(server: Server, hostname: string, port: number): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  server.once("error", (error) => reject(bindError(error, hostname, port)));
+  server.on("error", (error) => reject(bindError(error, hostname, port)));
   server.listen({ host: hostname, port }, () => {
     const address = server.address();
     resolve(typeof address === "object" && address !== null ? address.port : port);
@@ -93,6 +94,17 @@ function bindError(error: Error, hostname: string, port: number): StartError {
       cause: error,
     },
   );
+}
+
+/**
+ * How many connections to hold at most: a good part of the files that this process may open, because Deno
+ * accepts nobody ever again once it has run out of them.
+ */
+async function connectionLimit(): Promise<number> {
+  if (Deno.build.os !== "linux") return 5000;
+  const limits = await Deno.readTextFile("/proc/self/limits");
+  const [, files] = /^Max open files\s+(\d+)/m.exec(limits) ?? [];
+  return Math.max(16, Math.floor(0.8 * Number(files ?? 1024)) - 64);
 }
 
 async function close(server: Server): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Connection, Owner } from "./connection.ts";
+import { type Connection, type Owner, quote } from "./connection.ts";
 import { StartError } from "./start_error.ts";
 
 interface Migration {
@@ -79,11 +79,4 @@ async function apply(connection: Connection, { version, name, sql }: Migration):
   await connection.run(`${sql}
     insert into supabase_migrations.schema_migrations (version, statements, name)
     values (${quote(version)}, ${statements}, ${quote(name)});`);
-}
-
-/** A string literal whatever is in the text: dollar quotes with a tag that the text does not have. */
-function quote(text: string): string {
-  let tag = "$openclaw$";
-  while (text.includes(tag)) tag = tag.replace("$openclaw", "$openclaw_");
-  return `${tag}${text}${tag}`;
 }

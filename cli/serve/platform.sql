@@ -1,17 +1,27 @@
 -- What a Supabase database brings and a plain Postgres lacks: the API's roles, auth.users and auth.uid().
 -- Only what is missing is made, so that a database of Supabase's own is left as it is.
 do $platform$
+declare
+  role_name text;
+  may_become boolean;
 begin
-  if to_regrole('anon') is null then
-    create role anon nologin noinherit;
+  foreach role_name in array array['anon', 'authenticated', 'service_role'] loop
+    if to_regrole(role_name) is null then
+      begin
+        execute format('create role %I nologin noinherit', role_name);
+      exception
+        -- Roles belong to all databases of the server: another one's first start may have made it just now.
+        when duplicate_object or unique_violation then null;
+      end;
+    end if;
+  end loop;
+  -- Since 16 who makes a role is its member, but may not take it on without being granted that.
+  if current_setting('server_version_num')::integer >= 160000 then
+    may_become := pg_has_role(current_user, 'service_role', 'set');
+  else
+    may_become := pg_has_role(current_user, 'service_role', 'member');
   end if;
-  if to_regrole('authenticated') is null then
-    create role authenticated nologin noinherit;
-  end if;
-  if to_regrole('service_role') is null then
-    create role service_role nologin noinherit;
-  end if;
-  if not pg_has_role(current_user, 'service_role', 'member') then
+  if not may_become then
     execute format('grant service_role to %I', current_user);
   end if;
 

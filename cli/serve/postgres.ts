@@ -1,15 +1,19 @@
 import postgres from "postgres";
-import { isOutageState, unavailable } from "../../supabase/functions/_shared/errors.ts";
-import { callStatement, type Connection, type Owner, type Store } from "./connection.ts";
+import { ContractError, isOutageState, unavailable } from "../../supabase/functions/_shared/errors.ts";
+import { databaseOver } from "../../supabase/functions/_shared/database.ts";
+import { callStatement, callText, type Connection, type Owner, type Store } from "./connection.ts";
 import { migrate } from "./migrate.ts";
+import { Line } from "./patience.ts";
 import { StartError } from "./start_error.ts";
 
 type Settings = postgres.Options<Record<never, never>>;
-type Query = Promise<readonly Record<string, unknown>[]> & { cancel?: () => void };
-type Parameters = postgres.ParameterOrJSON<never>[];
+type Rows = readonly Record<string, unknown>[];
+type Ask = (pool: postgres.Sql, name: string, args: object) => Promise<Rows>;
 
 const connections = 8;
 const patienceMilliseconds = 4000;
+/** Shorter than our own patience: Postgres gives up by itself, and has not done what we said was not done. */
+const statementMilliseconds = 3500;
 const serviceRole = "service_role";
 const migrationLock = "select pg_advisory_xact_lock(hashtextextended('openclaw migrations', 0))";
 
@@ -17,9 +21,9 @@ const migrationLock = "select pg_advisory_xact_lock(hashtextextended('openclaw m
  * Opens a real Postgres and brings it to this version's schema.
  *
  * Behind a transaction pooler (`?prepare=false` in the address, or port 6543) nothing is prepared, and the
- * role is taken in every transaction; elsewhere each connection takes it once, when it is opened.
+ * role is taken with every call; elsewhere each connection takes it once, when it is opened.
  *
- * @throws {StartError} when the database cannot be reached or may not be migrated.
+ * @throws {StartError} when the database cannot be reached, migrated or used.
  */
 export async function openPostgres(address: string): Promise<Store> {
   const url = parseAddress(address);
@@ -32,13 +36,43 @@ export async function openPostgres(address: string): Promise<Store> {
     ...(needsEncryption(url) ? { ssl: "prefer" as const } : {}),
   };
   await prepare(address, settings);
-  const role: Settings = pooled ? {} : { connection: { role: serviceRole } };
-  const pool = postgres(address, { ...settings, ...role, max: connections });
-  const ask = pooled ? askInTransaction : askDirectly;
+  const role: Settings = pooled
+    ? {}
+    : { connection: { role: serviceRole, statement_timeout: statementMilliseconds } };
+  const store = storeOver(
+    () => postgres(address, { ...settings, ...role, max: connections }),
+    pooled ? askInTransaction : askDirectly,
+  );
+  try {
+    await databaseOver(store.call).ping();
+    return store;
+  } catch (error) {
+    await store.close();
+    throw startErrorOf(error);
+  }
+}
+
+/**
+ * One call on each connection at a time; the others wait in our own line, for postgres.js takes nothing back
+ * without harm. A pool in which a call has not come back in time is given up for a new one: its connections
+ * may have died without a word.
+ */
+function storeOver(connect: () => postgres.Sql, ask: Ask): Store {
+  const line = new Line({ places: connections, milliseconds: patienceMilliseconds });
+  let pool = connect();
+  const renew = (silent: postgres.Sql): void => {
+    if (silent !== pool) return;
+    pool = connect();
+    void silent.end({ timeout: 0 });
+  };
   return {
-    call: async (name, args) => {
+    async call(name, args) {
+      let used = pool;
       try {
-        const [row] = await patiently(ask(pool, callStatement(name, args), Object.values(args)));
+        const [row] = await line.pass(() => {
+          used = pool;
+          return ask(used, name, args);
+        }, () => renew(used));
         return row?.result ?? null;
       } catch (error) {
         throw isOutage(error) ? unavailable("the database", error) : error;
@@ -70,24 +104,26 @@ async function prepare(address: string, settings: Settings): Promise<void> {
   }
 }
 
-function startErrorOf(error: unknown): unknown {
-  if (isOutage(error)) {
-    return new StartError(
-      "Cannot reach the database",
-      "check the host, port and password of the database URL",
-      {
-        cause: error,
-      },
-    );
+function startErrorOf(thrown: unknown): unknown {
+  const error = thrown instanceof ContractError ? thrown.cause : thrown;
+  const hint = error instanceof postgres.PostgresError ? hintFor(error.code) : undefined;
+  if (hint !== undefined && error instanceof Error) {
+    return new StartError(`Cannot use the database: ${error.message}`, hint, { cause: error });
   }
-  if (error instanceof postgres.PostgresError && /^(28|3D|42501)/.test(error.code)) {
-    return new StartError(
-      `Cannot use the database: ${error.message}`,
-      "connect as a user who may log in, create schemas there and create roles (or make the roles anon, authenticated and service_role)",
-      { cause: error },
-    );
-  }
-  return error;
+  if (!isOutage(error)) return error;
+  const options = { cause: error };
+  return new StartError(
+    "Cannot reach the database",
+    "check the host, port and password of the database URL",
+    options,
+  );
+}
+
+/** What a user can do about a refusal, by its SQLSTATE. */
+function hintFor(sqlState: string): string | undefined {
+  if (sqlState === "08P01") return "if this is a transaction pooler, add ?prepare=false to the database URL";
+  if (!/^28|^3D|^42501$/.test(sqlState)) return undefined;
+  return "connect as a user who may create in that database and make roles, or who has been granted service_role";
 }
 
 function owner(database: postgres.Sql): Owner {
@@ -109,60 +145,51 @@ function over(database: Pick<postgres.Sql, "unsafe">): Connection {
   };
 }
 
-function askDirectly(pool: postgres.Sql, statement: string, args: unknown[]): Query {
-  return pool.unsafe(statement, args as Parameters, { prepare: true });
+async function askDirectly(pool: postgres.Sql, name: string, args: object): Promise<Rows> {
+  const values = Object.values(args) as postgres.ParameterOrJSON<never>[];
+  return await pool.unsafe(callStatement(name, args), values, { prepare: true });
 }
 
-function askInTransaction(pool: postgres.Sql, statement: string, args: unknown[]): Query {
-  return pool.begin(async (transaction) => {
-    const [, rows] = await Promise.all([
-      transaction.unsafe(`set local role ${serviceRole}`),
-      transaction.unsafe(statement, args as Parameters),
-    ]);
-    return rows;
-  });
-}
-
-/** Gives up after 4 s, and takes back what was only waiting for a connection. */
-async function patiently<Result>(query: Promise<Result> & { cancel?: () => void }): Promise<Result> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    reject(new DatabaseSilent());
-    query.catch(() => undefined);
-    query.cancel?.();
-  }, patienceMilliseconds);
-  try {
-    return await Promise.race([query, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-class DatabaseSilent extends Error {
-  override readonly name = "DatabaseSilent";
-  readonly code = "SILENT";
-
-  constructor() {
-    super(`no answer within ${patienceMilliseconds / 1000} s`);
-  }
+/**
+ * The role and the call in one message of the simple protocol, which is one transaction. Not `begin`: when
+ * the connection is lost within it, postgres.js 3.4.9 ends the process.
+ */
+async function askInTransaction(pool: postgres.Sql, name: string, args: object): Promise<Rows> {
+  const results: unknown = await pool.unsafe(`
+    set local role ${serviceRole};
+    set local statement_timeout = ${statementMilliseconds};
+    ${callText(name, args)}`).simple();
+  const last: unknown = Array.isArray(results) ? results.at(-1) : null;
+  return Array.isArray(last) ? last : [];
 }
 
 /** The socket's failure, the driver's own, or Postgres's. */
 function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = "code" in error ? String(error.code) : "";
-  if (error instanceof postgres.PostgresError) return isOutageState(code);
-  return /^(SILENT|CONNECTION_|CONNECT_TIMEOUT|E[A-Z]+$)/.test(code) ||
+  if (error instanceof postgres.PostgresError) return isOutageState(code) || code.startsWith("28");
+  return /^(SILENT|CONNECTION_|CONNECT_TIMEOUT|E[A-Z_]+$)/.test(code) ||
     error instanceof Deno.errors.ConnectionRefused ||
     error instanceof Deno.errors.ConnectionReset;
 }
 
 function parseAddress(address: string): URL {
-  if (URL.canParse(address) && /^postgres(ql)?:$/.test(new URL(address).protocol)) return new URL(address);
+  const url = URL.canParse(address) ? new URL(address) : null;
+  if (url !== null && /^postgres(ql)?:$/.test(url.protocol) && isDecodable(url)) return url;
   throw new StartError(
     "Cannot read the database URL: it is not a postgres:// address",
-    "give it as DATABASE_URL=postgres://user:password@host:5432/database",
+    "give it as DATABASE_URL=postgres://user:password@host:5432/database, with % as %25",
   );
+}
+
+function isDecodable({ username, password, pathname }: URL): boolean {
+  try {
+    [username, password, pathname].forEach(decodeURIComponent);
+    return true;
+  } catch (error) {
+    if (error instanceof URIError) return false;
+    throw error;
+  }
 }
 
 /** As libpq does when nothing is said: encrypted if the server can. On this host there is no need. */

@@ -23,13 +23,19 @@ begin
     order by a.id
     for update
   ), accepted as (
-    select beat.*, locked.heartbeat_interval_seconds
+    select
+      beat.*, locked.heartbeat_interval_seconds,
+      count(*) over agent as beats,
+      first_value(beat.instance_id) over agent_backwards as latest_instance_id
     from beat join locked on locked.id = beat.agent_id and locked.session_epoch = beat.epoch
+    window agent as (partition by beat.agent_id), agent_backwards as (partition by beat.agent_id order by beat.place desc)
   ), last as (
-    select distinct on (accepted.agent_id)
-      accepted.*, count(*) over (partition by accepted.agent_id) as beats
+    -- Of the instance that beat last, the beat with the highest seq: seq counts within one instance alone.
+    select distinct on (accepted.agent_id) accepted.*
     from accepted
-    order by accepted.agent_id, accepted.seq desc nulls last, accepted.place desc
+    order by
+      accepted.agent_id, (accepted.instance_id is not distinct from accepted.latest_instance_id) desc,
+      accepted.seq desc nulls first, accepted.place desc
   ), news as (
     -- A beat that a later one of its instance has overtaken says that the agent lives, and nothing else.
     select last.*,

@@ -19,6 +19,8 @@ interface StartOptions {
   data: string;
   args?: string[];
   env?: Record<string, string>;
+  /** How many files it may open. */
+  files?: number;
 }
 
 /** What a start that was refused printed. */
@@ -57,10 +59,10 @@ export async function startServerProcess(options: StartOptions): Promise<ServerP
 
 /** The same, but a refusal to start is an answer too. */
 export async function tryServerProcess(
-  { data, args = [], env = {} }: StartOptions,
+  { data, args = [], env = {}, files }: StartOptions,
 ): Promise<ServerProcess | RefusedStart> {
   const port = args.includes("--port") ? [] : ["--port", "0"];
-  const start = openclaw(["serve", "--data", data, ...port, ...args]);
+  const start = limited(openclaw(["serve", "--data", data, ...port, ...args]), files);
   const child = new Deno.Command(start.program, {
     args: start.args,
     env: { NO_COLOR: "1", ...env },
@@ -96,6 +98,14 @@ export async function tryServerProcess(
       return (await ended).code;
     },
   };
+}
+
+function limited(
+  start: { program: string; args: string[] },
+  files?: number,
+): { program: string; args: string[] } {
+  if (files === undefined) return start;
+  return { program: "sh", args: ["-c", `ulimit -n ${files}; exec "$0" "$@"`, start.program, ...start.args] };
 }
 
 /** A folder that is removed when the work is done. */

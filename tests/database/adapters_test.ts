@@ -1,3 +1,4 @@
+import { Log } from "../../supabase/functions/_shared/log.ts";
 import { PGlite } from "@electric-sql/pglite";
 import { join } from "node:path";
 import { openPglite } from "../../cli/serve/pglite.ts";

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import postgres from "postgres";
 import { assertError, FleetClient, send } from "../_support/client.ts";
@@ -18,24 +19,46 @@ const disks = await part(
   () => Promise.resolve(Deno.uid() === 0 && Deno.build.os === "linux" ? "mount" : null),
 );
 
-realPostgres.test("Postgres stopped under load → 503 within 5 s, and back by itself when it returns", async (bin) => {
-  const database = await startPostgres(bin);
-  try {
-    await withFolder(async (data) => {
-      const server = await startServerProcess({
-        data,
-        env: { DATABASE_URL: await database.createDatabase() },
+for (const [how, suffix] of [["", ""], [", behind a transaction pooler", "?prepare=false"]] as const) {
+  realPostgres.test(`Postgres stopped under load${how} → 503 within 5 s, and back by itself when it returns`, async (bin) => {
+    const database = await startPostgres(bin);
+    try {
+      const url = await database.createDatabase();
+      await withFolder(async (data) => {
+        const server = await startServerProcess({ data, env: { DATABASE_URL: `${url}${suffix}` } });
+        try {
+          for (const mode of ["fast", "immediate"] as const) await outage(server, database, mode);
+        } finally {
+          assert.equal(await server.stop(), 0);
+        }
       });
+    } finally {
+      await database.remove();
+    }
+  });
+
+  realPostgres.test(
+    `Postgres that freezes and takes no more connections${how} → 1000 beats at once are 503 within 5 s, and it comes back`,
+    async (bin) => {
+      const database = await startPostgres(bin);
+      const line = await freezable(database.port);
       try {
-        for (const mode of ["fast", "immediate"] as const) await outage(server, database, mode);
+        const url = (await database.createDatabase()).replace(`:${database.port}/`, `:${line.port}/`);
+        await withFolder(async (data) => {
+          const server = await startServerProcess({ data, env: { DATABASE_URL: `${url}${suffix}` } });
+          try {
+            await frozen(server, line);
+          } finally {
+            assert.equal(await server.stop(), 0);
+          }
+        });
       } finally {
-        assert.equal(await server.stop(), 0);
+        line.close();
+        await database.remove();
       }
-    });
-  } finally {
-    await database.remove();
-  }
-});
+    },
+  );
+}
 
 realPostgres.test("Postgres that accepts and never answers → 503 within 5 s", async (bin) => {
   const database = await startPostgres(bin);
@@ -192,6 +215,56 @@ async function outage(
   assert.equal((await send(`${server.base}/health`)).status, 200, server.output.stdout.slice(-500));
 }
 
+async function frozen(server: ServerProcess, line: Freezable): Promise<void> {
+  const client = new FleetClient(server.base, server.operatorKey);
+  const token = await client.session(await client.createAgent());
+  line.freeze();
+  const started = performance.now();
+  const replies = await Promise.all(Array.from({ length: 1000 }, () => client.beat(token)));
+  const seconds = (performance.now() - started) / 1000;
+  for (const reply of replies) assertUnavailable(reply);
+  assert.ok(seconds < 5.5, `the last of 1000 took ${seconds} s`);
+  line.thaw();
+  await until(async () => (await client.beat(token)).status === 200);
+}
+
+/** A line to Postgres that can be made to say nothing more, and to take nobody new. */
+interface Freezable {
+  port: number;
+  freeze: () => void;
+  thaw: () => void;
+  close: () => void;
+}
+
+async function freezable(target: number): Promise<Freezable> {
+  const sockets = new Set<Socket>();
+  let isFrozen = false;
+  const server = createServer((near) => {
+    if (isFrozen) return near.destroy();
+    const far = connect(target, "127.0.0.1");
+    for (const [from, to] of [[near, far], [far, near]] as const) {
+      sockets.add(from);
+      from.on("data", (bytes) => void (isFrozen || to.write(bytes)));
+      from.on("close", () => to.destroy());
+      // The other side hears of it by its close.
+      from.on("error", () => undefined);
+    }
+  });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.listen(0, "127.0.0.1", resolve);
+  await promise;
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : 0,
+    freeze: () => void (isFrozen = true),
+    thaw: () => void (isFrozen = false),
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
 function assertUnavailable(reply: Awaited<ReturnType<typeof send>>): void {
   assertError(reply, "unavailable", 503);
   assert.match(reply.headers.get("retry-after") ?? "", /^[1-9]\d*$/);
@@ -217,8 +290,8 @@ async function firstFailure(client: FleetClient): Promise<Awaited<ReturnType<typ
   throw new Error("The disk did not fill");
 }
 
-async function until(done: () => boolean): Promise<void> {
-  for (let waited = 0; !done(); waited += 20) {
+async function until(done: () => boolean | Promise<boolean>): Promise<void> {
+  for (let waited = 0; !await done(); waited += 20) {
     assert.ok(waited < 30_000, "it took more than 30 s");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

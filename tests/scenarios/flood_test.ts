@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { send } from "../_support/client.ts";
+import { startServerProcess, withFolder } from "../_support/server.ts";
+
+Deno.test({
+  name: "more connections than the process may open files → it answers again when they are gone",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await withFolder(async (data) => {
+      // Made beforehand, where there are files enough.
+      await (await startServerProcess({ data: join(data, "fleet") })).stop();
+      const server = await startServerProcess({ data: join(data, "fleet"), files: 256 });
+      try {
+        const { port } = new URL(server.url);
+        const sockets = await Promise.all(Array.from({ length: 400 }, () => open(Number(port))));
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        for (const socket of sockets) socket.destroy();
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        assert.equal((await send(`${server.base}/health`)).status, 200);
+      } finally {
+        assert.equal(await server.stop(), 0);
+      }
+    });
+  },
+});
+
+async function open(port: number): Promise<Socket> {
+  const { promise, resolve } = Promise.withResolvers<Socket>();
+  const socket = connect(port, "127.0.0.1", () => resolve(socket));
+  // Turned away, which is what is wanted of most of them.
+  socket.on("error", () => resolve(socket));
+  return await promise;
+}
