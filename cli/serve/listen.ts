@@ -97,14 +97,14 @@ function bindError(error: Error, hostname: string, port: number): StartError {
 }
 
 /**
- * How many connections to hold at most: a good part of the files that this process may open, because Deno
- * accepts nobody ever again once it has run out of them.
+ * How many connections to hold at most, because Deno accepts nobody ever again once it has run out of files.
+ * Half of what this process may open, less what it needs itself: who is turned away has one for a moment, too.
  */
 async function connectionLimit(): Promise<number> {
   if (Deno.build.os !== "linux") return 5000;
   const limits = await Deno.readTextFile("/proc/self/limits");
   const [, files] = /^Max open files\s+(\d+)/m.exec(limits) ?? [];
-  return Math.max(16, Math.floor(0.8 * Number(files ?? 1024)) - 64);
+  return Math.max(16, Math.floor(Number(files ?? 1024) / 2) - 64);
 }
 
 async function close(server: Server): Promise<void> {

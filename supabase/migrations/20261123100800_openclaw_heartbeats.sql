@@ -35,7 +35,7 @@ begin
     from accepted
     order by
       accepted.agent_id, (accepted.instance_id is not distinct from accepted.latest_instance_id) desc,
-      accepted.seq desc nulls first, accepted.place desc
+      accepted.seq desc nulls last, accepted.place desc
   ), news as (
     -- A beat that a later one of its instance has overtaken says that the agent lives, and nothing else.
     select last.*,

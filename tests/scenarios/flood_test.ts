@@ -11,10 +11,10 @@ Deno.test({
     await withFolder(async (data) => {
       // Made beforehand, where there are files enough.
       await (await startServerProcess({ data: join(data, "fleet") })).stop();
-      const server = await startServerProcess({ data: join(data, "fleet"), files: 256 });
+      const server = await startServerProcess({ data: join(data, "fleet"), files: 512 });
       try {
         const { port } = new URL(server.url);
-        const sockets = await Promise.all(Array.from({ length: 400 }, () => open(Number(port))));
+        const sockets = await Promise.all(Array.from({ length: 700 }, () => open(Number(port))));
         await new Promise((resolve) => setTimeout(resolve, 1000));
         for (const socket of sockets) socket.destroy();
         await new Promise((resolve) => setTimeout(resolve, 500));

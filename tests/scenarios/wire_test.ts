@@ -40,14 +40,14 @@ Deno.test("what arrives broken on the wire", async (test) => {
             givenUp(await raw(Number(port), ["POST /functions/v1/handshake HTTP/1.1\r\nhost: x\r\nx: "])),
         }),
       ]);
-      await test.step("a header of 1 MB → a 4xx, or closed, at once", async () => {
+      await test.step("a header of 1 MB → a 4xx at once", async () => {
         const { reply, seconds } = await post(`x: ${"a".repeat(1_000_000)}\r\n`);
-        assert.match(reply, /^(HTTP\/1\.1 4\d\d |$)/);
+        assert.match(reply, /^HTTP\/1\.1 431 /);
         assert.ok(seconds < 5);
       });
-      await test.step("no HTTP at all → closed, and the server lives", async () => {
+      await test.step("no HTTP at all → 400", async () => {
         const { reply } = await raw(Number(port), ["\x16\x03\x01\x02\x00\x01\x00\r\n\r\n"]);
-        assert.match(reply, /^(HTTP\/1\.1 400 |$)/);
+        assert.match(reply, /^HTTP\/1\.1 400 /);
       });
       await test.step("a body cut in the middle → no session, and the server lives", async () => {
         await raw(Number(port), [

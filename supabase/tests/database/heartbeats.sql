@@ -96,12 +96,27 @@ select lives_ok(
 );
 select is(pg_temp.said('a'), '12 degraded {}', 'and is believed');
 
+-- Two starts of the process in one list
+select lives_ok(
+  $$select pg_temp.record(
+    pg_temp.beat('a', '{"seq": 500, "status": "stopping", "instance_id": "33333333-0000-4000-8000-000000000003"}'),
+    pg_temp.beat('a', '{"seq": 2, "status": "degraded", "instance_id": "44444444-0000-4000-8000-000000000004"}'),
+    pg_temp.beat('a', '{"seq": 1, "status": "healthy", "instance_id": "44444444-0000-4000-8000-000000000004"}')
+  )$$,
+  'the last beat of one start and the first ones of the next arrive together'
+);
+select is(pg_temp.said('a'), '15 degraded {} 2', 'the later start is believed, and of its beats the one with the highest seq');
+select lives_ok(
+  $$select pg_temp.record(pg_temp.beat('a', '{"instance_id": null, "status": "degraded"}'))$$,
+  'a beat without instance and seq follows'
+);
+
 -- Nothing at all, or all of it
 select throws_ok(
   $$select pg_temp.record(pg_temp.beat('a'), pg_temp.beat('b', '{"status": "fine"}'))$$, '23514', null,
   'a beat that breaks a constraint fails the list'
 );
-select is(pg_temp.said('a') || ', ' || pg_temp.said('b'), '12 degraded {}, 2 healthy {}', 'and records none of it');
+select is(pg_temp.said('a') || ', ' || pg_temp.said('b'), '16 degraded {}, 2 healthy {}', 'and records none of it');
 
 -- In place
 select lives_ok(
