@@ -1,6 +1,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import { generateSigningKey } from "../../supabase/functions/_shared/auth.ts";
 import { answer } from "../output.ts";
+import { giveUp } from "../permissions.ts";
 
 /** Adds `openclaw keys generate`: a JWK Set for `AGENT_JWT_KEYS`. */
 export function addKeys(program: Command): void {
@@ -9,5 +10,8 @@ export function addKeys(program: Command): void {
     .command("generate")
     .description("print a new private JWK Set for AGENT_JWT_KEYS, on one line")
     .addHelpText("after", "\nExample:\n  (umask 077; openclaw keys generate > jwt-keys.json)\n")
-    .action(async () => answer(JSON.stringify({ keys: [await generateSigningKey()] })));
+    .action(async () => {
+      await giveUp("keys");
+      answer(JSON.stringify({ keys: [await generateSigningKey()] }));
+    });
 }

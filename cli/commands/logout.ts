@@ -1,7 +1,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import { join } from "node:path";
 import { answerJson, say } from "../output.ts";
-import { keepOnly } from "../permissions.ts";
+import { giveUp } from "../permissions.ts";
 import { type Environment, placesOf } from "../places.ts";
 import { removeFile } from "../private_file.ts";
 import { jsonOption } from "./_options.ts";
@@ -16,7 +16,7 @@ export function addLogout(program: Command, environment: Environment): void {
 }
 
 async function logout(json: boolean, environment: Environment): Promise<void> {
-  await keepOnly("read", "write");
+  await giveUp("logout");
   const { credentials, state } = placesOf(environment, Deno.build.os);
   const removed: string[] = [];
   for (const path of [credentials, join(state, "session.json")]) {
