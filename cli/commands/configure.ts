@@ -11,7 +11,7 @@ import {
 import { CliError } from "../errors.ts";
 import { answerJson, say, warn } from "../output.ts";
 import { giveUp } from "../permissions.ts";
-import { type Environment, placesOf } from "../places.ts";
+import { type Environment, placesHere } from "../places.ts";
 import { removeFile, writePrivateFile } from "../private_file.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 
@@ -36,7 +36,7 @@ export function addConfigure(program: Command, environment: Environment): void {
 async function configure(flags: Flags, environment: Environment): Promise<void> {
   await giveUp("configure");
   const stored = await gather(flags, environment);
-  const { credentials: path, state } = placesOf(environment, Deno.build.os);
+  const { credentials: path, state } = await placesHere(environment);
   try {
     await writePrivateFile(path, formatCredentials(stored));
     await removeFile(join(state, "session.json"));

@@ -2,7 +2,7 @@ import type { Command } from "@commander-js/extra-typings";
 import { join } from "node:path";
 import { answerJson, say } from "../output.ts";
 import { giveUp } from "../permissions.ts";
-import { type Environment, placesOf } from "../places.ts";
+import { type Environment, placesHere } from "../places.ts";
 import { removeFile } from "../private_file.ts";
 import { jsonOption } from "./_options.ts";
 
@@ -17,7 +17,7 @@ export function addLogout(program: Command, environment: Environment): void {
 
 async function logout(json: boolean, environment: Environment): Promise<void> {
   await giveUp("logout");
-  const { credentials, state } = placesOf(environment, Deno.build.os);
+  const { credentials, state } = await placesHere(environment);
   const removed: string[] = [];
   for (const path of [credentials, join(state, "session.json")]) {
     if (await removeFile(path)) removed.push(path);
