@@ -1,3 +1,4 @@
+import { userInfo } from "node:os";
 import { answer } from "./output.ts";
 import type { Entry } from "./program.ts";
 import { version } from "./version.ts";
@@ -14,8 +15,12 @@ export async function start(args: string[], entries: readonly Entry[]): Promise<
   return await run(args, entries, readEnvironment());
 }
 
-/** Read once: a command may give up the right to read it again. An empty variable counts as unset. */
+/**
+ * Read once: a command may give up the right to read it again. An empty variable counts as unset. Without HOME,
+ * home is what the system's list of users says.
+ */
 function readEnvironment(): (name: string) => string | undefined {
   const variables = Deno.env.toObject();
+  if (!variables.HOME && Deno.build.os !== "windows") variables.HOME = userInfo().homedir ?? "";
   return (name) => variables[name] || undefined;
 }

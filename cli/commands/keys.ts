@@ -7,6 +7,7 @@ import { giveUp } from "../permissions.ts";
 export function addKeys(program: Command): void {
   program.command("keys")
     .description("make the keys that sign sessions")
+    .addHelpText("after", "\nExample:\n  openclaw keys generate\n")
     .command("generate")
     .description("print a new private JWK Set for AGENT_JWT_KEYS, on one line")
     .addHelpText("after", "\nExample:\n  (umask 077; openclaw keys generate > jwt-keys.json)\n")

@@ -16,8 +16,8 @@ export function addLogout(program: Command, environment: Environment): void {
 }
 
 async function logout(json: boolean, environment: Environment): Promise<void> {
-  await giveUp("logout");
   const { credentials, state } = await placesHere(environment);
+  await giveUp("logout");
   const removed: string[] = [];
   for (const path of [credentials, join(state, "session.json")]) {
     if (await removeFile(path)) removed.push(path);
