@@ -1,4 +1,5 @@
-import { lchown } from "node:fs";
+// Deno 2.4 has lchown in the whole module alone.
+import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { isErrno } from "./errors.ts";
@@ -82,7 +83,7 @@ export async function exposure(path: string): Promise<{ fault: string; mend: str
 async function giveToOwner(path: string): Promise<void> {
   if (Deno.build.os === "windows" || Deno.uid() !== 0) return;
   const { uid, gid } = await Deno.stat(dirname(path));
-  if (uid !== null && gid !== null && uid !== 0) await promisify(lchown)(path, uid, gid);
+  if (uid !== null && gid !== null && uid !== 0) await promisify(fs.lchown)(path, uid, gid);
 }
 
 async function removeStale(path: string): Promise<void> {
