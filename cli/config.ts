@@ -1,7 +1,7 @@
 import type { Connection } from "./api.ts";
 import { type Identity, type IdentityFlags, readIdentity } from "./credentials.ts";
 import { CliError } from "./errors.ts";
-import { type Environment, type Places, placesOf } from "./places.ts";
+import { type Environment, type Places, placesHere } from "./places.ts";
 
 /** What a command line says of the way to the server. */
 export interface ConnectionFlags {
@@ -33,7 +33,7 @@ export async function readSetup(
   const { environment } = around;
   const url = flags.url ?? environment("OPENCLAW_URL") ?? identity.url ?? defaultUrl;
   const connection = await openConnection({ ...flags, url }, environment);
-  return { connection, identity, places: placesOf(environment, Deno.build.os) };
+  return { connection, identity, places: await placesHere(environment) };
 }
 
 /** The server alone, for who has no identity yet. */

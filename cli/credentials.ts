@@ -1,6 +1,6 @@
 import { CliError, isErrno } from "./errors.ts";
 import { isText, parseObject } from "./json.ts";
-import { type Environment, placesOf } from "./places.ts";
+import { type Environment, placesHere } from "./places.ts";
 import { exposure, readIfThere } from "./private_file.ts";
 import { secretFault } from "./secret.ts";
 
@@ -77,7 +77,7 @@ async function storedUrl(environment: Environment): Promise<string | null> {
 
 /** Where the credentials file is, or would be: the user's or service's own, else the one that systemd brings. */
 export async function findCredentials(environment: Environment): Promise<{ path: string; brought: boolean }> {
-  const { credentials: path } = placesOf(environment, Deno.build.os);
+  const { credentials: path } = await placesHere(environment);
   const folder = environment("CREDENTIALS_DIRECTORY");
   if (folder === undefined || await readIfThere(path) !== null) return { path, brought: false };
   const given = `${folder}/credentials.json`;

@@ -1,5 +1,6 @@
-import { agentEntries, readEnvironment } from "./commands/_agent.ts";
-import { type Entry, run } from "./program.ts";
+import { agentEntries } from "./commands/_agent.ts";
+import type { Entry } from "./program.ts";
+import { start } from "./start.ts";
 
 const serve: Entry = {
   name: "serve",
@@ -7,4 +8,4 @@ const serve: Entry = {
   load: async () => (await import("./commands/serve.ts")).addServe,
 };
 
-if (import.meta.main) Deno.exit(await run(Deno.args, [...agentEntries, serve], readEnvironment()));
+if (import.meta.main) Deno.exit(await start(Deno.args, [...agentEntries, serve]));

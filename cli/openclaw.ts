@@ -1,5 +1,5 @@
-import { agentEntries, readEnvironment } from "./commands/_agent.ts";
-import { run } from "./program.ts";
+import { agentEntries } from "./commands/_agent.ts";
+import { start } from "./start.ts";
 
 /**
  * The program for an agent's host: all of `openclaw` but the server, which would make it half as large again.
@@ -11,4 +11,4 @@ const entries = [...agentEntries, {
   load: async () => (await import("./commands/serve_beside.ts")).addServeBeside,
 }];
 
-if (import.meta.main) Deno.exit(await run(Deno.args, entries, readEnvironment()));
+if (import.meta.main) Deno.exit(await start(Deno.args, entries));

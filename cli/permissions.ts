@@ -1,13 +1,31 @@
-type Name = Deno.PermissionDescriptor["name"];
+/** What a program can do on its host. */
+export type Ability = "ffi" | "run" | "env" | "write" | "sys" | "net" | "read";
 
-const all: Name[] = ["ffi", "run", "env", "write", "sys", "net", "read"];
+export const abilities: readonly Ability[] = ["ffi", "run", "env", "write", "sys", "net", "read"];
 
 /**
- * Gives up, for good, every permission that is not named: what a command does not need nobody can make it do.
- * What it needs once must be done before: the environment is read, certificates and control group files opened.
+ * What each command keeps after its start. What it needs once it does before: the environment is read,
+ * certificates and control group files are opened.
  */
-export async function keepOnly(...needed: Name[]): Promise<void> {
-  for (const name of all) {
+export const kept = {
+  "monitor": ["net", "read", "write", "sys"],
+  "monitor with a command": ["net", "read", "write", "sys", "run", "env"],
+  "handshake": ["net", "sys"],
+  "heartbeat": ["net", "read", "write", "sys"],
+  "status": ["net", "read", "write", "sys", "run", "env"],
+  "doctor": ["net", "read", "sys"],
+  "configure": ["read", "write", "sys", "env"],
+  "logout": ["read", "write"],
+  "service": ["read", "write", "sys", "run", "env"],
+  "keys": [],
+  "version": [],
+  "serve": ["net", "read", "write", "sys", "env"],
+} as const satisfies Record<string, readonly Ability[]>;
+
+/** Gives up, for good, everything that the command does not keep: what it does not need nobody can make it do. */
+export async function giveUp(command: keyof typeof kept): Promise<void> {
+  const needed: readonly Ability[] = kept[command];
+  for (const name of abilities) {
     if (!needed.includes(name)) await Deno.permissions.revoke({ name });
   }
 }

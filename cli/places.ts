@@ -33,6 +33,30 @@ export function placesOf(environment: Environment, os: typeof Deno.build.os): Pl
   return { credentials: join(config, "openclaw", "credentials.json"), state: join(state, "openclaw") };
 }
 
+/** The state folder of the system's service on Linux. */
+export const serviceFolder = "/var/lib/openclaw";
+
+/**
+ * The same, but root, who has no credentials of its own, looks at those of the system's service: who asks how
+ * this host is does not want to be told where to look.
+ */
+export async function placesHere(environment: Environment): Promise<Places> {
+  const own = placesOf(environment, Deno.build.os);
+  if (Deno.build.os !== "linux" || Deno.uid() !== 0 || await isThere(own.credentials)) return own;
+  const credentials = `${serviceFolder}/credentials.json`;
+  return await isThere(credentials) ? { credentials, state: serviceFolder } : own;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
+    throw error;
+  }
+}
+
 /** systemd gives a list when there are several folders; the first is ours. */
 function stateFolderOf(environment: Environment): string | undefined {
   return environment("STATE_DIRECTORY")?.split(":")[0] || undefined;

@@ -1,11 +1,15 @@
+// Deno 2.4 has lchown in the whole module alone.
+import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { isErrno } from "./errors.ts";
+import { serviceFolder } from "./places.ts";
 
 const staleMilliseconds = 60_000;
 
 /**
  * Writes a file that only its owner can read, whole or not at all: beside its place, synced, and renamed. Its
- * folder is made with mode 0700. A process that is killed half-way leaves the old file, and beside it a part
+ * folder is made with mode 0700, and it belongs to the folder's owner. A process that is killed half-way leaves the old file, and beside it a part
  * that the next write removes.
  */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
@@ -21,6 +25,7 @@ export async function writePrivateFile(path: string, text: string): Promise<void
     } finally {
       file.close();
     }
+    await giveToOwner(beside);
     await Deno.rename(beside, path);
   } catch (error) {
     await removeFile(beside);
@@ -57,7 +62,9 @@ export async function exposure(path: string): Promise<{ fault: string; mend: str
   if (Deno.build.os === "windows") return null;
   const { mode, uid } = await Deno.stat(path);
   const me = Deno.uid();
-  if (uid !== me && uid !== 0) {
+  const isServices = me === 0 && dirname(path) === serviceFolder &&
+    uid === (await Deno.stat(serviceFolder)).uid;
+  if (uid !== me && uid !== 0 && !isServices) {
     return {
       fault: `it belongs to user ${uid}, neither to this user (${me}) nor to root`,
       mend: `chown ${me} '${path}'`,
@@ -67,6 +74,16 @@ export async function exposure(path: string): Promise<{ fault: string; mend: str
   if (open === 0) return null;
   const bits = ((mode ?? 0) & 0o777).toString(8).padStart(4, "0");
   return { fault: `its mode is ${bits}, which lets others at it`, mend: `chmod 600 '${path}'` };
+}
+
+/**
+ * What root writes belongs to whom the folder belongs: the system's service has a user of its own. Not through
+ * a link, which that user could have put there meanwhile.
+ */
+async function giveToOwner(path: string): Promise<void> {
+  if (Deno.build.os === "windows" || Deno.uid() !== 0) return;
+  const { uid, gid } = await Deno.stat(dirname(path));
+  if (uid !== null && gid !== null && uid !== 0) await promisify(fs.lchown)(path, uid, gid);
 }
 
 async function removeStale(path: string): Promise<void> {

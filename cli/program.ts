@@ -66,6 +66,8 @@ function report(error: unknown, { json, command }: { json: boolean; command: str
   // Help and version that were asked for are no error.
   if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
   if (error instanceof AnsweredNo) return exitCodes[error.failure];
+  // Whoever read the answer has read enough.
+  if (error instanceof Deno.errors.BrokenPipe) return exitCodes.unexpected;
   const { failure, message, hint } = failureOf(error, command);
   const code = exitCodes[failure];
   if (json) {

@@ -17,6 +17,7 @@ interface CpuTime {
 export class HostMetrics {
   #cpu: CpuTime | null = null;
   readonly #container: ContainerMemory | null;
+  readonly #disk = Deno.build.os === "windows" ? `${Deno.env.get("SystemDrive") ?? "C:"}\\` : "/";
 
   constructor(container: ContainerMemory | null = openContainerMemory()) {
     this.#container = container;
@@ -27,7 +28,7 @@ export class HostMetrics {
     const values: [string, () => number | null | Promise<number | null>][] = [
       ["cpu_percent", () => this.#cpuPercent()],
       ["memory_percent", () => this.#container?.percent() ?? memoryPercent()],
-      ["disk_percent", diskPercent],
+      ["disk_percent", () => diskPercent(this.#disk)],
       ["load_1m", () => Deno.build.os === "windows" ? null : Deno.loadavg()[0] ?? null],
       ["uptime_seconds", () => Deno.osUptime()],
     ];
@@ -75,8 +76,8 @@ function memoryPercent(): number | null {
 }
 
 /** As df counts: what root keeps for itself is not free. */
-async function diskPercent(): Promise<number | null> {
-  const { blocks, bfree, bavail } = await promisify(statfs)(Deno.build.os === "windows" ? "C:\\" : "/");
+async function diskPercent(path: string): Promise<number | null> {
+  const { blocks, bfree, bavail } = await promisify(statfs)(path);
   const used = blocks - bfree;
   return used + bavail > 0 ? 100 * used / (used + bavail) : null;
 }

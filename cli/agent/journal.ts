@@ -1,3 +1,4 @@
+import { isErrno } from "../errors.ts";
 import { answer, paint, say } from "../output.ts";
 import type { LogFile } from "./log_file.ts";
 import type { Level, News } from "./monitor.ts";
@@ -22,8 +23,15 @@ export function makeJournal({ json, quiet, logFile }: Style): (news: News) => vo
     const line = json ? asJson(news, time) : `${time} ${news.level.padEnd(5)} ${news.text}`;
     if (json || ranks[news.level] >= ranks.info) logFile?.line(line);
     if (ranks[news.level] < least) return;
-    if (json) answer(line);
-    else say(watched ? `${paint("grey", time.slice(11, 19))} ${coloured(news)}` : line);
+    try {
+      if (json) answer(line);
+      else say(watched ? `${paint("grey", time.slice(11, 19))} ${coloured(news)}` : line);
+    } catch (error) {
+      // Whoever read the lines went away, or the disk that they went to is full: the agent goes on.
+      if (!(error instanceof Deno.errors.BrokenPipe) && !isErrno(error, "EPIPE", "ENOSPC", "EIO")) {
+        throw error;
+      }
+    }
   };
 }
 

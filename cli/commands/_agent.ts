@@ -59,9 +59,3 @@ export const agentEntries: readonly Entry[] = [
     load: async () => (await import("./version.ts")).addVersion,
   },
 ];
-
-/** An empty variable counts as unset. */
-export function readEnvironment(): (name: string) => string | undefined {
-  const variables = Deno.env.toObject();
-  return (name) => variables[name] || undefined;
-}

@@ -10,8 +10,8 @@ import {
 } from "../credentials.ts";
 import { CliError } from "../errors.ts";
 import { answerJson, say, warn } from "../output.ts";
-import { keepOnly } from "../permissions.ts";
-import { type Environment, placesOf } from "../places.ts";
+import { giveUp } from "../permissions.ts";
+import { type Environment, placesHere } from "../places.ts";
 import { removeFile, writePrivateFile } from "../private_file.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 
@@ -34,9 +34,9 @@ export function addConfigure(program: Command, environment: Environment): void {
 }
 
 async function configure(flags: Flags, environment: Environment): Promise<void> {
-  await keepOnly("read", "write", "sys", "env");
+  await giveUp("configure");
   const stored = await gather(flags, environment);
-  const { credentials: path, state } = placesOf(environment, Deno.build.os);
+  const { credentials: path, state } = await placesHere(environment);
   try {
     await writePrivateFile(path, formatCredentials(stored));
     await removeFile(join(state, "session.json"));

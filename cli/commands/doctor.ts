@@ -7,7 +7,7 @@ import { readAuthorities, readConnection } from "../config.ts";
 import { type Identity, readIdentity } from "../credentials.ts";
 import { AnsweredNo, CliError } from "../errors.ts";
 import { answer, answerJson, paint, warn } from "../output.ts";
-import { keepOnly } from "../permissions.ts";
+import { giveUp } from "../permissions.ts";
 import type { Environment } from "../places.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 
@@ -65,7 +65,7 @@ async function examineWay(
     if (!(error instanceof CliError)) throw error;
     return [failureOf("url", error)];
   }
-  await keepOnly("net", "read", "sys");
+  await giveUp("doctor");
   const url = new URL(connection.url);
   const proxy = proxyFor(url, environment);
   const checks: Check[] = [{ name: "url", ok: true, detail: connection.url }];

@@ -4,7 +4,7 @@ import { type Greeting, handshake } from "../api.ts";
 import { readSetup } from "../config.ts";
 import { parseObject } from "../json.ts";
 import { answer, answerJson, warn } from "../output.ts";
-import { keepOnly } from "../permissions.ts";
+import { giveUp } from "../permissions.ts";
 import type { Environment } from "../places.ts";
 import { valueOf } from "./_end.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
@@ -26,7 +26,7 @@ export function addHandshake(program: Command, environment: Environment): void {
 
 async function shakeHands({ printToken, json, ...flags }: Flags, environment: Environment): Promise<void> {
   const setup = await readSetup(flags, { environment, warn });
-  await keepOnly("net", "sys");
+  await giveUp("handshake");
   const greeting = valueOf(await handshake(setup.connection, credentialsOf(setup), describeProcess()));
   const { agent, token, expiresIn, refreshIn, intervalSeconds } = greeting;
   if (json) {

@@ -6,7 +6,7 @@ import { Monitor } from "../agent/monitor.ts";
 import { makeObserver } from "../agent/observe.ts";
 import { readSetup } from "../config.ts";
 import { answerJson, say, warn } from "../output.ts";
-import { keepOnly } from "../permissions.ts";
+import { giveUp } from "../permissions.ts";
 import type { Environment } from "../places.ts";
 import { throwEnd } from "./_end.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
@@ -44,7 +44,7 @@ async function heartbeat(
 ): Promise<void> {
   const setup = await readSetup(flags, { environment, warn });
   const observe = makeObserver({ statusCommand: null, metricsCommand: null, probe: null });
-  await keepOnly("net", "read", "write", "sys");
+  await giveUp("heartbeat");
   const cache = cacheOf(setup, warn);
   const process = describeProcess();
   const inbox = new Inbox();

@@ -1,8 +1,8 @@
 import type { Command } from "@commander-js/extra-typings";
 import { join } from "node:path";
 import { answerJson, say } from "../output.ts";
-import { keepOnly } from "../permissions.ts";
-import { type Environment, placesOf } from "../places.ts";
+import { giveUp } from "../permissions.ts";
+import { type Environment, placesHere } from "../places.ts";
 import { removeFile } from "../private_file.ts";
 import { jsonOption } from "./_options.ts";
 
@@ -16,8 +16,8 @@ export function addLogout(program: Command, environment: Environment): void {
 }
 
 async function logout(json: boolean, environment: Environment): Promise<void> {
-  await keepOnly("read", "write");
-  const { credentials, state } = placesOf(environment, Deno.build.os);
+  const { credentials, state } = await placesHere(environment);
+  await giveUp("logout");
   const removed: string[] = [];
   for (const path of [credentials, join(state, "session.json")]) {
     if (await removeFile(path)) removed.push(path);

@@ -11,7 +11,7 @@ import { parseCommand } from "../agent/program.ts";
 import { parseUrl, readSetup, type Setup } from "../config.ts";
 import { CliError } from "../errors.ts";
 import { warn } from "../output.ts";
-import { keepOnly } from "../permissions.ts";
+import { giveUp } from "../permissions.ts";
 import type { Environment } from "../places.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 import { throwEnd } from "./_end.ts";
@@ -69,7 +69,7 @@ async function monitor(flags: Flags, environment: Environment): Promise<void> {
   const complain = (text: string): void => tell({ level: "warn", event: "warning", text });
   const observe = makeObserver({ ...watched, probe: probeOf(flags, setup) });
   const runsPrograms = watched.statusCommand !== null || watched.metricsCommand !== null;
-  await keepOnly("net", "read", "write", "sys", ...(runsPrograms ? ["run", "env"] as const : []));
+  await giveUp(runsPrograms ? "monitor with a command" : "monitor");
   let cache = cacheOf(setup, complain);
   const inbox = new Inbox();
   listenToSignals(inbox);

@@ -10,6 +10,7 @@ import { Log } from "../../supabase/functions/_shared/log.ts";
 import { version } from "../../supabase/functions/_shared/version.ts";
 import { CliError } from "../errors.ts";
 import { answer, say } from "../output.ts";
+import { giveUp } from "../permissions.ts";
 import { type RunningServer, startServer } from "../serve/server.ts";
 import { StartError } from "../serve/start_error.ts";
 
@@ -71,6 +72,7 @@ async function explain(work: () => Promise<void>): Promise<void> {
 }
 
 async function serve(flags: Flags, environment: Environment): Promise<void> {
+  await giveUp("serve");
   const stopped = stopSignal();
   const settings = readSettings(environment);
   const publicUrl = flags.publicUrl === undefined

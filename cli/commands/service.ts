@@ -3,6 +3,7 @@ import { parseUrl } from "../config.ts";
 import { readIdentity, type StoredCredentials } from "../credentials.ts";
 import { AnsweredNo, CliError } from "../errors.ts";
 import { answer, answerJson, say, warn } from "../output.ts";
+import { giveUp } from "../permissions.ts";
 import type { Environment } from "../places.ts";
 import { readIfThere } from "../private_file.ts";
 import { assertProgramIsOurs, assertUnitIsOurs } from "../service/ours.ts";
@@ -65,6 +66,7 @@ function userOption(): Option {
 }
 
 async function installService(flags: InstallFlags, environment: Environment): Promise<void> {
+  await giveUp("service");
   const place = here(flags, environment);
   await assertUnitIsOurs(place);
   const program = Deno.execPath();
@@ -114,6 +116,7 @@ async function uninstallService(
   flags: ServiceFlags & { keepCredentials?: true },
   environment: Environment,
 ): Promise<void> {
+  await giveUp("service");
   const place = here(flags, environment);
   const installed = await assertUnitIsOurs(place);
   await assertProgramIsOurs(place.program);
@@ -161,6 +164,7 @@ async function findLeft(steps: Step[]): Promise<string[]> {
 }
 
 async function showState(flags: ServiceFlags, environment: Environment): Promise<void> {
+  await giveUp("service");
   const place = here(flags, environment);
   const { installed, running, text } = await stateAt(place);
   if (flags.json) answerJson({ installed, running, state: text, unit: place.unit });
@@ -172,6 +176,7 @@ async function showLogs(
   flags: ServiceFlags & { lines?: number; follow?: true },
   environment: Environment,
 ): Promise<void> {
+  await giveUp("service");
   const place = here(flags, environment);
   if (!await assertUnitIsOurs(place)) {
     throw new CliError("notFound", `Cannot show the service's lines: "${place.unit}" is not there`, {

@@ -5,7 +5,7 @@ import { handshake, look, type Outcome, type Sighting } from "../api.ts";
 import { readSetup, type Setup } from "../config.ts";
 import { AnsweredNo } from "../errors.ts";
 import { answer, answerJson, paint, warn } from "../output.ts";
-import { keepOnly } from "../permissions.ts";
+import { giveUp } from "../permissions.ts";
 import type { Environment } from "../places.ts";
 import { serviceState } from "../service/state.ts";
 import { valueOf } from "./_end.ts";
@@ -24,7 +24,7 @@ export function addStatus(program: Command, environment: Environment): void {
 
 async function status({ json, ...flags }: Flags, environment: Environment): Promise<void> {
   const setup = await readSetup(flags, { environment, warn });
-  await keepOnly("net", "read", "write", "sys", "run", "env");
+  await giveUp("status");
   const cache = cacheOf(setup, warn);
   const cached = await cache.read(new Date());
   const service = await serviceState(environment);

@@ -1,6 +1,6 @@
 import type { Command } from "@commander-js/extra-typings";
 import { answer, answerJson } from "../output.ts";
-import { keepOnly } from "../permissions.ts";
+import { giveUp } from "../permissions.ts";
 import { version } from "../version.ts";
 import { jsonOption } from "./_options.ts";
 
@@ -11,7 +11,7 @@ export function addVersion(program: Command): void {
     .addOption(jsonOption())
     .addHelpText("after", "\nExample:\n  openclaw version --json\n")
     .action(async ({ json }: { json?: true }) => {
-      await keepOnly();
+      await giveUp("version");
       const { os, arch } = Deno.build;
       if (json) answerJson({ version, os, arch, deno: Deno.version.deno });
       else answer(version);

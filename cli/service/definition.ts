@@ -105,7 +105,7 @@ ${strings}  </array>
 `;
 }
 
-/** Runs at logon, without a time limit, and again a minute after it ended, whatever ended it. */
+/** Starts at logon and, unless it runs already, every minute after; without a time limit. */
 function task({ program, log }: Place): string {
   return `<?xml version="1.0" encoding="UTF-8"?>
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
@@ -115,6 +115,10 @@ function task({ program, log }: Place): string {
   <Triggers>
     <LogonTrigger>
       <Enabled>true</Enabled>
+      <Repetition>
+        <Interval>PT1M</Interval>
+        <StopAtDurationEnd>false</StopAtDurationEnd>
+      </Repetition>
     </LogonTrigger>
   </Triggers>
   <Principals>

@@ -15,7 +15,7 @@ export async function perform(step: Step, credentials: StoredCredentials | null,
       case "copy program":
         return await copyProgram(step.from, step.to);
       case "write credentials":
-        if (credentials !== null) await writeCredentials(step.path, credentials);
+        if (credentials !== null) await writePrivateFile(step.path, formatCredentials(credentials));
         return;
       case "write":
         return await replaceFile(step.path, step.text);
@@ -50,13 +50,6 @@ export async function askHost([program = "", ...args]: string[]): Promise<{ code
     }
     throw error;
   }
-}
-
-/** The file belongs to whom its folder belongs: a service that has run already has a user of its own. */
-async function writeCredentials(path: string, credentials: StoredCredentials): Promise<void> {
-  await writePrivateFile(path, formatCredentials(credentials));
-  const { uid, gid } = await Deno.stat(dirname(path));
-  if (uid !== null && gid !== null && uid !== Deno.uid()) await Deno.chown(path, uid, gid);
 }
 
 /** A program that runs is not overwritten but replaced. */

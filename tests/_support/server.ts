@@ -31,7 +31,7 @@ export interface RefusedStart {
 }
 
 const root = new URL("../../", import.meta.url).pathname;
-const permissions = ["--no-prompt", "--allow-all"];
+const serverPermissions = ["--allow-net", "--allow-env", "--allow-sys", "--allow-read", "--allow-write"];
 
 /**
  * How the program is started: from source, or the file that `OPENCLAW_TEST_BINARY` names. The server is the file
@@ -42,9 +42,10 @@ export function openclaw(args: string[]): { program: string; args: string[] } {
   if (binary !== undefined) {
     return { program: args[0] === "serve" ? binary.replace(/(\.exe)?$/, "-server$1") : binary, args };
   }
+  const permissions = args[0] === "serve" ? serverPermissions : ["--allow-all"];
   return {
     program: Deno.execPath(),
-    args: ["run", "--quiet", ...permissions, join(root, "cli/main.ts"), ...args],
+    args: ["run", "--quiet", "--no-prompt", ...permissions, join(root, "cli/main.ts"), ...args],
   };
 }
 

@@ -10,6 +10,9 @@ const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
 const nowhere = "http://127.0.0.1:9";
 const agentCommands = ["monitor --once", "handshake", "heartbeat", "status", "doctor"];
 const allCommands = [
+  "service",
+  "keys",
+  "completions",
   "monitor",
   "handshake",
   "heartbeat",

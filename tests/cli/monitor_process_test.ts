@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FleetClient } from "../_support/client.ts";
-import { startServerProcess, withFolder } from "../_support/server.ts";
+import { openclaw, startServerProcess, withFolder } from "../_support/server.ts";
 import { accepts, type Fault, greets, ours, refuses, startFaultServer } from "./_fault_server.ts";
 import { credentialsPath, identify, linesOf, run, type Running, start } from "./_program.ts";
 
@@ -309,6 +309,33 @@ Deno.test("the status, metrics and probe of the administrator's own go out with 
     });
   } finally {
     page.close();
+    server.close();
+  }
+});
+
+Deno.test("a monitor whose lines nobody reads any more goes on beating", async () => {
+  const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
+  try {
+    await withFolder(async (home) => {
+      const { program, args } = openclaw(["monitor", "--json"]);
+      const child = new Deno.Command(program, {
+        args,
+        env: {
+          HOME: home,
+          DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
+          ...identify(agent, server.url),
+        },
+        stdin: "null",
+        stdout: "piped",
+        stderr: "null",
+      }).spawn();
+      await child.stdout.cancel();
+      await server.until(5);
+      child.kill("SIGTERM");
+      assert.equal((await child.status).code, 0);
+      assert.equal(beats(server).at(-1)?.status, "stopping");
+    });
+  } finally {
     server.close();
   }
 });

@@ -1,0 +1,26 @@
+import { userInfo } from "node:os";
+import { answer } from "./output.ts";
+import type { Entry } from "./program.ts";
+import { version } from "./version.ts";
+
+/**
+ * Runs the program and returns its exit code. Who only asks for the version does not wait for the rest to load.
+ */
+export async function start(args: string[], entries: readonly Entry[]): Promise<number> {
+  if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
+    answer(version);
+    return 0;
+  }
+  const { run } = await import("./program.ts");
+  return await run(args, entries, readEnvironment());
+}
+
+/**
+ * Read once: a command may give up the right to read it again. An empty variable counts as unset. Without HOME,
+ * home is what the system's list of users says.
+ */
+function readEnvironment(): (name: string) => string | undefined {
+  const variables = Deno.env.toObject();
+  if (!variables.HOME && Deno.build.os !== "windows") variables.HOME = userInfo().homedir ?? "";
+  return (name) => variables[name] || undefined;
+}

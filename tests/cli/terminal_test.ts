@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { openclaw, withFolder } from "../_support/server.ts";
+import { LogFile } from "../../cli/agent/log_file.ts";
+import { credentialsPath } from "./_program.ts";
+
+const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
+const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
+
+/** Runs a program on a terminal of 80 columns, types each answer when there is quiet, and prints what was shown. */
+const typist = `
+import fcntl, json, os, pty, select, struct, sys, termios
+answers, command = json.loads(sys.argv[1]), sys.argv[2:]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(command[0], command)
+fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+shown = b""
+def read(patience):
+    global shown
+    while select.select([terminal], [], [], patience)[0]:
+        try:
+            shown += os.read(terminal, 65536)
+        except OSError:
+            return
+        patience = 0.3
+read(10)
+for answer in answers:
+    os.write(terminal, answer.encode() + b"\\r")
+    read(5)
+code = os.waitpid(pid, 0)[1] >> 8
+print(json.dumps({"code": code, "shown": shown.decode(errors="replace")}))
+`;
+
+async function onTerminal(
+  args: string[],
+  answers: string[],
+  home: string,
+): Promise<{ code: number; shown: string }> {
+  const { program, args: all } = openclaw(args);
+  const { stdout, stderr } = await new Deno.Command("python3", {
+    args: ["-c", typist, JSON.stringify(answers), program, ...all],
+    env: {
+      HOME: home,
+      TERM: "xterm",
+      DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
+    },
+  }).output();
+  const decoder = new TextDecoder();
+  const text = decoder.decode(stdout);
+  assert.notEqual(text, "", decoder.decode(stderr));
+  return JSON.parse(text);
+}
+
+Deno.test({
+  name:
+    "openclaw configure asks on a terminal, again where the answer cannot be right, and never shows the secret",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withFolder(async (home) => {
+      const answers = ["fleet", "\u0015https://fleet.example", agentId, secret];
+      const { code, shown } = await onTerminal(["configure"], answers, home);
+      assert.equal(code, 0, shown);
+      assert.match(shown, /an address like https/);
+      assert.ok(!shown.includes("AAECAwQF"));
+      const { url, agent_id, agent_secret } = JSON.parse(await Deno.readTextFile(credentialsPath(home)));
+      assert.deepEqual([url, agent_id, agent_secret], ["https://fleet.example", agentId, secret]);
+    }),
+});
+
+Deno.test({
+  name: "openclaw configure that is interrupted on a terminal → usage, and no file",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withFolder(async (home) => {
+      const { code, shown } = await onTerminal(["configure"], ["\u0003"], home);
+      assert.equal(code, 2, shown);
+      assert.match(shown, /the question was not answered/);
+      await assert.rejects(Deno.stat(credentialsPath(home)), Deno.errors.NotFound);
+    }),
+});
+
+Deno.test({
+  name: "a disk that is full costs the log lines, not the agent, and is complained of once",
+  ignore: Deno.build.os !== "linux",
+  fn() {
+    const complaints: string[] = [];
+    const log = new LogFile("/dev/full", { mostBytes: 1e6, warn: (text) => complaints.push(text) });
+    for (let line = 0; line < 5; line++) log.line("a line");
+    assert.equal(complaints.length, 1);
+    assert.match(complaints[0] ?? "", /going on: No space left/);
+  },
+});
