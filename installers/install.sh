@@ -408,6 +408,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 END_OF_USAGE
 }
 
+read_environment() { # And keeps it from every process that is started from here.
+  env_url=${OPENCLAW_URL:-} env_id=${OPENCLAW_AGENT_ID:-} env_secret=${OPENCLAW_AGENT_SECRET:-} env_secret_file=${OPENCLAW_AGENT_SECRET_FILE:-}
+  unset OPENCLAW_URL OPENCLAW_AGENT_ID OPENCLAW_AGENT_SECRET OPENCLAW_AGENT_SECRET_FILE
+}
+
 read_arguments() {
   flag_url='' flag_id='' flag_secret_file='' binary='' binary_url='' sha256='' mode=install
   script_agent=no service_wanted=yes dry_run=no yes=no
@@ -559,8 +564,6 @@ check_url() { # Leaves $1 in $value, without what follows the host that we add o
 
 # Id and secret come from one layer together: flags, environment, this file, or what is installed already.
 choose_credentials() {
-  env_url=${OPENCLAW_URL:-} env_id=${OPENCLAW_AGENT_ID:-} env_secret=${OPENCLAW_AGENT_SECRET:-} env_secret_file=${OPENCLAW_AGENT_SECRET_FILE:-}
-  unset OPENCLAW_URL OPENCLAW_AGENT_ID OPENCLAW_AGENT_SECRET OPENCLAW_AGENT_SECRET_FILE
   installed_url='' installed_id='' installed_secret=''
   if [ -e "$credentials" ]; then
     read_credentials "$credentials" || die 5 "Cannot install: \"$credentials\" is there and holds no credentials" 'move it away'
@@ -1155,6 +1158,7 @@ say_goodbye() {
 
 main() {
   values
+  read_environment
   umask 077
   eval "$(agent_source)"
   read_arguments "$@"
