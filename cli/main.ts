@@ -2,6 +2,7 @@ import { Command, CommanderError } from "@commander-js/extra-typings";
 import { ConfigurationError } from "../supabase/functions/_shared/env.ts";
 import { describe } from "../supabase/functions/_shared/log.ts";
 import { version } from "../supabase/functions/_shared/version.ts";
+import { addInstaller } from "./commands/installer.ts";
 import { addKeys } from "./commands/keys.ts";
 import { addServe } from "./commands/serve.ts";
 import { say } from "./output.ts";
@@ -17,6 +18,7 @@ async function main(args: string[]): Promise<number> {
     .exitOverride();
   addServe(program, (name) => Deno.env.get(name));
   addKeys(program);
+  addInstaller(program, (name) => Deno.env.get(name));
   try {
     await program.parseAsync(args, { from: "user" });
     return 0;

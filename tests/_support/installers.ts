@@ -9,7 +9,7 @@ export interface Language {
   file: string;
   /** What starts the file. */
   command: string[];
-  extension: "sh" | "py";
+  extension: "sh" | "py" | "ps1";
 }
 
 export interface Finished {
@@ -40,6 +40,15 @@ export const python: Language = {
   file: installPy,
   command: ["python3", "-W", "error"],
   extension: "py",
+};
+
+/** PowerShell 7, where there is one: install.ps1 runs on every system but installs services on Windows alone. */
+export const powershell: Language = {
+  name: "install.ps1 under PowerShell",
+  tools: ["pwsh"],
+  file: installPs1,
+  command: ["pwsh", "-NoProfile", "-File"],
+  extension: "ps1",
 };
 
 export const sh: Language = shell("install.sh under dash", "dash", ["dash"]);

@@ -1,11 +1,14 @@
 import { join } from "node:path";
 import { FleetClient } from "../_support/client.ts";
-import { Host, languages } from "../_support/installers.ts";
+import { Host, languages, powershell } from "../_support/installers.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { isInstalled, testWith } from "../_support/tools.ts";
 import { scenarios } from "./_scenarios.ts";
 
-for (const language of languages) {
+// Where there is no PowerShell, powershell.test.ts says so in a name.
+const all = isInstalled("pwsh") ? [...languages, powershell] : languages;
+
+for (const language of all) {
   testWith([...language.tools, "openssl"], `${language.name}, against a real server`, async (context) => {
     await withFolder(async (folder) => {
       const server = await startServerProcess({ data: join(folder, "data") });
