@@ -230,19 +230,20 @@ function Install-OpenClaw {
         return $From + ($To - $From) * [BitConverter]::ToUInt32($bytes, 0) / 4294967296
     }
 
-    # Waits until the moment, in ticks. A wall clock that moves on without us was a host asleep: beat now.
+    # Waits until the moment, in ticks. A wall clock that moves on without us was a host asleep: beat now, but
+    # not twice in a minute.
     function Wait-Until {
         param([hashtable] $Life, [double] $Moment)
         while ($Life.Clock.Elapsed.TotalSeconds -lt $Moment) {
             $began = $Life.Clock.Elapsed.TotalSeconds
-            $wall = [datetime]::UtcNow
             Start-Sleep -Milliseconds ([int][Math]::Max(1, [Math]::Min(5, $Moment - $began) * 1000))
             $now = $Life.Clock.Elapsed.TotalSeconds
-            if (([datetime]::UtcNow - $wall).TotalSeconds - ($now - $began) -ge 30 -and $now - $Life.JumpedAt -ge 60) {
-                $Life.JumpedAt = $now
-                $Life.BeatAt = $now
-                return
-            }
+            $ahead = ([datetime]::UtcNow - $Life.StartedAt).TotalSeconds - $now
+            $Life.StartedAt = $Life.StartedAt.AddSeconds($ahead)
+            if ($ahead -lt 30) { continue }
+            $Life.JumpedAt = [Math]::Max($now, $Life.JumpedAt + 60)
+            $Life.BeatAt = $Life.JumpedAt
+            $Moment = [Math]::Min($Moment, $Life.JumpedAt)
         }
     }
 
@@ -291,10 +292,16 @@ function Install-OpenClaw {
         Wait-Until $Life ($Life.Clock.Elapsed.TotalSeconds + (Get-Random-Between 0 ([Math]::Min(10, $Agent.Interval))))
     }
 
+    function Complete-Outage {
+        param([hashtable] $Life)
+        if ($Life.Failures -gt 0) { Say 'the server answers again' }
+        $Life.Failures = 0
+    }
+
     # The agent's life, by the monotonic clock.
     function Start-Life {
         param([hashtable] $Agent)
-        $life = @{ Clock = [Diagnostics.Stopwatch]::StartNew(); BeatAt = 0; RefreshAt = 0; Failures = 0; Refusals = 0; SecondChance = $false; JumpedAt = -60 }
+        $life = @{ Clock = [Diagnostics.Stopwatch]::StartNew(); BeatAt = 0; RefreshAt = 0; Failures = 0; Refusals = 0; SecondChance = $false; JumpedAt = -60; StartedAt = [datetime]::UtcNow }
         while ($true) {
             if (-not $Agent.Token -or $life.Clock.Elapsed.TotalSeconds -ge $life.RefreshAt) {
                 if (-not (Open-Session $Agent)) {
@@ -302,7 +309,7 @@ function Install-OpenClaw {
                     continue
                 }
                 $now = $life.Clock.Elapsed.TotalSeconds
-                if (-not $life.SecondChance) { $life.Failures = 0 }
+                if (-not $life.SecondChance) { Complete-Outage $life }
                 if ($life.Refusals -gt 0) { Say 'the agent is wanted again' }
                 $life.Refusals = 0
                 $life.RefreshAt = $now + $Agent.RefreshIn
@@ -314,8 +321,7 @@ function Install-OpenClaw {
                     Wait-AfterNoBeat $Agent $life
                     continue
                 }
-                if ($life.Failures -gt 0) { Say 'the server answers again' }
-                $life.Failures = 0
+                Complete-Outage $life
                 $life.SecondChance = $false
                 $life.BeatAt = $life.Clock.Elapsed.TotalSeconds + $Agent.BeatIn
             }
@@ -344,7 +350,7 @@ function Install-OpenClaw {
 
     $shared = 'Say', 'Die', 'Enable-Tls', 'Get-Platform', 'Get-State', 'Read-Object', 'Get-Field', 'Get-Text', 'Get-Number',
         'Read-Credentials', 'New-Agent', 'Send-Request', 'Read-Body', 'Get-WhatCame', 'Open-Session', 'Send-Beat', 'Test-Refused',
-        'Get-Random-Between', 'Wait-Until', 'Wait-AfterOutage', 'Wait-AfterNoSession', 'Wait-AfterNoBeat', 'Start-Life', 'Start-Agent'
+        'Get-Random-Between', 'Wait-Until', 'Wait-AfterOutage', 'Wait-AfterNoSession', 'Wait-AfterNoBeat', 'Complete-Outage', 'Start-Life', 'Start-Agent'
 
     function Get-ProgramText {
         $lines = @('#!/usr/bin/env pwsh', '# Written by openclaw. The agent of a host that has PowerShell: it shakes hands, beats, says goodbye.')

@@ -230,6 +230,7 @@ class Life:
         self.jumped_at = time.monotonic() - 60
         self.failures = self.refusals = 0
         self.second_chance = False
+        self.started_at = time.time() - time.monotonic()
 
     def live(self):
         while True:
@@ -242,16 +243,15 @@ class Life:
                 if not self.agent.beat():
                     self.after_no_beat()
                     continue
-                if self.failures:
-                    say("the server answers again")
-                self.failures, self.second_chance = 0, False
+                self.answers_again()
+                self.second_chance = False
                 self.beat_at = time.monotonic() + self.agent.beat_in
             self.pass_until(min(self.beat_at, self.refresh_at))
 
     def begin_session(self):
         now = time.monotonic()
         if not self.second_chance:
-            self.failures = 0
+            self.answers_again()
         if self.refusals:
             say("the agent is wanted again")
         self.refusals = 0
@@ -259,6 +259,11 @@ class Life:
         # A renewed session leaves the beats where they were, unless the server has another wish.
         if self.agent.beat_in or self.beat_at <= now:
             self.beat_at = now + self.agent.beat_in
+
+    def answers_again(self):
+        if self.failures:
+            say("the server answers again")
+        self.failures = 0
 
     def after_no_session(self):
         reply = self.agent.reply
@@ -300,16 +305,18 @@ class Life:
         self.pass_until(time.monotonic() + wait)
 
     def pass_until(self, moment):
-        """Waits, in ticks. A wall clock that moves on without us was a host asleep: beat now."""
+        """Waits, in ticks. A wall clock that moves on without us was a host asleep: beat now, but not twice in a minute."""
         while True:
-            began, wall = time.monotonic(), time.time()
-            if began >= moment:
-                return
-            time.sleep(min(5, moment - began))
             now = time.monotonic()
-            if time.time() - wall - (now - began) >= 30 and now - self.jumped_at >= 60:
-                self.jumped_at = self.beat_at = now
+            if now >= moment:
                 return
+            time.sleep(min(5, moment - now))
+            now = time.monotonic()
+            ahead = time.time() - now - self.started_at
+            self.started_at += ahead
+            if ahead >= 30:
+                self.jumped_at = self.beat_at = max(now, self.jumped_at + 60)
+                moment = min(moment, self.jumped_at)
 
 
 def stop(*_):

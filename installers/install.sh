@@ -276,11 +276,12 @@ agent_main() {
 # The agent's life. $now counts the seconds that this process was awake: a shell has no monotonic clock.
 live() {
   now=0 token='' interval=60 beat_at=0 refresh_at=0 failures=0 refusals=0 second_chance=no jumped_at=-60 sleeper=''
+  started_at=$(date +%s)
   trap 'farewell' TERM INT HUP
   while :; do
     if [ -z "$token" ] || [ "$now" -ge "$refresh_at" ]; then
       measured shake_hands || { after_no_session; continue; }
-      [ "$second_chance" = yes ] || failures=0
+      if [ "$second_chance" = no ]; then answers_again; fi
       [ "$refusals" -eq 0 ] || say 'the agent is wanted again'
       refusals=0
       refresh_at=$((now + refresh_in))
@@ -289,12 +290,17 @@ live() {
     fi
     if [ "$now" -ge "$beat_at" ]; then
       measured beat healthy || { after_no_beat; continue; }
-      [ "$failures" -eq 0 ] || say 'the server answers again'
-      failures=0 second_chance=no
+      answers_again
+      second_chance=no
       beat_at=$((now + beat_in))
     fi
     if [ "$beat_at" -lt "$refresh_at" ]; then pass_until "$beat_at"; else pass_until "$refresh_at"; fi
   done
+}
+
+answers_again() {
+  [ "$failures" -eq 0 ] || say 'the server answers again'
+  failures=0
 }
 
 after_no_session() {
@@ -354,23 +360,25 @@ measured() { # Runs $@ and counts the time that it took.
   return "$outcome"
 }
 
-# Waits until the moment $1, in ticks. A wall clock that moves on without us was a host asleep: beat now.
+# Waits until the moment $1, in ticks. A wall clock that moves on without us was a host asleep: beat now, but not
+# twice in a minute.
 pass_until() {
-  while [ "$now" -lt "$1" ]; do
-    tick=$(($1 - now))
+  until=$1
+  while [ "$now" -lt "$until" ]; do
+    tick=$((until - now))
     [ "$tick" -le 5 ] || tick=5
-    began=$(date +%s)
     sleep "$tick" &
     sleeper=$!
     wait "$sleeper"
     sleeper=''
     now=$((now + tick))
-    ahead=$(($(date +%s) - began - tick))
-    if [ "$ahead" -ge 30 ] && [ $((now - jumped_at)) -ge 60 ]; then
-      jumped_at=$now
-      beat_at=$now
-      return
-    fi
+    ahead=$(($(date +%s) - now - started_at))
+    started_at=$((started_at + ahead))
+    [ "$ahead" -ge 30 ] || continue
+    jumped_at=$((jumped_at + 60))
+    [ "$jumped_at" -ge "$now" ] || jumped_at=$now
+    beat_at=$jumped_at
+    [ "$until" -le "$jumped_at" ] || until=$jumped_at
   done
 }
 
