@@ -1195,10 +1195,12 @@ def offer_deletion(options):
 
 def unit_text(place):
     system = place.service == "systemd-system"
-    exec_path = escape(place.program).replace("%", "%%").replace("$", "$$")
+    # The name of what is started may have no quotes and backslashes, an argument may have anything.
+    start = "" if system else "/usr/bin/env "
+    start += '"%s" monitor' % escape(place.program).replace("%", "%%").replace("$", "$$")
     config_path = escape(os.path.dirname(place.state)).replace("%", "%%")
     environment = "/etc/default/openclaw" if system else os.path.join(place.state, "environment").replace("%", "%%")
-    return UNIT.replace("@EXEC@", exec_path).replace("@CONFIG@", config_path).replace("@ENVIRONMENT@", environment) \
+    return UNIT.replace("@START@", start).replace("@CONFIG@", config_path).replace("@ENVIRONMENT@", environment) \
         + (UNIT_OF_SYSTEM if system else "") \
         + "\n[Install]\nWantedBy=%s\n" % ("multi-user.target" if system else "default.target")
 
@@ -1213,7 +1215,7 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart="@EXEC@" monitor
+ExecStart=@START@
 Environment="XDG_CONFIG_HOME=@CONFIG@"
 # For HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE, where they are needed.
 EnvironmentFile=-@ENVIRONMENT@
@@ -1326,6 +1328,10 @@ TASK = """\
     </Principal>
   </Principals>
   <Settings>
+    <RestartOnFailure>
+      <Interval>PT1M</Interval>
+      <Count>255</Count>
+    </RestartOnFailure>
     <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
     <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
     <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
@@ -1333,10 +1339,6 @@ TASK = """\
     <Enabled>true</Enabled>
     <Hidden>true</Hidden>
     <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
-    <RestartOnFailure>
-      <Interval>PT1M</Interval>
-      <Count>255</Count>
-    </RestartOnFailure>
   </Settings>
   <Actions Context="Author">
     <Exec>

@@ -881,7 +881,9 @@ put_program() {
 
 # A path between quotes, as systemd reads it.
 unit_text() {
-  exec_path=$(printf '%s' "$program" | sed 's/["\\]/\\&/g;s/%/%%/g;s/\$/$$/g')
+  # The name of what is started may have no quotes and backslashes, an argument may have anything.
+  start=\"$(printf '%s' "$program" | sed 's/["\\]/\\&/g;s/%/%%/g;s/\$/$$/g')\"' monitor'
+  [ "$service" = systemd-system ] || start="/usr/bin/env $start"
   config_path=$(dirname "$state" | sed 's/["\\]/\\&/g;s/%/%%/g')
   if [ "$service" = systemd-system ]; then environment_file=/etc/default/openclaw
   else environment_file=$(printf '%s' "$state/environment" | sed 's/%/%%/g'); fi
@@ -895,7 +897,7 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart="$exec_path" monitor
+ExecStart=$start
 Environment="XDG_CONFIG_HOME=$config_path"
 # For HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE, where they are needed.
 EnvironmentFile=-$environment_file

@@ -48,6 +48,8 @@ export const scenarios: Scenario[] = [
   { name: "a manifest that lists somebody else's file removes nothing", work: forgedManifest },
   { name: "what is not installed cannot be uninstalled", work: notInstalled },
   { name: "wrong options are usage errors", work: wrongUsage },
+  { name: "a missing tool is named, and nothing is touched", work: missingTool },
+  { name: "a platform that is not known is no guess, but what to report", work: unknownPlatform },
   {
     name: "names with quotes, substitutions, backslashes and direction marks are shown and not run",
     work: names,
@@ -397,6 +399,78 @@ async function wrongUsage({ host, fleet, url }: Scene): Promise<void> {
     [["--sha256", "abc"], /64 hexadecimal digits/],
   ];
   for (const [args, message] of wrong) await untouched(host, host.run(args), 2, message);
+}
+
+async function missingTool({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  if (host.language.extension === "py") {
+    const env = await python(host, "import sys; sys.modules['_ssl'] = None");
+    await untouched(host, host.install(agent, url, { env }), 1, /Cannot install: "ssl" is missing/);
+    return;
+  }
+  const wrapper = ["env", `PATH=${await onlyTools(host)}`];
+  await untouched(host, host.install(agent, url, { wrapper }), 1, /Cannot install: "curl" is missing/);
+  await Deno.symlink("/usr/bin/curl", join(dirname(host.home), "bin/curl"));
+  await untouched(host, host.install(agent, url, { wrapper }), 1, /Cannot install: "sha256sum" is missing/);
+}
+
+/** A folder of all tools but curl, and what could tell a sum. */
+async function onlyTools(host: Host): Promise<string> {
+  const bin = join(dirname(host.home), "bin");
+  await Deno.mkdir(bin);
+  const names = [
+    "awk",
+    "cat",
+    "chmod",
+    "cmp",
+    "cut",
+    "date",
+    "dirname",
+    "grep",
+    "head",
+    "id",
+    "ls",
+    "mkdir",
+    "mv",
+    "od",
+    "rm",
+    "rmdir",
+    "sed",
+    "sleep",
+    "sort",
+    "tr",
+    "uname",
+    host.language.command[0] ?? "",
+  ];
+  for (const name of names) {
+    const { stdout } = await run(["sh", "-c", 'command -v "$0"', name]);
+    await Deno.symlink(stdout.trim(), join(bin, name));
+  }
+  return bin;
+}
+
+async function unknownPlatform({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const message = /Cannot install: the platform "Plan9 mips" is not known\nhint: report it with/;
+  const patch = "import platform; platform.system = lambda: 'Plan9'; platform.machine = lambda: 'mips'";
+  if (host.language.extension === "py") {
+    await untouched(host, host.install(agent, url, { env: await python(host, patch) }), 1, message);
+    return;
+  }
+  const bin = join(dirname(host.home), "bin");
+  await Deno.mkdir(bin);
+  const uname = "#!/bin/sh\ncase $1 in -s) echo Plan9 ;; -m) echo mips ;; *) echo host ;; esac\n";
+  await Deno.writeTextFile(join(bin, "uname"), uname, { mode: 0o755 });
+  const env = { PATH: `${bin}:${Deno.env.get("PATH") ?? ""}` };
+  await untouched(host, host.install(agent, url, { env }), 1, message);
+}
+
+/** Has Python do something before anything else. */
+export async function python(host: Host, what: string): Promise<Record<string, string>> {
+  const folder = join(dirname(host.home), "python");
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.writeTextFile(join(folder, "sitecustomize.py"), `${what}\n`);
+  return { PYTHONPATH: folder };
 }
 
 async function names({ host, fleet, url }: Scene): Promise<void> {
