@@ -470,7 +470,7 @@ need() { command -v "$1" >/dev/null 2>&1 || die 1 "Cannot install: \"$1\" is mis
 check_tools() {
   # A printf that is a program of its own would show the secret in the list of processes.
   case $(command -v printf) in /*) die 1 'Cannot install: "printf" is no builtin of this shell' 'run it with bash or dash' ;; esac
-  for tool in awk cat chmod cmp curl cut date dirname head id ls mkdir mv od rm rmdir sed sleep tr uname; do
+  for tool in awk cat chmod cmp curl cut date dirname grep head id ls mkdir mv od rm rmdir sed sleep sort tr uname; do
     need "$tool"
   done
   hash_tool=''

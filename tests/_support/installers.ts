@@ -103,6 +103,8 @@ export class Host {
   readonly program: string;
   readonly home: string;
   readonly secretFile: string;
+  /** What the agent is started with, if not by its own first line. */
+  shell: string[] = [];
 
   constructor(readonly language: Language, folder: string) {
     this.home = join(folder, "home");

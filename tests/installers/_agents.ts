@@ -32,8 +32,9 @@ export const haste = 10;
 export async function startAgent(host: Host, fast = false): Promise<RunningAgent> {
   const folder = join(host.home, "..");
   const env = fast ? await fastClock(folder) : {};
-  const child = new Deno.Command(host.program, {
-    args: ["monitor"],
+  const [program = "", ...args] = [...host.shell, host.program, "monitor"];
+  const child = new Deno.Command(program, {
+    args,
     clearEnv: true,
     env: { PATH: Deno.env.get("PATH") ?? "", HOME: host.home, ...env },
     stdin: "null",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FleetClient } from "../_support/client.ts";
-import { assertEnded, Host, type Language, python, sh } from "../_support/installers.ts";
+import { assertEnded, Host, type Language, languages, python, sh } from "../_support/installers.ts";
 import { freePort } from "../_support/postgres.ts";
 import { type ServerProcess, startServerProcess, withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
@@ -52,6 +52,39 @@ testWith([...sh.tools, ...python.tools], "the agents of install.sh and install.p
     await server.stop();
   });
 });
+
+testWith(
+  [...sh.tools, "bash", "busybox", "zsh"],
+  "the agent of install.sh lives and ends well under every shell",
+  async () => {
+    await withFolder(async (data) => {
+      const server = await startServerProcess({ data });
+      const fleet = new FleetClient(server.base, server.operatorKey);
+      for (const { command } of languages.filter(({ extension }) => extension === "sh")) {
+        await withHost(sh, async (host) => {
+          await installed({ host, server, fleet });
+          const script: Script = (one, index) => index === 2 ? refusal("session_revoked", 401) : well(one);
+          const shown: Seen[] = [];
+          await withFake(host, script, async ({ seen, until, agent }) => {
+            await until(6);
+            assert.equal(await agent.stop(), 0, command.join(" "));
+            assert.equal(agent.said(), "");
+            shown.push(...seen);
+          });
+          assert.deepEqual(shown.map(({ path }) => path).slice(0, 5), [
+            "handshake",
+            "heartbeat",
+            "heartbeat",
+            "handshake",
+            "heartbeat",
+          ]);
+          assert.equal(shown.at(-1)?.body.status, "stopping", command.join(" "));
+        });
+      }
+      await server.stop();
+    });
+  },
+);
 
 async function withHost(language: Language, work: (host: Host) => Promise<void>): Promise<void> {
   await withFolder(async (folder) => {

@@ -473,7 +473,7 @@ export const installers = {
     "check_tools() {",
     "  # A printf that is a program of its own would show the secret in the list of processes.",
     "  case $(command -v printf) in /*) die 1 'Cannot install: \"printf\" is no builtin of this shell' 'run it with bash or dash' ;; esac",
-    "  for tool in awk cat chmod cmp curl cut date dirname head id ls mkdir mv od rm rmdir sed sleep tr uname; do",
+    "  for tool in awk cat chmod cmp curl cut date dirname grep head id ls mkdir mv od rm rmdir sed sleep sort tr uname; do",
     "    need \"$tool\"",
     "  done",
     "  hash_tool=''",
