@@ -17,6 +17,7 @@ export const kept = {
   "configure": ["read", "write", "sys", "env"],
   "logout": ["read", "write"],
   "service": ["read", "write", "sys", "run", "env"],
+  "installer": ["read", "write", "sys"],
   "keys": [],
   "version": [],
   "serve": ["net", "read", "write", "sys", "env"],

@@ -43,6 +43,11 @@ export const agentEntries: readonly Entry[] = [
     load: async () => (await import("./service.ts")).addService,
   },
   {
+    name: "installer",
+    summary: "make the installer for a host that has nothing but its shell",
+    load: async () => (await import("./installer.ts")).addInstaller,
+  },
+  {
     name: "keys",
     summary: "make the keys that sign sessions",
     load: async () => (await import("./keys.ts")).addKeys,

@@ -4,9 +4,10 @@ import { endpoint as createAgent } from "../../supabase/functions/create-agent/h
 import { endpoint as handshake } from "../../supabase/functions/handshake/handler.ts";
 import { endpoint as health } from "../../supabase/functions/health/handler.ts";
 import { endpoint as heartbeat } from "../../supabase/functions/heartbeat/handler.ts";
+import { endpoint as install } from "../../supabase/functions/install/handler.ts";
 import { endpoint as jwks } from "../../supabase/functions/jwks/handler.ts";
 
-const endpoints = [agents, createAgent, handshake, health, heartbeat, jwks];
+const endpoints = [agents, createAgent, handshake, health, heartbeat, install, jwks];
 const byName = new Map(endpoints.map((endpoint) => [endpoint.name, endpoint]));
 
 /** The paths that agents used before there were functions. */

@@ -11,11 +11,15 @@ import {
   parseUuid,
   parseWholeNumber,
 } from "../_shared/fields.ts";
+import { installerUrl, makeInstaller, type Shell, shells } from "../_shared/installer.ts";
 import { actorOf, type Operator, operatorRequired } from "../_shared/operator.ts";
 import { digestSecret, makeSecret } from "../_shared/secret.ts";
 
 type Deps =
-  & Pick<Backend, "database" | "operators" | "refusals" | "agentLimitPerOwner" | "randomBytes" | "log">
+  & Pick<
+    Backend,
+    "database" | "operators" | "refusals" | "agentLimitPerOwner" | "issuer" | "randomBytes" | "log"
+  >
   & Exchange;
 
 export const endpoint = resource("create-agent", { POST: createAgent });
@@ -23,7 +27,9 @@ export const endpoint = resource("create-agent", { POST: createAgent });
 /** Makes an agent and shows its secret, here and never again: the database keeps a digest. */
 export async function createAgent(request: Request, deps: Deps): Promise<Response> {
   const operator = await deps.operators.identify(request, deps);
-  const fields = parseNewAgent(await readJson(request), operator);
+  const { shell, ...fields } = parseNewAgent(await readJson(request), operator);
+  // Before there is an agent: nobody would see its secret if this failed.
+  const url = shell === null ? null : installerUrl(deps.issuer);
   const secret = await makeSecret(deps.randomBytes(32));
   const created = await deps.database.createAgent({
     ...fields,
@@ -43,14 +49,17 @@ export async function createAgent(request: Request, deps: Deps): Promise<Respons
     actor: actorOf(operator),
     request_id: deps.requestId,
   });
-  return Response.json({ agent: created, agent_secret: secret }, { status: 201 });
+  const reply = { agent: created, agent_secret: secret };
+  if (shell === null || url === null) return Response.json(reply, { status: 201 });
+  const installer = makeInstaller(shell, { url, agent: { id: created.id, secret } });
+  return Response.json({ ...reply, installer }, { status: 201 });
 }
 
 function parseNewAgent(
   { name, labels = {}, heartbeat_interval_seconds = 60, owner_id, installer }: Fields,
   operator: Operator,
 ) {
-  const fields = {
+  return {
     name: parseText(name, "name", { shortest: 1, longest: 100 }),
     labels: parseLabels(labels),
     heartbeatIntervalSeconds: parseWholeNumber(heartbeat_interval_seconds, "heartbeat_interval_seconds", {
@@ -58,12 +67,8 @@ function parseNewAgent(
       to: 86_400,
     }),
     ownerId: parseOwner(owner_id, operator),
+    shell: installer === undefined ? null : parseChoice<Shell>(installer, "installer", shells),
   };
-  if (installer !== undefined) {
-    parseChoice(installer, "installer", ["bash", "powershell", "python"]);
-    throw badField("installer", "is asked for, and this version makes none yet: leave it out");
-  }
-  return fields;
 }
 
 function parseOwner(value: unknown, operator: Operator): string | null {

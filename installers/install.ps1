@@ -1,0 +1,1093 @@
+# Installs the openclaw agent on a host that has PowerShell 5.1 or later. ".\install.ps1 --help" tells how.
+#
+# Nothing here runs before the last line has arrived, so a download that was cut off does nothing. The secret
+# is in no argument, no log and no file that others can read.
+function Install-OpenClaw {
+    param([string[]] $Arguments)
+    Set-StrictMode -Version 2
+    $ErrorActionPreference = 'Stop'
+    $ProgressPreference = 'SilentlyContinue'
+
+    # What a release, or the service, writes into a copy of this file.
+    $Version = '0.1.0'
+    $BakedUrl = ''
+    $BakedAgentId = ''
+    $BakedAgentSecret = ''
+    $BinaryFolder = ''
+    $BinarySums = ''
+
+    # What the installer and the agent share. The agent is made of these functions, word for word.
+
+    function Say {
+        param([string] $Words)
+        [Console]::Error.WriteLine($Words)
+    }
+
+    function Die {
+        param([int] $Code, [string] $What, [string] $Hint)
+        Say "error: $What"
+        if ($Hint) { Say "hint: $Hint" }
+        throw "openclaw ends with $Code"
+    }
+
+    # Windows PowerShell knows only old versions of TLS by itself.
+    function Enable-Tls {
+        $protocols = [Net.ServicePointManager]::SecurityProtocol
+        if ($protocols -ne 0) { [Net.ServicePointManager]::SecurityProtocol = $protocols -bor 3072 }
+        [Net.ServicePointManager]::Expect100Continue = $false
+    }
+
+    function Get-Platform {
+        $kernel = 'Windows_NT'
+        $machine = $env:PROCESSOR_ARCHITECTURE
+        if ($env:PROCESSOR_ARCHITEW6432) { $machine = $env:PROCESSOR_ARCHITEW6432 }
+        if ($env:OS -ne 'Windows_NT') {
+            $kernel = (uname -s)
+            $machine = (uname -m)
+        }
+        $systems = @{ 'Windows_NT' = 'windows'; 'Linux' = 'linux'; 'Darwin' = 'darwin' }
+        $machines = @{ 'amd64' = 'x86_64'; 'x86_64' = 'x86_64'; 'arm64' = 'aarch64'; 'aarch64' = 'aarch64' }
+        foreach ($name in 'armv6l', 'armv7l', 'i686', 'i386', 'riscv64', 'ppc64le', 's390x') { $machines[$name] = $name }
+        return @{ Os = $systems["$kernel"]; Arch = $machines["$machine".ToLowerInvariant()]; Name = "$kernel $machine" }
+    }
+
+    function Get-State {
+        if ($env:OS -eq 'Windows_NT') { return Join-Path $env:APPDATA 'openclaw' }
+        if ((uname -s) -eq 'Darwin') { return "$HOME/Library/Application Support/openclaw" }
+        if ("$env:XDG_CONFIG_HOME".StartsWith('/')) { return "$env:XDG_CONFIG_HOME/openclaw" }
+        return "$env:HOME/.config/openclaw"
+    }
+
+    # The JSON object in the text, or nothing. Ours are a few hundred bytes; what is larger is somebody else.
+    function Read-Object {
+        param([string] $Text)
+        if ($Text.Length -gt 16384 -or $Text.TrimStart() -notlike '{*') { return $null }
+        try { $value = ConvertFrom-Json $Text } catch { return $null }
+        if ($value -is [Management.Automation.PSCustomObject]) { return $value }
+        return $null
+    }
+
+    function Get-Field {
+        param($Fields, [string] $Name)
+        if ($null -eq $Fields) { return $null }
+        $property = $Fields.PSObject.Properties[$Name]
+        if ($null -eq $property) { return $null }
+        return $property.Value
+    }
+
+    function Get-Text {
+        param($Fields, [string] $Name)
+        $value = Get-Field $Fields $Name
+        # PowerShell 7 makes a date of what looks like one.
+        if ($value -is [datetime]) { return $value.ToUniversalTime().ToString('yyyy-MM-ddTHH:mm:ssZ') }
+        if ($value -is [string]) { return $value }
+        return $null
+    }
+
+    # A number that is not negative: its whole part, at most a day. -1 if it is none.
+    function Get-Number {
+        param($Fields, [string] $Name, [int] $Least = 0)
+        $value = Get-Field $Fields $Name
+        $isNumber = $value -is [int] -or $value -is [long] -or $value -is [double] -or $value -is [decimal]
+        if (-not $isNumber -or -not ($value -ge 0)) { return -1 }
+        return [int][Math]::Max($Least, [Math]::Min(86400, [Math]::Floor($value)))
+    }
+
+    # The url, agent_id and agent_secret in the file, or nothing.
+    function Read-Credentials {
+        param([string] $Path)
+        try { $fields = Read-Object ([IO.File]::ReadAllText($Path)) } catch [IO.IOException] { return $null }
+        $found = @{ Url = Get-Text $fields 'url'; Id = Get-Text $fields 'agent_id'; Secret = Get-Text $fields 'agent_secret' }
+        if (-not $found.Url -or $found.Url -match '[\s"\\]') { return $null }
+        if ("$($found.Id)" -cnotmatch '\A[0-9a-f-]+\z' -or "$($found.Secret)" -cnotmatch '\A[A-Za-z0-9_-]+\z') { return $null }
+        return $found
+    }
+
+    function New-Agent {
+        param([hashtable] $Credentials, [string] $Version)
+        $platform = Get-Platform
+        $hostName = [Net.Dns]::GetHostName() -replace '[^A-Za-z0-9._-]', '-'
+        return @{
+            Url = $Credentials.Url; Id = $Credentials.Id; Secret = $Credentials.Secret; Version = $Version
+            Instance = [guid]::NewGuid().ToString(); Seq = 0; Token = ''; Interval = 60; RefreshIn = 0; BeatIn = 0; Name = ''
+            Client = @{ version = $Version; hostname = $hostName.Substring(0, [Math]::Min(255, $hostName.Length)); os = "$($platform.Os)"; arch = "$($platform.Arch)" }
+            Status = 0; Fields = $null; Failure = ''; IsTls = $false; RetryAfter = -1
+        }
+    }
+
+    # Asks the service. The reply is left in the agent: Status, Fields, Failure, RetryAfter.
+    function Send-Request {
+        param([hashtable] $Agent, [string] $Path, $Body, [int] $Seconds = 15)
+        $Agent.Status = 0; $Agent.Fields = $null; $Agent.Failure = ''; $Agent.IsTls = $false; $Agent.RetryAfter = -1
+        $clock = [Diagnostics.Stopwatch]::StartNew()
+        $response = $null
+        try {
+            $request = [Net.HttpWebRequest][Net.WebRequest]::Create("$($Agent.Url)/functions/v1/$Path")
+            $request.AllowAutoRedirect = $false
+            $request.KeepAlive = $false
+            $request.Timeout = $Seconds * 1000
+            $request.ReadWriteTimeout = $Seconds * 1000
+            $request.UserAgent = "openclaw/$($Agent.Version) (powershell)"
+            if ($Agent.Token) { $request.Headers['authorization'] = "Bearer $($Agent.Token)" }
+            if ($null -ne $Body) {
+                $bytes = [Text.Encoding]::UTF8.GetBytes((ConvertTo-Json $Body -Compress))
+                $request.Method = 'POST'
+                $request.ContentType = 'application/json'
+                $request.ContentLength = $bytes.Length
+                $stream = $request.GetRequestStream()
+                try { $stream.Write($bytes, 0, $bytes.Length) } finally { $stream.Dispose() }
+            }
+            try { $response = $request.GetResponse() }
+            catch {
+                $web = $_.Exception
+                while ($null -ne $web -and $web -isnot [Net.WebException]) { $web = $web.InnerException }
+                if ($null -eq $web -or $null -eq $web.Response) { throw }
+                $response = $web.Response
+            }
+            $Agent.Status = [int]$response.StatusCode
+            $late = "$($response.Headers['retry-after'])"
+            if ($late -match '\A[0-9]{1,9}\z') { $Agent.RetryAfter = [Math]::Min(86400, [int]$late) }
+            $Agent.Fields = Read-Object (Read-Body $response $clock $Seconds)
+        }
+        catch {
+            $Agent.Status = 0
+            $reason = $_.Exception
+            while ($null -ne $reason.InnerException) {
+                if ($reason -is [Security.Authentication.AuthenticationException]) { break }
+                $reason = $reason.InnerException
+            }
+            $Agent.Failure = $reason.Message
+            $Agent.IsTls = $reason -is [Security.Authentication.AuthenticationException]
+        }
+        finally { if ($null -ne $response) { $response.Dispose() } }
+        return $Agent.Status -eq 200 -and $null -ne $Agent.Fields
+    }
+
+    # The limit is for all of a reply: a server that dribbles would outlive the socket's own.
+    function Read-Body {
+        param($Response, $Clock, [int] $Seconds)
+        $stream = $Response.GetResponseStream()
+        $buffer = New-Object byte[] 16385
+        $length = 0
+        while ($length -lt $buffer.Length) {
+            $count = $stream.Read($buffer, $length, $buffer.Length - $length)
+            if ($count -eq 0) { break }
+            $length += $count
+            if ($Clock.Elapsed.TotalSeconds -gt $Seconds) { throw 'timed out' }
+        }
+        return [Text.Encoding]::UTF8.GetString($buffer, 0, $length)
+    }
+
+    # Says in one line what came instead of what was wanted.
+    function Get-WhatCame {
+        param([hashtable] $Agent)
+        if ($Agent.Failure) { return "no reply: $($Agent.Failure)" }
+        $code = Get-Text $Agent.Fields 'error'
+        if ($null -ne $code) {
+            return "the server answers $($Agent.Status) ${code}: $(Get-Text $Agent.Fields 'error_description')" -replace '[\x00-\x1f\x7f]', ''
+        }
+        if ($Agent.Status -ge 300 -and $Agent.Status -lt 400) { return "it redirects (status $($Agent.Status)), and that is not followed" }
+        return "what answers (status $($Agent.Status.ToString('000'))) is not openclaw, perhaps a proxy's page"
+    }
+
+    # Buys a session.
+    function Open-Session {
+        param([hashtable] $Agent)
+        $Agent.Token = ''
+        $body = @{ agent_id = $Agent.Id; agent_secret = $Agent.Secret; instance_id = $Agent.Instance; client = $Agent.Client }
+        if (-not (Send-Request $Agent 'handshake' $body)) { return $false }
+        $refresh = Get-Number $Agent.Fields 'refresh_in' 1
+        $interval = Get-Number $Agent.Fields 'heartbeat_interval_seconds' 1
+        $beat = Get-Number $Agent.Fields 'next_heartbeat_in'
+        $token = Get-Text $Agent.Fields 'token'
+        if ($refresh -lt 0 -or $interval -lt 0 -or $beat -lt 0 -or "$token" -cnotmatch '\A[A-Za-z0-9_.-]+\z') { return $false }
+        $Agent.RefreshIn = $refresh; $Agent.Interval = $interval; $Agent.BeatIn = $beat; $Agent.Token = $token
+        $Agent.Name = "$(Get-Text (Get-Field $Agent.Fields 'agent') 'name')"
+        return $true
+    }
+
+    function Send-Beat {
+        param([hashtable] $Agent, [string] $Status, [int] $Seconds = 15)
+        $Agent.Seq += 1
+        $body = @{ status = $Status; seq = $Agent.Seq; instance_id = $Agent.Instance }
+        if (-not (Send-Request $Agent 'heartbeat' $body $Seconds)) { return $false }
+        $beat = Get-Number $Agent.Fields 'next_heartbeat_in' 1
+        if ((Get-Field $Agent.Fields 'ok') -isnot [bool] -or -not $Agent.Fields.ok -or $beat -lt 0) { return $false }
+        $Agent.BeatIn = $beat
+        return $true
+    }
+
+    function Test-Refused {
+        param([hashtable] $Agent, [string[]] $Codes)
+        return $Agent.Status -eq 401 -and $Codes -ccontains (Get-Text $Agent.Fields 'error')
+    }
+
+    function Get-Random-Between {
+        param([double] $From, [double] $To)
+        $bytes = New-Object byte[] 4
+        $random = [Security.Cryptography.RandomNumberGenerator]::Create()
+        try { $random.GetBytes($bytes) } finally { $random.Dispose() }
+        return $From + ($To - $From) * [BitConverter]::ToUInt32($bytes, 0) / 4294967296
+    }
+
+    # Waits until the moment, in ticks. A wall clock that moves on without us was a host asleep: beat now, but
+    # not twice in a minute.
+    function Wait-Until {
+        param([hashtable] $Life, [double] $Moment)
+        while ($Life.Clock.Elapsed.TotalSeconds -lt $Moment) {
+            $began = $Life.Clock.Elapsed.TotalSeconds
+            Start-Sleep -Milliseconds ([int][Math]::Max(1, [Math]::Min(5, $Moment - $began) * 1000))
+            $now = $Life.Clock.Elapsed.TotalSeconds
+            $ahead = ([datetime]::UtcNow - $Life.StartedAt).TotalSeconds - $now
+            $Life.StartedAt = $Life.StartedAt.AddSeconds($ahead)
+            if ($ahead -lt 30) { continue }
+            $Life.JumpedAt = [Math]::Max($now, $Life.JumpedAt + 60)
+            $Life.BeatAt = $Life.JumpedAt
+            $Moment = [Math]::Min($Moment, $Life.JumpedAt)
+        }
+    }
+
+    function Wait-AfterOutage {
+        param([hashtable] $Agent, [hashtable] $Life)
+        if ($Life.Failures -eq 0) {
+            Say "no heartbeat: $(Get-WhatCame $Agent); trying again"
+            $wait = Get-Random-Between 0 ([Math]::Min(60, $Agent.Interval))
+        }
+        else {
+            $most = [Math]::Min(300, 5 * [Math]::Pow(2, [Math]::Min(10, $Life.Failures)))
+            $wait = Get-Random-Between ($most / 2) $most
+        }
+        $Life.Failures += 1
+        if ($Agent.RetryAfter -ge 0) { $wait = [Math]::Max($wait, (Get-Random-Between $Agent.RetryAfter ($Agent.RetryAfter * 1.2))) }
+        Wait-Until $Life ($Life.Clock.Elapsed.TotalSeconds + $wait)
+    }
+
+    function Wait-AfterNoSession {
+        param([hashtable] $Agent, [hashtable] $Life)
+        if (-not (Test-Refused $Agent 'invalid_credentials')) {
+            Wait-AfterOutage $Agent $Life
+            return
+        }
+        if ($Life.Refusals -eq 0) { Say "the agent is not wanted: $(Get-WhatCame $Agent); asking again from time to time" }
+        $wait = [Math]::Min(3600, 60 * [Math]::Pow(4, [Math]::Min(10, $Life.Refusals))) * (Get-Random-Between 0.8 1.2)
+        $Life.Refusals += 1
+        $Life.Failures = 0
+        $Life.BeatAt = 0
+        Wait-Until $Life ($Life.Clock.Elapsed.TotalSeconds + $wait)
+    }
+
+    function Wait-AfterNoBeat {
+        param([hashtable] $Agent, [hashtable] $Life)
+        if (-not (Test-Refused $Agent 'token_missing', 'token_invalid', 'token_expired', 'session_revoked')) {
+            Wait-AfterOutage $Agent $Life
+            return
+        }
+        $Agent.Token = ''
+        if ($Life.SecondChance) {
+            Wait-AfterOutage $Agent $Life
+            return
+        }
+        $Life.SecondChance = $true
+        $Life.BeatAt = 0
+        Wait-Until $Life ($Life.Clock.Elapsed.TotalSeconds + (Get-Random-Between 0 ([Math]::Min(10, $Agent.Interval))))
+    }
+
+    function Complete-Outage {
+        param([hashtable] $Life)
+        if ($Life.Failures -gt 0) { Say 'the server answers again' }
+        $Life.Failures = 0
+    }
+
+    # The agent's life, by the monotonic clock.
+    function Start-Life {
+        param([hashtable] $Agent)
+        $life = @{ Clock = [Diagnostics.Stopwatch]::StartNew(); BeatAt = 0; RefreshAt = 0; Failures = 0; Refusals = 0; SecondChance = $false; JumpedAt = -60; StartedAt = [datetime]::UtcNow }
+        while ($true) {
+            if (-not $Agent.Token -or $life.Clock.Elapsed.TotalSeconds -ge $life.RefreshAt) {
+                if (-not (Open-Session $Agent)) {
+                    Wait-AfterNoSession $Agent $life
+                    continue
+                }
+                $now = $life.Clock.Elapsed.TotalSeconds
+                if (-not $life.SecondChance) { Complete-Outage $life }
+                if ($life.Refusals -gt 0) { Say 'the agent is wanted again' }
+                $life.Refusals = 0
+                $life.RefreshAt = $now + $Agent.RefreshIn
+                # A renewed session leaves the beats where they were, unless the server has another wish.
+                if ($Agent.BeatIn -gt 0 -or $life.BeatAt -le $now) { $life.BeatAt = $now + $Agent.BeatIn }
+            }
+            if ($life.Clock.Elapsed.TotalSeconds -ge $life.BeatAt) {
+                if (-not (Send-Beat $Agent 'healthy')) {
+                    Wait-AfterNoBeat $Agent $life
+                    continue
+                }
+                Complete-Outage $life
+                $life.SecondChance = $false
+                $life.BeatAt = $life.Clock.Elapsed.TotalSeconds + $Agent.BeatIn
+            }
+            Wait-Until $life ([Math]::Min($life.BeatAt, $life.RefreshAt))
+        }
+    }
+
+    function Start-Agent {
+        param([string[]] $Arguments, [string] $Version)
+        if ("$Arguments" -ceq '--version') {
+            [Console]::Out.WriteLine($Version)
+            return
+        }
+        if ("$Arguments" -cne 'monitor') { Die 2 'Cannot run: "openclaw monitor" is what this agent does' 'openclaw monitor' }
+        Get-ChildItem env: | Where-Object { $_.Name -like 'OPENCLAW_*' } | ForEach-Object { Remove-Item "env:$($_.Name)" }
+        Enable-Tls
+        $path = Join-Path (Get-State) 'credentials.json'
+        if (-not (Test-Path -LiteralPath $path)) { Die 1 "Cannot read `"$path`": there is no such file, or it is not this user's" 'run the installer again' }
+        $credentials = Read-Credentials $path
+        if ($null -eq $credentials) { Die 1 "Cannot read `"$path`": it holds no credentials" 'run the installer again' }
+        $agent = New-Agent $credentials $Version
+        # Ctrl-C, and a shutdown that lets us, end the loop and not the goodbye.
+        try { Start-Life $agent }
+        finally { if ($agent.Token) { [void](Send-Beat $agent 'stopping' 5) } }
+    }
+
+    $shared = 'Say', 'Die', 'Enable-Tls', 'Get-Platform', 'Get-State', 'Read-Object', 'Get-Field', 'Get-Text', 'Get-Number',
+        'Read-Credentials', 'New-Agent', 'Send-Request', 'Read-Body', 'Get-WhatCame', 'Open-Session', 'Send-Beat', 'Test-Refused',
+        'Get-Random-Between', 'Wait-Until', 'Wait-AfterOutage', 'Wait-AfterNoSession', 'Wait-AfterNoBeat', 'Complete-Outage', 'Start-Life', 'Start-Agent'
+
+    function Get-ProgramText {
+        $lines = @('#!/usr/bin/env pwsh', '# Written by openclaw. The agent of a host that has PowerShell: it shakes hands, beats, says goodbye.')
+        $lines += 'Set-StrictMode -Version 2', "`$ErrorActionPreference = 'Stop'"
+        foreach ($name in $shared) { $lines += "function $name {$((Get-Command $name -CommandType Function).Definition)}" }
+        $lines += "try { Start-Agent `$args '$Version' }", 'catch {'
+        $lines += '    if ("$_" -match ''^openclaw ends with (\d+)$'') { exit [int]$Matches[1] }', '    throw', '}'
+        return ($lines -join "`n") + "`n"
+    }
+
+    # The installer itself.
+
+    $usage = @'
+Installs the openclaw agent on this host, and shakes hands with its server.
+
+Usage: install.ps1 [options]
+
+  --url <url>                 the server (env: OPENCLAW_URL)
+  --agent-id <uuid>           the agent (env: OPENCLAW_AGENT_ID)
+  --agent-secret-file <file>  the file that holds its secret (env: OPENCLAW_AGENT_SECRET_FILE,
+                              or the secret itself in OPENCLAW_AGENT_SECRET)
+  --binary <file>             install this program
+  --binary-url <url>          fetch it from here
+  --sha256 <hex>              the SHA-256 of the program
+  --script-agent              install the small agent that this installer brings along
+  --no-service                install no service
+  --uninstall                 remove what this installer wrote
+  --dry-run                   check everything, touch nothing
+  --yes                       answer every question with yes
+  --help                      print this
+  --version                   print the version
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 conflict, 6 unreachable
+'@
+
+    function Answer {
+        param([string] $Words)
+        [Console]::Out.WriteLine($Words)
+    }
+
+    function Read-Arguments {
+        param([string[]] $Arguments)
+        $options = @{ 'url' = ''; 'agent-id' = ''; 'agent-secret-file' = ''; 'binary' = ''; 'binary-url' = ''; 'sha256' = ''
+            'script-agent' = $false; 'no-service' = $false; 'uninstall' = $false; 'dry-run' = $false; 'yes' = $false; 'help' = $false; 'version' = $false }
+        for ($index = 0; $index -lt $Arguments.Count; $index++) {
+            $name, $value = $Arguments[$index].Split([char[]]'=', 2)
+            $field = $name -creplace '\A--', ''
+            if ($name -cnotlike '--*' -or $options.Keys -cnotcontains $field) { Die 2 "Cannot read the options: `"$($Arguments[$index])`" is none" '--help' }
+            if ($options[$field] -is [bool]) {
+                if ($null -ne $value) { Die 2 "Cannot read the options: `"$($Arguments[$index])`" is none" '--help' }
+                $options[$field] = $true
+                continue
+            }
+            if ($null -eq $value) {
+                $index++
+                if ($index -ge $Arguments.Count) { Die 2 "Cannot read the options: `"$name`" lacks its value" '--help' }
+                $value = $Arguments[$index]
+            }
+            $options[$field] = $value
+        }
+        if ($options['script-agent'] -and ($options['binary'] -or $options['binary-url'])) { Die 2 'Cannot install two agents: --script-agent excludes --binary and --binary-url' '--help' }
+        if ($options['binary'] -and $options['binary-url']) { Die 2 'Cannot install two agents: --binary excludes --binary-url' '--help' }
+        $options['sha256'] = $options['sha256'].ToLowerInvariant()
+        if ($options['sha256'] -and $options['sha256'] -cnotmatch '\A[0-9a-f]{64}\z') { Die 2 'Cannot read "--sha256": 64 hexadecimal digits are wanted' '--help' }
+        return $options
+    }
+
+    function Read-Environment {
+        $found = @{}
+        foreach ($name in 'OPENCLAW_URL', 'OPENCLAW_AGENT_ID', 'OPENCLAW_AGENT_SECRET', 'OPENCLAW_AGENT_SECRET_FILE') {
+            $found[$name] = "$([Environment]::GetEnvironmentVariable($name))"
+            # Kept from every process that is started from here.
+            [Environment]::SetEnvironmentVariable($name, $null)
+        }
+        return $found
+    }
+
+    # The URL without what follows the host that we add ourselves, or nothing.
+    function Get-CheckedUrl {
+        param([string] $Url)
+        while ($Url -cmatch '(/|/functions/v1)\z') { $Url = $Url.Substring(0, $Url.Length - $Matches[1].Length) }
+        # Refused: all but what RFC 3986 lets stand in a URL, and a user, a query and a fragment.
+        if ($Url -cnotmatch '\A[\]A-Za-z0-9:/._~%!$&''()*+,;=\[-]+\z') { return $null }
+        if ($Url -cmatch '\Ahttps://[A-Za-z0-9\[]' -or $Url -cmatch '\Ahttp://(127\.0\.0\.1|localhost|\[::1\])([:/].*)?\z') { return $Url }
+        return $null
+    }
+
+    function Get-Sha256 {
+        param([byte[]] $Bytes)
+        $sha = [Security.Cryptography.SHA256]::Create()
+        try { return [BitConverter]::ToString($sha.ComputeHash($Bytes)).Replace('-', '').ToLowerInvariant() } finally { $sha.Dispose() }
+    }
+
+    function Get-Sum {
+        param([string] $Sums, [string] $Name)
+        foreach ($line in $Sums -split '\r?\n') {
+            if ($line -cmatch '\A([0-9a-f]{64}) [ *](\S+)\z' -and $Matches[2] -ceq $Name) { return $Matches[1] }
+        }
+        return ''
+    }
+
+    function Test-Marked {
+        param([string] $Path)
+        try { $lines = @(Get-Content -LiteralPath $Path -TotalCount 5 -ErrorAction Stop) } catch { return $false }
+        return "$lines" -clike '*Written by openclaw*'
+    }
+
+    function ConvertTo-Escaped {
+        param([string] $Words)
+        return $Words.Replace('\', '\\').Replace('"', '\"')
+    }
+
+    # Runs a program and says whether it succeeded; what it prints is dropped.
+    function Test-Run {
+        param([string] $Program, [string[]] $With)
+        $ErrorActionPreference = 'Continue'
+        try { & $Program @With 2>&1 | Out-Null } catch { return $false }
+        return $LASTEXITCODE -eq 0
+    }
+
+    function Assert-Host {
+        $platform = Get-Platform
+        if (-not $platform.Os -or -not $platform.Arch) { Die 1 "Cannot install: the platform `"$($platform.Name)`" is not known" 'report it with the output of "uname -a"' }
+        $place.Platform = "$($platform.Os)-$($platform.Arch)"
+        $place.IsWindows = $platform.Os -eq 'windows'
+        if ($place.IsWindows) {
+            if (-not $env:APPDATA -or -not $env:LOCALAPPDATA) { Die 2 'Cannot install: APPDATA is not an absolute path' 'set APPDATA to that folder of this user' }
+        }
+        elseif (-not "$env:HOME".StartsWith('/')) { Die 2 'Cannot install: HOME is not an absolute path' 'set HOME to the home folder of this user' }
+        elseif ("$env:HOME$env:XDG_CONFIG_HOME" -match '[\x00-\x1f\x7f]') { Die 2 'Cannot install: HOME has a control character' 'set HOME to the home folder of this user' }
+    }
+
+    # Where everything goes. Elsewhere than on Windows the other two installers make the services.
+    function Select-Places {
+        $place.State = Get-State
+        $place.Credentials = Join-Path $place.State 'credentials.json'
+        $place.Manifest = Join-Path $place.State 'install.json'
+        $place.Service = 'none'
+        if ($place.IsWindows -and -not $options['no-service']) { $place.Service = 'task' }
+        if ($place.IsWindows) {
+            $extension = 'ps1'
+            if ($options['binary'] -or $options['binary-url'] -or ($BinaryFolder -and -not $options['script-agent'])) { $extension = 'exe' }
+            $place.Program = Join-Path (Join-Path $env:LOCALAPPDATA 'openclaw') "openclaw.$extension"
+        }
+        else { $place.Program = "$env:HOME/.local/bin/openclaw" }
+        Set-ServicePlace $place.Service
+    }
+
+    function Set-ServicePlace {
+        param([string] $Service)
+        $place.Service = $Service
+        $place.ServiceFile = ''
+        if ($Service -eq 'task') { $place.ServiceFile = Join-Path $place.State 'task.xml' }
+    }
+
+    function Get-Files { return @($place.Manifest, $place.Credentials, $place.Program, $place.ServiceFile) | Where-Object { $_ } }
+
+    # Id and secret come from one layer together: flags, environment, this file, or what is installed already.
+    function Select-Credentials {
+        param([hashtable] $Given)
+        $installed = $null
+        if (Test-Path -LiteralPath $place.Credentials) {
+            $installed = Read-Credentials $place.Credentials
+            if ($null -eq $installed) { Die 5 "Cannot install: `"$($place.Credentials)`" is there and holds no credentials" 'move it away' }
+        }
+        $place.Installed = $installed
+        $id = ''
+        $secret = ''
+        if ($options['agent-id'] -or $options['agent-secret-file']) {
+            $id = $options['agent-id']
+            if ($options['agent-secret-file']) { $secret = Read-SecretFile $options['agent-secret-file'] }
+            Assert-Pair $id $secret '--agent-id and --agent-secret-file'
+        }
+        elseif ($Given['OPENCLAW_AGENT_ID'] -or $Given['OPENCLAW_AGENT_SECRET'] -or $Given['OPENCLAW_AGENT_SECRET_FILE']) {
+            $id = $Given['OPENCLAW_AGENT_ID']
+            $secret = $Given['OPENCLAW_AGENT_SECRET']
+            if (-not $secret -and $Given['OPENCLAW_AGENT_SECRET_FILE']) { $secret = Read-SecretFile $Given['OPENCLAW_AGENT_SECRET_FILE'] }
+            Assert-Pair $id $secret 'OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET'
+        }
+        elseif ($BakedAgentId) { $id = $BakedAgentId; $secret = $BakedAgentSecret }
+        elseif ($installed) { $id = $installed.Id; $secret = $installed.Secret }
+        else { Die 2 'Cannot install: no agent is named' 'give --url, --agent-id and --agent-secret-file, or OPENCLAW_URL, OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET' }
+        $url = @($options['url'], $Given['OPENCLAW_URL'], $BakedUrl, $(if ($installed) { $installed.Url })) | Where-Object { $_ } | Select-Object -First 1
+        if (-not $url) { Die 2 'Cannot install: no server is named' 'give --url or OPENCLAW_URL' }
+        $url = Get-CheckedUrl $url
+        if (-not $url) { Die 2 'Cannot use the URL: one that begins with "https://" is wanted, or a loopback one' '--url https://fleet.example.com' }
+        Assert-Identity $id.ToLowerInvariant() $secret
+        $place.Identity = @{ Url = $url; Id = $id.ToLowerInvariant(); Secret = $secret }
+    }
+
+    function Assert-Pair {
+        param([string] $Id, [string] $Secret, [string] $Names)
+        if (-not $Id -or -not $Secret) { Die 2 "Cannot install: $Names are wanted together" 'give both, or neither' }
+    }
+
+    function Read-SecretFile {
+        param([string] $Path)
+        try { $line = @(Get-Content -LiteralPath $Path -TotalCount 1 -ErrorAction Stop) }
+        catch { Die 2 "Cannot read `"$Path`": there is no such file, or this user may not read it" 'name a file that holds the secret' }
+        if ($line.Count -eq 0 -or -not $line[0]) { Die 2 "Cannot read `"$Path`": it is empty" 'name a file that holds the secret' }
+        return $line[0]
+    }
+
+    function Assert-Identity {
+        param([string] $Id, [string] $Secret)
+        if ($Id -cnotmatch '\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\z') { Die 2 'Cannot use the agent id: it is not a UUID' '--agent-id 00000000-0000-4000-8000-000000000000' }
+        if ($Secret.Length -ne 54) { Die 2 "Cannot use the agent secret: it has $($Secret.Length) characters, a secret has 54" 'copy it whole' }
+        if ($Secret -cnotmatch '\Aocs_[A-Za-z0-9_-]{43}_[A-Za-z0-9_-]{6}\z') { Die 2 'Cannot use the agent secret: it is not of the form "ocs_..._..."' 'copy it whole' }
+        $sha = [Security.Cryptography.SHA256]::Create()
+        try { $sum = $sha.ComputeHash([Text.Encoding]::ASCII.GetBytes($Secret.Substring(0, 47))) } finally { $sha.Dispose() }
+        $check = [Convert]::ToBase64String($sum, 0, 4).Substring(0, 6).Replace('+', '-').Replace('/', '_')
+        if ($Secret.Substring(48) -cne $check) { Die 2 'Cannot use the agent secret: its checksum does not fit: it was mistyped or cut' 'copy it whole' }
+    }
+
+    function Read-Manifest {
+        $fields = $null
+        if (Test-Path -LiteralPath $place.Manifest) { $fields = Read-Object ([IO.File]::ReadAllText($place.Manifest)) }
+        return @{ Service = "$(Get-Text $fields 'service')"; Files = @(Get-Field $fields 'files' | Where-Object { $_ -is [string] }); Folders = @(Get-Field $fields 'folders' | Where-Object { $_ -is [string] }) }
+    }
+
+    function Assert-Installed {
+        $earlier = (Read-Manifest).Service
+        if ($earlier -and $earlier -ne 'none' -and $earlier -ne $place.Service) { Die 5 "Cannot install: the installation that is there has the service `"$earlier`"" 'remove it first: --uninstall' }
+        $installed = $place.Installed
+        if ($null -eq $installed) { return }
+        $wanted = $place.Identity
+        if ($installed.Url -cne $wanted.Url -or $installed.Id -cne $wanted.Id -or $installed.Secret -cne $wanted.Secret) {
+            Die 5 "Cannot install: `"$($place.Credentials)`" has other credentials, for the agent $($installed.Id)" 'remove that agent first: --uninstall'
+        }
+        Say 'this agent is installed already: repairing what is missing'
+    }
+
+    function Assert-File {
+        param([string] $Path)
+        if ((Test-Path -LiteralPath $Path) -and -not ((Test-Path -LiteralPath $Path -PathType Leaf) -and ((Test-Marked $Path) -or (Read-Manifest).Files -ccontains $Path))) {
+            Die 5 "Cannot install: `"$Path`" is there and was not written by openclaw" 'move it away'
+        }
+        Assert-Folder (Split-Path -Parent $Path)
+    }
+
+    function Assert-Folder {
+        param([string] $Folder)
+        while (-not (Test-Path -LiteralPath $Folder)) { $Folder = Split-Path -Parent $Folder }
+        $probe = Join-Path $Folder ".openclaw-$PID"
+        $isWritable = Test-Path -LiteralPath $Folder -PathType Container
+        if ($isWritable -and $place.IsWindows) {
+            # An access list does not tell; a file that is gone as soon as it is closed does.
+            try { [IO.File]::Create($probe, 1, [IO.FileOptions]::DeleteOnClose).Dispose() } catch { $isWritable = $false }
+        }
+        elseif ($isWritable) { $isWritable = Test-Run 'test' '-w', $Folder }
+        if (-not $isWritable) { Die 1 "Cannot install: the folder `"$Folder`" cannot be written to" 'run it as a user who may write there' }
+    }
+
+    function Assert-Places {
+        Assert-Folder $place.State
+        if (Test-Path -LiteralPath $place.Manifest) { Assert-File $place.Manifest }
+        Assert-File $place.Program
+        if ($place.ServiceFile) { Assert-File $place.ServiceFile }
+        $other = Get-Command openclaw -CommandType Application -ErrorAction SilentlyContinue | Select-Object -First 1
+        if ($other -and $other.Path -ne $place.Program) { Say "warning: another openclaw comes first in PATH: $($other.Path)" }
+    }
+
+    # Which program is installed, and what proves its origin.
+    function Select-Program {
+        $place.Kind = 'script'
+        $place.BinaryUrl = $options['binary-url']
+        $sums = ''
+        if ($options['script-agent']) { return }
+        if ($options['binary']) {
+            if (-not (Test-Path -LiteralPath $options['binary'] -PathType Leaf)) { Die 4 "Cannot read `"$($options['binary'])`": there is no such file, or this user may not read it" 'name a program with --binary' }
+            $place.BinaryName = Split-Path -Leaf $options['binary']
+            $beside = Join-Path (Split-Path -Parent (Resolve-Path -LiteralPath $options['binary']).ProviderPath) 'SHA256SUMS'
+            if (Test-Path -LiteralPath $beside) { $sums = [IO.File]::ReadAllText($beside) }
+        }
+        else {
+            $name = "openclaw-$($place.Platform)"
+            if ($place.IsWindows) { $name += '.exe' }
+            if (-not $place.BinaryUrl -and $BinaryFolder -and (Get-Sum $BinarySums $name)) { $place.BinaryUrl = "$BinaryFolder/$name" }
+            if (-not $place.BinaryUrl) { return }
+            $url = Get-CheckedUrl $place.BinaryUrl
+            if (-not $url) { Die 2 'Cannot use the binary URL: one that begins with "https://" is wanted, or a loopback one' '--binary-url https://example.com/openclaw' }
+            $place.BinaryName = $url.Substring($url.LastIndexOf('/') + 1)
+            if ($url.StartsWith('http://') -and -not $options['sha256']) {
+                try { $sums = "$((Invoke-WebRequest -UseBasicParsing -MaximumRedirection 0 -TimeoutSec 15 -Uri ($url.Substring(0, $url.LastIndexOf('/')) + '/SHA256SUMS')).Content)" } catch { $sums = '' }
+            }
+        }
+        $place.Kind = 'binary'
+        $place.Sha256 = @($options['sha256'], (Get-Sum $BinarySums $place.BinaryName), (Get-Sum $sums $place.BinaryName)) | Where-Object { $_ } | Select-Object -First 1
+        if (-not $place.Sha256) { Die 2 "Cannot verify `"$($place.BinaryName)`": its SHA-256 is not known" 'give it with --sha256, from somewhere else than the program' }
+    }
+
+    # Says how far this clock is from the server's, if that is more than a minute.
+    function Get-Offset {
+        param([string] $ServerTime)
+        $moment = [datetimeoffset]::MinValue
+        $style = [Globalization.DateTimeStyles]::AssumeUniversal
+        if (-not [datetimeoffset]::TryParse($ServerTime, [Globalization.CultureInfo]::InvariantCulture, $style, [ref] $moment)) { return '' }
+        $ahead = [int]([datetimeoffset]::UtcNow - $moment).TotalSeconds
+        if ($ahead -gt 60) { return "this host's clock is $ahead s ahead of the server's" }
+        if ($ahead -lt -60) { return "this host's clock is $(-$ahead) s behind the server's" }
+        return ''
+    }
+
+    function Test-Credentials {
+        $agent = New-Agent $place.Identity $Version
+        $place.Agent = $agent
+        $url = $agent.Url
+        if (Open-Session $agent) {
+            $late = Get-Offset "$(Get-Text $agent.Fields 'server_time')"
+            if ($late) { Say "warning: $late" }
+            # What a terminal would act on: C0, DEL, C1, and what turns the direction of writing.
+            $place.Name = $agent.Name -replace '[\x00-\x1f\x7f]', '' -replace '[\x80-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]', '?'
+            Say "shook hands with $url as `"$($place.Name)`" ($($agent.Id))"
+            return
+        }
+        if (Test-Refused $agent 'invalid_credentials') { Die 3 "Cannot shake hands with ${url}: the agent is unknown or revoked, or its secret is wrong" 'ask the operator of the server' }
+        if (-not $agent.Failure) { Die 6 "Cannot shake hands with ${url}: $(Get-WhatCame $agent)" 'check the URL, and the proxies on the way' }
+        if ($agent.IsTls) {
+            $late = Get-Offset (Get-DateOfServer $url)
+            if ($late) { Die 6 "Cannot shake hands with ${url}: TLS fails, and $late" 'set the clock of this host' }
+            Die 6 "Cannot shake hands with ${url}: TLS fails: $($agent.Failure)" 'check the certificate; SSL_CERT_FILE names further authorities'
+        }
+        Die 6 "Cannot reach ${url}: $($agent.Failure)" 'check the URL, the network and the proxy'
+    }
+
+    # Nothing secret is sent: only the time is asked for, of whoever answers.
+    function Get-DateOfServer {
+        param([string] $Url)
+        $response = $null
+        try {
+            $request = [Net.HttpWebRequest][Net.WebRequest]::Create("$Url/functions/v1/health")
+            $request.Timeout = 15000
+            $request.ServerCertificateValidationCallback = { $true }
+            $response = $request.GetResponse()
+            return "$($response.Headers['date'])"
+        }
+        catch { return '' }
+        finally { if ($null -ne $response) { $response.Dispose() } }
+    }
+
+    # From here on things are touched. What is done is noted, and undone if a step fails, the last first.
+
+    function Undo-All {
+        for ($index = $place.Undo.Count - 1; $index -ge 0; $index--) {
+            # Nothing more can be done about a step back that fails.
+            $step = $place.Undo[$index]
+            try { & $step } catch { Say "warning: $_" }
+        }
+        $place.Undo.Clear()
+        Say 'what was done has been undone'
+    }
+
+    function New-Folder {
+        param([string] $Folder)
+        if (Test-Path -LiteralPath $Folder -PathType Container) { return }
+        New-Folder (Split-Path -Parent $Folder)
+        try { [void](New-Item -ItemType Directory -Path $Folder) }
+        catch { Die 1 "Cannot make the folder `"$Folder`"" 'look at the disk and its permissions' }
+        if (-not $place.IsWindows) { chmod 700 $Folder }
+        $place.Undo.Add({ [IO.Directory]::Delete($Folder) }.GetNewClosure())
+    }
+
+    # Writes the file, whole or not at all. Says nothing if it is there already.
+    function Write-Whole {
+        param([string] $Path, [string] $Mode, [byte[]] $Bytes)
+        Remove-Files "$Path.new", "$Path.old"
+        try {
+            $file = New-Object IO.FileStream "$Path.new", 'CreateNew', 'Write'
+            try {
+                if (-not $place.IsWindows) { chmod 600 "$Path.new" }
+                $file.Write($Bytes, 0, $Bytes.Length)
+                $file.Flush($true)
+            }
+            finally { $file.Dispose() }
+        }
+        catch {
+            Remove-Files "$Path.new"
+            Die 1 "Cannot write `"$Path`"" 'look at the disk and its permissions'
+        }
+        if (-not $place.IsWindows) { chmod $Mode "$Path.new" }
+        Move-IntoPlace $Path
+    }
+
+    function Move-IntoPlace {
+        param([string] $Path)
+        if ((Test-Path -LiteralPath $Path) -and (Get-Sha256 ([IO.File]::ReadAllBytes($Path))) -eq (Get-Sha256 ([IO.File]::ReadAllBytes("$Path.new")))) {
+            Remove-Files "$Path.new"
+            return
+        }
+        try {
+            if (Test-Path -LiteralPath $Path) {
+                [IO.File]::Move($Path, "$Path.old")
+                $place.Undo.Add({ if ([IO.File]::Exists($Path)) { [IO.File]::Delete($Path) }; [IO.File]::Move("$Path.old", $Path) }.GetNewClosure())
+                $place.Backups.Add("$Path.old")
+            }
+            else { $place.Undo.Add({ [IO.File]::Delete($Path) }.GetNewClosure()) }
+            [IO.File]::Move("$Path.new", $Path)
+        }
+        catch {
+            Remove-Files "$Path.new"
+            Die 1 "Cannot write `"$Path`"" 'look at the disk and its permissions'
+        }
+        $place.Changed = $true
+        Say "wrote $Path"
+    }
+
+    function Remove-Files {
+        param([string[]] $Paths)
+        foreach ($path in $Paths) { if (Test-Path -LiteralPath $path) { [IO.File]::Delete($path) } }
+    }
+
+    # The folders that the installation makes: those that are not there yet, and those of an earlier run.
+    function Get-PlannedFolders {
+        $folders = New-Object 'Collections.Generic.List[string]'
+        foreach ($folder in (Read-Manifest).Folders) { $folders.Add($folder) }
+        foreach ($file in Get-Files) {
+            $folder = Split-Path -Parent $file
+            while (-not (Test-Path -LiteralPath $folder) -or $folder -ceq $place.State) {
+                if (-not $folders.Contains($folder)) { $folders.Add($folder) }
+                $folder = Split-Path -Parent $folder
+            }
+        }
+        # The deepest first: so they can be removed in this order.
+        $folders.Sort([StringComparer]::Ordinal)
+        $folders.Reverse()
+        return $folders
+    }
+
+    function Get-ManifestText {
+        param($Folders)
+        $identity = $place.Identity
+        $lines = @("  `"written_by`": `"Written by openclaw`"", "  `"version`": `"$Version`"", "  `"url`": `"$($identity.Url)`"", "  `"agent_id`": `"$($identity.Id)`"",
+            "  `"program`": `"$($place.Kind)`"", "  `"service`": `"$($place.Service)`"")
+        $files = @($place.Credentials, $place.Program, $place.ServiceFile, $place.Manifest) | Where-Object { $_ }
+        $lines += Get-List 'files' $files
+        $lines += Get-List 'folders' $Folders
+        return "{`n$($lines -join ",`n")`n}`n"
+    }
+
+    function Get-List {
+        param([string] $Name, $Paths)
+        return "  `"$Name`": [`n$((@($Paths) | ForEach-Object { "    `"$(ConvertTo-Escaped $_)`"" }) -join ",`n")`n  ]"
+    }
+
+    function Get-CredentialsText {
+        $identity = $place.Identity
+        return "{`n  `"version`": 1,`n  `"url`": `"$($identity.Url)`",`n  `"agent_id`": `"$($identity.Id)`",`n  `"agent_secret`": `"$($identity.Secret)`"`n}`n"
+    }
+
+    function ConvertTo-Bytes {
+        param([string] $Text)
+        return , (New-Object Text.UTF8Encoding $false).GetBytes($Text)
+    }
+
+    function Write-Program {
+        if ($place.Kind -eq 'script') {
+            Write-Whole $place.Program '755' (ConvertTo-Bytes (Get-ProgramText))
+            return
+        }
+        $new = "$($place.Program).new"
+        # Windows starts what is called .exe alone, so the try takes that name.
+        if ($place.IsWindows) { $new = "$($place.Program).new.exe" }
+        Remove-Files $new, "$($place.Program).new", "$($place.Program).old"
+        try {
+            if ($options['binary']) { [IO.File]::Copy((Resolve-Path -LiteralPath $options['binary']).ProviderPath, $new) }
+            else { Invoke-WebRequest -UseBasicParsing -Uri $place.BinaryUrl -OutFile $new }
+        }
+        catch {
+            Remove-Files $new
+            Die 6 "Cannot fetch `"$($place.BinaryUrl)$($options['binary'])`": $($_.Exception.Message)" 'check the URL, the network and the proxy'
+        }
+        $sum = (Get-FileHash -LiteralPath $new -Algorithm SHA256).Hash.ToLowerInvariant()
+        if ($sum -cne $place.Sha256) {
+            Remove-Files $new
+            Die 1 "Cannot verify `"$($place.BinaryName)`": its SHA-256 is $sum, $($place.Sha256) is wanted" 'fetch it again; if that does not help, tell its publisher'
+        }
+        if (-not $place.IsWindows) { chmod 755 $new }
+        if (-not (Test-Run $new '--version')) {
+            Remove-Files $new
+            Die 1 "Cannot run `"$($place.BinaryName)`" on $($place.Platform)" 'install the agent that needs no binary: --script-agent'
+        }
+        if ($place.IsWindows) { [IO.File]::Move($new, "$($place.Program).new") }
+        Move-IntoPlace $place.Program
+    }
+
+    function Protect-State {
+        if (-not $place.IsWindows) {
+            chmod 700 $place.State
+            return
+        }
+        $own = [Security.Principal.WindowsIdentity]::GetCurrent().User.Value
+        if (-not (Test-Run 'icacls' $place.State, '/inheritance:r', '/grant:r', "*${own}:(OI)(CI)F", '*S-1-5-18:(OI)(CI)F')) {
+            Die 1 "Cannot write `"$($place.State)`"" 'look at the disk and its permissions'
+        }
+    }
+
+    function Get-TaskText {
+        $command = $place.Program
+        $arguments = 'monitor'
+        if ($place.Kind -eq 'script') {
+            $command = (Get-Process -Id $PID).Path
+            $arguments = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -WindowStyle Hidden -File `"$($place.Program)`" monitor"
+        }
+        $values = @{ '@COMMAND@' = $command; '@ARGUMENTS@' = $arguments; '@USER@' = "$env:USERDOMAIN\$env:USERNAME" }
+        $text = $task
+        foreach ($name in $values.Keys) { $text = $text.Replace($name, $values[$name].Replace('&', '&amp;').Replace('<', '&lt;').Replace('>', '&gt;')) }
+        return $text.Replace("`r`n", "`n").Replace("`n", "`r`n") + "`r`n"
+    }
+
+    $task = @'
+<?xml version="1.0" encoding="UTF-16"?>
+<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
+  <RegistrationInfo>
+    <Description>Written by openclaw. The installer's --uninstall removes it.</Description>
+  </RegistrationInfo>
+  <Triggers>
+    <LogonTrigger>
+      <Enabled>true</Enabled>
+      <UserId>@USER@</UserId>
+    </LogonTrigger>
+  </Triggers>
+  <Principals>
+    <Principal id="Author">
+      <UserId>@USER@</UserId>
+      <LogonType>InteractiveToken</LogonType>
+      <RunLevel>LeastPrivilege</RunLevel>
+    </Principal>
+  </Principals>
+  <Settings>
+    <RestartOnFailure>
+      <Interval>PT1M</Interval>
+      <Count>255</Count>
+    </RestartOnFailure>
+    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
+    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
+    <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
+    <StartWhenAvailable>true</StartWhenAvailable>
+    <Enabled>true</Enabled>
+    <Hidden>true</Hidden>
+    <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
+  </Settings>
+  <Actions Context="Author">
+    <Exec>
+      <Command>@COMMAND@</Command>
+      <Arguments>@ARGUMENTS@</Arguments>
+    </Exec>
+  </Actions>
+</Task>
+'@
+
+    function Start-Task {
+        [void](Test-Run 'schtasks' '/End', '/TN', 'openclaw')
+        return (Test-Run 'schtasks' '/Create', '/F', '/TN', 'openclaw', '/XML', $place.ServiceFile) -and (Test-Run 'schtasks' '/Run', '/TN', 'openclaw')
+    }
+
+    function Stop-Task {
+        [void](Test-Run 'schtasks' '/End', '/TN', 'openclaw')
+        [void](Test-Run 'schtasks' '/Delete', '/F', '/TN', 'openclaw')
+    }
+
+    # What the server makes of the agent: liveness, and when it was last seen.
+    function Get-Seen {
+        if (-not (Send-Request $place.Agent 'heartbeat' $null)) { return $null }
+        $shown = Get-Field $place.Agent.Fields 'agent'
+        return @{ Liveness = "$(Get-Text $shown 'liveness')"; At = "$(Get-Field $shown 'last_seen_at')" }
+    }
+
+    function Wait-Online {
+        $agent = $place.Agent
+        $before = Get-Seen
+        if ($null -eq $before) { Die 6 "Cannot see the agent at $($agent.Url): $(Get-WhatCame $agent)" 'try again later' }
+        $seenBefore = $before.At
+        if ($place.Service -eq 'none') {
+            if (-not (Send-Beat $agent 'healthy')) { Die 6 "Cannot send a heartbeat to $($agent.Url): $(Get-WhatCame $agent)" 'try again later' }
+            $seenBefore = 'none'
+        }
+        elseif ($place.Changed -or -not (Test-Run 'schtasks' '/Query', '/TN', 'openclaw')) {
+            $place.Undo.Add({ Stop-Task })
+            if (-not (Start-Task)) { Die 1 "Cannot start the service `"$($place.Service)`"" 'look at what it printed above, or install without: --no-service' }
+        }
+        else { $seenBefore = 'none' }
+        $seen = $null
+        for ($try = 0; $try -lt 30; $try++) {
+            $seen = Get-Seen
+            if ($seen -and $seen.Liveness -eq 'online' -and $seen.At -ne $seenBefore) {
+                Say "the server calls `"$($place.Name)`" online"
+                return
+            }
+            Start-Sleep -Seconds 1
+        }
+        $liveness = ''
+        if ($seen) { $liveness = $seen.Liveness }
+        Die 1 "Cannot see the agent online: the server says `"$liveness`"" 'look at the log of the service, or install without: --no-service'
+    }
+
+    # Without a terminal, who started this has decided.
+    function Confirm-Step {
+        param([string] $Question)
+        if ($options['yes'] -or [Console]::IsInputRedirected -or -not [Environment]::UserInteractive) { return }
+        if ((Read-Host "$Question [y/N]") -notlike 'y*') { Die 1 'Cannot go on: the answer was no' '' }
+    }
+
+    function Install-Agent {
+        param([hashtable] $Given)
+        Select-Credentials $Given
+        Assert-Installed
+        Assert-Places
+        Select-Program
+        Test-Credentials
+        if ($options['dry-run']) {
+            foreach ($file in Get-Files) { Answer "would write $file" }
+            return
+        }
+        Confirm-Step "Install the agent `"$($place.Name)`" to $($place.Program)?"
+        $folders = @(Get-PlannedFolders)
+        $isDone = $false
+        $isInterrupted = $true
+        try {
+            # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
+            foreach ($file in Get-Files) { New-Folder (Split-Path -Parent $file) }
+            Protect-State
+            Write-Whole $place.Manifest '600' (ConvertTo-Bytes (Get-ManifestText $folders))
+            Write-Whole $place.Credentials '600' (ConvertTo-Bytes (Get-CredentialsText))
+            Write-Program
+            if ($place.Service -eq 'task') { Write-Whole $place.ServiceFile '600' ([byte[]](255, 254) + [Text.Encoding]::Unicode.GetBytes((Get-TaskText))) }
+            Wait-Online
+            $isDone = $true
+        }
+        catch {
+            $isInterrupted = $false
+            throw
+        }
+        finally {
+            if (-not $isDone) { Undo-All }
+            # Ctrl-C is no error that a catch would see.
+            if (-not $isDone -and $isInterrupted) { Say 'error: Cannot go on: it was interrupted' }
+        }
+        Remove-Files $place.Backups
+        Write-Report
+    }
+
+    function Write-Report {
+        if (-not $place.Changed) { Answer 'nothing had to be changed' }
+        foreach ($file in Get-Files) { Answer "installed $file" }
+        Answer 'to undo it: run this installer again with --uninstall'
+        if ($place.Service -eq 'none') { Answer "to start the agent: `"$($place.Program)`" monitor" }
+        $own = $PSCommandPath
+        if (-not $BakedAgentSecret -or -not $own) { return }
+        $isWanted = $options['yes']
+        if (-not $isWanted -and -not [Console]::IsInputRedirected -and [Environment]::UserInteractive) {
+            $isWanted = (Read-Host "Delete `"$own`", which holds the secret? [y/N]") -like 'y*'
+        }
+        if ($isWanted) {
+            Remove-Files $own
+            Answer "deleted `"$own`", which held the secret"
+        }
+        else { Answer "delete `"$own`": it holds the secret" }
+    }
+
+    function Uninstall-Agent {
+        if (-not (Test-Marked $place.Manifest)) { Die 4 "Cannot uninstall: there is no `"$($place.Manifest)`" of openclaw" 'run it as the user who installed it' }
+        $manifest = Read-Manifest
+        Set-ServicePlace $manifest.Service
+        if ($place.IsWindows) {
+            $named = $manifest.Files | Where-Object { 'openclaw.exe', 'openclaw.ps1', 'openclaw.py' -contains (Split-Path -Leaf $_) } | Select-Object -First 1
+            if ($named) { $place.Program = Join-Path (Split-Path -Parent $place.Program) (Split-Path -Leaf $named) }
+        }
+        Assert-Manifest $manifest
+        if ($options['dry-run']) {
+            foreach ($file in $manifest.Files) { Answer "would remove $file" }
+            return
+        }
+        Confirm-Step "Remove the agent from $($place.State)?"
+        if ($place.Service -eq 'task') { Stop-Task }
+        Send-Goodbye
+        # The manifest is the last of them: until then, a run that was interrupted can be repeated.
+        foreach ($file in $manifest.Files) { Remove-Files $file, "$file.new", "$file.old" }
+        foreach ($folder in $manifest.Folders) {
+            # What somebody else has something in stays.
+            try { [IO.Directory]::Delete($folder) } catch [IO.IOException] { continue }
+        }
+        $left = @($manifest.Files | Where-Object { Test-Path -LiteralPath $_ })
+        if ($left.Count -gt 0) { Die 1 "Cannot remove $left" 'look at the permissions' }
+        foreach ($file in $manifest.Files) { Answer "removed $file" }
+    }
+
+    # Nothing is removed but what an installer writes, whatever the manifest lists.
+    function Assert-Manifest {
+        param([hashtable] $Manifest)
+        $files = @(Get-Files)
+        $separator = [IO.Path]::DirectorySeparatorChar
+        $bad = @($Manifest.Files | Where-Object { $files -cnotcontains $_ })
+        foreach ($folder in $Manifest.Folders) {
+            if (-not ($files | Where-Object { $_.StartsWith("$folder$separator", [StringComparison]::Ordinal) })) { $bad += $folder }
+        }
+        if ($bad.Count -gt 0) { Die 5 "Cannot uninstall: `"$($place.Manifest)`" lists what no installer writes: $bad " 'remove it by hand' }
+    }
+
+    function Send-Goodbye {
+        $credentials = $null
+        if (Test-Path -LiteralPath $place.Credentials) { $credentials = Read-Credentials $place.Credentials }
+        $url = ''
+        if ($credentials) {
+            $url = $credentials.Url
+            $agent = New-Agent $credentials $Version
+            if ((Open-Session $agent) -and (Send-Beat $agent 'stopping')) {
+                Say "told $url that the agent stops"
+                return
+            }
+        }
+        Say "warning: $url was not told that the agent stops"
+    }
+
+    $place = @{ Undo = New-Object 'Collections.Generic.List[scriptblock]'; Backups = New-Object 'Collections.Generic.List[string]'; Changed = $false; Sha256 = ''; BinaryName = '' }
+    $given = Read-Environment
+    try {
+        $options = Read-Arguments @($Arguments | Where-Object { $null -ne $_ })
+        if ($options['help']) { Answer $usage }
+        elseif ($options['version']) { Answer $Version }
+        else {
+            Enable-Tls
+            Assert-Host
+            Select-Places
+            if ($options['uninstall']) { Uninstall-Agent } else { Install-Agent $given }
+        }
+        $code = 0
+    }
+    catch {
+        if ("$_" -match '^openclaw ends with (\d+)$') { $code = [int]$Matches[1] }
+        else {
+            Say "error: $_"
+            $code = 1
+        }
+    }
+    # Read from a pipe, an exit would take the user's own shell along.
+    if ($PSCommandPath) { exit $code }
+    $global:LASTEXITCODE = $code
+}
+
+if ($true) { Install-OpenClaw $args }

@@ -1,0 +1,1369 @@
+#!/usr/bin/env python3
+"""Installs the openclaw agent on a host that has Python. "python3 install.py --help" tells how.
+
+Nothing here runs before the last line has arrived, so a download that was cut off does nothing. The secret
+is in no argument, no log and no file that others can read.
+"""
+
+import getpass
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+import types
+import urllib.error
+import urllib.parse
+import urllib.request
+
+# What a release, or the service, writes into a copy of this file.
+VERSION = "0.1.0"
+BAKED_URL = ""
+BAKED_AGENT_ID = ""
+BAKED_AGENT_SECRET = ""
+BINARY_FOLDER = ""
+BINARY_SUMS = ""
+
+# The agent, and what the installer shares with it: kept as text, so that the one can write down the other.
+AGENT = r'''#!@PYTHON@
+# Written by openclaw. The agent of a host that has Python: it shakes hands, beats, says goodbye.
+import http.client
+import json
+import os
+import platform
+import random
+import re
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from datetime import datetime, timezone
+
+VERSION = "@VERSION@"
+SYSTEMS = {"Linux": "linux", "Darwin": "darwin", "Windows": "windows"}
+MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
+MACHINES.update({name: name for name in ("armv6l", "armv7l", "i686", "i386", "riscv64", "ppc64le", "s390x")})
+
+
+def say(*words):
+    print(*words, file=sys.stderr, flush=True)
+
+
+def die(code, what, hint=""):
+    say("error: " + what)
+    if hint:
+        say("hint: " + hint)
+    sys.exit(code)
+
+
+def folder_of_credentials():
+    system = platform.system()
+    if system == "Windows":
+        return os.path.join(os.environ["APPDATA"], "openclaw")
+    home = os.path.expanduser("~")
+    if system == "Darwin":
+        return os.path.join(home, "Library/Application Support", "openclaw")
+    config = os.environ.get("XDG_CONFIG_HOME", "")
+    return os.path.join(config if config.startswith("/") else os.path.join(home, ".config"), "openclaw")
+
+
+def read_object(text):
+    """The JSON object in the text, or None. Ours are a few hundred bytes; what is larger is somebody else."""
+    try:
+        value = json.loads(text.decode("utf-8")) if len(text) <= 16384 else None
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def text(fields, name):
+    value = (fields or {}).get(name)
+    return value if isinstance(value, str) else None
+
+
+def number(fields, name, least=0):
+    """A number that is not negative: its whole part, at most a day."""
+    value = (fields or {}).get(name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        return None
+    return int(max(least, min(86400, value)))
+
+
+def read_credentials(path):
+    """The url, agent_id and agent_secret in the file, or None."""
+    with open(path, "rb") as file:
+        fields = read_object(file.read(16385))
+    found = tuple(text(fields, name) for name in ("url", "agent_id", "agent_secret"))
+    if None in found or re.search(r'[\s"\\]', found[0]) or not re.match(r"[0-9a-f-]+\Z", found[1]):
+        return None
+    return found if found[0] and re.match(r"[A-Za-z0-9_-]+\Z", found[2]) else None
+
+
+class Reply:
+    """What came back: a status and fields, or a failure. 000 is the status of no reply."""
+
+    def __init__(self, status=0, fields=None, headers=None, failure="", error=None):
+        self.status, self.fields, self.headers = status, fields, headers or {}
+        self.failure, self.error = failure, error
+
+    def ours(self, status):
+        return self.status == status and self.fields is not None
+
+    def code(self):
+        return text(self.fields, "error")
+
+    def what_came(self):
+        """Says in one line what came instead of what was wanted."""
+        if self.failure:
+            return "no reply: " + self.failure
+        if self.code() is not None:
+            description = text(self.fields, "error_description") or ""
+            words = "the server answers %d %s: %s" % (self.status, self.code(), description)
+            return re.sub("[\x00-\x1f\x7f]", "", words)
+        if 300 <= self.status < 400:
+            return "it redirects (status %d), and that is not followed" % self.status
+        return "what answers (status %03d) is not openclaw, perhaps a proxy's page" % self.status
+
+
+class Unfollowed(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+class Late(OSError):
+    pass
+
+
+def ring(*_):
+    raise Late("timed out")
+
+
+def ring_after(seconds):
+    # The limit is for all of a request: a server that dribbles would outlive the socket's own. Windows has no alarm.
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, ring)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def fetch(request, opener, seconds):
+    try:
+        ring_after(seconds)
+        try:
+            with opener.open(request, timeout=seconds) as response:
+                return Reply(response.status, read_object(response.read(16385)), response.headers)
+        except urllib.error.HTTPError as error:
+            with error:
+                return Reply(error.code, read_object(error.read(16385)), error.headers)
+        finally:
+            ring_after(0)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        return Reply(failure=str(reason) or type(reason).__name__, error=reason)
+
+
+class Agent:
+    """One identity on one host, and its session."""
+
+    def __init__(self, url, agent_id, agent_secret):
+        self.url, self.agent_id, self.agent_secret = url, agent_id, agent_secret
+        self.opener = urllib.request.build_opener(Unfollowed)
+        self.instance_id, self.seq = str(uuid.uuid4()), 0
+        self.token, self.interval, self.refresh_in, self.beat_in, self.name = None, 60, 0, 0, ""
+        self.reply = Reply()
+
+    def request(self, path, body=None, seconds=15):
+        headers = {"user-agent": "openclaw/%s (python)" % VERSION, "content-type": "application/json"}
+        if self.token is not None:
+            headers["authorization"] = "Bearer " + self.token
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + "/functions/v1/" + path, data, headers)
+        self.reply = fetch(request, self.opener, seconds)
+        return self.reply.ours(200)
+
+    def shake_hands(self):
+        self.token = None
+        client = {"version": VERSION, "hostname": re.sub("[^A-Za-z0-9._-]", "-", platform.node())[:255] or "unknown",
+                  "os": SYSTEMS.get(platform.system(), "unknown"),
+                  "arch": MACHINES.get(platform.machine().lower(), "unknown")}
+        if not self.request("handshake", {"agent_id": self.agent_id, "agent_secret": self.agent_secret,
+                                          "instance_id": self.instance_id, "client": client}):
+            return False
+        fields = self.reply.fields
+        refresh_in, interval = number(fields, "refresh_in", 1), number(fields, "heartbeat_interval_seconds", 1)
+        beat_in, token = number(fields, "next_heartbeat_in"), text(fields, "token")
+        if None in (refresh_in, interval, beat_in) or not re.match(r"[A-Za-z0-9_.-]+\Z", token or ""):
+            return False
+        self.refresh_in, self.interval, self.beat_in, self.token = refresh_in, interval, beat_in, token
+        agent = fields.get("agent")
+        self.name = text(agent if isinstance(agent, dict) else {}, "name") or ""
+        return True
+
+    def beat(self, status="healthy", seconds=15):
+        self.seq += 1
+        body = {"status": status, "seq": self.seq, "instance_id": self.instance_id}
+        if not self.request("heartbeat", body, seconds) or self.reply.fields.get("ok") is not True:
+            return False
+        beat_in = number(self.reply.fields, "next_heartbeat_in", 1)
+        if beat_in is None:
+            return False
+        self.beat_in = beat_in
+        return True
+
+
+class Stopped(BaseException):
+    """Somebody wants the process to end."""
+
+
+class Life:
+    """The agent's loop, by the monotonic clock."""
+
+    def __init__(self, agent):
+        self.agent = agent
+        self.beat_at = self.refresh_at = time.monotonic()
+        self.jumped_at = time.monotonic() - 60
+        self.failures = self.refusals = 0
+        self.second_chance = False
+        self.started_at = time.time() - time.monotonic()
+
+    def live(self):
+        while True:
+            if self.agent.token is None or time.monotonic() >= self.refresh_at:
+                if not self.agent.shake_hands():
+                    self.after_no_session()
+                    continue
+                self.begin_session()
+            if time.monotonic() >= self.beat_at:
+                if not self.agent.beat():
+                    self.after_no_beat()
+                    continue
+                self.answers_again()
+                self.second_chance = False
+                self.beat_at = time.monotonic() + self.agent.beat_in
+            self.pass_until(min(self.beat_at, self.refresh_at))
+
+    def begin_session(self):
+        now = time.monotonic()
+        if not self.second_chance:
+            self.answers_again()
+        if self.refusals:
+            say("the agent is wanted again")
+        self.refusals = 0
+        self.refresh_at = now + self.agent.refresh_in
+        # A renewed session leaves the beats where they were, unless the server has another wish.
+        if self.agent.beat_in or self.beat_at <= now:
+            self.beat_at = now + self.agent.beat_in
+
+    def answers_again(self):
+        if self.failures:
+            say("the server answers again")
+        self.failures = 0
+
+    def after_no_session(self):
+        reply = self.agent.reply
+        if not (reply.ours(401) and reply.code() == "invalid_credentials"):
+            self.outage()
+            return
+        if not self.refusals:
+            say("the agent is not wanted: %s; asking again from time to time" % reply.what_came())
+        wait = min(3600, 60 * 4 ** min(self.refusals, 10)) * random.uniform(0.8, 1.2)
+        self.refusals += 1
+        self.failures = 0
+        self.beat_at = time.monotonic()
+        self.pass_until(time.monotonic() + wait)
+
+    def after_no_beat(self):
+        reply = self.agent.reply
+        rejected = ("token_missing", "token_invalid", "token_expired", "session_revoked")
+        if not (reply.ours(401) and reply.code() in rejected):
+            self.outage()
+            return
+        self.agent.token = None
+        if self.second_chance:
+            self.outage()
+            return
+        self.second_chance = True
+        self.beat_at = time.monotonic()
+        self.pass_until(time.monotonic() + random.uniform(0, min(10, self.agent.interval)))
+
+    def outage(self):
+        if not self.failures:
+            say("no heartbeat: %s; trying again" % self.agent.reply.what_came())
+            wait = random.uniform(0, min(60, self.agent.interval))
+        else:
+            wait = min(300, 5 * 2 ** min(self.failures, 10)) * random.uniform(0.5, 1)
+        self.failures += 1
+        late = self.agent.reply.headers.get("retry-after", "")
+        if re.match(r"[0-9]{1,9}\Z", late):
+            wait = max(wait, min(86400, int(late)) * random.uniform(1, 1.2))
+        self.pass_until(time.monotonic() + wait)
+
+    def pass_until(self, moment):
+        """Waits, in ticks. A wall clock that moves on without us was a host asleep: beat now, but not twice in a minute."""
+        while True:
+            now = time.monotonic()
+            if now >= moment:
+                return
+            time.sleep(min(5, moment - now))
+            now = time.monotonic()
+            ahead = time.time() - now - self.started_at
+            self.started_at += ahead
+            if ahead >= 30:
+                self.jumped_at = self.beat_at = max(now, self.jumped_at + 60)
+                moment = min(moment, self.jumped_at)
+
+
+def stop(*_):
+    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    raise Stopped
+
+
+def agent_main(arguments):
+    if arguments == ["--version"]:
+        print(VERSION)
+        return
+    if arguments != ["monitor"]:
+        die(2, 'Cannot run: "openclaw monitor" is what this agent does', "openclaw monitor")
+    for name in [name for name in os.environ if name.startswith("OPENCLAW_")]:
+        del os.environ[name]
+    path = os.path.join(folder_of_credentials(), "credentials.json")
+    if not os.access(path, os.R_OK):
+        die(1, 'Cannot read "%s": there is no such file, or it is not this user\'s' % path, "run the installer again")
+    found = read_credentials(path)
+    if found is None:
+        die(1, 'Cannot read "%s": it holds no credentials' % path, "run the installer again")
+    agent = Agent(*found)
+    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
+    try:
+        Life(agent).live()
+    except Stopped:
+        if agent.token is not None:
+            agent.beat("stopping", 5)
+
+
+def seconds_ahead(server_time):
+    """How far this clock is ahead of an RFC 3339 time; None if it is none."""
+    match = re.match(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)", server_time or "")
+    try:
+        moment = datetime(*(int(part) for part in match.groups()), tzinfo=timezone.utc) if match else None
+    except ValueError:
+        return None
+    return None if moment is None else int(time.time() - moment.timestamp())
+'''
+
+agent = types.ModuleType("openclaw_agent")
+
+USAGE = """\
+Installs the openclaw agent on this host, and shakes hands with its server.
+
+Usage: install.py [options]
+
+  --url <url>                 the server (env: OPENCLAW_URL)
+  --agent-id <uuid>           the agent (env: OPENCLAW_AGENT_ID)
+  --agent-secret-file <file>  the file that holds its secret (env: OPENCLAW_AGENT_SECRET_FILE,
+                              or the secret itself in OPENCLAW_AGENT_SECRET)
+  --binary <file>             install this program
+  --binary-url <url>          fetch it from here
+  --sha256 <hex>              the SHA-256 of the program
+  --script-agent              install the small agent that this installer brings along
+  --no-service                install no service
+  --uninstall                 remove what this installer wrote
+  --dry-run                   check everything, touch nothing
+  --yes                       answer every question with yes
+  --help                      print this
+  --version                   print the version
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 conflict, 6 unreachable
+"""
+
+
+def say(*words):
+    agent.say(*words)
+
+
+def die(code, what, hint=""):
+    agent.die(code, what, hint)
+
+
+def answer(words):
+    print(words, flush=True)
+
+
+class Options:
+    def __init__(self):
+        self.url = self.agent_id = self.agent_secret_file = self.binary = self.binary_url = self.sha256 = ""
+        self.script_agent = self.no_service = self.uninstall = self.dry_run = self.yes = False
+        self.help = self.version = False
+
+
+def read_arguments(arguments):
+    options = Options()
+    given = list(arguments)
+    while given:
+        option = given.pop(0)
+        name, equals, value = option.partition("=")
+        field = name[2:].replace("-", "_")
+        if not name.startswith("--") or not hasattr(options, field) or "_" in name:
+            die(2, 'Cannot read the options: "%s" is none' % option, "--help")
+        if getattr(options, field) in (True, False):
+            if equals:
+                die(2, 'Cannot read the options: "%s" is none' % option, "--help")
+            setattr(options, field, True)
+            continue
+        if not equals:
+            if not given:
+                die(2, 'Cannot read the options: "%s" lacks its value' % option, "--help")
+            value = given.pop(0)
+        setattr(options, field, value)
+    if options.script_agent and (options.binary or options.binary_url):
+        die(2, "Cannot install two agents: --script-agent excludes --binary and --binary-url", "--help")
+    if options.binary and options.binary_url:
+        die(2, "Cannot install two agents: --binary excludes --binary-url", "--help")
+    options.sha256 = options.sha256.lower()
+    if options.sha256 and not re.match(r"[0-9a-f]{64}\Z", options.sha256):
+        die(2, 'Cannot read "--sha256": 64 hexadecimal digits are wanted', "--help")
+    return options
+
+
+def check_url(url):
+    """The URL without what follows the host that we add ourselves, or None."""
+    while True:
+        cut = re.sub(r"(/|/functions/v1)\Z", "", url)
+        if cut == url:
+            break
+        url = cut
+    # Refused: all but what RFC 3986 lets stand in a URL, and a user, a query and a fragment.
+    if not re.match(r"[\]A-Za-z0-9:/._~%!$&'()*+,;=\[-]+\Z", url):
+        return None
+    loopback = r"http://(127\.0\.0\.1|localhost|\[::1\])([:/].*)?\Z"
+    return url if re.match(r"https://[A-Za-z0-9\[]", url) or re.match(loopback, url) else None
+
+
+def sum_of(sums, name):
+    """The sum of the file in a text that is like a SHA256SUMS, or an empty one."""
+    for line in sums.splitlines():
+        match = re.match(r"([0-9a-f]{64}) [ *](\S+)\Z", line)
+        if match and match.group(2) == name:
+            return match.group(1)
+    return ""
+
+
+def read_text(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def marked(path):
+    """Whether the file says at its beginning that we wrote it."""
+    try:
+        with open(path, "rb") as file:
+            beginning = file.read(4096).replace(b"\0", b"")
+    except OSError:
+        return False
+    return b"Written by openclaw" in b"\n".join(beginning.split(b"\n")[:5])
+
+
+def escape(words):
+    return words.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def run(*command):
+    """Whether the command succeeds. What it prints is for the person at the terminal."""
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), check=False).returncode == 0
+    except OSError as error:
+        say(str(error))
+        return False
+
+
+def run_silently(*command):
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+class Installation:
+    """What is, or is to be, on this host, and the steps that take it there."""
+
+    def __init__(self, options, env):
+        self.options, self.env = options, env
+        self.undo, self.backups, self.changed = [], [], False
+        self.kind, self.sha256 = "script", options.sha256
+        self.binary_url, self.binary_name = options.binary_url, ""
+        self.check_tools()
+        self.check_home()
+        self.check_platform()
+        self.choose_places()
+
+    # What is checked before anything is touched.
+
+    def check_tools(self):
+        if importlib.util.find_spec("_ssl") is None or importlib.util.find_spec("ssl") is None:
+            die(1, 'Cannot install: "ssl" is missing', 'install "ssl" with the system\'s package manager')
+
+    def check_home(self):
+        if os.name == "nt":
+            if not os.environ.get("APPDATA") or not os.environ.get("LOCALAPPDATA"):
+                die(2, "Cannot install: APPDATA is not an absolute path", "set APPDATA to that folder of this user")
+            return
+        if not os.environ.get("HOME", "").startswith("/"):
+            die(2, "Cannot install: HOME is not an absolute path", "set HOME to the home folder of this user")
+        if re.search("[\x00-\x1f\x7f]", os.environ["HOME"] + os.environ.get("XDG_CONFIG_HOME", "")):
+            die(2, "Cannot install: HOME has a control character", "set HOME to the home folder of this user")
+
+    def check_platform(self):
+        system, machine = agent.platform.system(), agent.platform.machine()
+        self.os, self.arch = agent.SYSTEMS.get(system), agent.MACHINES.get(machine.lower())
+        if self.os is None or self.arch is None:
+            die(1, 'Cannot install: the platform "%s %s" is not known' % (system, machine),
+                'report it with the output of "uname -a"')
+        musl = self.os == "linux" and "glibc" not in agent.platform.libc_ver()[0]
+        self.platform = "%s-%s%s" % (self.os, "musl-" if musl else "", self.arch)
+
+    def choose_places(self):
+        """Where everything goes. A service of the whole system is for root under systemd alone."""
+        self.manager = "none"
+        if self.os == "linux" and os.path.isdir("/run/systemd/system") and shutil.which("systemctl"):
+            if os.geteuid() == 0:
+                self.manager = "systemd-system"
+            elif run_silently("systemctl", "--user", "show-environment"):
+                self.manager = "systemd-user"
+        elif self.os == "darwin" and shutil.which("launchctl"):
+            self.manager = "launchd"
+        elif self.os == "windows":
+            self.manager = "task"
+        self.service = "none" if self.options.no_service else self.manager
+        self.at_user_places()
+        # An installation of the whole system stays one, whatever is asked for now.
+        if self.manager == "systemd-system" and (
+                self.service != "none" or os.path.exists("/var/lib/openclaw/install.json")):
+            self.at_places("/var/lib/openclaw", "/usr/local/bin/openclaw")
+        self.place_service(self.service)
+
+    def at_user_places(self):
+        if os.name == "nt":
+            program = os.path.join(os.environ["LOCALAPPDATA"], "openclaw", "openclaw.py")
+            if self.options.binary or self.options.binary_url or BINARY_FOLDER and not self.options.script_agent:
+                program = program[:-2] + "exe"
+            self.at_places(agent.folder_of_credentials(), program)
+        else:
+            self.at_places(agent.folder_of_credentials(), os.path.join(os.environ["HOME"], ".local/bin/openclaw"))
+
+    def at_places(self, state, program):
+        self.state, self.program = state, program
+        self.credentials = os.path.join(state, "credentials.json")
+        self.manifest = os.path.join(state, "install.json")
+
+    def place_service(self, service):
+        self.service = service
+        launchd = "/Library/LaunchDaemons" if hasattr(os, "geteuid") and os.geteuid() == 0 else \
+            os.path.join(os.path.expanduser("~"), "Library/LaunchAgents")
+        self.service_file = {
+            "systemd-system": "/etc/systemd/system/openclaw.service",
+            "systemd-user": os.path.join(os.path.dirname(self.state), "systemd/user/openclaw.service"),
+            "launchd": os.path.join(launchd, "dev.openclaw.agent.plist"),
+            "task": os.path.join(self.state, "task.xml"),
+        }.get(service, "")
+
+    def files(self):
+        return [file for file in (self.manifest, self.credentials, self.program, self.service_file) if file]
+
+    def choose_credentials(self):
+        """Id and secret come from one layer together: flags, environment, this file, or what is installed already."""
+        options, env = self.options, self.env
+        installed = None
+        if os.path.lexists(self.credentials):
+            try:
+                installed = agent.read_credentials(self.credentials)
+            except OSError:
+                installed = None
+            if installed is None:
+                die(5, 'Cannot install: "%s" is there and holds no credentials' % self.credentials, "move it away")
+        self.installed = installed
+        secret, secret_file = env.get("OPENCLAW_AGENT_SECRET", ""), env.get("OPENCLAW_AGENT_SECRET_FILE", "")
+        if options.agent_id or options.agent_secret_file:
+            pair = (options.agent_id, options.agent_secret_file and self.read_secret_file(options.agent_secret_file))
+            self.need_pair(pair, "--agent-id and --agent-secret-file")
+        elif env.get("OPENCLAW_AGENT_ID") or secret or secret_file:
+            pair = (env.get("OPENCLAW_AGENT_ID", ""), secret or (secret_file and self.read_secret_file(secret_file)))
+            self.need_pair(pair, "OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET")
+        elif BAKED_AGENT_ID:
+            pair = (BAKED_AGENT_ID, BAKED_AGENT_SECRET)
+        elif installed:
+            pair = installed[1:]
+        else:
+            die(2, "Cannot install: no agent is named",
+                "give --url, --agent-id and --agent-secret-file, or OPENCLAW_URL, OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET")
+        url = options.url or env.get("OPENCLAW_URL", "") or BAKED_URL or (installed and installed[0])
+        if not url:
+            die(2, "Cannot install: no server is named", "give --url or OPENCLAW_URL")
+        self.url = check_url(url)
+        if self.url is None:
+            die(2, 'Cannot use the URL: one that begins with "https://" is wanted, or a loopback one',
+                "--url https://fleet.example.com")
+        self.check_identity(pair[0].lower(), pair[1])
+
+    def need_pair(self, pair, names):
+        if not all(pair):
+            die(2, "Cannot install: %s are wanted together" % names, "give both, or neither")
+
+    def read_secret_file(self, path):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                line = file.readline(1024).rstrip("\r\n")
+        except OSError:
+            die(2, 'Cannot read "%s": there is no such file, or this user may not read it' % path,
+                "name a file that holds the secret")
+        if not line:
+            die(2, 'Cannot read "%s": it is empty' % path, "name a file that holds the secret")
+        return line
+
+    def check_identity(self, agent_id, secret):
+        if not re.match(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", agent_id):
+            die(2, "Cannot use the agent id: it is not a UUID", "--agent-id 00000000-0000-4000-8000-000000000000")
+        if len(secret) != 54:
+            die(2, "Cannot use the agent secret: it has %d characters, a secret has 54" % len(secret), "copy it whole")
+        if not re.match(r"ocs_[A-Za-z0-9_-]{43}_[A-Za-z0-9_-]{6}\Z", secret):
+            die(2, 'Cannot use the agent secret: it is not of the form "ocs_..._..."', "copy it whole")
+        digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+        start = int.from_bytes(hashlib.sha256(secret[:47].encode()).digest()[:4], "big") << 4
+        if secret[48:] != "".join(digits[start >> shift & 63] for shift in range(30, -1, -6)):
+            die(2, "Cannot use the agent secret: its checksum does not fit: it was mistyped or cut", "copy it whole")
+        self.agent_id, self.agent_secret = agent_id, secret
+
+    def check_kind(self):
+        """A second installation, or a service left behind, is not what anybody wants."""
+        user = agent.folder_of_credentials()
+        if self.state != user and os.path.exists(os.path.join(user, "install.json")):
+            die(5, "Cannot install: this user has an installation without a service of the system",
+                "remove it first: --uninstall --no-service")
+        earlier = self.read_manifest().get("service")
+        if earlier not in (None, "none", self.service):
+            die(5, 'Cannot install: the installation that is there has the service "%s"' % earlier,
+                "remove it first: --uninstall")
+
+    def check_installed(self):
+        if self.installed is None:
+            return
+        if self.installed != (self.url, self.agent_id, self.agent_secret):
+            die(5, 'Cannot install: "%s" has other credentials, for the agent %s' % (self.credentials, self.installed[1]),
+                "remove that agent first: --uninstall")
+        say("this agent is installed already: repairing what is missing")
+
+    def read_manifest(self):
+        try:
+            with open(self.manifest, "rb") as file:
+                fields = agent.read_object(file.read(16385)) or {}
+        except OSError:
+            return {}
+        for name in ("files", "folders"):
+            value = fields.get(name)
+            fields[name] = [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+        return fields
+
+    def check_file(self, path):
+        if os.path.lexists(path):
+            if not os.path.isfile(path) or not (marked(path) or path in self.read_manifest().get("files", [])):
+                die(5, 'Cannot install: "%s" is there and was not written by openclaw' % path, "move it away")
+        self.check_folder(os.path.dirname(path))
+
+    def check_folder(self, folder):
+        while not os.path.lexists(folder):
+            folder = os.path.dirname(folder)
+        if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+            die(1, 'Cannot install: the folder "%s" cannot be written to' % folder, "run it as a user who may write there")
+
+    def check_places(self):
+        self.check_folder(self.state)
+        if os.path.exists(self.manifest):
+            self.check_file(self.manifest)
+        self.check_file(self.program)
+        if self.service_file:
+            self.check_file(self.service_file)
+        other = shutil.which("openclaw")
+        if other and other != self.program:
+            say("warning: another openclaw comes first in PATH: " + other)
+
+    def choose_program(self):
+        """Which program is installed, and what proves its origin."""
+        options, sums = self.options, ""
+        if options.script_agent:
+            return
+        if options.binary:
+            if not os.path.isfile(options.binary) or not os.access(options.binary, os.R_OK):
+                die(4, 'Cannot read "%s": there is no such file, or this user may not read it' % options.binary,
+                    "name a program with --binary")
+            self.binary_name = os.path.basename(options.binary)
+            sums = os.path.join(os.path.dirname(options.binary), "SHA256SUMS")
+            sums = read_text(sums) if os.path.isfile(sums) else ""
+        else:
+            if not self.binary_url and BINARY_FOLDER:
+                name = "openclaw-" + self.platform + (".exe" if self.os == "windows" else "")
+                if sum_of(BINARY_SUMS, name):
+                    self.binary_url = BINARY_FOLDER + "/" + name
+            if not self.binary_url:
+                return
+            url = check_url(self.binary_url)
+            if url is None:
+                die(2, 'Cannot use the binary URL: one that begins with "https://" is wanted, or a loopback one',
+                    "--binary-url https://example.com/openclaw")
+            self.binary_name = url.rpartition("/")[2]
+            if url.startswith("http://") and not self.sha256:
+                sums = self.fetch_sums(url.rpartition("/")[0] + "/SHA256SUMS")
+        self.kind = "binary"
+        self.sha256 = self.sha256 or sum_of(BINARY_SUMS, self.binary_name) or sum_of(sums, self.binary_name)
+        if not self.sha256:
+            die(2, 'Cannot verify "%s": its SHA-256 is not known' % self.binary_name,
+                "give it with --sha256, from somewhere else than the program")
+
+    def fetch_sums(self, url):
+        try:
+            with urllib.request.build_opener(agent.Unfollowed).open(url, timeout=15) as response:
+                return response.read(65536).decode("utf-8", "replace")
+        except (OSError, ValueError):
+            return ""
+
+    def try_credentials(self):
+        self.agent = agent.Agent(self.url, self.agent_id, self.agent_secret)
+        if self.agent.shake_hands():
+            late = offset(agent.text(self.agent.reply.fields, "server_time"))
+            if late:
+                say("warning: " + late)
+            # What a terminal would act on: C0, DEL, C1, and what turns the direction of writing.
+            name = re.sub("[\x00-\x1f\x7f]", "", self.agent.name)
+            self.name = re.sub("[\x80-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]", "?", name)
+            say('shook hands with %s as "%s" (%s)' % (self.url, self.name, self.agent_id))
+            return
+        reply = self.agent.reply
+        if reply.ours(401) and reply.code() == "invalid_credentials":
+            die(3, "Cannot shake hands with %s: the agent is unknown or revoked, or its secret is wrong" % self.url,
+                "ask the operator of the server")
+        if not reply.failure:
+            die(6, "Cannot shake hands with %s: %s" % (self.url, reply.what_came()),
+                "check the URL, and the proxies on the way")
+        import ssl
+        if isinstance(reply.error, ssl.SSLError):
+            late = offset(self.date_of_server(ssl._create_unverified_context()))
+            if late:
+                die(6, "Cannot shake hands with %s: TLS fails, and %s" % (self.url, late), "set the clock of this host")
+            die(6, "Cannot shake hands with %s: TLS fails: %s" % (self.url, reply.failure),
+                "check the certificate; SSL_CERT_FILE names further authorities")
+        die(6, "Cannot reach %s: %s" % (self.url, reply.failure), "check the URL, the network and the proxy")
+
+    def date_of_server(self, unverified):
+        """Nothing secret is sent: only the time is asked for, of whoever answers."""
+        opener = urllib.request.build_opener(agent.Unfollowed, urllib.request.HTTPSHandler(context=unverified))
+        reply = agent.fetch(self.url + "/functions/v1/health", opener, 15)
+        try:
+            date = time.strptime(reply.headers.get("date", ""), "%a, %d %b %Y %H:%M:%S GMT")
+        except ValueError:
+            return None
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", date)
+
+    # From here on things are touched. What is done is noted, and undone if a step fails, the last first.
+
+    def give_up(self, code, what, hint):
+        self.take_back()
+        die(code, what, hint)
+
+    def take_back(self):
+        ignore_signals()
+        for undo in reversed(self.undo):
+            try:
+                undo()
+            except OSError:
+                pass  # Nothing more can be done about it, and the message that follows says why we are here.
+        say("what was done has been undone")
+
+    def cannot_write(self, path):
+        self.give_up(1, 'Cannot write "%s"' % path, "look at the disk and its permissions")
+
+    def make_folder(self, folder):
+        if os.path.isdir(folder):
+            return
+        self.make_folder(os.path.dirname(folder))
+        try:
+            os.mkdir(folder, 0o700)
+        except OSError:
+            self.give_up(1, 'Cannot make the folder "%s"' % folder, "look at the disk and its permissions")
+        self.undo.append(lambda: os.rmdir(folder))
+        # Everybody runs the programs of a system; what a user has is the user's.
+        if self.service == "systemd-system" and folder != self.state:
+            os.chmod(folder, 0o755)
+
+    def put(self, path, mode, content):
+        """Writes the file, whole or not at all. Says nothing if it is there already."""
+        discard(path + ".new", path + ".old")
+        try:
+            descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+            with open(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(path + ".new", mode)
+        except OSError:
+            discard(path + ".new")
+            self.cannot_write(path)
+        self.replace(path)
+
+    def replace(self, path):
+        """Moves the new file into its place."""
+        if os.path.isfile(path) and same(path, path + ".new"):
+            discard(path + ".new")
+            return
+        try:
+            # The service's own user owns the folder once it has run: what is replaced there stays readable for it.
+            if self.service == "systemd-system" and os.path.dirname(path) == self.state:
+                owner = os.stat(self.state)
+                os.chown(path + ".new", owner.st_uid, owner.st_gid)
+            if os.path.exists(path):
+                shutil.copy2(path, path + ".old")
+                self.undo.append(lambda: os.replace(path + ".old", path))
+                self.backups.append(path + ".old")
+            else:
+                self.undo.append(lambda: os.unlink(path))
+            os.replace(path + ".new", path)
+        except OSError:
+            discard(path + ".new")
+            self.cannot_write(path)
+        self.changed = True
+        say("wrote " + path)
+
+    def plan_folders(self):
+        """The folders that the installation makes: those that are not there yet, and those of an earlier run."""
+        folders = set(self.read_manifest().get("folders", []))
+        for file in self.files():
+            folder = os.path.dirname(file)
+            while not os.path.isdir(folder) or folder == self.state:
+                folders.add(folder)
+                folder = os.path.dirname(folder)
+        # The deepest first: so they can be removed in this order.
+        return sorted(folders, key=os.fsencode, reverse=True)
+
+    def manifest_text(self, folders):
+        files = [file for file in (self.credentials, self.program, self.service_file, self.manifest) if file]
+        fields = [("written_by", "Written by openclaw"), ("version", VERSION), ("url", self.url),
+                  ("agent_id", self.agent_id), ("program", self.kind), ("service", self.service)]
+        lines = ['  "%s": "%s"' % field for field in fields]
+        for name, paths in (("files", files), ("folders", folders)):
+            inner = ",\n".join('    "%s"' % escape(path) for path in paths)
+            lines.append('  "%s": [\n%s\n  ]' % (name, inner))
+        return "{\n%s\n}\n" % ",\n".join(lines)
+
+    def credentials_text(self):
+        return '{\n  "version": 1,\n  "url": "%s",\n  "agent_id": "%s",\n  "agent_secret": "%s"\n}\n' % (
+            self.url, self.agent_id, self.agent_secret)
+
+    def program_text(self):
+        python = self.python()
+        return AGENT.replace("@PYTHON@", python).replace("@VERSION@", VERSION) + "\n\nagent_main(sys.argv[1:])\n"
+
+    def python(self):
+        """The interpreter of the agent: for a service of the system, one that is in no user's home."""
+        own = os.path.realpath(sys.executable or "")
+        if self.service == "systemd-system" and re.match("/(home|root|run|tmp)/", own):
+            for path in ("/usr/bin/python3", "/usr/local/bin/python3"):
+                if os.access(path, os.X_OK):
+                    return path
+        return own if own and re.match(r"\S{1,120}\Z", own) else "/usr/bin/env python3"
+
+    def put_program(self):
+        if self.kind == "script":
+            self.put(self.program, 0o755, os.fsencode(self.program_text()))
+            return
+        new = self.program + ".new"
+        discard(new, self.program + ".old")
+        self.fetch_binary(new)
+        with open(new, "rb") as file:
+            found = hashlib.sha256()
+            for block in iter(lambda: file.read(1 << 20), b""):
+                found.update(block)
+        if found.hexdigest() != self.sha256:
+            discard(new)
+            self.give_up(1, 'Cannot verify "%s": its SHA-256 is %s, %s is wanted' % (
+                self.binary_name, found.hexdigest(), self.sha256), "fetch it again; if that does not help, tell its publisher")
+        os.chmod(new, 0o755)
+        if not run_silently(new, "--version"):
+            discard(new)
+            self.give_up(1, 'Cannot run "%s" on %s' % (self.binary_name, self.platform),
+                         "install the agent that needs no binary: --script-agent")
+        self.replace(self.program)
+
+    def fetch_binary(self, new):
+        try:
+            source = open(self.options.binary, "rb") if self.options.binary else \
+                urllib.request.build_opener(Encrypted).open(self.binary_url, timeout=60)
+        except (OSError, ValueError) as error:
+            self.give_up(6, 'Cannot fetch "%s": %s' % (self.binary_url, getattr(error, "reason", error)),
+                         "check the URL, the network and the proxy")
+        with source:
+            try:
+                with open(new, "xb") as file:
+                    shutil.copyfileobj(source, file, 1 << 20)
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError:
+                discard(new)
+                self.cannot_write(self.program)
+
+    def command(self):
+        """What a service starts, where no file can be started that is a script."""
+        if self.kind == "script" and os.name == "nt":
+            return sys.executable, '"%s" monitor' % self.program
+        return self.program, "monitor"
+
+    def put_service(self):
+        if self.service.startswith("systemd"):
+            self.put(self.service_file, 0o644, os.fsencode(unit_text(self)))
+        elif self.service == "launchd":
+            self.put(self.service_file, 0o644, os.fsencode(plist_text(self.program, os.environ["HOME"])))
+        elif self.service == "task":
+            words = task_text(*self.command(), user=os.environ.get("USERDOMAIN", ".") + "\\" + getpass.getuser())
+            self.put(self.service_file, 0o600, ("\ufeff" + words.replace("\n", "\r\n")).encode("utf-16-le"))
+
+    def systemd(self, *arguments):
+        return ("systemctl",) + (("--user",) if self.service == "systemd-user" else ()) + arguments
+
+    def launchd_domain(self):
+        return "system" if os.geteuid() == 0 else "gui/%d" % os.geteuid()
+
+    def is_running(self):
+        if self.service.startswith("systemd"):
+            return run_silently(*self.systemd("is-active", "--quiet", "openclaw.service"))
+        if self.service == "launchd":
+            return run_silently("launchctl", "print", self.launchd_domain() + "/dev.openclaw.agent")
+        return self.service == "task" and run_silently("schtasks", "/Query", "/TN", "openclaw")
+
+    def start_service(self):
+        if self.service.startswith("systemd"):
+            return run(*self.systemd("daemon-reload")) and run(*self.systemd("enable", "openclaw.service")) \
+                and run(*self.systemd("restart", "openclaw.service"))
+        if self.service == "launchd":
+            run_silently("launchctl", "bootout", self.launchd_domain() + "/dev.openclaw.agent")
+            return run("launchctl", "bootstrap", self.launchd_domain(), self.service_file)
+        run_silently("schtasks", "/End", "/TN", "openclaw")
+        return run("schtasks", "/Create", "/F", "/TN", "openclaw", "/XML", self.service_file) \
+            and run("schtasks", "/Run", "/TN", "openclaw")
+
+    def stop_service(self):
+        if self.service.startswith("systemd"):
+            run_silently(*self.systemd("disable", "--now", "openclaw.service"))
+        elif self.service == "launchd":
+            run_silently("launchctl", "bootout", self.launchd_domain() + "/dev.openclaw.agent")
+        elif self.service == "task":
+            run_silently("schtasks", "/End", "/TN", "openclaw")
+            run_silently("schtasks", "/Delete", "/F", "/TN", "openclaw")
+
+    def look(self):
+        """What the server makes of the agent: liveness, and when it was last seen."""
+        fields = self.agent.reply.fields if self.agent.request("heartbeat") else None
+        shown = (fields or {}).get("agent")
+        if not isinstance(shown, dict) or agent.text(shown, "liveness") is None:
+            return None
+        return shown["liveness"], shown.get("last_seen_at")
+
+    def go_online(self):
+        before = self.look()
+        if before is None:
+            self.give_up(6, "Cannot see the agent at %s: %s" % (self.url, self.agent.reply.what_came()), "try again later")
+        seen_before = before[1]
+        if self.service == "none":
+            if not self.agent.beat():
+                self.give_up(6, "Cannot send a heartbeat to %s: %s" % (self.url, self.agent.reply.what_came()), "try again later")
+        elif self.changed or not self.is_running():
+            self.undo.append(self.stop_service)
+            if not self.start_service():
+                self.give_up(1, 'Cannot start the service "%s"' % self.service,
+                             "look at what it printed above, or install without: --no-service")
+        else:
+            seen_before = "none"
+        for _ in range(30):
+            seen = self.look()
+            if seen is not None and seen[0] == "online" and seen[1] != seen_before:
+                say('the server calls "%s" online' % self.name)
+                return
+            time.sleep(1)
+        self.give_up(1, 'Cannot see the agent online: the server says "%s"' % (seen and seen[0] or ""),
+                     "look at the log of the service, or install without: --no-service")
+
+    # The two things that can be asked for.
+
+    def install(self):
+        self.choose_credentials()
+        self.check_kind()
+        self.check_installed()
+        self.check_places()
+        self.choose_program()
+        self.try_credentials()
+        if self.options.dry_run:
+            for file in self.files():
+                answer("would write " + file)
+            return
+        confirm(self.options, 'Install the agent "%s" to %s?' % (self.name, self.program))
+        folders = self.plan_folders()
+        catch_signals()
+        try:
+            self.write(folders)
+        except Interrupted:
+            self.give_up(1, "Cannot go on: it was interrupted", "")
+        ignore_signals()
+        discard(*self.backups)
+        self.report()
+
+    def write(self, folders):
+        # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
+        for file in self.files():
+            self.make_folder(os.path.dirname(file))
+        self.protect_state()
+        self.put(self.manifest, 0o600, os.fsencode(self.manifest_text(folders)))
+        self.put(self.credentials, 0o600, os.fsencode(self.credentials_text()))
+        self.put_program()
+        self.put_service()
+        self.go_online()
+
+    def protect_state(self):
+        try:
+            os.chmod(self.state, 0o700)
+        except OSError:
+            self.cannot_write(self.state)
+        if os.name == "nt" and not run_silently(
+                "icacls", self.state, "/inheritance:r", "/grant:r", getpass.getuser() + ":(OI)(CI)F", "*S-1-5-18:(OI)(CI)F"):
+            self.cannot_write(self.state)
+
+    def report(self):
+        if not self.changed:
+            answer("nothing had to be changed")
+        for file in self.files():
+            answer("installed " + file)
+        answer("to undo it: run this installer again with --uninstall")
+        if self.service == "none":
+            answer('to start the agent: "%s" monitor' % self.program)
+            if not self.options.no_service:
+                answer("there is no systemd or launchd here: have it started at boot by what there is")
+        elif os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy") or os.environ.get("SSL_CERT_FILE"):
+            answer("the service does not see HTTPS_PROXY and SSL_CERT_FILE of this shell: set them for it, too")
+        if self.service == "systemd-user":
+            answer("to keep it running while you are logged out: loginctl enable-linger")
+        offer_deletion(self.options)
+
+    def uninstall(self):
+        if not os.path.isfile(self.manifest) and self.state != agent.folder_of_credentials():
+            self.at_user_places()
+        if not marked(self.manifest):
+            die(4, 'Cannot uninstall: there is no "%s" of openclaw' % self.manifest, "run it as the user who installed it")
+        fields = self.read_manifest()
+        self.place_service(fields.get("service"))
+        if os.name == "nt":
+            named = [file for file in fields["files"] if os.path.basename(file) in ("openclaw.exe", "openclaw.py", "openclaw.ps1")]
+            self.program = os.path.join(os.path.dirname(self.program), os.path.basename(named[0])) if named else self.program
+        files, folders = fields["files"], fields["folders"]
+        self.check_manifest(files, folders)
+        if self.options.dry_run:
+            for file in files:
+                answer("would remove " + file)
+            return
+        confirm(self.options, "Remove the agent from %s?" % self.state)
+        self.stop_service()
+        self.say_goodbye()
+        # The manifest is the last of them: until then, a run that was interrupted can be repeated.
+        for file in files:
+            discard(file, file + ".new", file + ".old")
+        self.remove_folders(folders)
+        if self.service.startswith("systemd"):
+            run_silently(*self.systemd("daemon-reload"))
+        left = [file for file in files if os.path.lexists(file)]
+        if left:
+            die(1, "Cannot remove " + " ".join(left), "look at the permissions")
+        for file in files:
+            answer("removed " + file)
+
+    def remove_folders(self, folders):
+        for folder in folders:
+            try:
+                if os.path.islink(folder) and folder == "/var/lib/openclaw":
+                    os.rmdir("/var/lib/private/openclaw")
+                    os.unlink(folder)
+                else:
+                    os.rmdir(folder)
+            except OSError:
+                pass  # Somebody else has something in it, so it stays.
+
+    def check_manifest(self, files, folders):
+        """The service may have written to its folder: nothing is removed but what an installer writes."""
+        bad = [file for file in files if file not in self.files()]
+        bad += [folder for folder in folders
+                if not any((os.path.dirname(file) + os.sep).startswith(folder + os.sep) for file in self.files())]
+        if bad:
+            die(5, 'Cannot uninstall: "%s" lists what no installer writes: %s ' % (self.manifest, " ".join(bad)),
+                "remove it by hand")
+
+    def say_goodbye(self):
+        try:
+            found = agent.read_credentials(self.credentials)
+        except OSError:
+            found = None
+        one = agent.Agent(*found) if found else None
+        if one and one.shake_hands() and one.beat("stopping"):
+            say("told %s that the agent stops" % one.url)
+        else:
+            say("warning: %s was not told that the agent stops" % (one.url if one else ""))
+
+
+class Encrypted(urllib.request.HTTPRedirectHandler):
+    """Follows redirects of a download, but never to where it would not be encrypted."""
+
+    def redirect_request(self, request, file, code, message, headers, url):
+        if not url.startswith("https://") and not request.full_url.startswith("http://"):
+            raise urllib.error.URLError("it redirects to what is not encrypted")
+        return super().redirect_request(request, file, code, message, headers, url)
+
+
+class Interrupted(BaseException):
+    """Somebody wants this to end."""
+
+
+def interrupt(*_):
+    raise Interrupted
+
+
+def catch_signals():
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), interrupt)
+
+
+def ignore_signals():
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def discard(*paths):
+    for path in paths:
+        if os.path.lexists(path):
+            os.unlink(path)
+
+
+def same(one, other):
+    with open(one, "rb") as first, open(other, "rb") as second:
+        if first.read() != second.read():
+            return False
+    return stat.S_IMODE(os.stat(one).st_mode) == stat.S_IMODE(os.stat(other).st_mode)
+
+
+def offset(server_time):
+    """Says how far this clock is from the server's, if that is more than a minute."""
+    ahead = agent.seconds_ahead(server_time) or 0
+    if ahead > 60:
+        return "this host's clock is %d s ahead of the server's" % ahead
+    return "this host's clock is %d s behind the server's" % -ahead if ahead < -60 else ""
+
+
+def confirm(options, question):
+    """Without a terminal, who started this has decided."""
+    if not options.yes and sys.stdin and sys.stdin.isatty() and not ask(question):
+        die(1, "Cannot go on: the answer was no")
+
+
+def ask(question):
+    print(question + " [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().lower().startswith("y")
+
+
+def offer_deletion(options):
+    own = sys.argv[0]
+    if not BAKED_AGENT_SECRET or not os.path.isfile(own) or "BAKED_AGENT_SECRET" not in read_text(own):
+        return
+    if options.yes or sys.stdin and sys.stdin.isatty() and ask('Delete "%s", which holds the secret?' % own):
+        discard(own)
+        answer('deleted "%s", which held the secret' % own)
+    else:
+        answer('delete "%s": it holds the secret' % own)
+
+
+def unit_text(place):
+    system = place.service == "systemd-system"
+    # The name of what is started may have no quotes and backslashes, an argument may have anything.
+    start = "" if system else "/usr/bin/env "
+    start += '"%s" monitor' % escape(place.program).replace("%", "%%").replace("$", "$$")
+    config_path = escape(os.path.dirname(place.state)).replace("%", "%%")
+    environment = "/etc/default/openclaw" if system else os.path.join(place.state, "environment").replace("%", "%%")
+    return UNIT.replace("@START@", start).replace("@CONFIG@", config_path).replace("@ENVIRONMENT@", environment) \
+        + (UNIT_OF_SYSTEM if system else "") \
+        + "\n[Install]\nWantedBy=%s\n" % ("multi-user.target" if system else "default.target")
+
+
+UNIT = """\
+# Written by openclaw. The installer's --uninstall removes it.
+[Unit]
+Description=openclaw agent
+Wants=network-online.target
+After=network-online.target
+# The agent itself waits for a server that is down.
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart=@START@
+Environment="XDG_CONFIG_HOME=@CONFIG@"
+# For HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE, where they are needed.
+EnvironmentFile=-@ENVIRONMENT@
+Restart=always
+RestartSec=10
+# Only the agent itself is told to stop: it says so to the server first.
+KillMode=mixed
+TimeoutStopSec=30
+UMask=0077
+NoNewPrivileges=yes
+"""
+
+UNIT_OF_SYSTEM = """\
+DynamicUser=yes
+StateDirectory=openclaw
+StateDirectoryMode=0700
+CapabilityBoundingSet=
+DevicePolicy=closed
+LockPersonality=yes
+PrivateDevices=yes
+PrivateTmp=yes
+PrivateUsers=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHome=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProtectSystem=strict
+RemoveIPC=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallErrorNumber=EPERM
+SystemCallFilter=@system-service @pkey
+SystemCallFilter=~@privileged
+"""
+
+
+def xml(words):
+    return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def plist_text(program, home):
+    return PLIST.replace("@PROGRAM@", xml(program)).replace("@HOME@", xml(home))
+
+
+PLIST = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<!-- Written by openclaw. The installer's -uninstall option removes it. -->
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0">
+<dict>
+  <key>Label</key>
+  <string>dev.openclaw.agent</string>
+  <key>ProgramArguments</key>
+  <array>
+    <string>@PROGRAM@</string>
+    <string>monitor</string>
+  </array>
+  <key>EnvironmentVariables</key>
+  <dict>
+    <key>HOME</key>
+    <string>@HOME@</string>
+  </dict>
+  <key>RunAtLoad</key>
+  <true/>
+  <key>KeepAlive</key>
+  <true/>
+  <key>ThrottleInterval</key>
+  <integer>10</integer>
+  <key>ProcessType</key>
+  <string>Background</string>
+  <key>Umask</key>
+  <integer>63</integer>
+</dict>
+</plist>
+"""
+
+
+def task_text(command, arguments, user):
+    values = {"@COMMAND@": command, "@ARGUMENTS@": arguments, "@USER@": user}
+    words = TASK
+    for name, value in values.items():
+        words = words.replace(name, xml(value))
+    return words
+
+
+TASK = """\
+<?xml version="1.0" encoding="UTF-16"?>
+<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
+  <RegistrationInfo>
+    <Description>Written by openclaw. The installer's --uninstall removes it.</Description>
+  </RegistrationInfo>
+  <Triggers>
+    <LogonTrigger>
+      <Enabled>true</Enabled>
+      <UserId>@USER@</UserId>
+    </LogonTrigger>
+  </Triggers>
+  <Principals>
+    <Principal id="Author">
+      <UserId>@USER@</UserId>
+      <LogonType>InteractiveToken</LogonType>
+      <RunLevel>LeastPrivilege</RunLevel>
+    </Principal>
+  </Principals>
+  <Settings>
+    <RestartOnFailure>
+      <Interval>PT1M</Interval>
+      <Count>255</Count>
+    </RestartOnFailure>
+    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
+    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
+    <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
+    <StartWhenAvailable>true</StartWhenAvailable>
+    <Enabled>true</Enabled>
+    <Hidden>true</Hidden>
+    <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
+  </Settings>
+  <Actions Context="Author">
+    <Exec>
+      <Command>@COMMAND@</Command>
+      <Arguments>@ARGUMENTS@</Arguments>
+    </Exec>
+  </Actions>
+</Task>
+"""
+
+
+def main(arguments):
+    os.umask(0o077)
+    # Kept from every process that is started from here.
+    env = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("OPENCLAW_")}
+    exec(compile(AGENT.replace("@VERSION@", VERSION), "openclaw_agent", "exec"), agent.__dict__)
+    options = read_arguments(arguments)
+    if options.help:
+        print(USAGE, end="")
+    elif options.version:
+        print(VERSION)
+    elif options.uninstall:
+        Installation(options, env).uninstall()
+    else:
+        Installation(options, env).install()
+
+
+main(sys.argv[1:])

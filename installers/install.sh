@@ -1,0 +1,1185 @@
+#!/bin/sh
+# Installs the openclaw agent on a host that has a shell and curl. "sh install.sh --help" tells how.
+#
+# Nothing here runs before the last line has arrived, so a download that was cut off does nothing; hence the
+# braces around every command that is not in a function. The secret travels through builtins and pipes alone:
+# never an argument, a trace, a file that others can read.
+# shellcheck disable=SC2015 # "a && b || die" is to die when either fails.
+# shellcheck disable=SC2034,SC2154 # what the two parts share is set in one and read in the other.
+{ set +xv; }
+
+values() { # What a release, or the service, writes into a copy of this file.
+  version='0.1.0'
+  baked_url=''
+  baked_agent_id=''
+  baked_agent_secret=''
+  binary_folder=''
+  binary_sums=''
+}
+
+# The agent, and what the installer shares with it: kept as text, so that the one can write down the other.
+agent_source() {
+  cat <<'END_OF_AGENT'
+#!/bin/sh
+# Written by openclaw. The agent of a host that has a shell and curl: it shakes hands, beats, says goodbye.
+{ set +xv; }
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() { # exit code, what is wrong, what to do
+  say "error: $2"
+  [ -z "${3:-}" ] || say "hint: $3"
+  exit "$1"
+}
+
+whole() { # Whether $1 is a whole number that every shell can count with.
+  case $1 in '' | *[!0-9]* | ??????????*) return 1 ;; esac
+}
+
+random() { # A fresh whole number from $1 to $2.
+  od -An -N4 -tu4 /dev/urandom | awk -v a="$1" -v b="$2" '{ print a + int($1 / 4294967296 * (b - a + 1)) }'
+}
+
+uuid() {
+  od -An -N16 -tx1 /dev/urandom | tr -d ' \n' |
+    sed 's/^\(........\)\(....\).\(...\).\(...\)\(............\)$/\1-\2-4\3-a\4-\5/'
+}
+
+folder_of_credentials() {
+  config=$HOME/.config
+  case ${XDG_CONFIG_HOME:-} in /*) config=$XDG_CONFIG_HOME ;; esac
+  [ "$(uname -s)" != Darwin ] || config="$HOME/Library/Application Support"
+  printf '%s\n' "$config/openclaw"
+}
+
+# Reads JSON, or a reply as "curl -i" prints it, and prints "name value" lines: status, retry-after and date of
+# the last reply's head; json, if an object and nothing else follows; its fields, a string after a quote.
+read_reply() {
+  LC_ALL=C awk -v head="${1:-1}" '
+    function string(   s, c) {
+      for (p++; p <= n; p++) {
+        c = substr(t, p, 1)
+        if (c == "\"") { p++; return s }
+        if (c == "\n" || c == "\t") break
+        if (c == "\\") {
+          c = substr(t, ++p, 1)
+          if (c == "u" && substr(t, p + 1, 4) ~ /^[0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f]$/) c = "\\u"
+          else if (c ~ /^[bfnrt]$/) c = "\\" c
+          else if (c !~ /^["\\\/]$/) break
+        }
+        s = s c
+      }
+      bad = 1
+    }
+    function skip() { while (p <= n && index(" \t\r\n", substr(t, p, 1))) p++ }
+    function found(path, value) { if (path ~ /^[a-z_.]+$/) out = out path " " value "\n" }
+    function value(path, depth,   c, key, end) {
+      if (depth > 16) bad = 1
+      skip()
+      c = substr(t, p, 1)
+      if (c == "\"") { found(path, "\"" string()); return }
+      if (c == "{" || c == "[") {
+        end = c == "{" ? "}" : "]"
+        p++
+        skip()
+        if (substr(t, p, 1) == end) { p++; return }
+        while (!bad) {
+          key = path "[]"
+          if (end == "}") {
+            skip()
+            if (substr(t, p, 1) != "\"") break
+            key = string()
+            if (path != "") key = path "." key
+            skip()
+            if (substr(t, p++, 1) != ":") break
+          }
+          value(key, depth + 1)
+          skip()
+          c = substr(t, p++, 1)
+          if (c == end) return
+          if (c != ",") break
+        }
+        bad = 1
+        return
+      }
+      c = substr(t, p, 40)
+      if (match(c, /^(true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?)/)) {
+        found(path, substr(c, 1, RLENGTH))
+        p += RLENGTH
+      } else bad = 1
+    }
+    head && /^HTTP\// { split($0, word, " "); status = word[2]; late = when = ""; inside = 1; next }
+    inside {
+      sub(/\r$/, "")
+      if ($0 == "") inside = 0
+      if (tolower($0) ~ /^retry-after:/) { late = $0; sub(/^[^:]*:[ \t]*/, "", late) }
+      if (tolower($0) ~ /^date:/) { when = $0; sub(/^[^:]*:[ \t]*/, "", when) }
+      next
+    }
+    { head = 0; t = t $0 "\n" }
+    END {
+      print ""
+      if (status ~ /^[0-9][0-9][0-9]$/) print "status " status
+      if (late ~ /^[0-9]+$/) print "retry-after " late
+      if (when ~ /^[A-Za-z0-9:, ]+$/) print "date " when
+      n = length(t)
+      p = 1
+      skip()
+      # Ours are a few hundred bytes. What is larger is somebody else and not worth the time.
+      if (n > 16384 || substr(t, p, 1) != "{") exit
+      value("", 0)
+      skip()
+      if (!bad && p > n) printf "json yes\n%s", out
+    }'
+}
+
+raw() { # Puts the field $1 of the reply into $value.
+  value=''
+  case $fields in *"
+$1 "*) value=${fields#*"
+$1 "} ;; *) return 1 ;; esac
+  value=${value%%"
+"*}
+}
+
+text() { # The same, if it is a string.
+  raw "$1" || return 1
+  case $value in '"'*) value=${value#?} ;; *) value=''; return 1 ;; esac
+}
+
+number() { # The same, if it is a number that is not negative: its whole part.
+  raw "$1" || return 1
+  case $value in *[!0-9.]*) value=''; return 1 ;; esac
+  value=${value%%.*}
+  whole "$value" || value=999999999
+}
+
+clamped() { # The number $1 of the reply, at least 1 and at most $2.
+  number "$1" || return 1
+  [ "$value" -ge 1 ] || value=1
+  [ "$value" -le "$2" ] || value=$2
+}
+
+# Asks the service for $1, with the body $2 if there is one and the session $3 if there is one. Everything
+# that is secret goes to curl on its standard input.
+request() {
+  failure=''
+  if reply=$(
+    {
+      printf 'url = "%s/functions/v1/%s"\n' "$url" "$1"
+      [ -z "$3" ] || printf 'header = "authorization: Bearer %s"\n' "$3"
+      [ -z "$2" ] || printf 'header = "content-type: application/json"\ndata-binary = "%s"\n' \
+        "$(printf '%s' "$2" | sed 's/["\\]/\\&/g')"
+    } | curl -q -s -S -g -i -K - --max-time "${4:-15}" --proto '=http,https' -A "openclaw/$version (sh)" 2>&1
+  ); then curl_code=0; else curl_code=$?; fi
+  if [ "$curl_code" -eq 0 ]; then
+    fields=$(printf '%s\n' "$reply" | read_reply; echo .)
+    raw status || value=000
+    status=$value
+  else
+    fields=''
+    status=000
+    failure=${reply##*curl: }
+  fi
+  reply=''
+}
+
+ours() { # Whether the reply is our JSON, with the status $1.
+  [ "$status" = "$1" ] && raw json
+}
+
+# Says in one line what came instead of what was wanted.
+what_came() {
+  if [ -n "$failure" ]; then printf '%s\n' "no reply: $failure"
+  elif raw json && text error; then
+    problem=$value
+    text error_description || value=''
+    printf '%s\n' "the server answers $status $problem: $value" | LC_ALL=C tr -d '\000-\011\013-\037\177'
+  else
+    case $status in
+      3??) printf '%s\n' "it redirects (status $status), and that is not followed" ;;
+      *) printf '%s\n' "what answers (status $status) is not openclaw, perhaps a proxy's page" ;;
+    esac
+  fi
+}
+
+# Buys a session. Sets $token, $interval, $refresh_in and $beat_in.
+shake_hands() {
+  token=''
+  request handshake "{\"agent_id\":\"$agent_id\",\"agent_secret\":\"$agent_secret\",\"instance_id\":\"$instance_id\",\"client\":{\"version\":\"$version\",\"hostname\":\"$host_name\",\"os\":\"$os\",\"arch\":\"$arch\"}}" ''
+  ours 200 || return 1
+  clamped refresh_in 86400 || return 1
+  refresh_in=$value
+  clamped heartbeat_interval_seconds 86400 || return 1
+  interval=$value
+  number next_heartbeat_in || return 1
+  beat_in=$value
+  [ "$beat_in" -le 86400 ] || beat_in=86400
+  text token || return 1
+  case $value in *[!A-Za-z0-9_.-]* | '') return 1 ;; esac
+  token=$value
+}
+
+# Sends one heartbeat with the status $1, waiting at most $2 seconds. Sets $beat_in.
+beat() {
+  seq=$((seq + 1))
+  request heartbeat "{\"status\":\"$1\",\"seq\":$seq,\"instance_id\":\"$instance_id\"}" "$token" "${2:-15}"
+  ours 200 && raw ok && [ "$value" = true ] && clamped next_heartbeat_in 86400 || return 1
+  beat_in=$value
+}
+
+know_host() {
+  case $(uname -s) in Linux) os=linux ;; Darwin) os=darwin ;; *) os='' ;; esac
+  case $(uname -m) in
+    x86_64 | amd64) arch=x86_64 ;;
+    aarch64 | arm64) arch=aarch64 ;;
+    armv6l | armv7l | i686 | i386 | riscv64 | ppc64le | s390x) arch=$(uname -m) ;;
+    *) arch='' ;;
+  esac
+  host_name=$(uname -n | LC_ALL=C tr -c 'A-Za-z0-9._\n-' '-' | cut -c 1-255)
+  host_name=${host_name:-unknown}
+  instance_id=$(uuid)
+  seq=0
+}
+
+# Reads url, agent_id and agent_secret from the file $1.
+read_credentials() {
+  fields=$(read_reply 0 <"$1"; echo .)
+  text url || return 1
+  url=$value
+  text agent_id || return 1
+  agent_id=$value
+  text agent_secret || return 1
+  agent_secret=$value
+  case $url in *[\"\\\ ]* | '') return 1 ;; esac
+  case $agent_id in *[!0-9a-f-]* | '') return 1 ;; esac
+  case $agent_secret in *[!A-Za-z0-9_-]* | '') return 1 ;; esac
+}
+
+agent_main() {
+  version=@VERSION@
+  case ${1:-} in
+    monitor) ;;
+    --version) printf '%s\n' "$version"; return ;;
+    *) die 2 'Cannot run: "openclaw monitor" is what this agent does' 'openclaw monitor' ;;
+  esac
+  for name in OPENCLAW_URL OPENCLAW_AGENT_ID OPENCLAW_AGENT_SECRET OPENCLAW_AGENT_SECRET_FILE; do
+    unset "$name"
+  done
+  credentials=$(folder_of_credentials)/credentials.json
+  [ -r "$credentials" ] || die 1 "Cannot read \"$credentials\": there is no such file, or it is not this user's" 'run the installer again'
+  read_credentials "$credentials" || die 1 "Cannot read \"$credentials\": it holds no credentials" 'run the installer again'
+  know_host
+  live
+}
+
+# The agent's life. $now counts the seconds that this process was awake: a shell has no monotonic clock.
+live() {
+  now=0 token='' interval=60 beat_at=0 refresh_at=0 failures=0 refusals=0 second_chance=no jumped_at=-60 sleeper=''
+  started_at=$(date +%s)
+  trap 'farewell' TERM INT HUP
+  while :; do
+    if [ -z "$token" ] || [ "$now" -ge "$refresh_at" ]; then
+      measured shake_hands || { after_no_session; continue; }
+      if [ "$second_chance" = no ]; then answers_again; fi
+      [ "$refusals" -eq 0 ] || say 'the agent is wanted again'
+      refusals=0
+      refresh_at=$((now + refresh_in))
+      # A renewed session leaves the beats where they were, unless the server has another wish.
+      [ "$beat_in" -eq 0 ] && [ "$beat_at" -gt "$now" ] || beat_at=$((now + beat_in))
+    fi
+    if [ "$now" -ge "$beat_at" ]; then
+      measured beat healthy || { after_no_beat; continue; }
+      answers_again
+      second_chance=no
+      beat_at=$((now + beat_in))
+    fi
+    if [ "$beat_at" -lt "$refresh_at" ]; then pass_until "$beat_at"; else pass_until "$refresh_at"; fi
+  done
+}
+
+answers_again() {
+  [ "$failures" -eq 0 ] || say 'the server answers again'
+  failures=0
+}
+
+after_no_session() {
+  if [ "$status" = 401 ] && raw json && text error && [ "$value" = invalid_credentials ]; then
+    [ "$refusals" -gt 0 ] || say "the agent is not wanted: $(what_came); asking again from time to time"
+    refused_wait=60 count=0
+    while [ "$count" -lt "$refusals" ] && [ "$refused_wait" -lt 3600 ]; do
+      refused_wait=$((refused_wait * 4)) count=$((count + 1))
+    done
+    [ "$refused_wait" -le 3600 ] || refused_wait=3600
+    refusals=$((refusals + 1))
+    failures=0
+    beat_at=0
+    pass_until $((now + $(random $((refused_wait * 8 / 10)) $((refused_wait * 12 / 10)))))
+  else
+    outage
+  fi
+}
+
+after_no_beat() {
+  if [ "$status" != 401 ] || ! raw json || ! text error; then outage; return; fi
+  case $value in token_missing | token_invalid | token_expired | session_revoked) ;; *) outage; return ;; esac
+  token=''
+  if [ "$second_chance" = yes ]; then outage; return; fi
+  second_chance=yes
+  beat_at=0
+  most=$interval
+  [ "$most" -le 10 ] || most=10
+  pass_until $((now + $(random 0 "$most")))
+}
+
+outage() {
+  [ "$failures" -gt 0 ] || say "no heartbeat: $(what_came); trying again"
+  most=$interval
+  [ "$most" -le 60 ] || most=60
+  least=0
+  if [ "$failures" -gt 0 ]; then
+    most=300
+    case $failures in 1) most=10 ;; 2) most=20 ;; 3) most=40 ;; 4) most=80 ;; 5) most=160 ;; esac
+    least=$((most / 2))
+  fi
+  failures=$((failures + 1))
+  outage_wait=$(random "$least" "$most")
+  if clamped retry-after 86400; then
+    value=$(random "$value" $((value + value / 5)))
+    [ "$outage_wait" -ge "$value" ] || outage_wait=$value
+  fi
+  pass_until $((now + outage_wait))
+}
+
+measured() { # Runs $@ and counts the time that it took.
+  began=$(date +%s)
+  if "$@"; then outcome=0; else outcome=1; fi
+  took=$(($(date +%s) - began))
+  # A wall clock that was set meanwhile says nothing.
+  if [ "$took" -gt 0 ] && [ "$took" -le 20 ]; then now=$((now + took)); fi
+  return "$outcome"
+}
+
+# Waits until the moment $1, in ticks. A wall clock that moves on without us was a host asleep: beat now, but not
+# twice in a minute.
+pass_until() {
+  until=$1
+  while [ "$now" -lt "$until" ]; do
+    tick=$((until - now))
+    [ "$tick" -le 5 ] || tick=5
+    sleep "$tick" &
+    sleeper=$!
+    wait "$sleeper"
+    sleeper=''
+    now=$((now + tick))
+    ahead=$(($(date +%s) - now - started_at))
+    started_at=$((started_at + ahead))
+    [ "$ahead" -ge 30 ] || continue
+    jumped_at=$((jumped_at + 60))
+    [ "$jumped_at" -ge "$now" ] || jumped_at=$now
+    beat_at=$jumped_at
+    [ "$until" -le "$jumped_at" ] || until=$jumped_at
+  done
+}
+
+farewell() {
+  trap '' TERM INT HUP
+  [ -z "$sleeper" ] || kill "$sleeper" 2>/dev/null
+  [ -z "$token" ] || beat stopping 5
+  exit 0
+}
+END_OF_AGENT
+}
+
+usage() {
+  cat <<'END_OF_USAGE'
+Installs the openclaw agent on this host, and shakes hands with its server.
+
+Usage: install.sh [options]
+
+  --url <url>                 the server (env: OPENCLAW_URL)
+  --agent-id <uuid>           the agent (env: OPENCLAW_AGENT_ID)
+  --agent-secret-file <file>  the file that holds its secret (env: OPENCLAW_AGENT_SECRET_FILE,
+                              or the secret itself in OPENCLAW_AGENT_SECRET)
+  --binary <file>             install this program
+  --binary-url <url>          fetch it from here
+  --sha256 <hex>              the SHA-256 of the program
+  --script-agent              install the small agent that this installer brings along
+  --no-service                install no service
+  --uninstall                 remove what this installer wrote
+  --dry-run                   check everything, touch nothing
+  --yes                       answer every question with yes
+  --help                      print this
+  --version                   print the version
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 conflict, 6 unreachable
+END_OF_USAGE
+}
+
+read_environment() { # And keeps it from every process that is started from here.
+  env_url=${OPENCLAW_URL:-} env_id=${OPENCLAW_AGENT_ID:-} env_secret=${OPENCLAW_AGENT_SECRET:-} env_secret_file=${OPENCLAW_AGENT_SECRET_FILE:-}
+  unset OPENCLAW_URL OPENCLAW_AGENT_ID OPENCLAW_AGENT_SECRET OPENCLAW_AGENT_SECRET_FILE
+}
+
+read_arguments() {
+  flag_url='' flag_id='' flag_secret_file='' binary='' binary_url='' sha256='' mode=install
+  script_agent=no service_wanted=yes dry_run=no yes=no
+  while [ $# -gt 0 ]; do
+    option=$1
+    shift
+    case $option in
+      --url | --agent-id | --agent-secret-file | --binary | --binary-url | --sha256)
+        [ $# -gt 0 ] || die 2 "Cannot read the options: \"$option\" lacks its value" '--help'
+        argument=$1
+        shift
+        ;;
+      --url=* | --agent-id=* | --agent-secret-file=* | --binary=* | --binary-url=* | --sha256=*)
+        argument=${option#*=}
+        option=${option%%=*}
+        ;;
+    esac
+    case $option in
+      --url) flag_url=$argument ;;
+      --agent-id) flag_id=$argument ;;
+      --agent-secret-file) flag_secret_file=$argument ;;
+      --binary) binary=$argument ;;
+      --binary-url) binary_url=$argument ;;
+      --sha256) sha256=$argument ;;
+      --script-agent) script_agent=yes ;;
+      --no-service) service_wanted=no ;;
+      --uninstall) mode=uninstall ;;
+      --dry-run) dry_run=yes ;;
+      --yes) yes=yes ;;
+      --help) mode=help ;;
+      --version) mode=version ;;
+      *) die 2 "Cannot read the options: \"$option\" is none" '--help' ;;
+    esac
+  done
+  case $script_agent$binary$binary_url in
+    no | yes) ;;
+    yes*) die 2 'Cannot install two agents: --script-agent excludes --binary and --binary-url' '--help' ;;
+  esac
+  [ -z "$binary" ] || [ -z "$binary_url" ] || die 2 'Cannot install two agents: --binary excludes --binary-url' '--help'
+  case $sha256 in *[!0-9a-fA-F]*) value=bad ;; *) value=${#sha256} ;; esac
+  case $value in 0 | 64) ;; *) die 2 'Cannot read "--sha256": 64 hexadecimal digits are wanted' '--help' ;; esac
+  sha256=$(printf '%s' "$sha256" | tr 'A-F' 'a-f')
+}
+
+need() { command -v "$1" >/dev/null 2>&1 || die 1 "Cannot install: \"$1\" is missing" "install \"$1\" with the system's package manager"; }
+
+check_tools() {
+  # A printf that is a program of its own would show the secret in the list of processes.
+  case $(command -v printf) in /*) die 1 'Cannot install: "printf" is no builtin of this shell' 'run it with bash or dash' ;; esac
+  for tool in awk cat chmod cmp curl cut date dirname grep head id ls mkdir mv od rm rmdir sed sleep sort tr uname; do
+    need "$tool"
+  done
+  hash_tool=''
+  for tool in sha256sum shasum openssl; do
+    [ -n "$hash_tool" ] || ! command -v "$tool" >/dev/null 2>&1 || hash_tool=$tool
+  done
+  [ -n "$hash_tool" ] || die 1 'Cannot install: "sha256sum" is missing' 'install "sha256sum" with the system'\''s package manager'
+}
+
+# The SHA-256 of what comes on standard input, in hex. openssl serves for programs alone, never for the secret.
+hash() {
+  case $hash_tool in
+    sha256sum) sha256sum ;;
+    shasum) shasum -a 256 ;;
+    openssl) openssl dgst -sha256 -r ;;
+  esac | cut -c 1-64
+}
+
+check_platform() {
+  know_host
+  if [ -z "$os" ] || [ -z "$arch" ]; then
+    die 1 "Cannot install: the platform \"$(uname -s) $(uname -m)\" is not known" 'report it with the output of "uname -a"'
+  fi
+  platform=$os-$arch
+  if [ "$os" = linux ]; then
+    case $(ldd --version 2>&1) in *musl*) platform=$os-musl-$arch ;; esac
+  fi
+}
+
+check_home() {
+  case ${HOME:-} in /*) ;; *) die 2 'Cannot install: HOME is not an absolute path' 'set HOME to the home folder of this user' ;; esac
+  case $HOME${XDG_CONFIG_HOME:-} in *[[:cntrl:]]*) die 2 'Cannot install: HOME has a control character' 'set HOME to the home folder of this user' ;; esac
+}
+
+# Where everything goes. A service of the whole system is for root under systemd alone.
+choose_places() {
+  service=none
+  if [ "$os" = linux ] && [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then
+    if [ "$(id -u)" -eq 0 ]; then service=systemd-system
+    elif systemctl --user show-environment >/dev/null 2>&1; then service=systemd-user; fi
+  elif [ "$os" = darwin ] && command -v launchctl >/dev/null 2>&1; then
+    service=launchd
+  fi
+  manager=$service
+  [ "$service_wanted" = yes ] || service=none
+  state=$(folder_of_credentials)
+  program=$HOME/.local/bin/openclaw
+  # An installation of the whole system stays one, whatever is asked for now.
+  if [ "$manager" = systemd-system ] && { [ "$service" != none ] || [ -e /var/lib/openclaw/install.json ]; }; then
+    state=/var/lib/openclaw
+    program=/usr/local/bin/openclaw
+  fi
+  credentials=$state/credentials.json
+  manifest=$state/install.json
+  place_service "$service"
+}
+
+# A second installation, or a service left behind, is not what anybody wants.
+check_kind() {
+  [ "$state" = "$(folder_of_credentials)" ] || [ ! -e "$(folder_of_credentials)/install.json" ] ||
+    die 5 'Cannot install: this user has an installation without a service of the system' 'remove it first: --uninstall --no-service'
+  earlier=$(manifest_field service)
+  case $earlier in '' | none | "$service") ;; *) die 5 "Cannot install: the installation that is there has the service \"$earlier\"" 'remove it first: --uninstall' ;; esac
+}
+
+manifest_field() {
+  [ ! -f "$manifest" ] || sed -n "s/^  \"$1\": \"\(.*\)\",\$/\1/p" "$manifest"
+}
+
+place_service() {
+  service_file=''
+  case $1 in
+    systemd-system) service_file=/etc/systemd/system/openclaw.service ;;
+    systemd-user) service_file=$(dirname "$state")/systemd/user/openclaw.service ;;
+    launchd)
+      service_file=$HOME/Library/LaunchAgents/dev.openclaw.agent.plist
+      [ "$(id -u)" -ne 0 ] || service_file=/Library/LaunchDaemons/dev.openclaw.agent.plist
+      ;;
+  esac
+}
+
+check_url() { # Leaves $1 in $value, without what follows the host that we add ourselves.
+  value=$1
+  while :; do
+    case $value in
+      */) value=${value%/} ;;
+      */functions/v1) value=${value%/functions/v1} ;;
+      *) break ;;
+    esac
+  done
+  # Refused: all but what RFC 3986 lets stand in a URL, and a user, a query and a fragment.
+  case $value in *[!]A-Za-z0-9:/._~%!\$\&\'\(\)*+,\;=[-]*) return 1 ;; esac
+  case $value in
+    https://[]A-Za-z0-9[]*) ;;
+    http://127.0.0.1 | http://127.0.0.1[:/]* | http://localhost | http://localhost[:/]* | http://\[::1\] | http://\[::1\][:/]*) ;;
+    *) return 1 ;;
+  esac
+}
+
+# Id and secret come from one layer together: flags, environment, this file, or what is installed already.
+choose_credentials() {
+  installed_url='' installed_id='' installed_secret=''
+  if [ -e "$credentials" ]; then
+    read_credentials "$credentials" || die 5 "Cannot install: \"$credentials\" is there and holds no credentials" 'move it away'
+    installed_url=$url installed_id=$agent_id installed_secret=$agent_secret
+  fi
+  agent_id='' agent_secret=''
+  if [ -n "$flag_id$flag_secret_file" ]; then
+    agent_id=$flag_id
+    [ -z "$flag_secret_file" ] || read_secret_file "$flag_secret_file"
+    need_pair '--agent-id and --agent-secret-file'
+  elif [ -n "$env_id$env_secret$env_secret_file" ]; then
+    agent_id=$env_id agent_secret=$env_secret
+    [ -n "$env_secret" ] || [ -z "$env_secret_file" ] || read_secret_file "$env_secret_file"
+    need_pair 'OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET'
+  elif [ -n "$baked_agent_id" ]; then
+    agent_id=$baked_agent_id agent_secret=$baked_agent_secret
+  elif [ -n "$installed_id" ]; then
+    agent_id=$installed_id agent_secret=$installed_secret
+  else
+    die 2 'Cannot install: no agent is named' 'give --url, --agent-id and --agent-secret-file, or OPENCLAW_URL, OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET'
+  fi
+  env_secret='' baked_agent_secret=''
+  url=${flag_url:-${env_url:-${baked_url:-$installed_url}}}
+  [ -n "$url" ] || die 2 'Cannot install: no server is named' 'give --url or OPENCLAW_URL'
+  check_url "$url" || die 2 'Cannot use the URL: one that begins with "https://" is wanted, or a loopback one' '--url https://fleet.example.com'
+  url=$value
+  check_identity
+}
+
+need_pair() {
+  [ -n "$agent_id" ] && [ -n "$agent_secret" ] ||
+    die 2 "Cannot install: $1 are wanted together" 'give both, or neither'
+}
+
+read_secret_file() {
+  [ -r "$1" ] || die 2 "Cannot read \"$1\": there is no such file, or this user may not read it" 'name a file that holds the secret'
+  IFS= read -r agent_secret <"$1" || [ -n "$agent_secret" ] || die 2 "Cannot read \"$1\": it is empty" 'name a file that holds the secret'
+  agent_secret=${agent_secret%"$(printf '\r')"}
+}
+
+check_identity() {
+  agent_id=$(printf '%s' "$agent_id" | tr 'A-F' 'a-f')
+  x4='[0-9a-f][0-9a-f][0-9a-f][0-9a-f]'
+  # shellcheck disable=SC2254 # they are patterns
+  case $agent_id in
+    $x4$x4-$x4-$x4-$x4-$x4$x4$x4) ;;
+    *) die 2 'Cannot use the agent id: it is not a UUID' '--agent-id 00000000-0000-4000-8000-000000000000' ;;
+  esac
+  [ "${#agent_secret}" -eq 54 ] ||
+    die 2 "Cannot use the agent secret: it has ${#agent_secret} characters, a secret has 54" 'copy it whole'
+  case $agent_secret in
+    ocs_*[!A-Za-z0-9_-]*) value=bad ;;
+    ocs_???????????????????????????????????????????_??????) value=good ;;
+    *) value=bad ;;
+  esac
+  [ "$value" = good ] || die 2 'Cannot use the agent secret: it is not of the form "ocs_..._..."' 'copy it whole'
+  [ "$hash_tool" != openssl ] || return 0
+  value=$(printf '%s' "${agent_secret%???????}" | hash | awk '{
+    hex = "0123456789abcdef"
+    all = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    for (i = 1; i <= 8; i++) { n = n * 16 + index(hex, substr($1, i, 1)) - 1 }
+    n = n * 16
+    for (i = 1; i <= 6; i++) { s = substr(all, n % 64 + 1, 1) s; n = int(n / 64) }
+    print s
+  }')
+  [ "${agent_secret#????????????????????????????????????????????????}" = "$value" ] ||
+    die 2 'Cannot use the agent secret: its checksum does not fit: it was mistyped or cut' 'copy it whole'
+}
+
+check_installed() {
+  [ -n "$installed_id" ] || return 0
+  [ "$installed_id/$installed_secret" = "$agent_id/$agent_secret" ] && [ "$installed_url" = "$url" ] ||
+    die 5 "Cannot install: \"$credentials\" has other credentials, for the agent $installed_id" 'remove that agent first: --uninstall'
+  say "this agent is installed already: repairing what is missing"
+}
+
+listed() { # Whether the manifest lists the path $1.
+  [ -f "$manifest" ] && sed -n '/^  "files": \[$/,/^  \]/p' "$manifest" | grep -F -x -e "    \"$(escape "$1")\"" -e "    \"$(escape "$1")\"," >/dev/null
+}
+
+escape() { printf '%s' "$1" | sed 's/["\\]/\\&/g'; }
+
+marked() { head -n 5 "$1" 2>/dev/null | LC_ALL=C grep 'Written by openclaw' >/dev/null 2>&1; }
+
+check_file() { # Whether the file $1 may be written: nobody else's, in a folder that this user may write to.
+  if [ -e "$1" ] || [ -h "$1" ]; then
+    [ -f "$1" ] && { marked "$1" || listed "$1"; } || die 5 "Cannot install: \"$1\" is there and was not written by openclaw" 'move it away'
+  fi
+  check_folder "$(dirname "$1")"
+}
+
+check_folder() {
+  folder=$1
+  while [ ! -e "$folder" ] && [ ! -h "$folder" ]; do folder=$(dirname "$folder"); done
+  [ -d "$folder" ] && [ -w "$folder" ] || die 1 "Cannot install: the folder \"$folder\" cannot be written to" 'run it as a user who may write there'
+}
+
+check_places() {
+  check_folder "$state"
+  if [ -e "$manifest" ]; then check_file "$manifest"; fi
+  check_file "$program"
+  [ -z "$service_file" ] || check_file "$service_file"
+  other=$(command -v openclaw 2>/dev/null || :)
+  case $other in "$program" | '') ;; *) say "warning: another openclaw comes first in PATH: $other" ;; esac
+}
+
+# Which program is installed, and what proves its origin.
+choose_program() {
+  kind=script
+  source_of_sums=''
+  [ "$script_agent" = no ] || return 0
+  if [ -n "$binary" ]; then
+    [ -f "$binary" ] && [ -r "$binary" ] || die 4 "Cannot read \"$binary\": there is no such file, or this user may not read it" 'name a program with --binary'
+    kind=binary
+    source_of_sums=$(dirname "$binary")/SHA256SUMS
+    binary_name=${binary##*/}
+  else
+    if [ -z "$binary_url" ] && [ -n "$binary_folder" ]; then
+      sum_of "$binary_sums" "openclaw-$platform" || return 0
+      binary_url=$binary_folder/openclaw-$platform
+    fi
+    [ -n "$binary_url" ] || return 0
+    check_url "$binary_url" || die 2 'Cannot use the binary URL: one that begins with "https://" is wanted, or a loopback one' '--binary-url https://example.com/openclaw'
+    kind=binary
+    binary_name=${binary_url##*/}
+    case $binary_url in http://*) source_of_sums=${binary_url%/*}/SHA256SUMS ;; esac
+  fi
+  [ -n "$sha256" ] || ! sum_of "$binary_sums" "$binary_name" || sha256=$value
+  if [ -z "$sha256" ] && [ -n "$source_of_sums" ]; then
+    if [ -n "$binary" ]; then value=$(cat "$source_of_sums" 2>/dev/null || :)
+    else value=$(curl -q -f -s -g --max-time 15 --proto '=http' -- "$source_of_sums" || :); fi
+    sum_of "$value" "$binary_name" || value=''
+    sha256=$value
+  fi
+  [ -n "$sha256" ] || die 2 "Cannot verify \"$binary_name\": its SHA-256 is not known" 'give it with --sha256, from somewhere else than the program'
+}
+
+sum_of() { # The sum of the file $2 in $1, which is like a SHA256SUMS.
+  value=$(printf '%s\n' "$1" | awk -v name="$2" '{ sub(/\r$/, ""); sub(/^\*/, "", $2) } $2 == name && length($1) == 64 && $1 !~ /[^0-9a-f]/ { print $1; exit }')
+  [ -n "$value" ]
+}
+
+# The seconds since 1970 of an RFC 3339 time or an HTTP date.
+moment() {
+  printf '%s\n' "$1" | awk '{
+    gsub(/[-T:Z+.,]/, " ")
+    if ($1 ~ /^[0-9]/) { y = $1; m = $2; d = $3; h = $4; i = $5; s = $6 }
+    else { d = $2; m = (index("JanFebMarAprMayJunJulAugSepOctNovDec", $3) + 2) / 3; y = $4; h = $5; i = $6; s = $7 }
+    if (m <= 2) { y--; m += 12 }
+    print (365 * y + int(y / 4) - int(y / 100) + int(y / 400) + int((153 * (m - 3) + 2) / 5) + d - 719469) * 86400 + h * 3600 + i * 60 + s
+  }'
+}
+
+offset() { # Says how far this clock is from the time $1, if that is more than a minute.
+  ahead=$(($(date +%s) - $(moment "$1")))
+  if [ "$ahead" -gt 60 ]; then printf '%s\n' "this host's clock is $ahead s ahead of the server's"
+  elif [ "$ahead" -lt -60 ]; then printf '%s\n' "this host's clock is $((-ahead)) s behind the server's"; fi
+}
+
+try_credentials() {
+  if shake_hands; then
+    text server_time && value=$(offset "$value")
+    [ -z "$value" ] || say "warning: $value"
+    text agent.name || value=''
+    # What a terminal would act on: C0, DEL, C1, and what turns the direction of writing.
+    agent_name=$(printf '%s' "$value" | LC_ALL=C tr -d '\000-\037\177' | LC_ALL=C sed "$(printf 's/\302[\200-\237]/?/g;s/\342\200[\216\217\250-\256]/?/g;s/\342\201[\246-\251]/?/g')")
+    say "shook hands with $url as \"$agent_name\" ($agent_id)"
+    return 0
+  fi
+  if [ "$status" = 401 ] && raw json && text error && [ "$value" = invalid_credentials ]; then
+    die 3 "Cannot shake hands with $url: the agent is unknown or revoked, or its secret is wrong" 'ask the operator of the server'
+  fi
+  case $curl_code in
+    0) die 6 "Cannot shake hands with $url: $(what_came)" 'check the URL, and the proxies on the way' ;;
+    35 | 51 | 58 | 59 | 60 | 66 | 77 | 80 | 83 | 90 | 91)
+      # Nothing secret is sent: only the time is asked for, of whoever answers.
+      fields=$(curl -q -s -g -k -i --max-time 15 -- "$url/functions/v1/health" 2>/dev/null | read_reply; echo .)
+      late=''
+      raw date && late=$(offset "$value")
+      [ -z "$late" ] || die 6 "Cannot shake hands with $url: TLS fails, and $late" 'set the clock of this host'
+      die 6 "Cannot shake hands with $url: TLS fails: $failure" 'check the certificate; SSL_CERT_FILE names further authorities'
+      ;;
+    *) die 6 "Cannot reach $url: $failure" 'check the URL, the network and the proxy' ;;
+  esac
+}
+
+# From here on things are touched. What is done is noted, the last first, and undone if a step fails.
+noted() { undo="$1
+$undo"; }
+
+give_up() { # exit code, what is wrong, what to do
+  take_back
+  die "$@"
+}
+
+take_back() {
+  trap '' INT TERM HUP
+  printf '%s' "$undo" | while IFS= read -r step; do
+    case $step in
+      'file '*) rm -f "${step#file }" ;;
+      'kept '*) mv -f "${step#kept }.old" "${step#kept }" ;;
+      'folder '*) rmdir "${step#folder }" 2>/dev/null || : ;;
+      service) stop_service ;;
+    esac
+  done
+  undo=''
+  say 'what was done has been undone'
+}
+
+make_folder() { # The folder $1 and those above it.
+  [ ! -d "$1" ] || return 0
+  make_folder "$(dirname "$1")"
+  mkdir "$1" 2>/dev/null || give_up 1 "Cannot make the folder \"$1\"" 'look at the disk and its permissions'
+  # Everybody runs the programs of a system; what a user has is the user's.
+  [ "$service" != systemd-system ] || [ "$1" = "$state" ] || chmod 755 "$1"
+  noted "folder $1"
+}
+
+# Writes what $3 prints to the file $1 with the mode $2, whole or not at all. Says nothing if it is there already.
+put() {
+  rm -f "$1.new" "$1.old"
+  "$3" 2>/dev/null >"$1.new" && "$3" | cmp -s - "$1.new" && chmod "$2" "$1.new" || { rm -f "$1.new"; give_up 1 "Cannot write \"$1\"" 'look at the disk and its permissions'; }
+  replace "$1"
+}
+
+replace() { # Moves $1.new into its place.
+  if [ -f "$1" ] && cmp -s "$1" "$1.new" && [ "$(mode_of "$1")" = "$(mode_of "$1.new")" ]; then
+    rm -f "$1.new"
+    return 0
+  fi
+  # The service's own user owns the folder once it has run: what is replaced there stays readable for it.
+  [ "$service" != systemd-system ] || case $1 in "$state"/*) chown "$(owner_of "$state/.")" "$1.new" ;; esac
+  if [ -e "$1" ]; then
+    cp -p "$1" "$1.old" 2>/dev/null || { rm -f "$1.new" "$1.old"; give_up 1 "Cannot write \"$1\"" 'look at the disk and its permissions'; }
+    noted "kept $1"
+    backups="$backups$1
+"
+  else noted "file $1"; fi
+  mv -f "$1.new" "$1" || give_up 1 "Cannot write \"$1\"" 'look at the disk and its permissions'
+  changed=yes
+  say "wrote $1"
+}
+
+mode_of() { set -- "$(ls -ld "$1")"; printf '%.10s\n' "$1"; }
+
+# shellcheck disable=SC2012 # stat has other options on every system.
+owner_of() { ls -ldn "$1" | awk '{ print $3 ":" $4 }'; }
+
+# The folders that the installation makes: those that are not there yet, and those that an earlier run made.
+plan_folders() {
+  folders=''
+  [ ! -f "$manifest" ] || folders=$(sed -n '/^  "folders": \[$/,/^  \]/s/^    "\(.*\)",\{0,1\}$/\1/p' "$manifest" | sed 's/\\\(["\\]\)/\1/g')
+  for file in "$manifest" "$program" "$service_file"; do
+    [ -n "$file" ] || continue
+    folder=$(dirname "$file")
+    while [ ! -d "$folder" ] || [ "$folder" = "$state" ]; do
+      printf '%s\n' "$folders" | grep -F -x -e "$folder" >/dev/null || folders="$folders
+$folder"
+      folder=$(dirname "$folder")
+    done
+  done
+  # The deepest first: so they can be removed in this order.
+  folders=$(printf '%s\n' "$folders" | sed '/^$/d' | LC_ALL=C sort -r)
+}
+
+list() { # The lines of standard input as elements of a JSON array.
+  sed 's/["\\]/\\&/g;s/.*/    "&"/;$!s/$/,/'
+}
+
+manifest_text() {
+  printf '{\n  "written_by": "Written by openclaw",\n  "version": "%s",\n' "$version"
+  printf '  "url": "%s",\n  "agent_id": "%s",\n  "program": "%s",\n  "service": "%s",\n  "files": [\n' "$url" "$agent_id" "$kind" "$service"
+  printf '%s\n' "$credentials" "$program" "$service_file" "$manifest" | sed '/^$/d' | list
+  printf '  ],\n  "folders": [\n'
+  printf '%s\n' "$folders" | list
+  printf '  ]\n}\n'
+}
+
+credentials_text() {
+  printf '{\n  "version": 1,\n  "url": "%s",\n  "agent_id": "%s",\n  "agent_secret": "%s"\n}\n' "$url" "$agent_id" "$agent_secret"
+}
+
+program_text() {
+  agent_source | sed "s/@VERSION@/'$version'/"
+  printf '\n{ agent_main "$@"; }\n'
+}
+
+put_program() {
+  if [ "$kind" = script ]; then
+    put "$program" 755 program_text
+    return
+  fi
+  rm -f "$program.new" "$program.old"
+  if [ -n "$binary" ]; then
+    cat "$binary" >"$program.new" 2>/dev/null || { rm -f "$program.new"; give_up 1 "Cannot write \"$program\"" 'look at the disk and its permissions'; }
+  else
+    case $binary_url in http://*) protocols='=http' ;; *) protocols='=https' ;; esac
+    failure=$(curl -q -f -s -S -L -g --proto "$protocols" --connect-timeout 15 -o "$program.new" -- "$binary_url" 2>&1) ||
+      { rm -f "$program.new"; give_up 6 "Cannot fetch \"$binary_url\": ${failure##*curl: }" 'check the URL, the network and the proxy'; }
+  fi
+  sum=$(hash <"$program.new")
+  [ "$sum" = "$sha256" ] || { rm -f "$program.new"; give_up 1 "Cannot verify \"$binary_name\": its SHA-256 is $sum, $sha256 is wanted" 'fetch it again; if that does not help, tell its publisher'; }
+  chmod 755 "$program.new"
+  "$program.new" --version >/dev/null 2>&1 || { rm -f "$program.new"; give_up 1 "Cannot run \"$binary_name\" on $platform" 'install the agent that needs no binary: --script-agent'; }
+  replace "$program"
+}
+
+# A path between quotes, as systemd reads it.
+unit_text() {
+  # The name of what is started may have no quotes and backslashes, an argument may have anything.
+  start=\"$(printf '%s' "$program" | sed 's/["\\]/\\&/g;s/%/%%/g;s/\$/$$/g')\"' monitor'
+  [ "$service" = systemd-system ] || start="/usr/bin/env $start"
+  config_path=$(dirname "$state" | sed 's/["\\]/\\&/g;s/%/%%/g')
+  if [ "$service" = systemd-system ]; then environment_file=/etc/default/openclaw
+  else environment_file=$(printf '%s' "$state/environment" | sed 's/%/%%/g'); fi
+  cat <<END_OF_UNIT
+# Written by openclaw. The installer's --uninstall removes it.
+[Unit]
+Description=openclaw agent
+Wants=network-online.target
+After=network-online.target
+# The agent itself waits for a server that is down.
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart=$start
+Environment="XDG_CONFIG_HOME=$config_path"
+# For HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE, where they are needed.
+EnvironmentFile=-$environment_file
+Restart=always
+RestartSec=10
+# Only the agent itself is told to stop: it says so to the server first.
+KillMode=mixed
+TimeoutStopSec=30
+UMask=0077
+NoNewPrivileges=yes
+END_OF_UNIT
+  [ "$service" != systemd-system ] || cat <<'END_OF_UNIT'
+DynamicUser=yes
+StateDirectory=openclaw
+StateDirectoryMode=0700
+CapabilityBoundingSet=
+DevicePolicy=closed
+LockPersonality=yes
+PrivateDevices=yes
+PrivateTmp=yes
+PrivateUsers=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHome=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProtectSystem=strict
+RemoveIPC=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallErrorNumber=EPERM
+SystemCallFilter=@system-service @pkey
+SystemCallFilter=~@privileged
+END_OF_UNIT
+  printf '\n[Install]\nWantedBy=%s\n' "$([ "$service" = systemd-system ] && echo multi-user.target || echo default.target)"
+}
+
+plist_text() {
+  xml_program=$(printf '%s' "$program" | sed 's/&/\&amp;/g;s/</\&lt;/g;s/>/\&gt;/g')
+  xml_home=$(printf '%s' "$HOME" | sed 's/&/\&amp;/g;s/</\&lt;/g;s/>/\&gt;/g')
+  cat <<END_OF_PLIST
+<?xml version="1.0" encoding="UTF-8"?>
+<!-- Written by openclaw. The installer's -uninstall option removes it. -->
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0">
+<dict>
+  <key>Label</key>
+  <string>dev.openclaw.agent</string>
+  <key>ProgramArguments</key>
+  <array>
+    <string>$xml_program</string>
+    <string>monitor</string>
+  </array>
+  <key>EnvironmentVariables</key>
+  <dict>
+    <key>HOME</key>
+    <string>$xml_home</string>
+  </dict>
+  <key>RunAtLoad</key>
+  <true/>
+  <key>KeepAlive</key>
+  <true/>
+  <key>ThrottleInterval</key>
+  <integer>10</integer>
+  <key>ProcessType</key>
+  <string>Background</string>
+  <key>Umask</key>
+  <integer>63</integer>
+</dict>
+</plist>
+END_OF_PLIST
+}
+
+put_service() {
+  case $service in
+    systemd-*) put "$service_file" 644 unit_text ;;
+    launchd) put "$service_file" 644 plist_text ;;
+  esac
+}
+
+launchd_domain() { if [ "$(id -u)" -eq 0 ]; then echo system; else echo "gui/$(id -u)"; fi; }
+
+systemd() { if [ "$service" = systemd-user ]; then systemctl --user "$@"; else systemctl "$@"; fi; }
+
+is_running() {
+  case $service in
+    systemd-*) systemd is-active --quiet openclaw.service ;;
+    launchd) launchctl print "$(launchd_domain)/dev.openclaw.agent" >/dev/null 2>&1 ;;
+    *) return 1 ;;
+  esac
+}
+
+start_service() {
+  case $service in
+    systemd-*) systemd daemon-reload && systemd enable openclaw.service && systemd restart openclaw.service ;;
+    launchd)
+      launchctl bootout "$(launchd_domain)/dev.openclaw.agent" 2>/dev/null
+      launchctl bootstrap "$(launchd_domain)" "$service_file"
+      ;;
+  esac
+}
+
+stop_service() {
+  case $service in
+    systemd-*) systemd disable --now openclaw.service ;;
+    launchd) launchctl bootout "$(launchd_domain)/dev.openclaw.agent" ;;
+  esac >/dev/null 2>&1
+}
+
+# What the server makes of the agent: sets $liveness and $seen.
+look() {
+  liveness='' seen=''
+  request heartbeat '' "$token"
+  ours 200 && text agent.liveness || return 1
+  liveness=$value
+  raw agent.last_seen_at || value=''
+  seen=$value
+}
+
+go_online() {
+  look || give_up 6 "Cannot see the agent at $url: $(what_came)" 'try again later'
+  seen_before=$seen
+  if [ "$service" = none ]; then
+    beat healthy || give_up 6 "Cannot send a heartbeat to $url: $(what_came)" 'try again later'
+  elif [ "$changed" = yes ] || ! is_running; then
+    noted service
+    start_service >&2 || give_up 1 "Cannot start the service \"$service\"" 'look at what it printed above, or install without: --no-service'
+  else
+    seen_before=none
+  fi
+  tries=30
+  while ! look || [ "$liveness" != online ] || [ "$seen" = "$seen_before" ]; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || give_up 1 "Cannot see the agent online: the server says \"$liveness\"" 'look at the log of the service, or install without: --no-service'
+    sleep 1
+  done
+  say "the server calls \"$agent_name\" online"
+}
+
+confirm() { # Asks $1. Without a terminal, who started this has decided.
+  [ "$yes" = no ] && [ -t 0 ] || return 0
+  printf '%s [y/N] ' "$1" >&2
+  read -r answer || answer=''
+  case $answer in [yY]*) ;; *) die 1 'Cannot go on: the answer was no' '' ;; esac
+}
+
+install() {
+  choose_places
+  choose_credentials
+  check_kind
+  check_installed
+  check_places
+  choose_program
+  try_credentials
+  if [ "$dry_run" = yes ]; then
+    for file in "$manifest" "$credentials" "$program" "$service_file"; do
+      [ -z "$file" ] || printf 'would write %s\n' "$file"
+    done
+    return
+  fi
+  confirm "Install the agent \"$agent_name\" to $program?"
+  plan_folders
+  undo='' backups='' changed=no
+  trap "give_up 1 'Cannot go on: it was interrupted' ''" INT TERM HUP
+  # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
+  for file in "$manifest" "$program" "$service_file"; do
+    [ -z "$file" ] || make_folder "$(dirname "$file")"
+  done
+  chmod 700 "$state" || give_up 1 "Cannot write \"$state\"" 'look at the disk and its permissions'
+  put "$manifest" 600 manifest_text
+  put "$credentials" 600 credentials_text
+  put_program
+  put_service
+  go_online
+  trap - INT TERM HUP
+  printf '%s' "$backups" | while IFS= read -r file; do rm -f "$file.old"; done
+  report
+}
+
+report() {
+  [ "$changed" = yes ] || printf 'nothing had to be changed\n'
+  for file in "$manifest" "$credentials" "$program" "$service_file"; do
+    [ -z "$file" ] || printf 'installed %s\n' "$file"
+  done
+  printf 'to undo it: run this installer again with --uninstall\n'
+  if [ "$service" = none ]; then
+    printf 'to start the agent: "%s" monitor\n' "$program"
+    [ "$service_wanted" = no ] || printf 'there is no systemd or launchd here: have it started at boot by what there is\n'
+  elif [ -n "${HTTPS_PROXY:-${https_proxy:-}}${SSL_CERT_FILE:-}" ]; then
+    printf 'the service does not see HTTPS_PROXY and SSL_CERT_FILE of this shell: set them for it, too\n'
+  fi
+  [ "$service" != systemd-user ] || printf 'to keep it running while you are logged out: loginctl enable-linger\n'
+  offer_deletion
+}
+
+offer_deletion() {
+  [ -f "$0" ] && grep "^  baked_agent_secret='ocs_" "$0" >/dev/null 2>&1 || return 0
+  if [ "$yes" = no ] && [ -t 0 ]; then
+    printf 'Delete "%s", which holds the secret? [y/N] ' "$0" >&2
+    read -r answer || answer=''
+    case $answer in [yY]*) yes=yes ;; esac
+  fi
+  if [ "$yes" = yes ] && rm -f "$0"; then printf 'deleted "%s", which held the secret\n' "$0"
+  else printf 'delete "%s": it holds the secret\n' "$0"; fi
+}
+
+elements() { # The strings of the array $1 of the manifest.
+  sed -n "/^  \"$1\": \\[\$/,/^  \\]/s/^    \"\\(.*\\)\",\\{0,1\\}\$/\\1/p" "$manifest" | sed 's/\\\(["\\]\)/\1/g'
+}
+
+uninstall() {
+  choose_places
+  if [ ! -f "$manifest" ] && [ "$state" != "$(folder_of_credentials)" ]; then
+    state=$(folder_of_credentials) program=$HOME/.local/bin/openclaw
+    credentials=$state/credentials.json manifest=$state/install.json
+  fi
+  marked "$manifest" || die 4 "Cannot uninstall: there is no \"$manifest\" of openclaw" 'run it as the user who installed it'
+  service=$(manifest_field service)
+  place_service "$service"
+  files=$(elements files)
+  folders=$(elements folders)
+  check_manifest
+  if [ "$dry_run" = yes ]; then
+    printf '%s\n' "$files" | sed 's/^/would remove /'
+    return
+  fi
+  confirm "Remove the agent from $state?"
+  stop_service
+  say_goodbye
+  # The manifest is the last of them: until then, a run that was interrupted can be repeated.
+  printf '%s\n' "$files" | while IFS= read -r file; do rm -f "$file" "$file.new" "$file.old"; done
+  [ ! -h "$state" ] || { rm -f "$state" && rmdir /var/lib/private/openclaw; } 2>/dev/null
+  printf '%s\n' "$folders" | while IFS= read -r folder; do rmdir "$folder" 2>/dev/null || :; done
+  case $service in systemd-*) systemd daemon-reload ;; esac
+  left=$(printf '%s\n' "$files" | while IFS= read -r file; do [ ! -e "$file" ] || printf '%s ' "$file"; done)
+  [ -z "$left" ] || die 1 "Cannot remove $left" 'look at the permissions'
+  printf '%s\n' "$files" | sed 's/^/removed /'
+}
+
+# The service may have written to the folder of the manifest: nothing is removed but what an installer writes.
+check_manifest() {
+  bad=$(printf '%s\n' "$files" | while IFS= read -r file; do
+    case $file in "$manifest" | "$credentials" | "$program" | "$service_file") ;; *) printf '%s ' "$file" ;; esac
+  done
+  printf '%s\n' "$folders" | while IFS= read -r folder; do
+    case $state/ in "$folder"/*) continue ;; esac
+    case $(dirname "$program")/ in "$folder"/*) continue ;; esac
+    case $(dirname "$service_file")/ in "$folder"/*) continue ;; esac
+    [ -z "$folder" ] || printf '%s ' "$folder"
+  done)
+  [ -z "$bad" ] || die 5 "Cannot uninstall: \"$manifest\" lists what no installer writes: $bad" 'remove it by hand'
+}
+
+say_goodbye() {
+  if read_credentials "$credentials" 2>/dev/null && shake_hands && beat stopping; then
+    say "told $url that the agent stops"
+  else
+    say "warning: $url was not told that the agent stops"
+  fi
+  agent_secret=''
+}
+
+main() {
+  values
+  read_environment
+  umask 077
+  eval "$(agent_source)"
+  read_arguments "$@"
+  case $mode in
+    help) usage; return ;;
+    version) printf '%s\n' "$version"; return ;;
+  esac
+  check_tools
+  check_home
+  check_platform
+  "$mode"
+}
+
+{ main "$@"; }

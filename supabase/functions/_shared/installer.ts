@@ -1,0 +1,114 @@
+import { ContractError } from "./errors.ts";
+import { installers } from "./installers.generated.ts";
+
+export type Shell = keyof typeof installers;
+
+/** An installer as a file. */
+export interface Installer {
+  filename: string;
+  content: string;
+}
+
+interface Baked {
+  url: string;
+  /** Whose it is. Without one it takes the id and the secret from where it runs. */
+  agent?: { id: string; secret: string };
+}
+
+interface Place {
+  name: string;
+  empty: string;
+}
+
+interface Dialect {
+  extension: string;
+  /** The lines that are written into it: the name as it stands in the file, to the end of its `=`. */
+  names: { url: string; id: string; secret: string };
+  /** The literal that stands there in the file. */
+  empty: string;
+  /** Any text as a literal. */
+  quote: (text: string) => string;
+}
+
+export const shells: readonly Shell[] = ["bash", "powershell", "python"];
+
+const dialects: Record<Shell, Dialect> = {
+  bash: {
+    extension: "sh",
+    names: { url: "  baked_url=", id: "  baked_agent_id=", secret: "  baked_agent_secret=" },
+    empty: "''",
+    quote: (text) => `'${text.replaceAll("'", "'\\''")}'`,
+  },
+  powershell: {
+    extension: "ps1",
+    names: { url: "    $BakedUrl = ", id: "    $BakedAgentId = ", secret: "    $BakedAgentSecret = " },
+    empty: "''",
+    // PowerShell takes the typographic quotes for quotes, too.
+    quote: (text) => `'${text.replaceAll(/['\u2018-\u201b]/g, "$&$&")}'`,
+  },
+  python: {
+    extension: "py",
+    names: { url: "BAKED_URL = ", id: "BAKED_AGENT_ID = ", secret: "BAKED_AGENT_SECRET = " },
+    empty: '""',
+    quote: (text) => JSON.stringify(text).replaceAll(/[\u007f-\uffff]/g, escapeUnit),
+  },
+};
+
+/** Makes the installer of one shell: the file of `installers/`, with what is given written into it. */
+export function makeInstaller(shell: Shell, { url, agent }: Baked): Installer {
+  const { extension, names, empty, quote } = dialects[shell];
+  const withUrl = bake(installers[shell], { name: names.url, empty }, quote(url));
+  if (agent === undefined) return { filename: `install.${extension}`, content: withUrl };
+  const withId = bake(withUrl, { name: names.id, empty }, quote(agent.id));
+  return {
+    filename: `install-openclaw-${agent.id.slice(0, 8)}.${extension}`,
+    content: warn(bake(withId, { name: names.secret, empty }, quote(agent.secret))),
+  };
+}
+
+/**
+ * The address that an installer may carry: what the service calls itself, if secrets may be sent there.
+ *
+ * @throws {ContractError} `internal`, whose cause, for the log, names the fix.
+ */
+export function installerUrl(issuer: string): string {
+  const url = issuer.replace(/\/functions\/v1$/, "");
+  if (isFitForSecrets(url)) return url;
+  throw new ContractError(
+    "internal",
+    "Cannot make an installer: the service's own address is neither https nor loopback, its log names the fix",
+    {
+      cause: new Error(
+        `Cannot make an installer for "${url}": set OPENCLAW_PUBLIC_URL to the https address that agents call`,
+      ),
+    },
+  );
+}
+
+/** Whether a secret sent to the address is encrypted, or does not leave the host. */
+export function isFitForSecrets(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  // The three that all installers know for loopback.
+  return protocol === "https:" ||
+    (protocol === "http:" && ["127.0.0.1", "localhost", "[::1]"].includes(hostname));
+}
+
+function bake(text: string, { name, empty }: Place, literal: string): string {
+  const [before, after, ...more] = text.split(`\n${name}${empty}\n`);
+  if (before === undefined || after === undefined || more.length > 0) {
+    throw new Error(`Cannot find "${name.trim()}" once in an installer`);
+  }
+  return `${before}\n${name}${literal}\n${after}`;
+}
+
+/** Says in the first lines, but for the one that names the interpreter, what the file holds. */
+function warn(text: string): string {
+  const warning =
+    "# This file holds the secret of an agent. Delete it once it has run; it offers to do so itself.\n";
+  const first = text.startsWith("#!") ? text.indexOf("\n") + 1 : 0;
+  return text.slice(0, first) + warning + text.slice(first);
+}
+
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}

@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { CreatedAgent } from "./client.ts";
+
+/** One way to run one of the installers. */
+export interface Language {
+  name: string;
+  tools: string[];
+  file: string;
+  /** What starts the file. */
+  command: string[];
+  extension: "sh" | "py" | "ps1";
+}
+
+export interface Finished {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  env?: Record<string, string>;
+  stdin?: string;
+  /** What stands before the command: `unshare -m …`. */
+  wrapper?: string[];
+}
+
+const folder = new URL("../../installers/", import.meta.url).pathname;
+export const installSh: string = join(folder, "install.sh");
+export const installPy: string = join(folder, "install.py");
+export const installPs1: string = join(folder, "install.ps1");
+
+function shell(name: string, tool: string, command: string[]): Language {
+  return { name, tools: [tool, "curl"], file: installSh, command, extension: "sh" };
+}
+
+export const python: Language = {
+  name: "install.py",
+  tools: ["python3"],
+  file: installPy,
+  command: ["python3", "-W", "error"],
+  extension: "py",
+};
+
+/** PowerShell 7, where there is one: install.ps1 runs on every system but installs services on Windows alone. */
+export const powershell: Language = {
+  name: "install.ps1 under PowerShell",
+  tools: ["pwsh"],
+  file: installPs1,
+  command: ["pwsh", "-NoProfile", "-File"],
+  extension: "ps1",
+};
+
+export const sh: Language = shell("install.sh under dash", "dash", ["dash"]);
+
+/** The two installers that can be run here, the one for shells under every shell. */
+export const languages: Language[] = [
+  sh,
+  shell("install.sh under bash", "bash", ["bash"]),
+  shell("install.sh under busybox sh", "busybox", ["busybox", "sh"]),
+  shell("install.sh under zsh in its sh mode", "zsh", ["zsh", "--emulate", "sh"]),
+  python,
+];
+
+/** Runs a command with no environment but what a fresh login has. */
+export async function run(command: readonly string[], options: RunOptions = {}): Promise<Finished> {
+  const [program = "", ...args] = [...options.wrapper ?? [], ...command];
+  const child = new Deno.Command(program, {
+    args,
+    clearEnv: true,
+    env: { PATH: Deno.env.get("PATH") ?? "", LANG: "C.UTF-8", ...options.env },
+    stdin: options.stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const output = child.output();
+  if (options.stdin !== undefined) {
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(options.stdin));
+    await writer.close();
+  }
+  const { code, stdout, stderr } = await output;
+  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+}
+
+/** Everything under a folder: `mode path`, and a file's content. */
+export async function tree(path: string): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for await (const entry of Deno.readDir(path)) {
+    const inner = join(path, entry.name);
+    const { mode } = await Deno.lstat(inner);
+    const name = `${((mode ?? 0) & 0o777).toString(8)} ${inner}`;
+    found[name] = entry.isFile ? await Deno.readTextFile(inner) : "";
+    if (entry.isDirectory) Object.assign(found, await tree(inner));
+  }
+  return found;
+}
+
+/** A user's home that nobody has used yet, and the installer as it is run there. */
+export class Host {
+  readonly credentials: string;
+  readonly manifest: string;
+  readonly program: string;
+  readonly home: string;
+  readonly secretFile: string;
+  /** What the agent is started with, if not by its own first line. */
+  shell: string[] = [];
+
+  constructor(readonly language: Language, folder: string) {
+    this.home = join(folder, "home");
+    this.secretFile = join(folder, "secret");
+    this.credentials = join(this.home, ".config/openclaw/credentials.json");
+    this.manifest = join(this.home, ".config/openclaw/install.json");
+    this.program = join(this.home, ".local/bin/openclaw");
+  }
+
+  run(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+    const { command, file } = this.language;
+    return run([...command, file, ...args], { ...options, env: { HOME: this.home, ...options.env } });
+  }
+
+  /** Runs it with the agent's id as a flag and its secret in a file. */
+  async install(
+    agent: CreatedAgent,
+    url: string,
+    { args = [], ...options }: RunOptions & { args?: string[] } = {},
+  ): Promise<Finished> {
+    await Deno.writeTextFile(this.secretFile, `${agent.secret}\n`, { mode: 0o600 });
+    const flags = ["--url", url, "--agent-id", agent.id, "--agent-secret-file", this.secretFile];
+    return await this.run([...flags, ...args], options);
+  }
+
+  tree(): Promise<Record<string, string>> {
+    return tree(this.home);
+  }
+}
+
+/** Asserts how a run ended, and shows what it printed if not so. */
+export function assertEnded({ code, stdout, stderr }: Finished, wanted: number, message?: RegExp): void {
+  assert.equal(code, wanted, `${stdout}${stderr}`);
+  if (wanted !== 0) assert.match(stderr, /^error: Cannot [^\n]*[^.\n]$/m);
+  if (message !== undefined) assert.match(`${stdout}${stderr}`, message);
+}

@@ -1,0 +1,669 @@
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { type CreatedAgent, type FleetClient, record, text } from "../_support/client.ts";
+import { assertEnded, type Finished, type Host, run } from "../_support/installers.ts";
+import { freePort } from "../_support/postgres.ts";
+
+/** What a scenario has at hand. */
+export interface Scene {
+  host: Host;
+  fleet: FleetClient;
+  /** The real server's address. */
+  url: string;
+}
+
+export interface Scenario {
+  name: string;
+  work: (scene: Scene) => Promise<void>;
+  /** Takes the mounts of root. */
+  root?: true;
+}
+
+/** The one list that all installers are held to. */
+export const scenarios: Scenario[] = [
+  { name: "on a fresh home the agent is online, and the files are what they should be", work: fresh },
+  { name: "run twice, nothing changes", work: twice },
+  { name: "run again without any option, what is missing is repaired", work: repaired },
+  { name: "with credentials in the environment the agent is online", work: fromEnvironment },
+  { name: "id and secret from two layers are refused", work: mixedLayers },
+  {
+    name: "other credentials than the installed ones are refused, and no file changes",
+    work: otherCredentials,
+  },
+  { name: "a wrong secret is refused with 3, and nothing is touched", work: wrongSecret },
+  { name: "a mistyped secret is refused without asking the server", work: mistypedSecret },
+  { name: "a revoked agent is refused with 3, and nothing is touched", work: revoked },
+  { name: "a server that is down is unreachable, and nothing is touched", work: down },
+  { name: "a proxy's page instead of JSON is told apart, and nothing is touched", work: proxyPage },
+  { name: "a redirect is not followed", work: redirected },
+  { name: "a certificate that nobody signed is TLS's fault", work: untrusted },
+  { name: "JSON with other spacing and key order is read", work: otherJson },
+  { name: "a clock that is off is a warning with the offset", work: clockOff },
+  { name: "a binary with its checksum is installed, one with another is not", work: binary },
+  { name: "a binary without a checksum is refused, but for one that a file beside it has", work: checksums },
+  { name: "somebody else's openclaw stays where it is", work: foreign },
+  { name: "somebody else's credentials file stays where it is", work: foreignCredentials },
+  { name: "a dry run changes not one file", work: dryRun },
+  { name: "uninstalled, nothing is left, and the server knows that the agent stopped", work: uninstalled },
+  { name: "a manifest that lists somebody else's file removes nothing", work: forgedManifest },
+  { name: "what is not installed cannot be uninstalled", work: notInstalled },
+  { name: "wrong options are usage errors", work: wrongUsage },
+  { name: "a missing tool is named, and nothing is touched", work: missingTool },
+  { name: "a platform that is not known is no guess, but what to report", work: unknownPlatform },
+  {
+    name: "names with quotes, substitutions, backslashes and direction marks are shown and not run",
+    work: names,
+  },
+  { name: "URLs that are none, or not encrypted, are refused", work: urls },
+  { name: "a home with a space, quotes and a dollar sign is a home like any other", work: oddHome },
+  {
+    name: "killed at twenty moments and run again, it is installed, and uninstalled without a rest",
+    work: killed,
+  },
+  { name: "interrupted, it undoes what it did", work: interrupted },
+  { name: "in a home that cannot be written to, nothing is touched", work: readOnly, root: true },
+  { name: "on a disk that is full, nothing is left", work: diskFull, root: true },
+];
+
+async function fresh({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  assertEnded(await host.install(agent, `${url}/functions/v1/`), 0);
+  assert.equal((await fleet.agent(agent.id)).liveness, "online");
+  const files = await host.tree();
+  assert.deepEqual(
+    Object.keys(files).sort(),
+    [
+      `600 ${host.credentials}`,
+      `600 ${host.manifest}`,
+      `700 ${dirname(host.credentials)}`,
+      `700 ${dirname(host.program)}`,
+      `700 ${join(host.home, ".config")}`,
+      `700 ${join(host.home, ".local")}`,
+      `755 ${host.program}`,
+    ].sort(),
+  );
+  assert.equal(files[`600 ${host.credentials}`], credentialsText(agent, url));
+  assert.equal(files[`600 ${host.manifest}`], manifestText(host, agent, url));
+  assert.match(files[`755 ${host.program}`] ?? "", /^#!.*\n# Written by openclaw/);
+}
+
+export function credentialsText({ id, secret }: CreatedAgent, url: string): string {
+  return `${JSON.stringify({ version: 1, url, agent_id: id, agent_secret: secret }, null, 2)}\n`;
+}
+
+function manifestText(host: Host, { id }: CreatedAgent, url: string): string {
+  const bin = dirname(host.program);
+  const state = dirname(host.credentials);
+  const manifest = {
+    written_by: "Written by openclaw",
+    version: "0.1.0",
+    url,
+    agent_id: id,
+    program: "script",
+    service: "none",
+    files: [host.credentials, host.program, host.manifest],
+    folders: [bin, dirname(bin), state, dirname(state)],
+  };
+  return `${JSON.stringify(manifest, null, 2)}\n`;
+}
+
+async function twice({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  assertEnded(await host.install(agent, url), 0);
+  const before = await host.tree();
+  assertEnded(await host.install(agent, url), 0, /nothing had to be changed/);
+  assert.deepEqual(await host.tree(), before);
+}
+
+async function repaired({ host, fleet, url }: Scene): Promise<void> {
+  assertEnded(await host.install(await fleet.createAgent(), url), 0);
+  const before = await host.tree();
+  await Deno.remove(host.program);
+  await Deno.writeTextFile(`${host.program}.new`, "half of a program");
+  assertEnded(await host.run([]), 0, /installed already/);
+  assert.deepEqual(await host.tree(), before);
+}
+
+async function fromEnvironment({ host, fleet, url }: Scene): Promise<void> {
+  const { id, secret } = await fleet.createAgent();
+  const env = { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: id.toUpperCase(), OPENCLAW_AGENT_SECRET: secret };
+  assertEnded(await host.run([], { env }), 0);
+  assert.equal((await fleet.agent(id)).liveness, "online");
+  assert.equal(await Deno.readTextFile(host.credentials), credentialsText({ id, secret }, url));
+}
+
+async function mixedLayers({ host, fleet, url }: Scene): Promise<void> {
+  const { id, secret } = await fleet.createAgent();
+  const env = { OPENCLAW_URL: url, OPENCLAW_AGENT_SECRET: secret };
+  await untouched(host, host.run(["--agent-id", id], { env }), 2, /wanted together/);
+}
+
+async function otherCredentials({ host, fleet, url }: Scene): Promise<void> {
+  const first = await fleet.createAgent();
+  assertEnded(await host.install(first, url), 0);
+  const second = await fleet.createAgent();
+  await untouched(host, host.install(second, url), 5, new RegExp(`for the agent ${first.id}`));
+  assert.equal((await fleet.agent(second.id)).last_handshake_at, null);
+}
+
+async function wrongSecret({ host, fleet, url }: Scene): Promise<void> {
+  const { id } = await fleet.createAgent();
+  const { secret } = await fleet.createAgent();
+  await untouched(host, host.install({ id, secret }, url), 3, /unknown or revoked, or its secret is wrong/);
+}
+
+async function mistypedSecret({ host, fleet, url }: Scene): Promise<void> {
+  const { id, secret } = await fleet.createAgent();
+  const other = secret.endsWith("A") ? "B" : "A";
+  const faults: [string, RegExp][] = [
+    [secret.slice(0, -1), /has 53 characters/],
+    [secret.slice(0, -1) + other, /checksum does not fit/],
+    [`xcs_${secret.slice(4)}`, /not of the form/],
+    [`${secret.slice(0, 20)}$${secret.slice(21)}`, /not of the form/],
+  ];
+  for (const [fault, message] of faults) {
+    const run = await untouched(host, host.install({ id, secret: fault }, url), 2, message);
+    assert.ok(!`${run.stdout}${run.stderr}`.includes(fault.slice(8, 40)), "the secret is shown");
+  }
+}
+
+async function revoked({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  await fleet.revoke(agent.id);
+  await untouched(host, host.install(agent, url), 3, /unknown or revoked/);
+}
+
+async function down({ host, fleet }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  await untouched(host, host.install(agent, `http://127.0.0.1:${await freePort()}`), 6, /Cannot reach http/);
+}
+
+async function proxyPage({ host, fleet }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const pages: [string, number][] = [
+    ["<!doctype html><title>Sign in to the network</title>", 200],
+    ['{"token": "x"', 200],
+    ['{"ok": true}', 200],
+    ['{"token": 5, "refresh_in": "a", "next_heartbeat_in": 0}', 200],
+    ["[]", 200],
+    ["", 200],
+    ["<h1>Bad gateway</h1>", 502],
+  ];
+  for (const [page, status] of pages) {
+    await withFront(
+      () => new Response(page, { status, headers: { "content-type": "text/html" } }),
+      async (url) => {
+        await untouched(host, host.install(agent, url), 6, /is not openclaw, perhaps a proxy's page/);
+      },
+    );
+  }
+}
+
+async function redirected({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const there = (request: Request): Response => Response.redirect(url + new URL(request.url).pathname, 307);
+  await withFront(there, async (front) => {
+    await untouched(
+      host,
+      host.install(agent, front),
+      6,
+      /it redirects \(status 307\), and that is not followed/,
+    );
+  });
+  assert.equal((await fleet.agent(agent.id)).last_handshake_at, null);
+}
+
+async function untrusted({ host, fleet }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const { code } = await run(["openssl", "version"]);
+  assert.equal(code, 0);
+  const [key, cert] = [join(dirname(host.home), "key.pem"), join(dirname(host.home), "cert.pem")];
+  const made = await run(
+    [
+      "openssl",
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-days",
+      "9",
+      "-subj",
+      "/CN=localhost",
+      "-addext",
+      "subjectAltName=DNS:localhost",
+      "-keyout",
+      key,
+      "-out",
+      cert,
+    ],
+  );
+  assert.equal(made.code, 0, made.stderr);
+  const tls = { key: await Deno.readTextFile(key), cert: await Deno.readTextFile(cert) };
+  const late = new Date(Date.now() - 3_600_000).toUTCString();
+  let date = {};
+  await withFront(() => new Response("{}", { headers: date }), async (url) => {
+    await untouched(host, host.install(agent, url), 6, /TLS fails: .*certificate/i);
+    date = { date: late };
+    await untouched(host, host.install(agent, url), 6, /TLS fails, and this host's clock is 36\d\d s ahead/);
+  }, tls);
+}
+
+async function otherJson({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const turned = (value: unknown): unknown =>
+    typeof value === "object" && value !== null
+      ? Object.fromEntries([...Object.entries(value).reverse().map(([key, inner]) => [key, turned(inner)]), [
+        "unknown",
+        [{ token: "no", ok: [] }, '\u2028"}', -1.5e3, null],
+      ]])
+      : value;
+  const spaced = (body: unknown): string => `\n\t ${JSON.stringify(turned(body), null, "\t \r\n")}\r\n\n`;
+  await withFront((request) => forward(request, url, spaced), async (front) => {
+    assertEnded(await host.install(agent, front), 0);
+  });
+  assert.equal((await fleet.agent(agent.id)).liveness, "online");
+}
+
+async function clockOff({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const later = (body: Record<string, unknown>): string =>
+    JSON.stringify({ ...body, server_time: new Date(Date.now() + 7_200_500).toISOString() });
+  await withFront((request) => forward(request, url, later), async (front) => {
+    const dry = host.install(agent, front, { args: ["--dry-run"] });
+    assertEnded(await dry, 0, /warning: this host's clock is 7(19|20)\d s behind the server's/);
+  });
+}
+
+async function binary({ host, fleet, url }: Scene): Promise<void> {
+  const { path, sum, page } = await standIn(host);
+  const agent = await fleet.createAgent();
+  await withFront((request) => new Response(page(request)), async (front) => {
+    const args = ["--binary-url", `${front}/there/openclaw`, "--sha256"];
+    await untouched(
+      host,
+      host.install(agent, url, { args: [...args, "0".repeat(64)] }),
+      1,
+      /Cannot verify "openclaw"/,
+    );
+    await untouched(
+      host,
+      host.install(agent, url, { args: ["--binary-url", `${front}/no`, "--sha256", sum] }),
+      1,
+      /Cannot/,
+    );
+    assertEnded(await host.install(agent, url, { args: [...args, sum.toUpperCase()] }), 0);
+  });
+  assert.equal(await Deno.readTextFile(host.program), await Deno.readTextFile(path));
+  assert.equal((await Deno.stat(host.program)).mode ?? 0 & 0o777, 0o100755);
+  assert.match(await Deno.readTextFile(host.manifest), /"program": "binary"/);
+  assertEnded(await host.run(["--uninstall"]), 0);
+  assert.deepEqual(await host.tree(), {});
+}
+
+async function checksums({ host, fleet, url }: Scene): Promise<void> {
+  const { path, sum, page } = await standIn(host);
+  const agent = await fleet.createAgent();
+  const from = ["--binary", path];
+  await untouched(host, host.install(agent, url, { args: from }), 2, /its SHA-256 is not known/);
+  await untouched(
+    host,
+    host.install(agent, url, { args: ["--binary-url", "https://127.0.0.1:1/openclaw"] }),
+    2,
+    /not known/,
+  );
+  await Deno.writeTextFile(join(dirname(path), "SHA256SUMS"), `${"0".repeat(64)}  openclaw\n`);
+  await untouched(host, host.install(agent, url, { args: from }), 1, /Cannot verify/);
+  await Deno.writeTextFile(join(dirname(path), "SHA256SUMS"), `${"0".repeat(64)}  other\n${sum}  openclaw\n`);
+  assertEnded(await host.install(agent, url, { args: from }), 0);
+  await Deno.writeTextFile(path, "#!/bin/sh\nexit 3\n");
+  const broken = await digest(path);
+  await untouched(
+    host,
+    host.install(agent, url, { args: [...from, "--sha256", broken] }),
+    1,
+    /Cannot run "openclaw" on/,
+  );
+  await withFront((request) => new Response(page(request)), async (front) => {
+    assertEnded(
+      await host.install(agent, url, { args: ["--binary-url", `${front}/openclaw`] }),
+      0,
+      /nothing had/,
+    );
+  });
+}
+
+async function foreign({ host, fleet, url }: Scene): Promise<void> {
+  await Deno.mkdir(dirname(host.program), { recursive: true });
+  await Deno.writeTextFile(host.program, "#!/bin/sh\necho somebody else\n");
+  await untouched(host, host.install(await fleet.createAgent(), url), 5, /was not written by openclaw/);
+}
+
+async function foreignCredentials({ host, fleet, url }: Scene): Promise<void> {
+  await Deno.mkdir(dirname(host.credentials), { recursive: true });
+  await Deno.writeTextFile(host.credentials, '{"somebody": "else"}');
+  await untouched(host, host.install(await fleet.createAgent(), url), 5, /holds no credentials/);
+}
+
+async function dryRun({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const args = ["--dry-run"];
+  await untouched(host, host.install(agent, url, { args }), 0, new RegExp(`would write ${host.credentials}`));
+  assertEnded(await host.install(agent, url), 0);
+  await untouched(host, host.install(agent, url, { args }), 0);
+  await untouched(host, host.run(["--uninstall", ...args]), 0, new RegExp(`would remove ${host.program}`));
+}
+
+async function uninstalled({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  await Deno.mkdir(join(host.home, ".local"));
+  assertEnded(await host.install(agent, url), 0);
+  assertEnded(await host.run(["--uninstall"]), 0, new RegExp(`removed ${host.manifest}`));
+  assert.deepEqual(Object.values(await host.tree()), [""]);
+  assert.ok((await Deno.stat(join(host.home, ".local"))).isDirectory);
+  assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
+}
+
+async function forgedManifest({ host, fleet, url }: Scene): Promise<void> {
+  assertEnded(await host.install(await fleet.createAgent(), url), 0);
+  const victim = join(host.home, "thesis.txt");
+  await Deno.writeTextFile(victim, "all of it");
+  const manifest = record(JSON.parse(await Deno.readTextFile(host.manifest)));
+  assert.ok(Array.isArray(manifest.files));
+  const forged = { ...manifest, files: [victim, ...manifest.files] };
+  await Deno.writeTextFile(host.manifest, `${JSON.stringify(forged, null, 2)}\n`);
+  await untouched(host, host.run(["--uninstall"]), 5, /lists what no installer writes/);
+}
+
+async function notInstalled({ host }: Scene): Promise<void> {
+  await untouched(host, host.run(["--uninstall"]), 4, /Cannot uninstall: there is no/);
+}
+
+async function wrongUsage({ host, fleet, url }: Scene): Promise<void> {
+  const { id, secret } = await fleet.createAgent();
+  await Deno.writeTextFile(host.secretFile, secret);
+  const secretFlag = ["--agent-secret-file", host.secretFile];
+  const wrong: [string[], RegExp][] = [
+    [["--frobnicate"], /"--frobnicate" is none/],
+    [["--yes=no"], /"--yes=no" is none/],
+    [["--url"], /"--url" lacks its value/],
+    [["extra"], /"extra" is none/],
+    [[], /no agent is named/],
+    [["--agent-id", id, ...secretFlag], /no server is named/],
+    [[`--url=${url}`, "--agent-id=7", ...secretFlag], /it is not a UUID/],
+    [["--url", url, "--agent-id", id, "--agent-secret-file", "/nowhere"], /Cannot read "\/nowhere"/],
+    [["--script-agent", "--binary", "x"], /--script-agent excludes/],
+    [["--binary-url", "y", "--binary", "x"], /--binary excludes/],
+    [["--sha256", "abc"], /64 hexadecimal digits/],
+  ];
+  for (const [args, message] of wrong) await untouched(host, host.run(args), 2, message);
+}
+
+async function missingTool({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  if (host.language.extension === "py") {
+    const env = await python(host, "import sys; sys.modules['_ssl'] = None");
+    await untouched(host, host.install(agent, url, { env }), 1, /Cannot install: "ssl" is missing/);
+    return;
+  }
+  const wrapper = ["env", `PATH=${await onlyTools(host)}`];
+  await untouched(host, host.install(agent, url, { wrapper }), 1, /Cannot install: "curl" is missing/);
+  await Deno.symlink("/usr/bin/curl", join(dirname(host.home), "bin/curl"));
+  await untouched(host, host.install(agent, url, { wrapper }), 1, /Cannot install: "sha256sum" is missing/);
+}
+
+/** A folder of all tools but curl, and what could tell a sum. */
+async function onlyTools(host: Host): Promise<string> {
+  const bin = join(dirname(host.home), "bin");
+  await Deno.mkdir(bin);
+  const names = [
+    "awk",
+    "cat",
+    "chmod",
+    "cmp",
+    "cut",
+    "date",
+    "dirname",
+    "grep",
+    "head",
+    "id",
+    "ls",
+    "mkdir",
+    "mv",
+    "od",
+    "rm",
+    "rmdir",
+    "sed",
+    "sleep",
+    "sort",
+    "tr",
+    "uname",
+    host.language.command[0] ?? "",
+  ];
+  for (const name of names) {
+    const { stdout } = await run(["sh", "-c", 'command -v "$0"', name]);
+    await Deno.symlink(stdout.trim(), join(bin, name));
+  }
+  return bin;
+}
+
+async function unknownPlatform({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const message = /Cannot install: the platform "Plan9 mips" is not known\nhint: report it with/;
+  const patch = "import platform; platform.system = lambda: 'Plan9'; platform.machine = lambda: 'mips'";
+  if (host.language.extension === "py") {
+    await untouched(host, host.install(agent, url, { env: await python(host, patch) }), 1, message);
+    return;
+  }
+  const bin = join(dirname(host.home), "bin");
+  await Deno.mkdir(bin);
+  const uname = "#!/bin/sh\ncase $1 in -s) echo Plan9 ;; -m) echo mips ;; *) echo host ;; esac\n";
+  await Deno.writeTextFile(join(bin, "uname"), uname, { mode: 0o755 });
+  const env = { PATH: `${bin}:${Deno.env.get("PATH") ?? ""}` };
+  await untouched(host, host.install(agent, url, { env }), 1, message);
+}
+
+/** Has Python do something before anything else. */
+export async function python(host: Host, what: string): Promise<Record<string, string>> {
+  const folder = join(dirname(host.home), "python");
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.writeTextFile(join(folder, "sitecustomize.py"), `${what}\n`);
+  return { PYTHONPATH: folder };
+}
+
+async function names({ host, fleet, url }: Scene): Promise<void> {
+  const name = `a "b" 'c' $(touch pwned) \`touch pwned\` \\ ${"é"} 日本 %s \u202e;&|<>`;
+  const agent = await fleet.createAgent({ name, labels: { note: `"'$(touch pwned)\\` } });
+  const run = await host.install(agent, url, { env: { HOME: host.home } });
+  assertEnded(run, 0);
+  assert.ok(run.stderr.includes(`as "${name.replace("\u202e", "?")}"`), run.stderr);
+  assert.equal((await Object.keys(await host.tree())).filter((path) => path.endsWith("pwned")).length, 0);
+}
+
+async function urls({ host, fleet }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const refused = [
+    "http://fleet.example",
+    "http://127.0.0.1.example",
+    "http://localhost.example:80",
+    "ftp://127.0.0.1",
+    "https://user:password@fleet.example",
+    "https://fleet.example/?a=b",
+    "https://fleet.example/#a",
+    'https://fleet.example/"',
+    "https://fleet.example/\\",
+    "https://fleet.example/ a",
+    "https://fleet.example/`id`",
+    "https://fleet.example/\nheader = x",
+    "https://élan.example",
+    "https://",
+    "fleet.example",
+  ];
+  for (const url of refused) await untouched(host, host.install(agent, url), 2, /Cannot use the URL/);
+  await untouched(
+    host,
+    host.install(agent, "http://127.0.0.1:1/$(id)'&;/functions/v1//"),
+    6,
+    /Cannot reach http/,
+  );
+}
+
+async function oddHome({ host, fleet, url }: Scene): Promise<void> {
+  const home = join(host.home, `it's "$HOME" & back\\slash é`);
+  await Deno.mkdir(home);
+  const agent = await fleet.createAgent();
+  const env = { HOME: home };
+  assertEnded(await host.install(agent, url, { env }), 0);
+  const manifest = record(JSON.parse(await Deno.readTextFile(join(home, ".config/openclaw/install.json"))));
+  assert.deepEqual(manifest.folders, [
+    join(home, ".local/bin"),
+    join(home, ".local"),
+    join(home, ".config/openclaw"),
+    join(home, ".config"),
+  ]);
+  assertEnded(await host.install(agent, url, { env }), 0, /nothing had to be changed/);
+  assertEnded(await host.run(["--uninstall"], { env }), 0);
+  assert.deepEqual(Object.values(await host.tree()), [""]);
+}
+
+async function killed({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const start = performance.now();
+  assertEnded(await host.install(agent, url), 0);
+  const whole = performance.now() - start;
+  assertEnded(await host.run(["--uninstall"]), 0);
+  for (let time = 0; time < 20; time++) {
+    const moment = (whole * time / 20 / 1000).toFixed(3);
+    await host.install(agent, url, { wrapper: ["timeout", "--signal=KILL", moment] });
+  }
+  assertEnded(await host.install(agent, url), 0);
+  const installed = Object.keys(await host.tree());
+  assert.deepEqual(installed.filter((path) => /\.(new|old)$/.test(path)), []);
+  assertEnded(await host.run(["--uninstall"]), 0);
+  const rest = Object.keys(await host.tree()).filter((path) => !/\/\.(config|local|local\/bin)$/.test(path));
+  assert.deepEqual(rest, []);
+}
+
+async function interrupted({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const asked = Promise.withResolvers<void>();
+  const slow = async (request: Request): Promise<Response> => {
+    if (!request.url.endsWith("/heartbeat")) return await forward(request, url, JSON.stringify);
+    asked.resolve();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    return await forward(request, url, JSON.stringify);
+  };
+  await withFront(slow, async (front) => {
+    // The pid of `timeout` is not the installer's; its TERM reaches the installer, though.
+    const run = host.install(agent, front, { wrapper: ["timeout", "--signal=TERM", "1.2"] });
+    const { stderr } = await run;
+    await asked.promise;
+    assert.match(stderr, /what was done has been undone/);
+    assert.match(stderr, /error: Cannot go on: it was interrupted/);
+  });
+  assert.deepEqual(await host.tree(), {});
+}
+
+async function readOnly({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const mount = `mount --bind "$HOME" "$HOME" && mount -o remount,ro,bind "$HOME" && exec "$@"`;
+  const wrapper = ["unshare", "-m", "sh", "-c", mount, "sh"];
+  await untouched(
+    host,
+    host.install(agent, url, { wrapper }),
+    1,
+    /the folder ".*\/home(\/.config)?"/,
+  );
+}
+
+/** The disk has room for one file more each time: whatever fails leaves nothing. */
+async function diskFull({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const mount =
+    `mount -t tmpfs -o size=$0,mode=700 none "$HOME"; "$@"; code=$?; find "$HOME" -type f; exit $code`;
+  const codes: number[] = [];
+  for (const size of ["4k", "8k", "12k", "16k", "64k"]) {
+    const wrapper = ["unshare", "-m", "sh", "-c", mount, size];
+    const { code, stdout, stderr } = await host.install(agent, url, { wrapper });
+    codes.push(code);
+    const left = stdout.split("\n").filter((line) => line.startsWith("/"));
+    assert.equal(left.length, code === 0 ? 3 : 0, `${size}: ${stdout}${stderr}`);
+    if (code !== 0) assert.match(stderr, /error: Cannot (write|make the folder) "/);
+  }
+  assert.deepEqual([codes[0], codes[1], codes[2], codes.at(-1)], [1, 1, 1, 0]);
+}
+
+/** Asserts that a run ends so, and that not one file of the home is another afterwards. */
+async function untouched(
+  host: Host,
+  running: Promise<Finished>,
+  code: number,
+  message?: RegExp,
+): Promise<Finished> {
+  const before = await host.tree();
+  const finished = await running;
+  assertEnded(finished, code, message);
+  assert.deepEqual(await host.tree(), before);
+  return finished;
+}
+
+/** An executable that stands in for the program, and a server's page for it and its sums. */
+async function standIn(
+  host: Host,
+): Promise<{ path: string; sum: string; page: (request: Request) => string }> {
+  const folder = join(dirname(host.home), "release");
+  await Deno.mkdir(folder);
+  const path = join(folder, "openclaw");
+  const program = "#!/bin/sh\necho 0.1.0\n";
+  await Deno.writeTextFile(path, program, { mode: 0o755 });
+  const sum = await digest(path);
+  return {
+    path,
+    sum,
+    page: ({ url }) =>
+      url.endsWith("/SHA256SUMS") ? `${sum} *openclaw\r\n` : url.endsWith("w") ? program : "no",
+  };
+}
+
+async function digest(path: string): Promise<string> {
+  const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", await Deno.readFile(path)));
+  return Array.from(sum, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Something between the host and the server. */
+export async function withFront(
+  answer: (request: Request) => Response | Promise<Response>,
+  work: (url: string) => Promise<void>,
+  tls: { key: string; cert: string } | null = null,
+): Promise<void> {
+  const options = { port: 0, hostname: "127.0.0.1", onListen: () => undefined };
+  const server = tls === null ? Deno.serve(options, answer) : Deno.serve({ ...options, ...tls }, answer);
+  try {
+    const { port } = server.addr;
+    await work(tls === null ? `http://127.0.0.1:${port}` : `https://localhost:${port}`);
+  } finally {
+    await server.shutdown();
+  }
+}
+
+/** Passes the request on, and the reply back with its body written anew. */
+export async function forward(
+  request: Request,
+  url: string,
+  write: (body: Record<string, unknown>) => string,
+): Promise<Response> {
+  const body = await request.text();
+  const reply = await fetch(url + new URL(request.url).pathname, {
+    method: request.method,
+    headers: request.headers,
+    ...(body === "" ? {} : { body }),
+  });
+  const { status, headers } = reply;
+  const retry = headers.get("retry-after");
+  return new Response(write(record(JSON.parse(text(await reply.text())))), {
+    status,
+    headers: retry === null ? {} : { "retry-after": retry },
+  });
+}

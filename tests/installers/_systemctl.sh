@@ -1,0 +1,71 @@
+#!/bin/sh
+# Stands in for systemctl where no systemd runs: does with a unit what systemd would, as far as root in a mount
+# namespace of its own can. What it is asked is written to $SYSTEMCTL_STATE/log.
+set -eu
+state=$SYSTEMCTL_STATE
+printf '%s\n' "$*" >>"$state/log"
+unit=/etc/systemd/system/openclaw.service
+if [ "$1" = --user ]; then
+  shift
+  unit=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user/openclaw.service
+fi
+
+running() { [ -f "$state/pid" ] && kill -0 "$(cat "$state/pid")" 2>/dev/null; }
+
+stop() {
+  running || return 0
+  kill -TERM "$(cat "$state/pid")"
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    running || break
+    sleep 0.5
+  done
+  if running; then return 1; fi
+  rm -f "$state/pid"
+}
+
+setting() { sed -n "s/^$1=//p" "$unit"; }
+
+# DynamicUser= with StateDirectory=: an existing folder is moved to /var/lib/private and given to the user.
+migrate() {
+  [ -h /var/lib/openclaw ] || {
+    mkdir -p /var/lib/private
+    mv /var/lib/openclaw /var/lib/private/openclaw
+    ln -s private/openclaw /var/lib/openclaw
+  }
+  # As systemd does: what is below is looked at only if the folder itself is somebody else's.
+  [ "$(stat -c %u /var/lib/private/openclaw)" = 61234 ] || chown -R 61234:61234 /var/lib/private/openclaw
+  # It is traversed by way of a bind mount there; here the way has to be open.
+  chmod 711 /var/lib/private
+}
+
+start() {
+  environment=$(setting Environment | sed 's/^"//;s/"$//;s/%%/%/g;s/\\\(.\)/\1/g')
+  if [ "$(setting DynamicUser)" = yes ]; then
+    migrate
+    # shellcheck disable=SC2016 # it is expanded by the inner shell
+    setsid unshare -m sh -c '
+      mount --bind / / && mount -o remount,ro,bind /
+      mount -t tmpfs none /tmp && mount -t tmpfs none /home && mount -t tmpfs none /root
+      exec env -i "$1" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin setpriv --reuid=61234 \
+        --regid=61234 --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all sh -c "exec $2"
+    ' sh "$environment" "$(setting ExecStart)" >>"$state/journal" 2>&1 </dev/null &
+  else
+    # What systemd reads between quotes, a shell reads almost alike.
+    # shellcheck disable=SC2016 # they are for sed
+    command=$(setting ExecStart | sed 's/%%/%/g;s/\$\$/\\$/g;s/`/\\`/g')
+    setsid env -i "$environment" HOME="$HOME" PATH="$PATH" PYTHONPATH="${PYTHONPATH:-}" sh -c "exec $command" >>"$state/journal" 2>&1 </dev/null &
+  fi
+  printf '%s\n' "$!" >"$state/pid"
+}
+
+case $1 in
+  show-environment | daemon-reload | enable) ;;
+  is-active) running ;;
+  restart)
+    [ ! -e "$state/fail" ] || exit 1
+    stop
+    start
+    ;;
+  disable) stop ;;
+  *) exit 64 ;;
+esac

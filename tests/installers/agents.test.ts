@@ -1,0 +1,302 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { FleetClient } from "../_support/client.ts";
+import { assertEnded, Host, type Language, languages, python, sh } from "../_support/installers.ts";
+import { freePort } from "../_support/postgres.ts";
+import { type ServerProcess, startServerProcess, withFolder } from "../_support/server.ts";
+import { testWith } from "../_support/tools.ts";
+import { pause, refusal, type Script, type Seen, startAgent, well, withFake } from "./_agents.ts";
+import { credentialsText, forward } from "./_scenarios.ts";
+
+interface Scene {
+  host: Host;
+  server: ServerProcess;
+  fleet: FleetClient;
+}
+
+interface Story {
+  name: string;
+  work: (scene: Scene) => Promise<void>;
+}
+
+const stories: Story[] = [
+  { name: "a session is renewed before it ends, and no beat is refused", work: renewed },
+  { name: "after an outage of a minute the agent is back", work: outage },
+  { name: "a revoked agent says so once, stays, and beats no more", work: revoked },
+  { name: "told to stop, it says so to the server", work: stopped },
+  { name: "two hundred beats leave nothing behind", work: leak },
+  { name: "it beats when the server says, and each beat has a greater seq", work: paced },
+  { name: "a session that was refused is replaced once, and then it is an outage", work: secondChance },
+  { name: "not wanted, it asks again after a minute, four minutes and so on", work: notWanted },
+  { name: "an outage is waited for longer and longer, and never shorter than retry-after", work: backoff },
+  { name: "a host that was asleep beats at once", work: asleep },
+];
+
+testWith([...sh.tools, ...python.tools], "the agents of install.sh and install.py", async (context) => {
+  await withFolder(async (data) => {
+    const server = await startServerProcess({ data, env: { AGENT_SESSION_TTL_SECONDS: "60" } });
+    const fleet = new FleetClient(server.base, server.operatorKey);
+    // The stories wait rather than work, so they are told all at once.
+    const told = [sh, python].flatMap((language) =>
+      stories.map(({ name, work }) =>
+        context.step({
+          name: `${language.name}: ${name}`,
+          sanitizeOps: false,
+          sanitizeResources: false,
+          sanitizeExit: false,
+          fn: () => withHost(language, async (host) => await work({ host, server, fleet })),
+        })
+      )
+    );
+    await Promise.all(told);
+    await server.stop();
+  });
+});
+
+testWith(
+  [...sh.tools, "bash", "busybox", "zsh"],
+  "the agent of install.sh lives and ends well under every shell",
+  async () => {
+    await withFolder(async (data) => {
+      const server = await startServerProcess({ data });
+      const fleet = new FleetClient(server.base, server.operatorKey);
+      for (const { command } of languages.filter(({ extension }) => extension === "sh")) {
+        await withHost(sh, async (host) => {
+          await installed({ host, server, fleet });
+          const script: Script = (one, index) => index === 2 ? refusal("session_revoked", 401) : well(one);
+          const shown: Seen[] = [];
+          await withFake(host, script, async ({ seen, until, agent }) => {
+            await until(6);
+            assert.equal(await agent.stop(), 0, command.join(" "));
+            assert.equal(agent.said(), "");
+            shown.push(...seen);
+          });
+          assert.deepEqual(shown.map(({ path }) => path).slice(0, 5), [
+            "handshake",
+            "heartbeat",
+            "heartbeat",
+            "handshake",
+            "heartbeat",
+          ]);
+          assert.equal(shown.at(-1)?.body.status, "stopping", command.join(" "));
+        });
+      }
+      await server.stop();
+    });
+  },
+);
+
+async function withHost(language: Language, work: (host: Host) => Promise<void>): Promise<void> {
+  await withFolder(async (folder) => {
+    await Deno.mkdir(join(folder, "home"));
+    await work(new Host(language, folder));
+  });
+}
+
+/** Installs the agent, and lets it speak to the server by way of a front. */
+async function installed({ host, server, fleet }: Scene, front = server.url): Promise<string> {
+  const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+  assertEnded(await host.install(agent, server.url), 0);
+  await Deno.writeTextFile(host.credentials, credentialsText(agent, front));
+  return agent.id;
+}
+
+async function renewed(scene: Scene): Promise<void> {
+  const seen: { path: string; at: number; status: number }[] = [];
+  const front = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => undefined }, async (request) => {
+    const reply = await forward(request, scene.server.url, JSON.stringify);
+    seen.push({ path: new URL(request.url).pathname, at: performance.now() / 1000, status: reply.status });
+    return reply;
+  });
+  const id = await installed(scene, `http://127.0.0.1:${front.addr.port}`);
+  const agent = await startAgent(scene.host);
+  await pause(66_000);
+  assert.equal((await scene.fleet.agent(id)).liveness, "online");
+  assert.equal(await agent.stop(), 0);
+  await front.shutdown();
+  assert.deepEqual(seen.filter(({ status }) => status !== 200), []);
+  const [first, second] = seen.filter(({ path }) => path.endsWith("/handshake"));
+  assert.ok(first !== undefined && second !== undefined, "there was no second handshake");
+  assert.ok(
+    second.at - first.at >= 41 && second.at - first.at < 60,
+    `renewed after ${second.at - first.at} s`,
+  );
+  assert.ok(seen.length >= 12, `only ${seen.length} requests`);
+}
+
+async function outage(scene: Scene): Promise<void> {
+  const port = await freePort();
+  const listen = (): Deno.HttpServer =>
+    Deno.serve(
+      { port, hostname: "127.0.0.1", onListen: () => undefined },
+      (request) => forward(request, scene.server.url, JSON.stringify),
+    );
+  const before = listen();
+  const id = await installed(scene, `http://127.0.0.1:${port}`);
+  const agent = await startAgent(scene.host);
+  await pause(3000);
+  await before.shutdown();
+  await pause(60_000);
+  assert.ok(agent.isAlive());
+  assert.notEqual((await scene.fleet.agent(id)).liveness, "online");
+  const after = listen();
+  const online = await soon(async () => (await scene.fleet.agent(id)).liveness === "online", 90);
+  assert.equal(await agent.stop(), 0);
+  await after.shutdown();
+  assert.ok(online, agent.said());
+  assert.match(agent.said(), /^no heartbeat: no reply: .*; trying again\nthe server answers again\n$/);
+}
+
+async function revoked(scene: Scene): Promise<void> {
+  const id = await installed(scene);
+  const agent = await startAgent(scene.host);
+  assert.ok(await soon(async () => (await scene.fleet.agent(id)).liveness === "online", 10));
+  const credentials = await Deno.readTextFile(scene.host.credentials);
+  await scene.fleet.revoke(id);
+  assert.ok(await soon(() => Promise.resolve(/not wanted/.test(agent.said())), 25), agent.said());
+  const { last_seen_at } = await scene.fleet.agent(id);
+  await pause(8000);
+  assert.ok(agent.isAlive());
+  assert.equal((await scene.fleet.agent(id)).last_seen_at, last_seen_at);
+  assert.equal(await agent.stop(), 0);
+  assert.equal(agent.said().match(/not wanted/g)?.length, 1);
+  assert.equal(await Deno.readTextFile(scene.host.credentials), credentials);
+}
+
+async function stopped(scene: Scene): Promise<void> {
+  const id = await installed(scene);
+  const agent = await startAgent(scene.host);
+  const before = String((await scene.fleet.agent(id)).last_seen_at);
+  assert.ok(await soon(async () => (await scene.fleet.agent(id)).last_seen_at !== before, 15));
+  const asked = performance.now();
+  assert.equal(await agent.stop(), 0);
+  assert.ok(performance.now() - asked < 8000, "it took too long");
+  assert.equal((await scene.fleet.agent(id)).liveness, "stopped");
+  assert.equal(agent.said(), "");
+}
+
+async function leak(scene: Scene): Promise<void> {
+  await installed(scene);
+  await withFake(scene.host, (one) => well(one, { beatIn: 1 }), async ({ until, agent }) => {
+    await until(50);
+    const early = await footprint(agent.pid);
+    await until(201);
+    const late = await footprint(agent.pid);
+    // A shell has a pipe open now and then.
+    assert.ok(late.files <= early.files + 1, `${early.files} open files became ${late.files}`);
+    assert.ok(late.children <= 2, `${late.children} children`);
+    assert.ok(late.kilobytes - early.kilobytes < 600, `grew from ${early.kilobytes} to ${late.kilobytes} KB`);
+  });
+}
+
+async function footprint(pid: number): Promise<{ kilobytes: number; files: number; children: number }> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  const files = await Array.fromAsync(Deno.readDir(`/proc/${pid}/fd`));
+  const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`);
+  return {
+    kilobytes: Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]),
+    files: files.length,
+    children: children.split(" ").filter((child) => child !== "").length,
+  };
+}
+
+async function paced(scene: Scene): Promise<void> {
+  await installed(scene);
+  const script: Script = (one, index) => well(one, { beatIn: index % 2 === 0 ? 7 : 3 });
+  await withFake(scene.host, script, async ({ seen, until }) => {
+    await until(6);
+    const [handshake, ...beats] = seen;
+    assert.equal(handshake?.path, "handshake");
+    assert.equal(handshake?.token, null);
+    assert.deepEqual(beats.map(({ path }) => path), Array.from(beats, () => "heartbeat"));
+    assert.deepEqual(beats.map(({ body }) => body.seq), beats.map((_, index) => index + 1));
+    assert.deepEqual(
+      new Set(beats.map(({ body }) => body.instance_id)),
+      new Set([handshake?.body.instance_id]),
+    );
+    assert.ok(beats.every(({ token, body }) => token === "Bearer a.b.0" && body.status === "healthy"));
+    assertWaits(beats, [[3, 3], [7, 7], [3, 3], [7, 7]]);
+  });
+}
+
+async function secondChance(scene: Scene): Promise<void> {
+  await installed(scene);
+  const script: Script = (one, index) =>
+    [1, 3].includes(index) ? refusal(index === 1 ? "token_expired" : "session_revoked", 401) : well(one);
+  await withFake(scene.host, script, async ({ seen, until, agent }) => {
+    await until(7);
+    const paths = seen.map(({ path }) => path);
+    const session = ["handshake", "heartbeat"];
+    assert.deepEqual(paths.slice(0, 7), [...session, ...session, ...session, "heartbeat"]);
+    // A handshake and its beat are together; what follows a refusal comes within the interval.
+    assertWaits(seen.slice(0, 7), [[0, 0], [0, 5], [0, 0], [0, 5], [0, 0], [5, 5]]);
+    assert.match(
+      agent.said(),
+      /^no heartbeat: the server answers 401 session_revoked: .*\nthe server answers again\n$/,
+    );
+  });
+}
+
+async function notWanted(scene: Scene): Promise<void> {
+  await installed(scene);
+  const script: Script = (one, index) => index < 2 ? refusal("invalid_credentials", 401) : well(one);
+  await withFake(scene.host, script, async ({ seen, until, agent }) => {
+    await until(4);
+    assertWaits(seen.slice(0, 4), [[48, 72], [192, 288], [0, 0]]);
+    assert.match(agent.said(), /^the agent is not wanted: .*\nthe agent is wanted again\n$/);
+  });
+}
+
+async function backoff(scene: Scene): Promise<void> {
+  await installed(scene);
+  const bad = [
+    new Response("<html>", { status: 200 }),
+    new Response("", { status: 302, headers: { location: "/functions/v1/health" } }),
+    refusal("internal", 500),
+    refusal("rate_limited", 429, { "retry-after": "50" }),
+    Response.json({ ok: false }),
+  ];
+  await withFake(scene.host, (one) => bad.shift() ?? well(one), async ({ seen, until, agent }) => {
+    await until(7);
+    assert.deepEqual(seen.map(({ path }) => path).slice(0, 7), [
+      ...Array.from({ length: 6 }, () => "handshake"),
+      "heartbeat",
+    ]);
+    assertWaits(seen.slice(0, 7), [[0, 60], [5, 10], [10, 20], [50, 60], [40, 80], [0, 0]]);
+    assert.match(agent.said(), /^no heartbeat: what answers \(status 200\) is not openclaw/);
+  });
+}
+
+async function asleep(scene: Scene): Promise<void> {
+  await installed(scene);
+  await withFake(
+    scene.host,
+    (one) => well(one, { beatIn: 3600, interval: 3600 }),
+    async ({ seen, until }) => {
+      await until(2);
+      await Deno.writeTextFile(join(scene.host.home, "../ahead"), "100");
+      await until(3);
+      await Deno.writeTextFile(join(scene.host.home, "../ahead"), "200");
+      await until(4);
+      // The tick that sees it, and at most one a minute.
+      assertWaits(seen.slice(1, 4), [[0, 12], [55, 75]]);
+    },
+  );
+}
+
+/** Asserts the seconds between requests. What starts processes may be late on a busy host, and never early. */
+function assertWaits(seen: Seen[], wanted: [number, number][]): void {
+  const waits = seen.slice(1).map(({ at }, index) => at - (seen[index]?.at ?? 0));
+  const shown = waits.map((wait) => wait.toFixed(1)).join(" ");
+  for (const [index, [least, most]] of wanted.entries()) {
+    const wait = waits[index] ?? NaN;
+    assert.ok(wait >= least - 1 && wait <= most + 15, `${index}: ${least} to ${most} are wanted: ${shown}`);
+  }
+}
+
+async function soon(isSo: () => Promise<boolean>, seconds: number): Promise<boolean> {
+  for (const end = performance.now() + seconds * 1000; performance.now() < end; await pause(300)) {
+    if (await isSo()) return true;
+  }
+  return await isSo();
+}

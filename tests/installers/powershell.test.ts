@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { makeInstaller } from "../../supabase/functions/_shared/installer.ts";
+import { installPs1, installPy, installSh, run } from "../_support/installers.ts";
+import { withFolder } from "../_support/server.ts";
+import { isInstalled } from "../_support/tools.ts";
+
+const parser = new URL("./_parse_powershell.ts", import.meta.url).pathname;
+const source = await Deno.readTextFile(installPs1);
+const ran = isInstalled("pwsh") ? "and the scenarios run it" : "parsed only: there is no PowerShell here";
+
+/** Where the grammar cannot read the files. */
+async function faults(paths: string[]): Promise<string> {
+  const args = ["run", "--quiet", "--allow-all", "--unstable-raw-imports", parser, ...paths];
+  const { code, stdout, stderr } = await run([Deno.execPath(), ...args], {
+    env: { HOME: Deno.env.get("HOME") ?? "/", NO_COLOR: "1" },
+  });
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+Deno.test(`install.ps1 is read by a PowerShell grammar, with and without an agent in it (${ran})`, async () => {
+  await withFolder(async (folder) => {
+    const generated = join(folder, "generated.ps1");
+    const url = "https://fleet.example/it's$(id)`\"";
+    const agent = { id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", secret: "ocs_it's" };
+    await Deno.writeTextFile(generated, makeInstaller("powershell", { url, agent }).content);
+    assert.equal(await faults([installPs1, generated]), "");
+  });
+});
+
+Deno.test("the grammar finds what is no PowerShell, so that its silence says something", async () => {
+  await withFolder(async (folder) => {
+    const cut = join(folder, "cut.ps1");
+    await Deno.writeTextFile(cut, source.slice(0, source.length / 2));
+    assert.notEqual(await faults([cut]), "");
+  });
+});
+
+Deno.test("install.ps1 uses nothing that Windows PowerShell 5.1 lacks", () => {
+  const code = source.replaceAll(/^\s*#.*$/gm, "").replaceAll(/'[^'\n]*'/g, "''").replaceAll(
+    /"[^"\n]*"/g,
+    '""',
+  );
+  const lacking: [string, RegExp][] = [
+    ["the null operators", /\?\?|\?\.|\?\[/],
+    ["the ternary operator", /\s\?\s[^{]*\s:\s/],
+    ["pipeline chains", /&&|\|\|/],
+    ["ConvertFrom-Json -AsHashtable", /-AsHashtable/i],
+    ["$IsWindows and the like", /\$Is(Windows|Linux|MacOS|CoreCLR)\b/i],
+    ["Invoke-WebRequest -SkipHttpErrorCheck", /-SkipHttpErrorCheck|-SkipCertificateCheck/i],
+    ["Remove-Item of links, Test-Json, Get-Error", /Test-Json|Get-Error\b/i],
+    ["clean blocks", /^\s*clean\s*\{/m],
+  ];
+  for (const [what, pattern] of lacking) assert.doesNotMatch(code, pattern, what);
+  for (const [line] of source.matchAll(/^.*Invoke-WebRequest.*$/gm)) assert.match(line, /-UseBasicParsing/);
+  assert.match(source, /SecurityProtocol = \$protocols -bor 3072/);
+  // Without a byte order mark, 5.1 reads a file in the host's own code page.
+  // deno-lint-ignore no-control-regex -- it is ASCII that is wanted
+  assert.match(source, /^[\x00-\x7f]*$/);
+});
+
+Deno.test("install.ps1 is a function and one last line, which means nothing when it is cut", async () => {
+  const last = "if ($true) { Install-OpenClaw $args }\n";
+  assert.match(source, /^(#.*\n)*function Install-OpenClaw \{\n/);
+  assert.ok(source.endsWith(`\n}\n\n${last}`));
+  await withFolder(async (folder) => {
+    const cuts = Array.from({ length: last.length - 3 }, (_, index) => index + 2);
+    for (const cut of cuts) await Deno.writeTextFile(join(folder, `${cut}.ps1`), source.slice(0, -cut));
+    const found = await faults(cuts.map((cut) => join(folder, `${cut}.ps1`)));
+    for (const cut of cuts) assert.ok(found.includes(`/${cut}.ps1:`), `cut ${cut} before its end, it runs`);
+  });
+});
+
+Deno.test("the three installers have the same options, exit codes and help", async () => {
+  const help = new Map<string, string>();
+  for (
+    const [file, start, end] of [
+      [installSh, "<<'END_OF_USAGE'\n", "END_OF_USAGE\n}"],
+      [installPy, 'USAGE = """\\\n', '"""'],
+      [installPs1, "$usage = @'\n", "'@"],
+    ] as const
+  ) {
+    const text = await Deno.readTextFile(file);
+    const from = text.indexOf(start) + start.length;
+    help.set(file, text.slice(from, text.indexOf(end, from)).replace(/install\.\w+/, "install").trim());
+  }
+  assert.match(help.get(installSh) ?? "", /Exit codes: 0 done, 1 failed, 2 usage, 3 refused/);
+  assert.equal(new Set(help.values()).size, 1, [...help.values()].join("\n\n"));
+});
+
+/** Of Windows alone, of Python alone, and of systems with systemd. */
+const ownWords = /APPDATA|"ssl"|a service of the system/;
+
+Deno.test("what install.py says, the other two say in the same words", async () => {
+  const [inSh, inPowerShell] = await Promise.all(
+    [installSh, installPs1].map(async (file) => (await Deno.readTextFile(file)).replaceAll(/[\\"'`]/g, "")),
+  );
+  const literals = /"(Cannot (?:[^"\\]|\\.)*)"|'(Cannot (?:[^'\\]|\\.)*)'/g;
+  const messages = Array.from(
+    (await Deno.readTextFile(installPy)).matchAll(literals),
+    ([, double, single]) => double ?? single ?? "",
+  );
+  const fragments = messages.filter((message) => !ownWords.test(message))
+    .flatMap((message) => message.replaceAll(/[\\"'`]/g, "").split(/%s|%d/))
+    .map((fragment) => fragment.trim())
+    .filter((fragment) => fragment.length > 8);
+  assert.ok(fragments.length > 40, `only ${fragments.length} messages were found`);
+  for (const fragment of fragments) {
+    assert.ok(inSh?.includes(fragment), `install.sh does not say: ${fragment}`);
+    assert.ok(inPowerShell?.includes(fragment), `install.ps1 does not say: ${fragment}`);
+  }
+});

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { FleetClient } from "../_support/client.ts";
+import { assertEnded, Host, python, run, sh } from "../_support/installers.ts";
+import { startServerProcess, withFolder } from "../_support/server.ts";
+import { testWith } from "../_support/tools.ts";
+
+const generate = new URL("../../installers/generate.ts", import.meta.url).pathname;
+
+async function release(args: string[]): ReturnType<typeof run> {
+  const deno = ["run", "--quiet", "--allow-read", "--allow-write", generate, ...args];
+  return await run([Deno.execPath(), ...deno], { env: { HOME: Deno.env.get("HOME") ?? "/", NO_COLOR: "1" } });
+}
+
+testWith(
+  [...sh.tools, ...python.tools],
+  "a released installer knows its programs' sums, and takes no other program",
+  async () => {
+    await withFolder(async (folder) => {
+      const server = await startServerProcess({ data: join(folder, "data") });
+      const fleet = new FleetClient(server.base, server.operatorKey);
+      const program = join(folder, "openclaw-linux-x86_64");
+      await Deno.writeTextFile(program, "#!/bin/sh\necho 0.1.0\n", { mode: 0o755 });
+      const { stdout: sum } = await run(["sha256sum", program]);
+      const sums = join(folder, "sums");
+      await Deno.writeTextFile(
+        sums,
+        `${sum.split(" ")[0]}  openclaw-linux-x86_64\n${"0".repeat(64)}  openclaw-linux-aarch64\n`,
+      );
+      const made = await release(["--release", join(folder, "dist"), sums, "https://example.com/v0.1.0/"]);
+      assert.equal(made.code, 0, made.stderr);
+      for (const language of [sh, python]) {
+        const own = join(folder, language.extension);
+        await Deno.mkdir(join(own, "home"), { recursive: true });
+        const host = new Host({ ...language, file: join(folder, `dist/install.${language.extension}`) }, own);
+        const agent = await fleet.createAgent();
+        assertEnded(await host.install(agent, server.url, { args: ["--binary", program] }), 0);
+        assert.equal(await Deno.readTextFile(host.program), await Deno.readTextFile(program));
+        const forged = join(own, "openclaw-linux-x86_64");
+        await Deno.writeTextFile(forged, "#!/bin/sh\necho 0.1.1\n", { mode: 0o755 });
+        assertEnded(
+          await host.install(agent, server.url, { args: ["--binary", forged] }),
+          1,
+          /Cannot verify/,
+        );
+        const plain = await host.install(agent, server.url, { args: ["--dry-run"] });
+        assertEnded(plain, 0);
+      }
+      await server.stop();
+    });
+  },
+);
+
+Deno.test("a release without sums, or under an address without TLS, is none", async () => {
+  await withFolder(async (folder) => {
+    const sums = join(folder, "sums");
+    await Deno.writeTextFile(sums, "nothing\n");
+    assert.equal((await release(["--release", folder, sums, "https://example.com"])).code, 1);
+    assert.equal((await release(["--release", folder, sums, "http://example.com"])).code, 2);
+    assert.equal((await release(["--check"])).code, 0);
+  });
+});

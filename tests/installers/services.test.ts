@@ -1,0 +1,474 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type CreatedAgent, FleetClient, record } from "../_support/client.ts";
+import {
+  assertEnded,
+  type Finished,
+  installPs1,
+  installPy,
+  installSh,
+  type Language,
+  python,
+  run,
+  sh,
+} from "../_support/installers.ts";
+import { startServerProcess, withFolder } from "../_support/server.ts";
+import { testWith } from "../_support/tools.ts";
+import { pause } from "./_agents.ts";
+
+const systemctl = new URL("./_systemctl.sh", import.meta.url).pathname;
+const oddPath = '/home/a "b" $c %d \\e &<f>/.local/bin/openclaw';
+
+interface Place {
+  service: string;
+  program: string;
+  state: string;
+}
+
+/** What each installer would write, by its own function. */
+async function written(
+  what: string,
+  { service, program, state }: Place,
+): Promise<Record<"sh" | "py", string>> {
+  const env = { HOME: "/home/a & <b>", SERVICE: service, PROGRAM: program, STATE: state, WHAT: what };
+  const inSh = await run([
+    "sh",
+    "-c",
+    `eval "$(sed '$d' "$0")"; service=$SERVICE program=$PROGRAM state=$STATE; "$WHAT"`,
+    installSh,
+  ], { env });
+  assert.equal(inSh.code, 0, inSh.stderr);
+  const script = `
+import os, sys, types
+names = {"__name__": "installer"}
+exec(open(sys.argv[1]).read().rpartition("main(sys.argv")[0], names)
+place = types.SimpleNamespace(service=os.environ["SERVICE"], program=os.environ["PROGRAM"], state=os.environ["STATE"])
+what = names[os.environ["WHAT"]]
+sys.stdout.write(what(place.program, os.environ["HOME"]) if what.__name__ == "plist_text" else what(place))
+`;
+  const inPython = await run(["python3", "-c", script, installPy], { env });
+  assert.equal(inPython.code, 0, inPython.stderr);
+  return { sh: inSh.stdout, py: inPython.stdout };
+}
+
+const places: Place[] = [
+  { service: "systemd-system", program: "/usr/local/bin/openclaw", state: "/var/lib/openclaw" },
+  { service: "systemd-user", program: oddPath, state: oddPath.replace(".local/bin", ".config") },
+];
+
+for (const place of places) {
+  testWith(["python3"], `the ${place.service} unit is the same by both installers`, async () => {
+    const { sh, py } = await written("unit_text", place);
+    assert.match(sh, /^# Written by openclaw\./);
+    assert.equal(sh, py);
+  });
+
+  testWith(
+    ["python3", "systemd-analyze"],
+    `systemd-analyze verify finds nothing in the ${place.service} unit`,
+    async () => {
+      await withFolder(async (folder) => {
+        // The system's own place is always the same; a home may be called anything.
+        const odd = place.service === "systemd-user" ? 'a "b" $c %d \\e' : "bin";
+        const program = join(folder, odd, "openclaw");
+        await Deno.mkdir(join(program, ".."));
+        await Deno.copyFile("/bin/true", program);
+        const { sh } = await written("unit_text", { ...place, program });
+        const unit = join(folder, "openclaw.service");
+        await Deno.writeTextFile(unit, sh);
+        const scope = place.service === "systemd-user" ? ["--user"] : [];
+        const env = { XDG_RUNTIME_DIR: folder, HOME: folder };
+        const { code, stdout, stderr } = await run(
+          ["systemd-analyze", ...scope, "--man=no", "verify", unit],
+          { env },
+        );
+        const own = `${stdout}${stderr}`.split("\n").filter((line) => line.includes("openclaw"));
+        assert.deepEqual(own, []);
+        assert.equal(code, 0, stderr);
+        await Deno.writeTextFile(unit, sh.replace("Restart=always", "Restart=allways"));
+        assert.match(
+          (await run(["systemd-analyze", ...scope, "--man=no", "verify", unit], { env })).stderr,
+          /allways/,
+        );
+      });
+    },
+  );
+}
+
+testWith(["python3", "systemd-analyze"], "the unit of the system is exposed by at most 3.0", async () => {
+  await withFolder(async (folder) => {
+    const unit = join(folder, "openclaw.service");
+    await Deno.writeTextFile(
+      unit,
+      (await written("unit_text", { ...places[0] ?? assert.fail(), program: "/bin/true" })).sh,
+    );
+    const args = ["security", "--offline=true", "--threshold=30", "--no-pager", unit];
+    const { code, stdout, stderr } = await run(["systemd-analyze", ...args]);
+    assert.equal(code, 0, `${stdout}${stderr}`);
+    assert.match(stdout, /Overall exposure level for openclaw\.service: [0-2]\.\d OK/);
+  });
+});
+
+testWith(
+  ["python3"],
+  "the plist is the same by both installers, and a plist parser reads from it what was meant",
+  async () => {
+    const { sh, py } = await written("plist_text", { service: "launchd", program: oddPath, state: "/x" });
+    assert.equal(sh, py);
+    const script =
+      "import json, plistlib, sys; json.dump(plistlib.loads(sys.stdin.buffer.read()), sys.stdout)";
+    const { code, stdout, stderr } = await run(["python3", "-c", script], { stdin: sh });
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(JSON.parse(stdout), {
+      Label: "dev.openclaw.agent",
+      ProgramArguments: [oddPath, "monitor"],
+      EnvironmentVariables: { HOME: "/home/a & <b>" },
+      RunAtLoad: true,
+      KeepAlive: true,
+      ThrottleInterval: 10,
+      ProcessType: "Background",
+      Umask: 0o077,
+    });
+  },
+);
+
+/** The children of each element that are allowed, in the order of Microsoft's schema (MS-TSCH 2.5). */
+const taskOrder: Record<string, string[]> = {
+  Task: ["RegistrationInfo", "Triggers", "Principals", "Settings", "Data", "Actions"],
+  RegistrationInfo: [
+    "URI",
+    "SecurityDescriptor",
+    "Source",
+    "Date",
+    "Author",
+    "Version",
+    "Description",
+    "Documentation",
+  ],
+  LogonTrigger: [
+    "Enabled",
+    "StartBoundary",
+    "EndBoundary",
+    "Repetition",
+    "ExecutionTimeLimit",
+    "UserId",
+    "Delay",
+  ],
+  Principal: ["UserId", "LogonType", "GroupId", "DisplayName", "RunLevel"],
+  Settings: [
+    "AllowStartOnDemand",
+    "RestartOnFailure",
+    "MultipleInstancesPolicy",
+    "DisallowStartIfOnBatteries",
+    "StopIfGoingOnBatteries",
+    "AllowHardTerminate",
+    "StartWhenAvailable",
+    "NetworkProfileName",
+    "RunOnlyIfNetworkAvailable",
+    "WakeToRun",
+    "Enabled",
+    "Hidden",
+    "DeleteExpiredTaskAfter",
+    "IdleSettings",
+    "NetworkSettings",
+    "ExecutionTimeLimit",
+    "Priority",
+    "RunOnlyIfIdle",
+  ],
+  RestartOnFailure: ["Interval", "Count"],
+  Actions: ["Exec"],
+  Exec: ["Command", "Arguments", "WorkingDirectory"],
+};
+
+testWith(
+  ["python3"],
+  "the Windows task is the same by both installers, and its elements stand in the schema's order",
+  async () => {
+    const script = `
+import json, sys, xml.etree.ElementTree as tree
+names = {"__name__": "installer"}
+exec(open(sys.argv[1]).read().rpartition("main(sys.argv")[0], names)
+text = names["task_text"]('C:\\\\a & b\\\\openclaw.exe', '"<x>" monitor', 'HOST\\\\me')
+root = tree.fromstring(("\\ufeff" + text).encode("utf-16-le"))
+bare = lambda one: one.tag.partition("}")[2]
+json.dump({"template": names["TASK"],
+  "texts": {bare(one): one.text for one in root.iter() if not len(one)},
+  "children": {bare(one): [bare(child) for child in one] for one in root.iter() if len(one)}}, sys.stdout)
+`;
+    const { code, stdout, stderr } = await run(["python3", "-c", script, installPy]);
+    assert.equal(code, 0, stderr);
+    const { template, texts, children } = JSON.parse(stdout);
+    assert.ok((await Deno.readTextFile(installPs1)).includes(`$task = @'\n${template}'@`));
+    assert.equal(texts.Command, "C:\\a & b\\openclaw.exe");
+    assert.equal(texts.Arguments, '"<x>" monitor');
+    assert.equal(texts.UserId, "HOST\\me");
+    assert.equal(texts.ExecutionTimeLimit, "PT0S");
+    for (const [element, inner] of Object.entries(record(children))) {
+      const order = taskOrder[element] ?? (element === "Triggers" ? ["LogonTrigger"] : ["Principal"]);
+      assert.ok(Array.isArray(inner));
+      assert.deepEqual(inner, order.filter((name) => inner.includes(name)), element);
+    }
+  },
+);
+
+/** A mount namespace in which root may install for the whole system, and there seems to be a systemd. */
+interface System {
+  folder: string;
+  inside: string[];
+  log: () => Promise<string>;
+  run: (command: string[], env?: Record<string, string>) => Promise<Finished>;
+  files: () => Promise<string[]>;
+}
+
+async function withSystem(work: (system: System) => Promise<void>): Promise<void> {
+  await withFolder(async (folder) => {
+    await Deno.chmod(folder, 0o755);
+    const bin = join(folder, "bin");
+    await Deno.mkdir(bin);
+    await Deno.copyFile(systemctl, join(bin, "systemctl"));
+    await Deno.mkdir(join(folder, "state"), { mode: 0o777 });
+    await Deno.chmod(join(folder, "state"), 0o777);
+    const mounts =
+      `for one in /run /etc/systemd/system /var/lib /usr/local/bin; do mount -t tmpfs -o mode=755 none $one; done
+      mkdir -p /run/systemd/system && echo ready && exec sleep 200`;
+    const holder = new Deno.Command("unshare", {
+      args: ["-m", "sh", "-c", mounts],
+      stdin: "null",
+      stdout: "piped",
+    }).spawn();
+    const reader = holder.stdout.getReader();
+    await reader.read();
+    const inside = ["nsenter", "-t", String(holder.pid), "-m"];
+    const base = {
+      HOME: join(folder, "home"),
+      SYSTEMCTL_STATE: join(folder, "state"),
+      PATH: `${bin}:/usr/sbin:/usr/bin:/sbin:/bin`,
+    };
+    await Deno.mkdir(base.HOME);
+    const runInside: System["run"] = (command, env = {}) =>
+      run(command, { wrapper: inside, env: { ...base, ...env } });
+    try {
+      await work({
+        folder,
+        inside,
+        log: () => Deno.readTextFile(join(folder, "state/log")),
+        run: runInside,
+        async files() {
+          const { stdout } = await runInside([
+            "find",
+            "/etc/systemd/system",
+            "/var/lib",
+            "/usr/local/bin",
+            base.HOME,
+            "-mindepth",
+            "1",
+          ]);
+          return stdout.split("\n").filter((line) => line !== "" && line !== "/var/lib/private").sort();
+        },
+      });
+    } finally {
+      await runInside([join(bin, "systemctl"), "disable", "--now"]);
+      holder.kill("SIGKILL");
+      await reader.cancel();
+      await holder.status;
+    }
+  });
+}
+
+const tools = ["root", "unshare", "nsenter", "setpriv", "setsid", "python3", "dash", "curl"];
+
+for (const language of [sh, python]) {
+  testWith(tools, `${language.name} installs, repairs and removes a service of the system`, async () => {
+    await withFleet(async ({ fleet, url }) => {
+      await withSystem(async (system) => {
+        const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+        const flags = await flagsOf(system, agent, url);
+        const command = [...commandOf(language), ...flags];
+        assertEnded(await system.run(command), 0, /online/);
+        const files = [
+          "/etc/systemd/system/openclaw.service",
+          "/usr/local/bin/openclaw",
+          "/var/lib/openclaw",
+          "/var/lib/private/openclaw",
+          "/var/lib/private/openclaw/credentials.json",
+          "/var/lib/private/openclaw/install.json",
+        ];
+        assert.deepEqual(await system.files(), files);
+        assert.equal(
+          await system.log(),
+          "daemon-reload\nenable openclaw.service\nrestart openclaw.service\n",
+        );
+        assert.deepEqual(await modes(system, files), [
+          "644 0",
+          "755 0",
+          "777 0",
+          "700 61234",
+          "600 61234",
+          "600 61234",
+        ]);
+        assert.match(await status(system), /^Uid:\t61234/m);
+        assert.match(await status(system), /^CapBnd:\t0+$[^]*^NoNewPrivs:\t1$/m);
+
+        assertEnded(await system.run(command), 0, /nothing had to be changed/);
+        assert.doesNotMatch(await system.log(), /restart[^]*restart/);
+
+        await system.run(["rm", "/usr/local/bin/openclaw", "/var/lib/openclaw/credentials.json"]);
+        assertEnded(await system.run(command), 0, /online/);
+        assert.deepEqual(await modes(system, files), [
+          "644 0",
+          "755 0",
+          "777 0",
+          "700 61234",
+          "600 61234",
+          "600 61234",
+        ]);
+        assert.match(await system.log(), /restart[^]*restart/);
+
+        assertEnded(await system.run([...commandOf(language), "--uninstall"]), 0);
+        assert.deepEqual(await system.files(), []);
+        assert.match(await system.log(), /disable --now openclaw\.service\ndaemon-reload\n$/);
+        assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
+      });
+    });
+  });
+
+  testWith(tools, `${language.name} undoes everything when the service does not start`, async () => {
+    await withFleet(async ({ fleet, url }) => {
+      await withSystem(async (system) => {
+        await Deno.writeTextFile(join(system.folder, "state/fail"), "");
+        const flags = await flagsOf(system, await fleet.createAgent(), url);
+        assertEnded(
+          await system.run([...commandOf(language), ...flags]),
+          1,
+          /Cannot start the service "systemd-system"/,
+        );
+        assert.deepEqual(await system.files(), []);
+      });
+    });
+  });
+
+  testWith(
+    tools,
+    `${language.name} installs and removes a service of one user, whose home has an odd name`,
+    async () => {
+      await withFleet(async ({ fleet, url }) => {
+        await withSystem(async (system) => {
+          const home = join(system.folder, 'a "b" $c %d \\e');
+          await Deno.mkdir(home);
+          await Deno.chown(home, 65534, 65534);
+          const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+          const flags = await flagsOf(system, agent, url);
+          const user = [
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            ...commandOf(language),
+          ];
+          assertEnded(await system.run([...user, ...flags], { HOME: home }), 0, /online/);
+          assert.match(
+            await system.log(),
+            /^--user show-environment\n--user daemon-reload\n--user enable openclaw/,
+          );
+          assert.match(await status(system), /^Uid:\t65534/m);
+          assertEnded(await system.run([...user, "--uninstall"], { HOME: home }), 0);
+          assert.equal((await system.run(["find", home, "-mindepth", "1"])).stdout, "");
+          assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
+        });
+      });
+    },
+  );
+
+  testWith(tools, `${language.name} installs and removes a service under launchd`, async () => {
+    await withFleet(async ({ fleet, url }) => {
+      await withSystem(async (system) => {
+        const home = join(system.folder, "mac & <home>");
+        await Deno.mkdir(home);
+        await Deno.chown(home, 65534, 65534);
+        const env = { HOME: home, PYTHONPATH: await pretendMac(system) };
+        const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+        const flags = await flagsOf(system, agent, url);
+        const user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...commandOf(language)];
+        assertEnded(await system.run([...user, ...flags], env), 0, /online/);
+        const found = (await system.run(["find", home, "-type", "f"])).stdout.trim().split("\n").sort();
+        assert.deepEqual(found, [
+          join(home, ".local/bin/openclaw"),
+          join(home, "Library/Application Support/openclaw/credentials.json"),
+          join(home, "Library/Application Support/openclaw/install.json"),
+          join(home, "Library/LaunchAgents/dev.openclaw.agent.plist"),
+        ]);
+        assertEnded(await system.run([...user, "--uninstall"], env), 0);
+        assert.equal((await system.run(["find", home, "-mindepth", "1"])).stdout, "");
+        const log = await Deno.readTextFile(join(system.folder, "state/launchctl"));
+        assert.match(log, /^bootout gui\/65534\/dev\.openclaw\.agent\nbootstrap gui\/65534 .*\.plist\n/);
+      });
+    });
+  });
+}
+
+/** Makes the host look like a Mac, as far as the installers look. */
+async function pretendMac({ folder }: System): Promise<string> {
+  const uname = "#!/bin/sh\ncase $1 in -s) echo Darwin ;; -m) echo arm64 ;; *) echo mac ;; esac\n";
+  const launchctl = `#!/usr/bin/python3
+import os, plistlib, signal, subprocess, sys, time
+state = os.environ["SYSTEMCTL_STATE"]
+open(state + "/launchctl", "a").write(" ".join(sys.argv[1:]) + "\\n")
+pid = int(open(state + "/pid").read()) if os.path.exists(state + "/pid") else 0
+if sys.argv[1] == "bootstrap":
+    plist = plistlib.load(open(sys.argv[3], "rb"))
+    env = {name: os.environ[name] for name in ("PATH", "PYTHONPATH")}
+    env.update(plist["EnvironmentVariables"])
+    child = subprocess.Popen(plist["ProgramArguments"], env=env, start_new_session=True, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    open(state + "/pid", "w").write(str(child.pid))
+elif not pid:
+    sys.exit(3)
+elif sys.argv[1] == "bootout":
+    os.kill(pid, signal.SIGTERM)
+    os.remove(state + "/pid")
+    time.sleep(1)
+`;
+  await Deno.writeTextFile(join(folder, "bin/uname"), uname, { mode: 0o755 });
+  await Deno.writeTextFile(join(folder, "bin/launchctl"), launchctl, { mode: 0o755 });
+  const patch = "import platform\nplatform.system = lambda: 'Darwin'\nplatform.machine = lambda: 'arm64'\n";
+  await Deno.writeTextFile(join(folder, "bin/sitecustomize.py"), patch);
+  return join(folder, "bin");
+}
+
+/** The interpreters of the system: root's own are in its home, where nobody else may look. */
+function commandOf({ command, file }: Language): string[] {
+  return [...command, file];
+}
+
+async function flagsOf({ folder }: System, { id, secret }: CreatedAgent, url: string): Promise<string[]> {
+  const file = join(folder, "secret");
+  await Deno.writeTextFile(file, secret);
+  await Deno.chown(file, 65534, 65534);
+  return ["--url", url, "--agent-id", id, "--agent-secret-file", file];
+}
+
+async function modes(system: System, files: string[]): Promise<string[]> {
+  return (await system.run(["stat", "-c", "%a %u", ...files])).stdout.trim().split("\n");
+}
+
+/** What the kernel says of the service's process. */
+async function status({ folder }: System): Promise<string> {
+  const pid = (await Deno.readTextFile(join(folder, "state/pid"))).trim();
+  for (let tries = 0; tries < 20; tries++) {
+    const text = await Deno.readTextFile(`/proc/${pid}/status`);
+    if (!/^Uid:\t0/m.test(text)) return text;
+    await pause(100);
+  }
+  return await Deno.readTextFile(`/proc/${pid}/status`);
+}
+
+async function withFleet(work: (given: { fleet: FleetClient; url: string }) => Promise<void>): Promise<void> {
+  await withFolder(async (data) => {
+    const server = await startServerProcess({ data });
+    try {
+      await work({ fleet: new FleetClient(server.base, server.operatorKey), url: server.url });
+    } finally {
+      await server.stop();
+    }
+  });
+}

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { installPy, installSh, languages, run } from "../_support/installers.ts";
+import { withFolder } from "../_support/server.ts";
+import { isInstalled, testWith } from "../_support/tools.ts";
+
+const inSh = await Deno.readTextFile(installSh);
+const inPython = await Deno.readTextFile(installPy);
+
+/** The agents, as they are written down. */
+const agentOfSh = between(inSh, "<<'END_OF_AGENT'\n", "END_OF_AGENT\n");
+const agentOfPython = between(inPython, "AGENT = r'''", "'''\n");
+
+function between(text: string, start: string, end: string): string {
+  const from = text.indexOf(start) + start.length;
+  assert.ok(from >= start.length, `there is no ${start}`);
+  return text.slice(from, text.indexOf(end, from));
+}
+
+testWith(["shellcheck"], "shellcheck finds nothing in install.sh, nor in the agent in it", async () => {
+  await withFolder(async (folder) => {
+    const agent = join(folder, "agent.sh");
+    // The directive is the installer's own; what only the installer calls is unused in the agent.
+    const directive = "# shellcheck disable=SC2015,SC2034,SC2154,SC2317,SC2329\n{ set +xv; }";
+    await Deno.writeTextFile(
+      agent,
+      agentOfSh.replace("{ set +xv; }", directive).replaceAll("@VERSION@", "1"),
+    );
+    const { code, stdout, stderr } = await run(["shellcheck", "--shell=sh", installSh, agent]);
+    assert.equal(code, 0, stdout + stderr);
+  });
+});
+
+Deno.test("every exception from shellcheck in install.sh has its reason", () => {
+  const directives = inSh.match(/^# shellcheck disable=.*$|^ +# shellcheck disable=.*$/gm) ?? [];
+  assert.ok(directives.length > 0);
+  for (const directive of directives) assert.match(directive, /disable=[SC\d,]+ # .{15,}$/);
+});
+
+/** What bash 3.2, a POSIX shell, BSD's tools or an old curl do not have. */
+const lacking: [string, RegExp][] = [
+  ["case conversion in a parameter", /\$\{\w+(\^\^?|,,?)\}/],
+  ["substitution in a parameter", /\$\{\w+\/[^}]*\}/],
+  ["substrings by number", /\$\{\w+:\d/],
+  ["indirection", /\$\{!/],
+  ["[[", /(^|[;&|]\s*|\bif )\[\[ /m],
+  ["((", /(^|[;&|]\s*)\(\(/m],
+  ["arrays", /^\s*\w+=\(|\bdeclare\b|\btypeset\b|\bmapfile\b|\breadarray\b/m],
+  ["local", /^\s*local\s/m],
+  ["the function keyword", /^ {0,2}function\s/m],
+  ["source", /^\s*source\s/m],
+  ["here-strings and process substitution", /<<<|<\(|>\(/],
+  ["$'…'", /\$'[^']*\\/],
+  ["&> and |&", /&>|\|&/],
+  ["echo with options or escapes", /\becho -[ne]\b|\becho "[^"]*\\n/],
+  ["read with options but -r", /\bread -[^r\s]|\bread -r\w/],
+  ["set -o pipefail", /pipefail/],
+  ["trap on ERR, DEBUG, EXIT", /\btrap\b.*\b(ERR|DEBUG|EXIT)\b/],
+  ["the printf formats %q and %(…)T, and -v", /%q|%\(|printf -v/],
+  ["grep -P, -o, -E", /\bgrep\b[^|\n]* -\w*[PoE]/],
+  ["date with %N or -d", /\bdate\b[^|\n)]*(%N| -d)/],
+  ["sed -i, -r, -E", /\bsed\b[^|\n']* -[irEs]\w*\b/],
+  ["\\n, \\t, + and ? in a sed pattern of POSIX", /\bsed 's[^']*\\[nt+?|]/],
+  ["readlink -f, realpath, mktemp --", /readlink|realpath|mktemp/],
+  ["stat, whose options differ", /\$\(stat |\bstat -/],
+  ["cp -a, cp -r", /\bcp -[^p]/],
+  [
+    "long options of other tools than curl, sha and systemd",
+    /(^|[|;&(]) *(rm|mv|cp|mkdir|chmod|chown|ls|cat|cut|tr|head|sort|id|od) [^|;\n]*--[a-z]/m,
+  ],
+  ["head -c, head -1", /\bhead -(c|\d)/],
+  ["sleep with a fraction", /\bsleep [\d$"{}a-z]*\.\d/],
+  [
+    "seq, tac, nproc, base64, xxd, hexdump, pgrep",
+    /\$\((seq|tac|nproc|base64|xxd|hexdump|pgrep)\b|\| *(seq|tac|base64|xxd|hexdump)\b/,
+  ],
+  ["intervals in an awk pattern, which an old mawk does not know", /~ \/[^/\n]*\{\d/],
+  ["gensub, strftime, systime, length of an array", /\b(gensub|strftime|systime|asort)\b/],
+  [
+    "curl's --json, --fail-with-body, --retry-all-errors, %header",
+    /--json|--fail-with-body|--retry-all|%header|--variable/,
+  ],
+];
+
+for (const [what, pattern] of lacking) {
+  Deno.test(`install.sh avoids ${what}`, () => {
+    const code = inSh.replaceAll(/^\s*#.*$/gm, "");
+    assert.doesNotMatch(code, pattern);
+  });
+}
+
+for (const { name, command, tools, file } of languages) {
+  if (file !== installSh) continue;
+  testWith(tools, `the syntax of ${name}, and of its agent`, async () => {
+    await withFolder(async (folder) => {
+      const agent = join(folder, "agent.sh");
+      await Deno.writeTextFile(agent, agentOfSh);
+      for (const path of [file, agent]) {
+        const { code, stderr } = await run([...command, "-n", path]);
+        assert.equal(code, 0, stderr);
+        assert.equal(stderr, "");
+      }
+    });
+  });
+}
+
+const grammar = `
+import ast, sys
+for path in sys.argv[1:]:
+    text = open(path, encoding="utf-8").read()
+    ast.parse(text, path, feature_version=(3, 8))
+    for node in ast.walk(ast.parse(text)):
+        names = [one.name for one in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) else []
+        for name in names:
+            if name.split(".")[0] not in sys.stdlib_module_names:
+                sys.exit("%s is not in the standard library" % name)
+`;
+
+async function withPythons(work: (paths: string[]) => Promise<void>): Promise<void> {
+  await withFolder(async (folder) => {
+    const agent = join(folder, "agent.py");
+    await Deno.writeTextFile(agent, agentOfPython);
+    await work([installPy, agent]);
+  });
+}
+
+testWith(
+  ["python3"],
+  "install.py and its agent are Python 3.8, and of the standard library alone",
+  async () => {
+    await withPythons(async (paths) => {
+      const { code, stderr } = await run(["python3", "-W", "error", "-c", grammar, ...paths]);
+      assert.equal(code, 0, stderr);
+    });
+  },
+);
+
+const linter = isInstalled("ruff") ? ["ruff", "check", "--isolated"] : ["pyflakes3"];
+
+testWith(linter.slice(0, 1), `${linter[0]} finds nothing in install.py, nor in the agent in it`, async () => {
+  await withPythons(async (paths) => {
+    const { code, stdout, stderr } = await run([...linter, ...paths]);
+    assert.equal(code, 0, stdout + stderr);
+    assert.equal(stdout.replace(/^All checks passed!\n/, ""), "");
+  });
+});
