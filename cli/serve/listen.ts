@@ -20,6 +20,7 @@ interface Listener {
 }
 
 const patienceMilliseconds = 10_000;
+const mostConnections = 5000;
 const mostPatienceAtTheEnd = 10_000;
 
 /**
@@ -30,7 +31,7 @@ const mostPatienceAtTheEnd = 10_000;
  */
 export async function listen({ hostname, port, tls }: Address): Promise<Listener> {
   const server = makeServer(tls);
-  server.maxConnections = await connectionLimit();
+  server.maxConnections = connectionLimit();
   const got = await bind(server, hostname, port);
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   return {
@@ -98,13 +99,23 @@ function bindError(error: Error, hostname: string, port: number): StartError {
 
 /**
  * How many connections to hold at most, because Deno accepts nobody ever again once it has run out of files.
- * Half of what this process may open, less what it needs itself: who is turned away has one for a moment, too.
+ * Half of what may be opened: who is turned away has one for a moment, too.
  */
-async function connectionLimit(): Promise<number> {
-  if (Deno.build.os !== "linux") return 5000;
-  const limits = await Deno.readTextFile("/proc/self/limits");
-  const [, files] = /^Max open files\s+(\d+)/m.exec(limits) ?? [];
-  return Math.max(16, Math.floor(Number(files ?? 1024) / 2) - 64);
+function connectionLimit(): number {
+  return Math.max(16, Math.floor(openableFiles() / 2));
+}
+
+/** How many more files this process may open, tried out: the limit itself can be read only with every permission. */
+function openableFiles(): number {
+  const files: Deno.FsFile[] = [];
+  try {
+    while (files.length < 2 * mostConnections) files.push(Deno.openSync(Deno.execPath()));
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EMFILE")) throw error;
+  } finally {
+    for (const file of files) file.close();
+  }
+  return files.length;
 }
 
 async function close(server: Server): Promise<void> {
