@@ -106,7 +106,9 @@ export async function ask(
   const response = await answer(endpoint, request, backend, { rest, socketAddress: address });
   await Promise.all(backend.work.splice(0));
   backend.log.flush();
-  const parsed: unknown = JSON.parse(await response.text() || "{}");
+  const text = await response.text();
+  const isJson = response.headers.get("content-type") === "application/json";
+  const parsed: unknown = isJson && text !== "" ? JSON.parse(text) : {};
   return { status: response.status, headers: response.headers, body: record(parsed) };
 }
 

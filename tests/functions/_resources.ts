@@ -4,6 +4,7 @@ import { endpoint as createAgent } from "../../supabase/functions/create-agent/h
 import { endpoint as handshake } from "../../supabase/functions/handshake/handler.ts";
 import { endpoint as health } from "../../supabase/functions/health/handler.ts";
 import { endpoint as heartbeat } from "../../supabase/functions/heartbeat/handler.ts";
+import { endpoint as install } from "../../supabase/functions/install/handler.ts";
 import { endpoint as jwks } from "../../supabase/functions/jwks/handler.ts";
 import { agentId, operatorKey, secret } from "../_support/backend.ts";
 import { forge } from "./_tokens.ts";
@@ -83,6 +84,15 @@ export const resources: readonly Resource[] = [
     method: "GET",
     allow: "GET, POST, OPTIONS",
     asks: "session",
+  },
+  {
+    ...common,
+    name: "GET /install",
+    endpoint: install,
+    method: "GET",
+    allow: "GET, OPTIONS",
+    asks: "anybody",
+    usesDatabase: false,
   },
   {
     ...common,
