@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { makeSecret } from "../../supabase/functions/_shared/secret.ts";
 import { FleetClient } from "../_support/client.ts";
 import { openclaw, startServerProcess, withFolder } from "../_support/server.ts";
 import { accepts, type Fault, greets, ours, refuses, startFaultServer } from "./_fault_server.ts";
@@ -368,6 +369,8 @@ Deno.test({
   name: "a secret from a file is in no argument, environment, output, log or session file of the process",
   ignore: Deno.build.os !== "linux",
   async fn() {
+    // One that no other process on this host has.
+    const secret = await makeSecret(crypto.getRandomValues(new Uint8Array(32)));
     const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
     try {
       await withFolder(async (home) => {
