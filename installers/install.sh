@@ -775,6 +775,7 @@ take_back() {
       'kept '*) mv -f "${step#kept }.old" "${step#kept }" ;;
       'folder '*) rmdir "${step#folder }" 2>/dev/null || : ;;
       service) stop_service ;;
+      restart) start_service >&2 || : ;;
     esac
   done
   undo=''
@@ -793,7 +794,9 @@ make_folder() { # The folder $1 and those above it.
 # Writes what $3 prints to the file $1 with the mode $2, whole or not at all. Says nothing if it is there already.
 put() {
   rm -f "$1.new" "$1.old"
-  "$3" 2>/dev/null >"$1.new" && "$3" | cmp -s - "$1.new" && chmod "$2" "$1.new" || { rm -f "$1.new"; give_up 1 "Cannot write \"$1\"" 'look at the disk and its permissions'; }
+  # Nothing is written, given away or made readable through a link that the service's own user may have put there.
+  (set -C && "$3" >"$1.new") 2>/dev/null && "$3" | cmp -s - "$1.new" && { [ "$2" = 600 ] || chmod "$2" "$1.new"; } ||
+    { rm -f "$1.new"; give_up 1 "Cannot write \"$1\"" 'look at the disk and its permissions'; }
   replace "$1"
 }
 
@@ -803,9 +806,10 @@ replace() { # Moves $1.new into its place.
     return 0
   fi
   # The service's own user owns the folder once it has run: what is replaced there stays readable for it.
-  [ "$service" != systemd-system ] || case $1 in "$state"/*) chown "$(owner_of "$state/.")" "$1.new" ;; esac
+  [ "$service" != systemd-system ] || case $1 in "$state"/*) chown -h "$(owner_of "$state/.")" "$1.new" ;; esac
   if [ -e "$1" ]; then
-    cp -p "$1" "$1.old" 2>/dev/null || { rm -f "$1.new" "$1.old"; give_up 1 "Cannot write \"$1\"" 'look at the disk and its permissions'; }
+    ln "$1" "$1.old" 2>/dev/null || { [ "$service" != systemd-system ] && cp -p "$1" "$1.old" 2>/dev/null; } ||
+      { rm -f "$1.new" "$1.old"; give_up 1 "Cannot write \"$1\"" 'look at the disk and its permissions'; }
     noted "kept $1"
     backups="$backups$1
 "
@@ -1068,6 +1072,8 @@ install() {
   plan_folders
   undo='' backups='' changed=no
   trap "give_up 1 'Cannot go on: it was interrupted' ''" INT TERM HUP
+  # A service that is there already runs again in the end, with the files that it had.
+  [ "$service" = none ] || [ "$earlier" != "$service" ] || noted restart
   # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
   for file in "$manifest" "$program" "$service_file"; do
     [ -z "$file" ] || make_folder "$(dirname "$file")"

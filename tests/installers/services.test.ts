@@ -280,6 +280,7 @@ const tools = ["root", "unshare", "nsenter", "setpriv", "setsid", "python3", "da
 const scenes: [string, (scene: Scene) => Promise<void>][] = [
   ["installs, repairs and removes a service of the system", systemService],
   ["undoes everything when the service does not start", failingService],
+  ["follows no link that the service's user has put into its folder", plantedLinks],
   ["installs and removes a service of one user, whose home has an odd name", userService],
   ["installs and removes a service under launchd", launchdService],
 ];
@@ -352,14 +353,46 @@ async function systemService({ system, language, fleet, url }: Scene): Promise<v
 }
 
 async function failingService({ system, language, fleet, url }: Scene): Promise<void> {
-  await Deno.writeTextFile(join(system.folder, "state/fail"), "");
+  const fail = join(system.folder, "state/fail");
   const flags = await flagsOf(system, await fleet.createAgent(), url);
-  assertEnded(
-    await system.run([...commandOf(language), ...flags]),
-    1,
-    /Cannot start the service "systemd-system"/,
-  );
+  const command = [...commandOf(language), ...flags];
+  await Deno.writeTextFile(fail, "");
+  assertEnded(await system.run(command), 1, /Cannot start the service "systemd-system"/);
   assert.deepEqual(await system.files(), []);
+
+  assertEnded(await system.run(command), 0);
+  const unit = "/etc/systemd/system/openclaw.service";
+  await system.run(["sh", "-c", `echo '# changed by hand' >>${unit}`]);
+  await Deno.writeTextFile(fail, "");
+  assertEnded(await system.run(command), 1, /what was done has been undone/);
+  assert.equal((await system.run(["tail", "-n", "1", unit])).stdout, "# changed by hand\n");
+  assert.equal((await system.run(["systemctl", "is-active", "openclaw.service"])).code, 0);
+}
+
+/** The service's user may do in its own folder what it likes: root's next visit must not serve it. */
+async function plantedLinks({ system, language, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const command = [...commandOf(language), ...await flagsOf(system, agent, url)];
+  assertEnded(await system.run(command), 0);
+  const victim = join(system.folder, "victim");
+  await Deno.writeTextFile(victim, "root's own", { mode: 0o600 });
+  for (
+    const name of ["install.json.new", "install.json.old", "credentials.json.new", "credentials.json.old"]
+  ) {
+    await system.run(["ln", "-sf", victim, `/var/lib/openclaw/${name}`]);
+  }
+  await system.run([
+    "sh",
+    "-c",
+    "echo '{}' >>/var/lib/openclaw/install.json; rm /var/lib/openclaw/credentials.json",
+  ]);
+  await system.run(command);
+  assertEnded(await system.run(command), 0);
+  assert.equal(await Deno.readTextFile(victim), "root's own");
+  const { mode, uid } = await Deno.stat(victim);
+  assert.deepEqual([(mode ?? 0) & 0o777, uid], [0o600, 0]);
+  await system.run(["ln", "-sf", victim, "/var/lib/openclaw/credentials.json"]);
+  assertEnded(await system.run(command), 5, /holds no credentials/);
 }
 
 async function userService({ system, language, fleet, url }: Scene): Promise<void> {
