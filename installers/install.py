@@ -811,12 +811,21 @@ class Installation:
             with open(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
+                self.give_away(file.fileno(), path, mode)
                 os.fsync(file.fileno())
-            os.chmod(path + ".new", mode)
         except OSError:
             discard(path + ".new")
             self.cannot_write(path)
         self.replace(path)
+
+    def give_away(self, descriptor, path, mode):
+        """By its descriptor: the service's own user may have put a link in the place of its name."""
+        if hasattr(os, "fchmod"):
+            os.fchmod(descriptor, mode)
+        # That user owns the folder once it has run: what is replaced there stays readable for it.
+        if self.service == "systemd-system" and os.path.dirname(path) == self.state:
+            owner = os.stat(self.state)
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
     def replace(self, path):
         """Moves the new file into its place."""
@@ -824,12 +833,8 @@ class Installation:
             discard(path + ".new")
             return
         try:
-            # The service's own user owns the folder once it has run: what is replaced there stays readable for it.
-            if self.service == "systemd-system" and os.path.dirname(path) == self.state:
-                owner = os.stat(self.state)
-                os.chown(path + ".new", owner.st_uid, owner.st_gid)
             if os.path.exists(path):
-                shutil.copy2(path, path + ".old")
+                self.keep(path)
                 self.undo.append(lambda: os.replace(path + ".old", path))
                 self.backups.append(path + ".old")
             else:
@@ -840,6 +845,14 @@ class Installation:
             self.cannot_write(path)
         self.changed = True
         say("wrote " + path)
+
+    def keep(self, path):
+        try:
+            os.link(path, path + ".old", follow_symlinks=False)
+        except (OSError, NotImplementedError):
+            if self.service == "systemd-system":
+                raise
+            shutil.copy2(path, path + ".old")
 
     def plan_folders(self):
         """The folders that the installation makes: those that are not there yet, and those of an earlier run."""
@@ -1023,6 +1036,9 @@ class Installation:
         self.report()
 
     def write(self, folders):
+        # A service that is there already runs again in the end, with the files that it had.
+        if self.service != "none" and self.read_manifest().get("service") == self.service:
+            self.undo.append(self.start_service)
         # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
         for file in self.files():
             self.make_folder(os.path.dirname(file))

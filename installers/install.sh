@@ -206,7 +206,10 @@ what_came() {
 # Buys a session. Sets $token, $interval, $refresh_in and $beat_in.
 shake_hands() {
   token=''
-  request handshake "{\"agent_id\":\"$agent_id\",\"agent_secret\":\"$agent_secret\",\"instance_id\":\"$instance_id\",\"client\":{\"version\":\"$version\",\"hostname\":\"$host_name\",\"os\":\"$os\",\"arch\":\"$arch\"}}" ''
+  client="{\"version\":\"$version\",\"hostname\":\"$host_name\",\"os\":\"$os\",\"arch\":\"$arch\"}"
+  credential="\"agent_id\":\"$agent_id\",\"agent_secret\":\"$agent_secret\""
+  request handshake "{$credential,\"instance_id\":\"$instance_id\",\"client\":$client}" ''
+  credential=''
   ours 200 || return 1
   clamped refresh_in 86400 || return 1
   refresh_in=$value
@@ -767,6 +770,11 @@ give_up() { # exit code, what is wrong, what to do
   die "$@"
 }
 
+cannot_write() {
+  rm -f "$1.new"
+  give_up 1 "Cannot write \"$1\"" 'look at the disk and its permissions'
+}
+
 take_back() {
   trap '' INT TERM HUP
   printf '%s' "$undo" | while IFS= read -r step; do
@@ -775,6 +783,7 @@ take_back() {
       'kept '*) mv -f "${step#kept }.old" "${step#kept }" ;;
       'folder '*) rmdir "${step#folder }" 2>/dev/null || : ;;
       service) stop_service ;;
+      restart) start_service >&2 || : ;;
     esac
   done
   undo=''
@@ -793,7 +802,9 @@ make_folder() { # The folder $1 and those above it.
 # Writes what $3 prints to the file $1 with the mode $2, whole or not at all. Says nothing if it is there already.
 put() {
   rm -f "$1.new" "$1.old"
-  "$3" 2>/dev/null >"$1.new" && "$3" | cmp -s - "$1.new" && chmod "$2" "$1.new" || { rm -f "$1.new"; give_up 1 "Cannot write \"$1\"" 'look at the disk and its permissions'; }
+  # Nothing is written, given away or made readable through a link that the service's own user may have put there.
+  (set -C && "$3" >"$1.new") 2>/dev/null && "$3" | cmp -s - "$1.new" && { [ "$2" = 600 ] || chmod "$2" "$1.new"; } ||
+    cannot_write "$1"
   replace "$1"
 }
 
@@ -803,14 +814,15 @@ replace() { # Moves $1.new into its place.
     return 0
   fi
   # The service's own user owns the folder once it has run: what is replaced there stays readable for it.
-  [ "$service" != systemd-system ] || case $1 in "$state"/*) chown "$(owner_of "$state/.")" "$1.new" ;; esac
+  [ "$service" != systemd-system ] || case $1 in "$state"/*) chown -h "$(owner_of "$state/.")" "$1.new" ;; esac
   if [ -e "$1" ]; then
-    cp -p "$1" "$1.old" 2>/dev/null || { rm -f "$1.new" "$1.old"; give_up 1 "Cannot write \"$1\"" 'look at the disk and its permissions'; }
+    ln "$1" "$1.old" 2>/dev/null || { [ "$service" != systemd-system ] && cp -p "$1" "$1.old" 2>/dev/null; } ||
+      cannot_write "$1"
     noted "kept $1"
     backups="$backups$1
 "
   else noted "file $1"; fi
-  mv -f "$1.new" "$1" || give_up 1 "Cannot write \"$1\"" 'look at the disk and its permissions'
+  mv -f "$1.new" "$1" || cannot_write "$1"
   changed=yes
   say "wrote $1"
 }
@@ -866,7 +878,7 @@ put_program() {
   fi
   rm -f "$program.new" "$program.old"
   if [ -n "$binary" ]; then
-    cat "$binary" >"$program.new" 2>/dev/null || { rm -f "$program.new"; give_up 1 "Cannot write \"$program\"" 'look at the disk and its permissions'; }
+    cat "$binary" >"$program.new" 2>/dev/null || cannot_write "$program"
   else
     case $binary_url in http://*) protocols='=http' ;; *) protocols='=https' ;; esac
     failure=$(curl -q -f -s -S -L -g --proto "$protocols" --connect-timeout 15 -o "$program.new" -- "$binary_url" 2>&1) ||
@@ -1068,11 +1080,13 @@ install() {
   plan_folders
   undo='' backups='' changed=no
   trap "give_up 1 'Cannot go on: it was interrupted' ''" INT TERM HUP
+  # A service that is there already runs again in the end, with the files that it had.
+  [ "$service" = none ] || [ "$earlier" != "$service" ] || noted restart
   # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
   for file in "$manifest" "$program" "$service_file"; do
     [ -z "$file" ] || make_folder "$(dirname "$file")"
   done
-  chmod 700 "$state" || give_up 1 "Cannot write \"$state\"" 'look at the disk and its permissions'
+  chmod 700 "$state" || cannot_write "$state"
   put "$manifest" 600 manifest_text
   put "$credentials" 600 credentials_text
   put_program

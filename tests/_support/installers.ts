@@ -10,6 +10,8 @@ export interface Language {
   /** What starts the file. */
   command: string[];
   extension: "sh" | "py" | "ps1";
+  /** The tools that busybox is to serve as, as on hosts that have nothing else. */
+  applets?: string[];
 }
 
 export interface Finished {
@@ -53,11 +55,37 @@ export const powershell: Language = {
 
 export const sh: Language = shell("install.sh under dash", "dash", ["dash"]);
 
+const applets = [
+  "awk",
+  "cat",
+  "chmod",
+  "cmp",
+  "cp",
+  "cut",
+  "date",
+  "dirname",
+  "grep",
+  "head",
+  "id",
+  "ls",
+  "mkdir",
+  "mv",
+  "od",
+  "rm",
+  "rmdir",
+  "sed",
+  "sha256sum",
+  "sleep",
+  "sort",
+  "tr",
+  "uname",
+];
+
 /** The two installers that can be run here, the one for shells under every shell. */
 export const languages: Language[] = [
   sh,
   shell("install.sh under bash", "bash", ["bash"]),
-  shell("install.sh under busybox sh", "busybox", ["busybox", "sh"]),
+  { ...shell("install.sh under busybox sh, with busybox's tools", "busybox", ["busybox", "sh"]), applets },
   shell("install.sh under zsh in its sh mode", "zsh", ["zsh", "--emulate", "sh"]),
   python,
 ];
@@ -114,9 +142,26 @@ export class Host {
     this.program = join(this.home, ".local/bin/openclaw");
   }
 
-  run(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+  async run(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
     const { command, file } = this.language;
-    return run([...command, file, ...args], { ...options, env: { HOME: this.home, ...options.env } });
+    const env = { HOME: this.home, ...await this.#path(), ...options.env };
+    return await run([...command, file, ...args], { ...options, env });
+  }
+
+  async #path(): Promise<Record<string, string>> {
+    const { applets } = this.language;
+    if (applets === undefined) return {};
+    const bin = join(this.home, "../applets");
+    const path = Deno.env.get("PATH") ?? "";
+    try {
+      await Deno.mkdir(bin);
+    } catch (error) {
+      if (error instanceof Deno.errors.AlreadyExists) return { PATH: `${bin}:${path}` };
+      throw error;
+    }
+    const { stdout } = await run(["sh", "-c", "command -v busybox"]);
+    for (const name of applets) await Deno.symlink(stdout.trim(), join(bin, name));
+    return { PATH: `${bin}:${path}` };
   }
 
   /** Runs it with the agent's id as a flag and its secret in a file. */

@@ -62,7 +62,8 @@ case $1 in
   show-environment | daemon-reload | enable) ;;
   is-active) running ;;
   restart)
-    [ ! -e "$state/fail" ] || exit 1
+    # Once, so that a second attempt shows what the first one left behind.
+    [ ! -e "$state/fail" ] || { rm "$state/fail" && exit 1; }
     stop
     start
     ;;

@@ -18,6 +18,14 @@ Deno.test("the module that the functions serve is made of the installers as they
   );
 });
 
+async function get(query: string): Promise<Response> {
+  const backend = await testBackend();
+  const request = new Request(`https://fleet.example/install${query}`);
+  const reply = await answer(install, request, backend, { rest: "", socketAddress: "192.0.2.1" });
+  backend.log.flush();
+  return reply;
+}
+
 Deno.test("GET /install gives each shell its installer, with the service's address and no secret", async () => {
   for (const shell of [...shells, null]) {
     const request = new Request(`https://fleet.example/install${shell === null ? "" : `?shell=${shell}`}`);
@@ -36,8 +44,7 @@ Deno.test("GET /install gives each shell its installer, with the service's addre
 });
 
 Deno.test("GET /install for a shell that there is not → invalid_request", async () => {
-  const request = new Request("https://fleet.example/install?shell=fish");
-  const reply = await answer(install, request, await testBackend(), { rest: "", socketAddress: "192.0.2.1" });
+  const reply = await get("?shell=fish");
   assert.equal(reply.status, 400);
   assert.equal(record(await reply.json()).error, "invalid_request");
 });

@@ -2,7 +2,17 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { makeInstaller, type Shell } from "../../supabase/functions/_shared/installer.ts";
 import { FleetClient } from "../_support/client.ts";
-import { assertEnded, Host, installSh, languages, python, run, sh, tree } from "../_support/installers.ts";
+import {
+  assertEnded,
+  Host,
+  installSh,
+  type Language,
+  languages,
+  python,
+  run,
+  sh,
+  tree,
+} from "../_support/installers.ts";
 import { freePort } from "../_support/postgres.ts";
 import { openclaw, startServerProcess, withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
@@ -14,102 +24,100 @@ const twoOfThem: { shell: Shell; host: typeof sh; stdin: string[] }[] = [
 ];
 
 for (const { shell, host: language, stdin } of twoOfThem) {
-  testWith(
-    language.tools,
-    `openclaw installer ${shell} | ${stdin[0]} → online; uninstalled → nothing left`,
-    async () => {
-      await withFleet(async ({ folder, fleet, url }) => {
-        const host = new Host(language, folder);
-        await Deno.mkdir(host.home);
-        const agent = await fleet.createAgent();
-        await Deno.writeTextFile(host.secretFile, agent.secret);
-        const args = ["--url", url, "--agent-id", agent.id, "--agent-secret-file", host.secretFile];
-        const made = await cli(["installer", shell, ...args]);
-        assert.equal(made.code, 0, made.stderr);
-        assertEnded(await run(stdin, { stdin: made.stdout, env: { HOME: host.home } }), 0);
-        assert.equal((await fleet.agent(agent.id)).liveness, "online");
-        const undo = await run([...stdin, ...(stdin.includes("-") ? [] : ["-s", "--"]), "--uninstall"], {
-          stdin: made.stdout,
-          env: { HOME: host.home },
-        });
-        assertEnded(undo, 0);
-        assert.deepEqual(await tree(host.home), {});
-      });
-    },
-  );
+  testWith(language.tools, `the ${shell} installer as it is handed out`, async (context) => {
+    const scenes: [string, (scene: Scene) => Promise<void>][] = [
+      [`openclaw installer ${shell} | ${stdin[0]} → online; uninstalled → nothing left`, piped],
+      [`openclaw installer ${shell} --output → a file of 0600 that deletes itself`, kept],
+      [`GET /install?shell=${shell}, piped, takes the agent from the environment`, fetched],
+      [`POST /create-agent with installer ${shell} → a file that brings the agent online`, created],
+      ["a URL with quotes and substitutions is one word", oddUrl],
+    ];
+    await withFleet(async (given) => {
+      for (const [name, work] of scenes) {
+        await context.step(
+          name,
+          () => withFolder((folder) => work({ ...given, folder, shell, language, stdin })),
+        );
+      }
+    });
+  });
+}
 
-  testWith(
-    language.tools,
-    `openclaw installer ${shell} --output → a file of 0600 that deletes itself`,
-    async () => {
-      await withFleet(async ({ folder, fleet, url }) => {
-        const agent = await fleet.createAgent();
-        const file = join(folder, "it's an installer");
-        const env = { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: agent.id, OPENCLAW_AGENT_SECRET: agent.secret };
-        const made = await cli(["installer", shell, "--output", file], env);
-        assert.equal(made.code, 0, made.stderr);
-        assert.equal(made.stdout, "");
-        assert.equal((await Deno.stat(file)).mode, 0o100600);
-        assert.equal((await cli(["installer", shell, "--output", file], env)).code, 1);
-        const host = new Host({ ...language, file }, folder);
-        await Deno.mkdir(host.home);
-        assertEnded(await host.run([]), 0, /delete ".*it's an installer": it holds the secret/);
-        assertEnded(await host.run(["--yes"]), 0, /deleted ".*it's an installer", which held the secret/);
-        await assert.rejects(Deno.stat(file), Deno.errors.NotFound);
-      });
-    },
-  );
+interface Scene {
+  folder: string;
+  fleet: FleetClient;
+  url: string;
+  shell: Shell;
+  language: Language;
+  /** What runs an installer that it reads from a pipe. */
+  stdin: string[];
+}
 
-  testWith(
-    language.tools,
-    `GET /install?shell=${shell} piped into it takes the agent from the environment`,
-    async () => {
-      await withFleet(async ({ folder, fleet, url }) => {
-        const { id, secret } = await fleet.createAgent();
-        const reply = await fetch(`${url}/functions/v1/install?shell=${shell}`);
-        const env = { HOME: folder, OPENCLAW_AGENT_ID: id, OPENCLAW_AGENT_SECRET: secret };
-        assertEnded(await run(stdin, { stdin: await reply.text(), env }), 0);
-        assert.equal((await fleet.agent(id)).liveness, "online");
-      });
-    },
-  );
+async function piped({ folder, fleet, url, shell, language, stdin }: Scene): Promise<void> {
+  const host = new Host(language, folder);
+  await Deno.mkdir(host.home);
+  const agent = await fleet.createAgent();
+  await Deno.writeTextFile(host.secretFile, agent.secret);
+  const args = ["--url", url, "--agent-id", agent.id, "--agent-secret-file", host.secretFile];
+  const made = await cli(["installer", shell, ...args]);
+  assert.equal(made.code, 0, made.stderr);
+  assertEnded(await run(stdin, { stdin: made.stdout, env: { HOME: host.home } }), 0);
+  assert.equal((await fleet.agent(agent.id)).liveness, "online");
+  const undo = await run([...stdin, ...(stdin.includes("-") ? [] : ["-s", "--"]), "--uninstall"], {
+    stdin: made.stdout,
+    env: { HOME: host.home },
+  });
+  assertEnded(undo, 0);
+  assert.deepEqual(await tree(host.home), {});
+}
 
-  testWith(
-    language.tools,
-    `POST /create-agent with installer ${shell} → a file that brings the agent online`,
-    async () => {
-      await withFleet(async ({ folder, fleet }) => {
-        const reply = await fetch(`${fleet.base}/create-agent`, {
-          method: "POST",
-          headers: fleet.operator,
-          body: JSON.stringify({ name: "it's $(id)", installer: shell }),
-        });
-        const { agent, installer } = await reply.json();
-        assertEnded(await run(stdin, { stdin: installer.content, env: { HOME: folder } }), 0);
-        assert.equal((await fleet.agent(agent.id)).liveness, "online");
-      });
-    },
-  );
+async function kept({ folder, fleet, url, shell, language }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const file = join(folder, "it's an installer");
+  const env = { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: agent.id, OPENCLAW_AGENT_SECRET: agent.secret };
+  const made = await cli(["installer", shell, "--output", file], env);
+  assert.equal(made.code, 0, made.stderr);
+  assert.equal(made.stdout, "");
+  assert.equal((await Deno.stat(file)).mode, 0o100600);
+  assert.equal((await cli(["installer", shell, "--output", file], env)).code, 1);
+  const host = new Host({ ...language, file }, folder);
+  await Deno.mkdir(host.home);
+  assertEnded(await host.run([]), 0, /delete ".*it's an installer": it holds the secret/);
+  assertEnded(await host.run(["--yes"]), 0, /deleted ".*it's an installer", which held the secret/);
+  await assert.rejects(Deno.stat(file), Deno.errors.NotFound);
+}
 
-  testWith(
-    language.tools,
-    `the ${shell} installer's URL with quotes and substitutions is one word`,
-    async () => {
-      await withFolder(async (folder) => {
-        const url = `http://127.0.0.1:${await freePort()}/it's$(touch$IFS'pwned');&`;
-        const agent = { id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", secret };
-        const { content } = makeInstaller(shell, { url, agent });
-        const ended = await run(stdin, {
-          stdin: content,
-          env: { HOME: folder },
-          wrapper: ["env", "-C", folder],
-        });
-        assertEnded(ended, 6);
-        assert.ok(ended.stderr.includes(`Cannot reach ${url}: `), ended.stderr);
-        assert.deepEqual(await tree(folder), {});
-      });
-    },
-  );
+async function fetched({ folder, fleet, url, shell, stdin }: Scene): Promise<void> {
+  const { id, secret } = await fleet.createAgent();
+  const reply = await fetch(`${url}/functions/v1/install?shell=${shell}`);
+  const env = { HOME: folder, OPENCLAW_AGENT_ID: id, OPENCLAW_AGENT_SECRET: secret };
+  assertEnded(await run(stdin, { stdin: await reply.text(), env }), 0);
+  assert.equal((await fleet.agent(id)).liveness, "online");
+}
+
+async function created({ folder, fleet, shell, stdin }: Scene): Promise<void> {
+  const reply = await fetch(`${fleet.base}/create-agent`, {
+    method: "POST",
+    headers: fleet.operator,
+    body: JSON.stringify({ name: "it's $(id)", installer: shell }),
+  });
+  const { agent, installer } = await reply.json();
+  assertEnded(await run(stdin, { stdin: installer.content, env: { HOME: folder } }), 0);
+  assert.equal((await fleet.agent(agent.id)).liveness, "online");
+}
+
+async function oddUrl({ folder, shell, stdin }: Scene): Promise<void> {
+  const url = `http://127.0.0.1:${await freePort()}/it's$(touch$IFS'pwned');&`;
+  const agent = { id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", secret };
+  const { content } = makeInstaller(shell, { url, agent });
+  const ended = await run(stdin, {
+    stdin: content,
+    env: { HOME: folder },
+    wrapper: ["env", "-C", folder],
+  });
+  assertEnded(ended, 6);
+  assert.ok(ended.stderr.includes(`Cannot reach ${url}: `), ended.stderr);
+  assert.deepEqual(await tree(folder), {});
 }
 
 const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";

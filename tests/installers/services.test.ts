@@ -277,133 +277,168 @@ async function withSystem(work: (system: System) => Promise<void>): Promise<void
 
 const tools = ["root", "unshare", "nsenter", "setpriv", "setsid", "python3", "dash", "curl"];
 
+const scenes: [string, (scene: Scene) => Promise<void>][] = [
+  ["installs, repairs and removes a service of the system", systemService],
+  ["undoes everything when the service does not start", failingService],
+  ["follows no link that the service's user has put into its folder", plantedLinks],
+  ["installs and removes a service of one user, whose home has an odd name", userService],
+  ["installs and removes a service under launchd", launchdService],
+];
+
 for (const language of [sh, python]) {
-  testWith(tools, `${language.name} installs, repairs and removes a service of the system`, async () => {
-    await withFleet(async ({ fleet, url }) => {
-      await withSystem(async (system) => {
-        const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-        const flags = await flagsOf(system, agent, url);
-        const command = [...commandOf(language), ...flags];
-        assertEnded(await system.run(command), 0, /online/);
-        const files = [
-          "/etc/systemd/system/openclaw.service",
-          "/usr/local/bin/openclaw",
-          "/var/lib/openclaw",
-          "/var/lib/private/openclaw",
-          "/var/lib/private/openclaw/credentials.json",
-          "/var/lib/private/openclaw/install.json",
-        ];
-        assert.deepEqual(await system.files(), files);
-        assert.equal(
-          await system.log(),
-          "daemon-reload\nenable openclaw.service\nrestart openclaw.service\n",
-        );
-        assert.deepEqual(await modes(system, files), [
-          "644 0",
-          "755 0",
-          "777 0",
-          "700 61234",
-          "600 61234",
-          "600 61234",
-        ]);
-        assert.match(await status(system), /^Uid:\t61234/m);
-        assert.match(await status(system), /^CapBnd:\t0+$[^]*^NoNewPrivs:\t1$/m);
-
-        assertEnded(await system.run(command), 0, /nothing had to be changed/);
-        assert.doesNotMatch(await system.log(), /restart[^]*restart/);
-
-        await system.run(["rm", "/usr/local/bin/openclaw", "/var/lib/openclaw/credentials.json"]);
-        assertEnded(await system.run(command), 0, /online/);
-        assert.deepEqual(await modes(system, files), [
-          "644 0",
-          "755 0",
-          "777 0",
-          "700 61234",
-          "600 61234",
-          "600 61234",
-        ]);
-        assert.match(await system.log(), /restart[^]*restart/);
-
-        assertEnded(await system.run([...commandOf(language), "--uninstall"]), 0);
-        assert.deepEqual(await system.files(), []);
-        assert.match(await system.log(), /disable --now openclaw\.service\ndaemon-reload\n$/);
-        assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
-      });
+  testWith(tools, `the services of ${language.name}`, async (context) => {
+    await withFleet(async (given) => {
+      for (const [name, work] of scenes) {
+        await context.step(name, () => withSystem((system) => work({ ...given, system, language })));
+      }
     });
   });
+}
 
-  testWith(tools, `${language.name} undoes everything when the service does not start`, async () => {
-    await withFleet(async ({ fleet, url }) => {
-      await withSystem(async (system) => {
-        await Deno.writeTextFile(join(system.folder, "state/fail"), "");
-        const flags = await flagsOf(system, await fleet.createAgent(), url);
-        assertEnded(
-          await system.run([...commandOf(language), ...flags]),
-          1,
-          /Cannot start the service "systemd-system"/,
-        );
-        assert.deepEqual(await system.files(), []);
-      });
-    });
-  });
+interface Scene {
+  system: System;
+  language: Language;
+  fleet: FleetClient;
+  url: string;
+}
 
-  testWith(
-    tools,
-    `${language.name} installs and removes a service of one user, whose home has an odd name`,
-    async () => {
-      await withFleet(async ({ fleet, url }) => {
-        await withSystem(async (system) => {
-          const home = join(system.folder, 'a "b" $c %d \\e');
-          await Deno.mkdir(home);
-          await Deno.chown(home, 65534, 65534);
-          const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-          const flags = await flagsOf(system, agent, url);
-          const user = [
-            "setpriv",
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-            ...commandOf(language),
-          ];
-          assertEnded(await system.run([...user, ...flags], { HOME: home }), 0, /online/);
-          assert.match(
-            await system.log(),
-            /^--user show-environment\n--user daemon-reload\n--user enable openclaw/,
-          );
-          assert.match(await status(system), /^Uid:\t65534/m);
-          assertEnded(await system.run([...user, "--uninstall"], { HOME: home }), 0);
-          assert.equal((await system.run(["find", home, "-mindepth", "1"])).stdout, "");
-          assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
-        });
-      });
-    },
+async function systemService({ system, language, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+  const flags = await flagsOf(system, agent, url);
+  const command = [...commandOf(language), ...flags];
+  assertEnded(await system.run(command), 0, /online/);
+  const files = [
+    "/etc/systemd/system/openclaw.service",
+    "/usr/local/bin/openclaw",
+    "/var/lib/openclaw",
+    "/var/lib/private/openclaw",
+    "/var/lib/private/openclaw/credentials.json",
+    "/var/lib/private/openclaw/install.json",
+  ];
+  assert.deepEqual(await system.files(), files);
+  assert.equal(
+    await system.log(),
+    "daemon-reload\nenable openclaw.service\nrestart openclaw.service\n",
   );
+  assert.deepEqual(await modes(system, files), [
+    "644 0",
+    "755 0",
+    "777 0",
+    "700 61234",
+    "600 61234",
+    "600 61234",
+  ]);
+  assert.match(await status(system), /^Uid:\t61234/m);
+  assert.match(await status(system), /^CapBnd:\t0+$[^]*^NoNewPrivs:\t1$/m);
 
-  testWith(tools, `${language.name} installs and removes a service under launchd`, async () => {
-    await withFleet(async ({ fleet, url }) => {
-      await withSystem(async (system) => {
-        const home = join(system.folder, "mac & <home>");
-        await Deno.mkdir(home);
-        await Deno.chown(home, 65534, 65534);
-        const env = { HOME: home, PYTHONPATH: await pretendMac(system) };
-        const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-        const flags = await flagsOf(system, agent, url);
-        const user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...commandOf(language)];
-        assertEnded(await system.run([...user, ...flags], env), 0, /online/);
-        const found = (await system.run(["find", home, "-type", "f"])).stdout.trim().split("\n").sort();
-        assert.deepEqual(found, [
-          join(home, ".local/bin/openclaw"),
-          join(home, "Library/Application Support/openclaw/credentials.json"),
-          join(home, "Library/Application Support/openclaw/install.json"),
-          join(home, "Library/LaunchAgents/dev.openclaw.agent.plist"),
-        ]);
-        assertEnded(await system.run([...user, "--uninstall"], env), 0);
-        assert.equal((await system.run(["find", home, "-mindepth", "1"])).stdout, "");
-        const log = await Deno.readTextFile(join(system.folder, "state/launchctl"));
-        assert.match(log, /^bootout gui\/65534\/dev\.openclaw\.agent\nbootstrap gui\/65534 .*\.plist\n/);
-      });
-    });
-  });
+  assertEnded(await system.run(command), 0, /nothing had to be changed/);
+  assert.doesNotMatch(await system.log(), /restart[^]*restart/);
+
+  await system.run(["rm", "/usr/local/bin/openclaw", "/var/lib/openclaw/credentials.json"]);
+  assertEnded(await system.run(command), 0, /online/);
+  assert.deepEqual(await modes(system, files), [
+    "644 0",
+    "755 0",
+    "777 0",
+    "700 61234",
+    "600 61234",
+    "600 61234",
+  ]);
+  assert.match(await system.log(), /restart[^]*restart/);
+
+  assertEnded(await system.run([...commandOf(language), "--uninstall"]), 0);
+  assert.deepEqual(await system.files(), []);
+  assert.match(await system.log(), /disable --now openclaw\.service\ndaemon-reload\n$/);
+  assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
+}
+
+async function failingService({ system, language, fleet, url }: Scene): Promise<void> {
+  const fail = join(system.folder, "state/fail");
+  const flags = await flagsOf(system, await fleet.createAgent(), url);
+  const command = [...commandOf(language), ...flags];
+  await Deno.writeTextFile(fail, "");
+  assertEnded(await system.run(command), 1, /Cannot start the service "systemd-system"/);
+  assert.deepEqual(await system.files(), []);
+
+  assertEnded(await system.run(command), 0);
+  const unit = "/etc/systemd/system/openclaw.service";
+  await system.run(["sh", "-c", `echo '# changed by hand' >>${unit}`]);
+  await Deno.writeTextFile(fail, "");
+  assertEnded(await system.run(command), 1, /what was done has been undone/);
+  assert.equal((await system.run(["tail", "-n", "1", unit])).stdout, "# changed by hand\n");
+  assert.equal((await system.run(["systemctl", "is-active", "openclaw.service"])).code, 0);
+}
+
+/** The service's user may do in its own folder what it likes: root's next visit must not serve it. */
+async function plantedLinks({ system, language, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const command = [...commandOf(language), ...await flagsOf(system, agent, url)];
+  assertEnded(await system.run(command), 0);
+  const victim = join(system.folder, "victim");
+  await Deno.writeTextFile(victim, "root's own", { mode: 0o600 });
+  for (
+    const name of ["install.json.new", "install.json.old", "credentials.json.new", "credentials.json.old"]
+  ) {
+    await system.run(["ln", "-sf", victim, `/var/lib/openclaw/${name}`]);
+  }
+  await system.run([
+    "sh",
+    "-c",
+    "echo '{}' >>/var/lib/openclaw/install.json; rm /var/lib/openclaw/credentials.json",
+  ]);
+  await system.run(command);
+  assertEnded(await system.run(command), 0);
+  assert.equal(await Deno.readTextFile(victim), "root's own");
+  const { mode, uid } = await Deno.stat(victim);
+  assert.deepEqual([(mode ?? 0) & 0o777, uid], [0o600, 0]);
+  await system.run(["ln", "-sf", victim, "/var/lib/openclaw/credentials.json"]);
+  assertEnded(await system.run(command), 5, /holds no credentials/);
+}
+
+async function userService({ system, language, fleet, url }: Scene): Promise<void> {
+  const home = join(system.folder, 'a "b" $c %d \\e');
+  await Deno.mkdir(home);
+  await Deno.chown(home, 65534, 65534);
+  const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+  const flags = await flagsOf(system, agent, url);
+  const user = [
+    "setpriv",
+    "--reuid=65534",
+    "--regid=65534",
+    "--clear-groups",
+    ...commandOf(language),
+  ];
+  assertEnded(await system.run([...user, ...flags], { HOME: home }), 0, /online/);
+  assert.match(
+    await system.log(),
+    /^--user show-environment\n--user daemon-reload\n--user enable openclaw/,
+  );
+  assert.match(await status(system), /^Uid:\t65534/m);
+  assertEnded(await system.run([...user, "--uninstall"], { HOME: home }), 0);
+  assert.equal((await system.run(["find", home, "-mindepth", "1"])).stdout, "");
+  assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
+}
+
+async function launchdService({ system, language, fleet, url }: Scene): Promise<void> {
+  const home = join(system.folder, "mac & <home>");
+  await Deno.mkdir(home);
+  await Deno.chown(home, 65534, 65534);
+  const env = { HOME: home, PYTHONPATH: await pretendMac(system) };
+  const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+  const flags = await flagsOf(system, agent, url);
+  const user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...commandOf(language)];
+  assertEnded(await system.run([...user, ...flags], env), 0, /online/);
+  const found = (await system.run(["find", home, "-type", "f"])).stdout.trim().split("\n").sort();
+  assert.deepEqual(found, [
+    join(home, ".local/bin/openclaw"),
+    join(home, "Library/Application Support/openclaw/credentials.json"),
+    join(home, "Library/Application Support/openclaw/install.json"),
+    join(home, "Library/LaunchAgents/dev.openclaw.agent.plist"),
+  ]);
+  assertEnded(await system.run([...user, "--uninstall"], env), 0);
+  assert.equal((await system.run(["find", home, "-mindepth", "1"])).stdout, "");
+  const log = await Deno.readTextFile(join(system.folder, "state/launchctl"));
+  assert.match(log, /^bootout gui\/65534\/dev\.openclaw\.agent\nbootstrap gui\/65534 .*\.plist\n/);
 }
 
 /** Makes the host look like a Mac, as far as the installers look. */
