@@ -1,5 +1,5 @@
 import { PGlite, type PGliteOptions } from "@electric-sql/pglite";
-import type { Call } from "../../supabase/functions/_shared/database.ts";
+import type { Call, Calls } from "../../supabase/functions/_shared/database.ts";
 import { isOutageState, unavailable } from "../../supabase/functions/_shared/errors.ts";
 import type { Log } from "../../supabase/functions/_shared/log.ts";
 import { callStatement, type Connection, type Owner, type Store } from "./connection.ts";
@@ -7,6 +7,7 @@ import { exists } from "./files.ts";
 import { migrate } from "./migrate.ts";
 import { newestSnapshot, Snapshots } from "./snapshots.ts";
 import { StartError } from "./start_error.ts";
+import { Upkeep } from "./upkeep.ts";
 
 interface PgliteOptions {
   /** The database's own folder. Who calls holds the lock on it: PGlite itself lets a second process in. */
@@ -17,13 +18,9 @@ interface PgliteOptions {
   log: Log;
 }
 
+const asks: ReadonlySet<keyof Calls> = new Set<keyof Calls>(["read_session", "get_agent"]);
 /** The calls that only say that an agent lives, or ask. */
-const notWorthASnapshot: ReadonlySet<string> = new Set([
-  "record_heartbeats",
-  "read_session",
-  "get_agent",
-  "rfc3339",
-]);
+const notWorthASnapshot: ReadonlySet<keyof Calls> = new Set<keyof Calls>([...asks, "record_heartbeats"]);
 
 /**
  * Opens the embedded Postgres in a folder, making it at the first start.
@@ -36,15 +33,17 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
   const isNew = !await exists(folder);
   if (isNew) await make(folder, {});
   const database = await reopen(options);
+  const upkeep = new Upkeep(database, log);
   try {
     await migrate(owner(database));
-    await tidy(database);
+    await database.exec("set role service_role");
+    await upkeep.start();
   } catch (error) {
+    await upkeep.stop();
     await database.close();
     throw error;
   }
   const dump = (): Promise<Blob> => database.dumpDataDir("gzip");
-  const growth = new Growth(() => tidy(database));
   const snapshots = new Snapshots(options.snapshots, { dump, log, changed: isNew });
   return {
     call: noting(snapshots, async (name, args) => {
@@ -53,13 +52,14 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
           callStatement(name, args),
           Object.values(args),
         );
-        if (name === "create_agent") await growth.noteOne();
+        noteUpkeep(upkeep, name, args);
         return rows[0]?.result ?? null;
       } catch (error) {
         throw isOutage(error) ? unavailable("the database", error) : error;
       }
     }),
     async close() {
+      await upkeep.stop();
       await snapshots.stop();
       await database.close();
     },
@@ -72,31 +72,9 @@ function isOutage(error: unknown): boolean {
   return !hasState || isOutageState(String(error.code));
 }
 
-/** Does what autovacuum does elsewhere, and is the service role afterwards. */
-async function tidy(database: PGlite): Promise<void> {
-  for (const statement of ["reset role", "vacuum (analyze) public.agents", "set role service_role"]) {
-    await database.exec(statement);
-  }
-}
-
-/**
- * Tidies up whenever the fleet has doubled. PGlite has no autovacuum, and a plan that was made and kept when
- * there were few agents reads the whole table for every heartbeat when there are many.
- */
-class Growth {
-  readonly #tidy: () => Promise<void>;
-  #made = 0;
-  #limit = 64;
-
-  constructor(tidy: () => Promise<void>) {
-    this.#tidy = tidy;
-  }
-
-  async noteOne(): Promise<void> {
-    if (++this.#made < this.#limit) return;
-    this.#limit *= 2;
-    await this.#tidy();
-  }
+function noteUpkeep(upkeep: Upkeep, name: keyof Calls, args: Calls[keyof Calls]): void {
+  if (name === "create_agent") upkeep.noteAgent();
+  if (!asks.has(name)) upkeep.noteWrites("beats" in args ? args.beats.length : 1);
 }
 
 function noting(snapshots: Snapshots, call: Call): Call {
