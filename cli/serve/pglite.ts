@@ -1,11 +1,12 @@
+import { basename, dirname, join } from "node:path";
 import { PGlite, type PGliteOptions } from "@electric-sql/pglite";
 import type { Call, Calls } from "../../supabase/functions/_shared/database.ts";
 import { isOutageState, unavailable } from "../../supabase/functions/_shared/errors.ts";
 import type { Log } from "../../supabase/functions/_shared/log.ts";
 import { callStatement, type Connection, type Owner, type Store } from "./connection.ts";
-import { exists } from "./files.ts";
+import { exists, keepPrivate, makePrivateFolder } from "./files.ts";
 import { migrate } from "./migrate.ts";
-import { newestSnapshot, Snapshots } from "./snapshots.ts";
+import { newestSnapshot, removeUnfinished, Snapshots } from "./snapshots.ts";
 import { StartError } from "./start_error.ts";
 import { Upkeep } from "./upkeep.ts";
 
@@ -29,9 +30,10 @@ const notWorthASnapshot: ReadonlySet<keyof Calls> = new Set<keyof Calls>([...ask
  */
 export async function openPglite(options: PgliteOptions): Promise<Store> {
   const { folder, log } = options;
+  await prepare(options);
   if (options.restore) await restore(options);
   const isNew = !await exists(folder);
-  if (isNew) await make(folder, {});
+  if (isNew) await makeFirst(options);
   const database = await reopen(options);
   const upkeep = new Upkeep(database, log);
   try {
@@ -85,14 +87,40 @@ function noting(snapshots: Snapshots, call: Call): Call {
   };
 }
 
+/** Removes what a start or a snapshot that was killed left half-way, and keeps the rest from others on this host. */
+async function prepare({ folder, snapshots }: PgliteOptions): Promise<void> {
+  const name = basename(folder);
+  try {
+    for (const { name: entry } of await Array.fromAsync(Deno.readDir(dirname(folder)))) {
+      const path = join(dirname(folder), entry);
+      if (/^\.(probe|unfinished|restored)\b/.test(entry.slice(name.length)) && entry.startsWith(name)) {
+        await Deno.remove(path, { recursive: true });
+      } else if (entry === name || entry.startsWith(`${name}.before-restore-`)) await keepPrivate(path);
+    }
+    await removeUnfinished(snapshots);
+  } catch (error) {
+    throw await noRoom(folder, error) ?? error;
+  }
+}
+
+/** Not where a snapshot says that there was a database: an empty fleet would push the last good ones out. */
+async function makeFirst({ folder, snapshots }: PgliteOptions): Promise<void> {
+  const newest = await newestSnapshot(snapshots);
+  if (newest === null) return await make(folder, {});
+  throw new StartError(
+    `Cannot find the embedded Postgres "${folder}", of which there is a snapshot`,
+    `start with --restore to take the newest one, "${newest}"; or move "${snapshots}" away to begin with an empty fleet`,
+  );
+}
+
 /**
  * Makes the folder under another name, and renames it when it is whole: a start that is killed half-way or
  * runs out of disk leaves nothing that looks like a database.
  */
 async function make(folder: string, options: PGliteOptions): Promise<void> {
   const unfinished = `${folder}.unfinished`;
-  if (await exists(unfinished)) await Deno.remove(unfinished, { recursive: true });
   try {
+    await makePrivateFolder(unfinished);
     const database = await open(unfinished, options);
     try {
       await migrate(owner(database));
@@ -106,6 +134,10 @@ async function make(folder: string, options: PGliteOptions): Promise<void> {
   await Deno.rename(unfinished, folder);
 }
 
+/**
+ * Begins with the newest snapshot. Killed before the first rename, the old folder is as it was; between the two
+ * there is none, and the next start asks for --restore; and after them there is the new one.
+ */
 async function restore({ folder, snapshots, log }: PgliteOptions): Promise<void> {
   const newest = await newestSnapshot(snapshots);
   if (newest === null) {
@@ -114,7 +146,6 @@ async function restore({ folder, snapshots, log }: PgliteOptions): Promise<void>
   const loadDataDir = new Blob([await Deno.readFile(newest)], { type: "application/x-gzip" });
   const aside = `${folder}.before-restore-${new Date().toISOString().replaceAll(":", "-")}`;
   const restored = `${folder}.restored`;
-  if (await exists(restored)) await Deno.remove(restored, { recursive: true });
   await make(restored, { loadDataDir });
   if (await exists(folder)) await Deno.rename(folder, aside);
   await Deno.rename(restored, folder);
