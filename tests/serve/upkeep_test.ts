@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
+import { openPglite } from "../../cli/serve/pglite.ts";
 import { Upkeep } from "../../cli/serve/upkeep.ts";
+import { type Database, databaseOver } from "../../supabase/functions/_shared/database.ts";
 import { Log } from "../../supabase/functions/_shared/log.ts";
+import { withFolder } from "../_support/server.ts";
 
 /** An upkeep whose day passes when the test says so, over tables of the same names. */
 interface Bench {
@@ -10,6 +14,26 @@ interface Bench {
   day: () => void;
   lines: string[];
 }
+
+const agent = {
+  name: "a",
+  labels: {},
+  heartbeatIntervalSeconds: 60,
+  ownerId: null,
+  ownerLimit: null,
+  secretDigest: `sha256:${"0".repeat(64)}`,
+  actor: "key:test",
+};
+
+const beat = {
+  agentId: "00000000-0000-0000-0000-000000000000",
+  epoch: 1,
+  status: "healthy",
+  message: null,
+  metrics: {},
+  instanceId: null,
+  seq: null,
+};
 
 const schema = `
   create role service_role;
@@ -117,6 +141,42 @@ Deno.test("transactions that are old → frozen once a day, and at a start that 
     await settled(upkeep);
     assert.equal(await ages(), "postgres young");
     assert.deepEqual(lines, []);
+  });
+});
+
+Deno.test("every beat of a list is a write, and a question is none", async () => {
+  await withFolder(async (data) => {
+    const folder = join(data, "postgres");
+    const log = new Log(() => undefined);
+    const known = async (calls: (database: Database) => Promise<unknown>): Promise<unknown> => {
+      const store = await openPglite({ folder, snapshots: join(data, "snapshots"), restore: false, log });
+      await calls(databaseOver(store.call));
+      await store.close();
+      const database = await PGlite.create({ dataDir: folder });
+      const { rows } = await database.query<{ known: number }>(
+        "select reltuples as known from pg_class where oid = 'public.agents'::regclass",
+      );
+      await database.close();
+      return rows[0]?.known;
+    };
+    const beats = Array.from({ length: 2500 }, () => beat);
+    assert.equal(
+      await known(async (database) => {
+        await database.createAgent(agent);
+        await database.recordHeartbeats(beats);
+        for (let asked = 0; asked < 2500; asked++) await database.ping();
+      }),
+      0,
+      "the start's tidying found none",
+    );
+    assert.equal(
+      await known(async (database) => {
+        await database.createAgent(agent);
+        await database.recordHeartbeats(beats);
+        await database.recordHeartbeats(beats);
+      }),
+      2,
+    );
   });
 });
 
