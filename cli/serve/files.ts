@@ -16,6 +16,13 @@ export async function makePrivateFolder(path: string): Promise<void> {
   await Deno.mkdir(path, { recursive: true, mode: 0o700 });
 }
 
+/** Takes a folder of ours from others who can enter it. Windows has no such modes. */
+export async function keepPrivate(path: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  const { mode } = await Deno.stat(path);
+  if (mode !== null && (mode & 0o077) !== 0) await Deno.chmod(path, 0o700);
+}
+
 /** Writes a file that only its owner can read, whole or not at all: beside its place, synced, and renamed. */
 export async function writePrivateFile(path: string, content: string | Uint8Array): Promise<void> {
   const beside = `${path}.${crypto.randomUUID()}`;

@@ -1,12 +1,14 @@
+import { basename, dirname, join } from "node:path";
 import { PGlite, type PGliteOptions } from "@electric-sql/pglite";
-import type { Call } from "../../supabase/functions/_shared/database.ts";
+import type { Call, Calls } from "../../supabase/functions/_shared/database.ts";
 import { isOutageState, unavailable } from "../../supabase/functions/_shared/errors.ts";
 import type { Log } from "../../supabase/functions/_shared/log.ts";
 import { callStatement, type Connection, type Owner, type Store } from "./connection.ts";
-import { exists } from "./files.ts";
+import { exists, keepPrivate, makePrivateFolder } from "./files.ts";
 import { migrate } from "./migrate.ts";
-import { newestSnapshot, Snapshots } from "./snapshots.ts";
+import { newestSnapshot, removeUnfinished, Snapshots } from "./snapshots.ts";
 import { StartError } from "./start_error.ts";
+import { Upkeep } from "./upkeep.ts";
 
 interface PgliteOptions {
   /** The database's own folder. Who calls holds the lock on it: PGlite itself lets a second process in. */
@@ -17,13 +19,9 @@ interface PgliteOptions {
   log: Log;
 }
 
+const asks: ReadonlySet<keyof Calls> = new Set<keyof Calls>(["read_session", "get_agent"]);
 /** The calls that only say that an agent lives, or ask. */
-const notWorthASnapshot: ReadonlySet<string> = new Set([
-  "record_heartbeats",
-  "read_session",
-  "get_agent",
-  "rfc3339",
-]);
+const notWorthASnapshot: ReadonlySet<keyof Calls> = new Set<keyof Calls>([...asks, "record_heartbeats"]);
 
 /**
  * Opens the embedded Postgres in a folder, making it at the first start.
@@ -32,19 +30,22 @@ const notWorthASnapshot: ReadonlySet<string> = new Set([
  */
 export async function openPglite(options: PgliteOptions): Promise<Store> {
   const { folder, log } = options;
+  await prepare(options);
   if (options.restore) await restore(options);
   const isNew = !await exists(folder);
-  if (isNew) await make(folder, {});
+  if (isNew) await makeFirst(options);
   const database = await reopen(options);
+  const upkeep = new Upkeep(database, log);
   try {
     await migrate(owner(database));
-    await tidy(database);
+    await database.exec("set role service_role");
+    await upkeep.start();
   } catch (error) {
+    await upkeep.stop();
     await database.close();
     throw error;
   }
   const dump = (): Promise<Blob> => database.dumpDataDir("gzip");
-  const growth = new Growth(() => tidy(database));
   const snapshots = new Snapshots(options.snapshots, { dump, log, changed: isNew });
   return {
     call: noting(snapshots, async (name, args) => {
@@ -53,13 +54,14 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
           callStatement(name, args),
           Object.values(args),
         );
-        if (name === "create_agent") await growth.noteOne();
+        noteUpkeep(upkeep, name, args);
         return rows[0]?.result ?? null;
       } catch (error) {
         throw isOutage(error) ? unavailable("the database", error) : error;
       }
     }),
     async close() {
+      await upkeep.stop();
       await snapshots.stop();
       await database.close();
     },
@@ -72,31 +74,9 @@ function isOutage(error: unknown): boolean {
   return !hasState || isOutageState(String(error.code));
 }
 
-/** Does what autovacuum does elsewhere, and is the service role afterwards. */
-async function tidy(database: PGlite): Promise<void> {
-  for (const statement of ["reset role", "vacuum (analyze) public.agents", "set role service_role"]) {
-    await database.exec(statement);
-  }
-}
-
-/**
- * Tidies up whenever the fleet has doubled. PGlite has no autovacuum, and a plan that was made and kept when
- * there were few agents reads the whole table for every heartbeat when there are many.
- */
-class Growth {
-  readonly #tidy: () => Promise<void>;
-  #made = 0;
-  #limit = 64;
-
-  constructor(tidy: () => Promise<void>) {
-    this.#tidy = tidy;
-  }
-
-  async noteOne(): Promise<void> {
-    if (++this.#made < this.#limit) return;
-    this.#limit *= 2;
-    await this.#tidy();
-  }
+function noteUpkeep(upkeep: Upkeep, name: keyof Calls, args: Calls[keyof Calls]): void {
+  if (name === "create_agent") upkeep.noteAgent();
+  if (!asks.has(name)) upkeep.noteWrites("beats" in args ? args.beats.length : 1);
 }
 
 function noting(snapshots: Snapshots, call: Call): Call {
@@ -107,14 +87,40 @@ function noting(snapshots: Snapshots, call: Call): Call {
   };
 }
 
+/** Removes what a start or a snapshot that was killed left half-way, and keeps the rest from others on this host. */
+async function prepare({ folder, snapshots }: PgliteOptions): Promise<void> {
+  const name = basename(folder);
+  try {
+    for (const { name: entry } of await Array.fromAsync(Deno.readDir(dirname(folder)))) {
+      const path = join(dirname(folder), entry);
+      if (/^\.(probe|unfinished|restored)\b/.test(entry.slice(name.length)) && entry.startsWith(name)) {
+        await Deno.remove(path, { recursive: true });
+      } else if (entry === name || entry.startsWith(`${name}.before-restore-`)) await keepPrivate(path);
+    }
+    await removeUnfinished(snapshots);
+  } catch (error) {
+    throw await noRoom(folder, error) ?? error;
+  }
+}
+
+/** Not where a snapshot says that there was a database: an empty fleet would push the last good ones out. */
+async function makeFirst({ folder, snapshots }: PgliteOptions): Promise<void> {
+  const newest = await newestSnapshot(snapshots);
+  if (newest === null) return await make(folder, {});
+  throw new StartError(
+    `Cannot find the embedded Postgres "${folder}", of which there is a snapshot`,
+    `start with --restore to take the newest one, "${newest}"; or move "${snapshots}" away to begin with an empty fleet`,
+  );
+}
+
 /**
  * Makes the folder under another name, and renames it when it is whole: a start that is killed half-way or
  * runs out of disk leaves nothing that looks like a database.
  */
 async function make(folder: string, options: PGliteOptions): Promise<void> {
   const unfinished = `${folder}.unfinished`;
-  if (await exists(unfinished)) await Deno.remove(unfinished, { recursive: true });
   try {
+    await makePrivateFolder(unfinished);
     const database = await open(unfinished, options);
     try {
       await migrate(owner(database));
@@ -128,6 +134,10 @@ async function make(folder: string, options: PGliteOptions): Promise<void> {
   await Deno.rename(unfinished, folder);
 }
 
+/**
+ * Begins with the newest snapshot. Killed before the first rename, the old folder is as it was; between the two
+ * there is none, and the next start asks for --restore; and after them there is the new one.
+ */
 async function restore({ folder, snapshots, log }: PgliteOptions): Promise<void> {
   const newest = await newestSnapshot(snapshots);
   if (newest === null) {
@@ -136,7 +146,6 @@ async function restore({ folder, snapshots, log }: PgliteOptions): Promise<void>
   const loadDataDir = new Blob([await Deno.readFile(newest)], { type: "application/x-gzip" });
   const aside = `${folder}.before-restore-${new Date().toISOString().replaceAll(":", "-")}`;
   const restored = `${folder}.restored`;
-  if (await exists(restored)) await Deno.remove(restored, { recursive: true });
   await make(restored, { loadDataDir });
   if (await exists(folder)) await Deno.rename(folder, aside);
   await Deno.rename(restored, folder);

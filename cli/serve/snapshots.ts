@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, type Log } from "../../supabase/functions/_shared/log.ts";
-import { exists, makePrivateFolder, writePrivateFile } from "./files.ts";
+import { exists, keepPrivate, makePrivateFolder, writePrivateFile } from "./files.ts";
 
 const everyMilliseconds = 15 * 60 * 1000;
 const kept = 3;
@@ -19,6 +19,7 @@ export class Snapshots {
   readonly #log: Log;
   #changed: boolean;
   #timer: ReturnType<typeof setInterval>;
+  #last: Promise<void> = Promise.resolve();
 
   /** @param options.changed whether the database holds something that no snapshot has yet */
   constructor(folder: string, options: { dump: () => Promise<Blob>; log: Log; changed: boolean }) {
@@ -26,7 +27,7 @@ export class Snapshots {
     this.#dump = options.dump;
     this.#log = options.log;
     this.#changed = options.changed;
-    this.#timer = setInterval(() => this.#takeIfChanged(), everyMilliseconds);
+    this.#timer = setInterval(() => this.#queue(), everyMilliseconds);
   }
 
   /** Something was written that is worth a snapshot. */
@@ -34,10 +35,14 @@ export class Snapshots {
     this.#changed = true;
   }
 
-  /** Takes the last one. */
+  /** Takes the last one, after the one that is under way. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#takeIfChanged();
+    await this.#queue();
+  }
+
+  #queue(): Promise<void> {
+    return this.#last = this.#last.then(() => this.#takeIfChanged());
   }
 
   /** A snapshot that fails (a full disk) leaves the older ones as they are, and is tried again. */
@@ -57,6 +62,15 @@ export class Snapshots {
 export async function newestSnapshot(folder: string): Promise<string | null> {
   const newest = (await names(folder)).at(-1);
   return newest === undefined ? null : join(folder, newest);
+}
+
+/** Removes what is left of snapshots that were killed while they were written, and keeps the others private. */
+export async function removeUnfinished(folder: string): Promise<void> {
+  if (!await exists(folder)) return;
+  await keepPrivate(folder);
+  for (const { name } of await Array.fromAsync(Deno.readDir(folder))) {
+    if (/\.tar\.gz\.[0-9a-f-]{36}$/.test(name)) await Deno.remove(join(folder, name));
+  }
 }
 
 async function takeSnapshot(folder: string, dump: Blob): Promise<void> {

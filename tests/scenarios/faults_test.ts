@@ -165,6 +165,23 @@ Deno.test("a database folder that does not open → names its newest snapshot, a
   });
 });
 
+Deno.test("a restore that was killed between its two renames → no empty fleet, and --restore goes on", async () => {
+  await withFolder(async (data) => {
+    const first = await startServerProcess({ data });
+    const agent = await new FleetClient(first.base, first.operatorKey).createAgent();
+    await first.stop();
+    await Deno.rename(join(data, "postgres"), join(data, "postgres.before-restore-now"));
+    await Deno.mkdir(join(data, "postgres.restored"));
+    const refused = await tryServerProcess({ data });
+    assertRefused(refused, /Cannot find the embedded Postgres "[^"]+postgres", of which there is a snapshot/);
+    assert.match(refused.stderr, /hint: start with --restore .*"[^"]+snapshots[^"]+\.tar\.gz"/);
+    const restored = await startServerProcess({ data, args: ["--restore"] });
+    const client = new FleetClient(restored.base, restored.operatorKey);
+    assert.equal((await client.handshake(agent)).status, 200);
+    await restored.stop();
+  });
+});
+
 Deno.test("snapshots: one at each clean stop after a change, none without one, and the last three are kept", async () => {
   await withFolder(async (data) => {
     const run = async (work: (client: FleetClient) => Promise<unknown>): Promise<string[]> => {

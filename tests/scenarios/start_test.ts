@@ -90,13 +90,39 @@ Deno.test("a key that others can read → refused, with the command that mends i
   });
 });
 
-Deno.test("a first start that was killed half-way → the next one begins anew", async () => {
+Deno.test("starts, restores and snapshots that were killed half-way → the next start removes what they left", async () => {
   await withFolder(async (data) => {
-    await Deno.mkdir(join(data, "postgres.unfinished", "base"), { recursive: true });
-    await Deno.writeTextFile(join(data, "postgres.unfinished", "PG_VERSION"), "18\n");
+    const folders = ["postgres.unfinished", "postgres.restored", "postgres.restored.unfinished"];
+    for (const folder of folders) {
+      await Deno.mkdir(join(data, folder, "base"), { recursive: true });
+      await Deno.writeTextFile(join(data, folder, "PG_VERSION"), "18\n");
+    }
+    await Deno.writeTextFile(join(data, "postgres.probe"), "0");
+    await Deno.mkdir(join(data, "snapshots"));
+    await Deno.writeTextFile(join(data, "snapshots", `2026-11-23.tar.gz.${crypto.randomUUID()}`), "half");
     const server = await startServerProcess({ data });
+    assert.deepEqual(await names(join(data, "snapshots")), []);
     await new FleetClient(server.base, server.operatorKey).createAgent();
     assert.equal(await server.stop(), 0);
+    assert.deepEqual(await names(data), ["jwt-keys.json", "lock", "operator-key", "postgres", "snapshots"]);
+  });
+});
+
+Deno.test("a data folder that others can enter → stays as it is, and what is made in it is closed to them", async () => {
+  await withFolder(async (folder) => {
+    const data = join(folder, "fleet");
+    await Deno.mkdir(data);
+    await Deno.chmod(data, 0o755);
+    const first = await startServerProcess({ data });
+    assert.equal(await mode(join(data, "postgres")), 0o700);
+    await new FleetClient(first.base, first.operatorKey).createAgent();
+    await first.stop();
+    const made = ["postgres", "postgres.before-restore-earlier", "snapshots"].map((name) => join(data, name));
+    await Deno.mkdir(join(data, "postgres.before-restore-earlier"));
+    for (const path of made) await Deno.chmod(path, 0o755);
+    await (await startServerProcess({ data })).stop();
+    for (const path of made) assert.equal(await mode(path), 0o700, path);
+    assert.equal(await mode(data), 0o755);
   });
 });
 
@@ -158,6 +184,10 @@ async function certificate(folder: string): Promise<[string, string]> {
   const { success } = await new Deno.Command("openssl", { args, stderr: "null" }).output();
   assert.ok(success, "openssl made no certificate");
   return [cert, key];
+}
+
+async function names(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
 }
 
 async function mode(path: string): Promise<number> {

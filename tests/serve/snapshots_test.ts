@@ -67,6 +67,26 @@ Deno.test("a stop takes the last snapshot", async () => {
   });
 });
 
+Deno.test("a stop while a snapshot is being taken → waits for it, and takes what changed meanwhile", async () => {
+  const dumps = [Promise.withResolvers<Blob>(), Promise.withResolvers<Blob>()];
+  let asked = 0;
+  const dump = (): Promise<Blob> => dumps[asked++]?.promise ?? Promise.reject(new Error("a third one"));
+  await onBench(dump, async ({ snapshots, quarterOfAnHour, taken }) => {
+    snapshots.noteChange();
+    const first = quarterOfAnHour();
+    await new Promise((resolve) => setTimeout(resolve));
+    let stopped = false;
+    const stop = snapshots.stop().then(() => stopped = true);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.ok(!stopped);
+    snapshots.noteChange();
+    dumps[1]?.resolve(new Blob(["second"]));
+    dumps[0]?.resolve(new Blob(["first"]));
+    await Promise.all([first, stop]);
+    assert.deepEqual(await taken(), ["first", "second"]);
+  });
+});
+
 async function onBench(dump: () => Promise<Blob>, test: (bench: Bench) => Promise<void>): Promise<void> {
   await withFolder(async (folder) => {
     const real = globalThis.setInterval;
