@@ -12,6 +12,7 @@ import { CliError } from "../errors.ts";
 import { answer, say } from "../output.ts";
 import { type RunningServer, startServer } from "../serve/server.ts";
 import { StartError } from "../serve/start_error.ts";
+import { reasonOf } from "./_reason.ts";
 
 interface Flags {
   host: string;
@@ -86,13 +87,19 @@ async function explain(work: () => Promise<void>): Promise<void> {
     await work();
   } catch (error) {
     if (error instanceof StartError) {
-      throw new CliError("unexpected", error.message, { hint: error.hint, cause: error });
+      throw new CliError("unexpected", withReason(error), { hint: error.hint, cause: error });
     }
     if (error instanceof ConfigurationError) {
       throw new CliError("unexpected", error.message, { cause: error });
     }
     throw error;
   }
+}
+
+/** The message, and what caused it where the message does not say so itself. */
+function withReason({ message, cause }: StartError): string {
+  const reason = message.includes(": ") ? undefined : reasonOf(cause);
+  return reason === undefined ? message : `${message}: ${reason}`;
 }
 
 async function serve(flags: Flags, environment: Environment): Promise<void> {

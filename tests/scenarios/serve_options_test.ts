@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { send } from "../_support/client.ts";
-import { openclaw, startServerProcess, withFolder } from "../_support/server.ts";
+import { reasonOf } from "../../cli/commands/_reason.ts";
+import { openclaw, startServerProcess, tryServerProcess, withFolder } from "../_support/server.ts";
 import { run } from "../_support/run.ts";
 
 const variables = [
@@ -54,6 +55,35 @@ for (
     });
   });
 }
+
+const unreachable: [string, string, RegExp][] = [
+  ["a host name that nobody knows", "fleet.invalid:5432", /no such host name/],
+  ["a port on which nothing listens", "127.0.0.1:1", /the connection was refused/],
+];
+for (const [what, host, reason] of unreachable) {
+  Deno.test(`a database URL with ${what} → the reason is told, the address and its password are not`, async () => {
+    await withFolder(async (folder) => {
+      const env = { DATABASE_URL: `postgres://fleet:hush-hush@${host}/fleet` };
+      const refused = await tryServerProcess({ data: join(folder, "data"), env });
+      assert.ok("code" in refused);
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, /^error: Cannot reach the database: .+\nhint: .+\n$/);
+      assert.match(refused.stderr, reason);
+      assert.ok(!refused.stderr.includes("hush-hush") && !refused.stderr.includes(host), refused.stderr);
+    });
+  });
+}
+
+Deno.test("a reason is taken from the chain of causes, by code, and no message is repeated", () => {
+  const secret = "postgres://fleet:hush-hush@host/fleet";
+  const failure = (code: string, cause?: unknown): Error =>
+    Object.assign(new Error(secret, { cause }), { code });
+  const outer = new Error(secret, { cause: failure("unavailable", failure("28P01")) });
+  assert.equal(reasonOf(outer), "the user or password was refused");
+  assert.equal(reasonOf(failure("CONNECT_TIMEOUT")), "no answer in time");
+  assert.equal(reasonOf(failure("EODD", new Error(secret))), "it failed with EODD");
+  assert.equal(reasonOf(new Error(secret)), undefined);
+});
 
 Deno.test("serve --help names every variable that serve reads", async () => {
   const help = await run(...command("serve", "--help"));
