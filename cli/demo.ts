@@ -1,5 +1,6 @@
 import { arch, cpus, freemem, hostname, loadavg, platform, totalmem, uptime } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   generateSigningKey,
   importKeyRing,
@@ -17,6 +18,8 @@ interface Demo {
   base: string;
   operatorKey: string;
   data: string;
+  /** Aborted when the demo is told to stop. */
+  signal: AbortSignal;
 }
 
 interface Reply {
@@ -31,23 +34,16 @@ class DemoError extends Error {
 
 /** Shows the whole handshake against a real server in a temporary folder. Exit code 0 only if each step was so. */
 async function main(): Promise<number> {
+  goAroundProxies();
+  const stop = stopSignal();
   const data = await Deno.makeTempDir({ prefix: "openclaw-demo-" });
-  const settings = readSettings(() => undefined);
   try {
     answer("Starting a server in a temporary folder (the first start makes its database) ...");
-    const server = await startServer(
-      { hostname: "127.0.0.1", port: 0, data, databaseUrl: null, tls: null, restore: false },
-      { env: () => undefined, settings, log: new Log(() => undefined) },
-    );
-    try {
-      const operatorKey = (await Deno.readTextFile(server.operatorKeyPath)).trim();
-      await play({ base: issuerOf(server.url), operatorKey, data });
-    } finally {
-      await server.stop();
-    }
+    await serveAndPlay(data, stop.signal);
     answer(farewell);
     return 0;
   } catch (error) {
+    if (stop.signal.aborted) return stop.exitCode();
     if (!(error instanceof DemoError)) throw error;
     say(`error: ${error.message}`);
     return 1;
@@ -56,13 +52,46 @@ async function main(): Promise<number> {
   }
 }
 
+/** The demo asks nobody but its own server; to a proxy, 127.0.0.1 is the proxy's own host. */
+function goAroundProxies(): void {
+  const others = Deno.env.get("NO_PROXY") || Deno.env.get("no_proxy");
+  Deno.env.set("NO_PROXY", others ? `${others},127.0.0.1` : "127.0.0.1");
+}
+
+/** Takes the signals that would end the process before its folder, which has keys in it, is removed. */
+function stopSignal(): { signal: AbortSignal; exitCode: () => number } {
+  const windows: [Deno.Signal, number][] = [["SIGINT", 130], ["SIGBREAK", 149]];
+  const others: [Deno.Signal, number][] = [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]];
+  const controller = new AbortController();
+  let exitCode = 0;
+  for (const [signal, code] of Deno.build.os === "windows" ? windows : others) {
+    Deno.addSignalListener(signal, () => {
+      exitCode ||= code;
+      controller.abort();
+    });
+  }
+  return { signal: controller.signal, exitCode: () => exitCode };
+}
+
+async function serveAndPlay(data: string, signal: AbortSignal): Promise<void> {
+  const server = await startServer(
+    { hostname: "127.0.0.1", port: 0, data, databaseUrl: null, tls: null, restore: false },
+    { env: () => undefined, settings: readSettings(() => undefined), log: new Log(() => undefined) },
+  );
+  try {
+    const operatorKey = (await Deno.readTextFile(server.operatorKeyPath)).trim();
+    await play({ base: issuerOf(server.url), operatorKey, data, signal });
+  } finally {
+    await server.stop();
+  }
+}
+
 async function play(demo: Demo): Promise<void> {
-  const { base } = demo;
-  show("the server listens", base);
+  show("the server listens", demo.base);
   const { id, secret } = await enrol(demo);
   await expectLiveness(demo, id, "pending");
 
-  const handshake = await call(`${base}/handshake`, { body: { agent_id: id, agent_secret: secret, client } });
+  const handshake = await call(demo, "/handshake", { body: { agent_id: id, agent_secret: secret, client } });
   expect(handshake, 200);
   const token = text(handshake.body.token);
   show(
@@ -91,12 +120,12 @@ async function play(demo: Demo): Promise<void> {
   );
   await expectRefusal(demo, "no token, only the agent's id", null, "token_missing");
   expect(
-    await call(`${base}/agents/${id}/revoke`, { method: "POST", headers: { apikey: demo.operatorKey } }),
+    await call(demo, `/agents/${id}/revoke`, { method: "POST", headers: { apikey: demo.operatorKey } }),
     200,
   );
   show("the operator revokes the agent", "its sessions end with their next beat");
   await expectRefusal(demo, "the session that was good a moment ago", token, "session_revoked");
-  const again = await call(`${base}/handshake`, { body: { agent_id: id, agent_secret: secret } });
+  const again = await call(demo, "/handshake", { body: { agent_id: id, agent_secret: secret } });
   expect(again, 401, "invalid_credentials");
   show("refused: a new handshake with the right secret", `401 ${again.body.error}`);
   await expectLiveness(demo, id, "revoked");
@@ -104,9 +133,9 @@ async function play(demo: Demo): Promise<void> {
 
 const client = { version, hostname: hostname(), os: platform(), arch: arch() };
 
-async function enrol({ base, operatorKey }: Demo): Promise<{ id: string; secret: string }> {
-  const created = await call(`${base}/create-agent`, {
-    headers: { apikey: operatorKey },
+async function enrol(demo: Demo): Promise<{ id: string; secret: string }> {
+  const created = await call(demo, "/create-agent", {
+    headers: { apikey: demo.operatorKey },
     body: { name: `demo on ${hostname()}`.slice(0, 100), heartbeat_interval_seconds: 5 },
   });
   expect(created, 201);
@@ -119,20 +148,20 @@ async function enrol({ base, operatorKey }: Demo): Promise<{ id: string; secret:
   return { id, secret };
 }
 
-async function beat({ base }: Demo, token: string, seq: number): Promise<void> {
+async function beat(demo: Demo, token: string, seq: number): Promise<void> {
   const metrics = {
     load_1m: loadavg()[0] ?? 0,
     memory_percent: Math.round(1000 * (1 - freemem() / totalmem())) / 10,
     uptime_seconds: Math.round(uptime()),
   };
-  const reply = await call(`${base}/heartbeat`, {
+  const reply = await call(demo, "/heartbeat", {
     headers: { authorization: `Bearer ${token}` },
     body: { metrics, seq, message: `${cpus().length} cores` },
   });
   expect(reply, 200);
   const seconds = Number(reply.body.next_heartbeat_in);
   show(`heartbeat ${seq}`, `${JSON.stringify(metrics)}, the server wants the next one in ${seconds} s`);
-  if (seq < 3) await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  if (seq < 3) await sleep(seconds * 1000, undefined, { signal: demo.signal });
 }
 
 async function session(demo: Demo, keys: KeyRing, agentId: string, ageSeconds = 0): Promise<string> {
@@ -141,19 +170,19 @@ async function session(demo: Demo, keys: KeyRing, agentId: string, ageSeconds = 
 }
 
 async function expectRefusal(
-  { base }: Demo,
+  demo: Demo,
   what: string,
   token: string | null,
   code: string,
 ): Promise<void> {
   const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
-  const reply = await call(`${base}/heartbeat`, { headers, body: {} });
+  const reply = await call(demo, "/heartbeat", { headers, body: {} });
   expect(reply, 401, code);
   show(`refused: ${what}`, `401 ${reply.body.error}: ${reply.body.error_description}`);
 }
 
-async function expectLiveness({ base, operatorKey }: Demo, id: string, wanted: string): Promise<void> {
-  const reply = await call(`${base}/agents/${id}`, { headers: { apikey: operatorKey } });
+async function expectLiveness(demo: Demo, id: string, wanted: string): Promise<void> {
+  const reply = await call(demo, `/agents/${id}`, { headers: { apikey: demo.operatorKey } });
   expect(reply, 200);
   const { name, liveness, last_seen_at } = reply.body;
   if (liveness !== wanted) throw new DemoError(`The agent's row says ${liveness}, not ${wanted}`);
@@ -161,13 +190,14 @@ async function expectLiveness({ base, operatorKey }: Demo, id: string, wanted: s
 }
 
 async function call(
-  url: string,
+  { base, signal }: Demo,
+  path: string,
   { body, ...init }: { method?: string; headers?: Record<string, string>; body?: unknown },
 ): Promise<Reply> {
   const sent: RequestInit = body === undefined
     ? init
     : { method: "POST", ...init, body: JSON.stringify(body) };
-  const response = await fetch(url, sent);
+  const response = await fetch(`${base}${path}`, { ...sent, signal });
   return { status: response.status, body: record(await response.json()) };
 }
 

@@ -13,6 +13,7 @@ import { answer, say } from "../output.ts";
 import { giveUp } from "../permissions.ts";
 import { type RunningServer, startServer } from "../serve/server.ts";
 import { StartError } from "../serve/start_error.ts";
+import { reasonOf } from "./_reason.ts";
 
 interface Flags {
   host: string;
@@ -25,35 +26,60 @@ interface Flags {
   restore?: true | undefined;
 }
 
-const example = "\nExample:\n  openclaw serve --data /var/lib/openclaw --port 8080\n";
+const notes = `
+It runs until Ctrl-C. A flag beats its variable, and an empty variable counts as unset. Variables without a flag:
+AGENT_JWT_KEYS, AGENT_SESSION_TTL_SECONDS, AGENT_LIMIT_PER_OWNER, OPENCLAW_TRUST_PROXY; the README explains them.
+
+Example:
+  openclaw serve --data /var/lib/openclaw --port 8080
+  deno task start --data /var/lib/openclaw --port 8080     (the same, from the source)
+`;
 
 /** Adds `openclaw serve`: the backend in one process. */
 export function addServe(program: Command, environment: Environment): void {
-  program.command("serve")
+  const command = program.command("serve")
     .description("run the whole backend in this process, over an embedded Postgres or a real one")
     .addOption(
-      new Option("--host <address>", "listen on this address").env("OPENCLAW_HOST").default("127.0.0.1"),
+      new Option("--host <address>", "listen on this address")
+        .env("OPENCLAW_HOST").default("127.0.0.1").argParser(parseText),
     )
     .addOption(
-      new Option("--port <number>", "and this port; 0 for any free one")
+      new Option("--port <number>", "listen on this port; 0 for any free one")
         .env("OPENCLAW_PORT").default(54_321).argParser(parsePort),
     )
     .addOption(
-      new Option("--data <folder>", "keep the keys and the embedded Postgres here")
-        .env("OPENCLAW_DATA").default(".openclaw"),
+      new Option("--data <folder>", "keep the keys and the embedded Postgres in this folder")
+        .env("OPENCLAW_DATA").default(".openclaw").argParser(parseText),
     )
     .addOption(
-      new Option("--database-url <url>", "use a real Postgres; the variable hides its password from ps")
-        .env("DATABASE_URL"),
+      new Option(
+        "--database-url <url>",
+        "use this Postgres, 15 or later, instead of the embedded one; give it by the variable, or ps shows its password",
+      ).env("DATABASE_URL").argParser(parseText),
     )
     .addOption(
-      new Option("--tls-cert <file>", "serve TLS with this certificate, in PEM").env("OPENCLAW_TLS_CERT"),
+      new Option("--tls-cert <file>", "serve https with this certificate, in PEM; needs --tls-key")
+        .env("OPENCLAW_TLS_CERT").argParser(parseText),
     )
-    .addOption(new Option("--tls-key <file>", "and this key, in PEM").env("OPENCLAW_TLS_KEY"))
-    .option("--public-url <url>", "what agents call this server (env: OPENCLAW_PUBLIC_URL)")
+    .addOption(
+      new Option("--tls-key <file>", "the certificate's private key, in PEM")
+        .env("OPENCLAW_TLS_KEY").argParser(parseText),
+    )
+    .addOption(
+      new Option("--public-url <url>", "the address that agents reach this server by, if it is another one")
+        .env("OPENCLAW_PUBLIC_URL").argParser(parseText),
+    )
     .option("--restore", "put a damaged embedded Postgres aside and begin with its newest snapshot")
-    .addHelpText("after", example)
+    .addHelpText("after", notes)
     .action((flags) => explain(() => serve(flags, environment)));
+  dropEmptyVariables(command.options);
+}
+
+/** An empty variable counts as unset; commander, which reads the process's own, would take it for a value. */
+function dropEmptyVariables(options: readonly { envVar?: string | undefined }[]): void {
+  for (const { envVar } of options) {
+    if (envVar !== undefined && Deno.env.get(envVar) === "") Deno.env.delete(envVar);
+  }
 }
 
 /** What its user can mend, in the words of every command's errors. */
@@ -62,13 +88,19 @@ async function explain(work: () => Promise<void>): Promise<void> {
     await work();
   } catch (error) {
     if (error instanceof StartError) {
-      throw new CliError("unexpected", error.message, { hint: error.hint, cause: error });
+      throw new CliError("unexpected", withReason(error), { hint: error.hint, cause: error });
     }
     if (error instanceof ConfigurationError) {
       throw new CliError("unexpected", error.message, { cause: error });
     }
     throw error;
   }
+}
+
+/** The message, and what caused it where the message does not say so itself. */
+function withReason({ message, cause }: StartError): string {
+  const reason = message.includes(": ") ? undefined : reasonOf(cause);
+  return reason === undefined ? message : `${message}: ${reason}`;
 }
 
 async function serve(flags: Flags, environment: Environment): Promise<void> {
@@ -146,6 +178,11 @@ async function readPem(path: string): Promise<string> {
       },
     );
   }
+}
+
+function parseText(text: string): string {
+  if (text !== "") return text;
+  throw new InvalidArgumentError("It is empty.");
 }
 
 function parsePort(text: string): number {
