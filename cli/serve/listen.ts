@@ -86,15 +86,12 @@ async function bind(server: Server, hostname: string, port: number): Promise<num
 }
 
 function bindError(error: Error, hostname: string, port: number): StartError {
-  const inUse = error instanceof Deno.errors.AddrInUse || ("code" in error && error.code === "EADDRINUSE");
+  const code = "code" in error ? error.code : "";
+  const inUse = error instanceof Deno.errors.AddrInUse || code === "EADDRINUSE";
+  const isPort = inUse || error instanceof Deno.errors.PermissionDenied || code === "EACCES";
   const what = inUse ? "something else is listening there" : error.message;
-  return new StartError(
-    `Cannot listen on ${hostname} port ${port}: ${what}`,
-    "name another port with --port",
-    {
-      cause: error,
-    },
-  );
+  const hint = isPort ? "name another port with --port" : "name an address of this host with --host";
+  return new StartError(`Cannot listen on ${hostname} port ${port}: ${what}`, hint, { cause: error });
 }
 
 /**

@@ -1,4 +1,4 @@
-// Prints where a real PowerShell grammar cannot read the file that is named. Run by powershell.test.ts in a
+// Prints where a real PowerShell grammar cannot read the file that is named. Run by powershell_test.ts in a
 // process of its own, because importing the grammar takes a flag.
 import { Language, type Node, Parser } from "web-tree-sitter";
 // Brings the package here; the grammar itself is a file that no import can be checked for.

@@ -5,7 +5,7 @@ import { startServerProcess, withFolder } from "../_support/server.ts";
 import { isInstalled, testWith } from "../_support/tools.ts";
 import { scenarios } from "./_scenarios.ts";
 
-// Where there is no PowerShell, powershell.test.ts says so in a name.
+// Where there is no PowerShell, powershell_test.ts says so in a name.
 const all = isInstalled("pwsh") ? [...languages, powershell] : languages;
 
 for (const language of all) {

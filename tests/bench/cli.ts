@@ -14,7 +14,7 @@ interface Reading {
   ok: boolean;
 }
 
-const root = new URL("..", import.meta.url).pathname;
+const root = new URL("../..", import.meta.url).pathname;
 const program = join(root, "dist", "openclaw");
 const deno = Deno.env.get("DENO_COMPILE_BIN") ?? Deno.execPath();
 const minutes = Number(/--minutes[= ](\d+)/.exec(Deno.args.join(" "))?.[1] ?? 10);
