@@ -474,7 +474,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Assert-Host {
         $platform = Get-Platform
         if (-not $platform.Os -or -not $platform.Arch) { Die 1 "Cannot install: the platform `"$($platform.Name)`" is not known" 'report it with the output of "uname -a"' }
-        $place.Platform = "$($platform.Os)-$($platform.Arch)"
+        # As the files of a release are named.
+        $names = @{ 'x86_64' = 'x64'; 'aarch64' = 'arm64' }
+        $arch = $platform.Arch
+        if ($names.ContainsKey($arch)) { $arch = $names[$arch] }
+        $place.Platform = "$($platform.Os)-$arch"
         $place.IsWindows = $platform.Os -eq 'windows'
         if ($place.IsWindows) {
             if (-not $env:APPDATA -or -not $env:LOCALAPPDATA) { Die 2 'Cannot install: APPDATA is not an absolute path' 'set APPDATA to that folder of this user' }

@@ -530,7 +530,9 @@ class Installation:
             die(1, 'Cannot install: the platform "%s %s" is not known' % (system, machine),
                 'report it with the output of "uname -a"')
         musl = self.os == "linux" and "glibc" not in agent.platform.libc_ver()[0]
-        self.platform = "%s-%s%s" % (self.os, "musl-" if musl else "", self.arch)
+        # As the files of a release are named.
+        arch = {"x86_64": "x64", "aarch64": "arm64"}.get(self.arch, self.arch)
+        self.platform = "%s-%s%s" % (self.os, "musl-" if musl else "", arch)
 
     def choose_places(self):
         """Where everything goes. A service of the whole system is for root under systemd alone."""

@@ -497,9 +497,10 @@ check_platform() {
   if [ -z "$os" ] || [ -z "$arch" ]; then
     die 1 "Cannot install: the platform \"$(uname -s) $(uname -m)\" is not known" 'report it with the output of "uname -a"'
   fi
-  platform=$os-$arch
+  # As the files of a release are named.
+  case $arch in x86_64) platform=$os-x64 ;; aarch64) platform=$os-arm64 ;; *) platform=$os-$arch ;; esac
   if [ "$os" = linux ]; then
-    case $(ldd --version 2>&1) in *musl*) platform=$os-musl-$arch ;; esac
+    case $(ldd --version 2>&1) in *musl*) platform=$os-musl-${platform#*-} ;; esac
   fi
 }
 

@@ -19,13 +19,13 @@ testWith(
     await withFolder(async (folder) => {
       const server = await startServerProcess({ data: join(folder, "data") });
       const fleet = new FleetClient(server.base, server.operatorKey);
-      const program = join(folder, "openclaw-linux-x86_64");
+      const program = join(folder, "openclaw-linux-x64");
       await Deno.writeTextFile(program, "#!/bin/sh\necho 0.1.0\n", { mode: 0o755 });
       const { stdout: sum } = await run(["sha256sum", program]);
       const sums = join(folder, "sums");
       await Deno.writeTextFile(
         sums,
-        `${sum.split(" ")[0]}  openclaw-linux-x86_64\n${"0".repeat(64)}  openclaw-linux-aarch64\n`,
+        `${sum.split(" ")[0]}  openclaw-linux-x64\n${"0".repeat(64)}  openclaw-linux-arm64\n`,
       );
       const made = await release(["--release", join(folder, "dist"), sums, "https://example.com/v0.1.0/"]);
       assert.equal(made.code, 0, made.stderr);
@@ -36,7 +36,7 @@ testWith(
         const agent = await fleet.createAgent();
         assertEnded(await host.install(agent, server.url, { args: ["--binary", program] }), 0);
         assert.equal(await Deno.readTextFile(host.program), await Deno.readTextFile(program));
-        const forged = join(own, "openclaw-linux-x86_64");
+        const forged = join(own, "openclaw-linux-x64");
         await Deno.writeTextFile(forged, "#!/bin/sh\necho 0.1.1\n", { mode: 0o755 });
         assertEnded(
           await host.install(agent, server.url, { args: ["--binary", forged] }),
