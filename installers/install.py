@@ -781,7 +781,7 @@ class Installation:
         die(code, what, hint)
 
     def take_back(self):
-        ignore_signals()
+        outlast_signals()
         for undo in reversed(self.undo):
             try:
                 undo()
@@ -1033,7 +1033,7 @@ class Installation:
             self.write(folders)
         except Interrupted:
             self.give_up(1, "Cannot go on: it was interrupted", "")
-        ignore_signals()
+        outlast_signals()
         discard(*self.backups)
         self.report()
 
@@ -1162,10 +1162,11 @@ def catch_signals():
             signal.signal(getattr(signal, name), interrupt)
 
 
-def ignore_signals():
+def outlast_signals():
+    """Not ignored, which what is started from here would inherit."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+            signal.signal(getattr(signal, name), lambda *_: None)
 
 
 def discard(*paths):

@@ -777,7 +777,8 @@ cannot_write() {
 }
 
 take_back() {
-  trap '' INT TERM HUP
+  # Not ignored, which what is started from here would inherit.
+  trap : INT TERM HUP
   printf '%s' "$undo" | while IFS= read -r step; do
     case $step in
       'file '*) rm -f "${step#file }" ;;

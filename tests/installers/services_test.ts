@@ -267,10 +267,11 @@ async function withSystem(work: (system: System) => Promise<void>): Promise<void
         },
       });
     } finally {
-      await runInside([join(bin, "systemctl"), "disable", "--now"]);
+      const { code } = await runInside([join(bin, "systemctl"), "disable", "--now"]);
       holder.kill("SIGKILL");
       await reader.cancel();
       await holder.status;
+      assert.equal(code, 0, "the service did not end when it was told to");
     }
   });
 }
