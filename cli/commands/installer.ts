@@ -3,10 +3,10 @@ import process from "node:process";
 import { type Environment, parsePublicUrl } from "../../supabase/functions/_shared/env.ts";
 import { isFitForSecrets, makeInstaller, shells } from "../../supabase/functions/_shared/installer.ts";
 import { secretFault } from "../../supabase/functions/_shared/secret.ts";
+import { CliError } from "../errors.ts";
 import { answer, say } from "../output.ts";
 import { giveUp } from "../permissions.ts";
-import { exists, writePrivateFile } from "../serve/files.ts";
-import { StartError } from "../serve/start_error.ts";
+import { readIfThere, writePrivateFile } from "../private_file.ts";
 
 interface Flags {
   url?: string | undefined;
@@ -102,18 +102,18 @@ async function readSecret(path: string): Promise<string> {
     return (await Deno.readTextFile(path)).trim();
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    throw new StartError(`Cannot read "${path}": ${error.message}`, "name a file that holds the secret", {
+    throw new CliError("notFound", `Cannot read "${path}": ${error.message}`, {
+      hint: "name a file that holds the secret",
       cause: error,
     });
   }
 }
 
 async function write(path: string, content: string): Promise<void> {
-  if (await exists(path)) {
-    throw new StartError(
-      `Cannot write "${path}": there is something already`,
-      "name another file, or remove it",
-    );
+  if (await readIfThere(path) !== null) {
+    throw new CliError("conflict", `Cannot write "${path}": there is something already`, {
+      hint: "name another file, or remove it",
+    });
   }
   await writePrivateFile(path, content);
   say(`wrote ${path}`);

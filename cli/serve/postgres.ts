@@ -123,7 +123,7 @@ function startErrorOf(thrown: unknown): unknown {
 function hintFor(sqlState: string): string | undefined {
   if (sqlState === "08P01") return "if this is a transaction pooler, add ?prepare=false to the database URL";
   if (!/^28|^3D|^42501$/.test(sqlState)) return undefined;
-  return "connect as a user who may create in that database and make roles, or who has been granted service_role";
+  return "connect as a user who may create in that database and create roles, or who has been granted service_role";
 }
 
 function owner(database: postgres.Sql): Owner {
