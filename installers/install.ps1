@@ -254,7 +254,7 @@ function Install-OpenClaw {
             $wait = Get-Random-Between 0 ([Math]::Min(60, $Agent.Interval))
         }
         else {
-            $most = [Math]::Min(300, 5 * [Math]::Pow(2, [Math]::Min(10, $Life.Failures)))
+            $most = [Math]::Min(300, 5 * [Math]::Pow(2, [Math]::Min(10, $Life.Failures - 1)))
             $wait = Get-Random-Between ($most / 2) $most
         }
         $Life.Failures += 1

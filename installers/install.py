@@ -297,7 +297,7 @@ class Life:
             say("no heartbeat: %s; trying again" % self.agent.reply.what_came())
             wait = random.uniform(0, min(60, self.agent.interval))
         else:
-            wait = min(300, 5 * 2 ** min(self.failures, 10)) * random.uniform(0.5, 1)
+            wait = min(300, 5 * 2 ** min(self.failures - 1, 10)) * random.uniform(0.5, 1)
         self.failures += 1
         late = self.agent.reply.headers.get("retry-after", "")
         if re.match(r"[0-9]{1,9}\Z", late):

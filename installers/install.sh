@@ -342,8 +342,8 @@ outage() {
   least=0
   if [ "$failures" -gt 0 ]; then
     most=300
-    case $failures in 1) most=10 ;; 2) most=20 ;; 3) most=40 ;; 4) most=80 ;; 5) most=160 ;; esac
-    least=$((most / 2))
+    case $failures in 1) most=5 ;; 2) most=10 ;; 3) most=20 ;; 4) most=40 ;; 5) most=80 ;; 6) most=160 ;; esac
+    least=$(((most + 1) / 2))
   fi
   failures=$((failures + 1))
   outage_wait=$(random "$least" "$most")

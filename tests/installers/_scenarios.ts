@@ -57,7 +57,7 @@ export const scenarios: Scenario[] = [
   { name: "URLs that are none, or not encrypted, are refused", work: urls },
   { name: "a home with a space, quotes and a dollar sign is a home like any other", work: oddHome },
   {
-    name: "killed at twenty moments and run again, it is installed, and uninstalled without a rest",
+    name: "killed at twenty random moments and run again, it is installed, and uninstalled without a rest",
     work: killed,
   },
   { name: "interrupted, it undoes what it did", work: interrupted },
@@ -535,7 +535,7 @@ async function killed({ host, fleet, url }: Scene): Promise<void> {
   const whole = performance.now() - start;
   assertEnded(await host.run(["--uninstall"]), 0);
   for (let time = 0; time < 20; time++) {
-    const moment = (whole * time / 20 / 1000).toFixed(3);
+    const moment = (whole * Math.random() / 1000).toFixed(3);
     await host.install(agent, url, { wrapper: ["timeout", "--signal=KILL", moment] });
   }
   assertEnded(await host.install(agent, url), 0);

@@ -262,7 +262,7 @@ async function backoff(scene: Scene): Promise<void> {
       ...Array.from({ length: 6 }, () => "handshake"),
       "heartbeat",
     ]);
-    assertWaits(seen.slice(0, 7), [[0, 60], [5, 10], [10, 20], [50, 60], [40, 80], [0, 0]]);
+    assertWaits(seen.slice(0, 7), [[0, 60], [2.5, 5], [5, 10], [50, 60], [20, 40], [0, 0]]);
     assert.match(agent.said(), /^no heartbeat: what answers \(status 200\) is not openclaw/);
   });
 }
