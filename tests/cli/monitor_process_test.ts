@@ -432,3 +432,31 @@ Deno.test("kill -9 in a loop while the files are written: there is always a whol
     assert.ok(killed > 5, `${killed} were killed`);
     assert.equal(seen.size, 2, "some came to their end");
   }));
+
+Deno.test("killed again and again while it keeps its sessions → never a broken session file, and the next start goes on", async () => {
+  const server = startFaultServer(({ path }) =>
+    path.endsWith("/handshake") ? greets({ refresh_in: 1 }) : accepts(1)
+  );
+  try {
+    await withFolder(async (home) => {
+      const env = identify(agent, server.url);
+      const session = join(home, ".local/state/openclaw/session.json");
+      let kept = 0;
+      for (let kill = 0; kill < 20; kill++) {
+        const monitor = start(["monitor", "--json"], { home, env });
+        await monitor.until("heartbeat");
+        await pause(1500 * Math.random());
+        await end(monitor);
+        if (windows) continue;
+        const parsed: unknown = JSON.parse(await Deno.readTextFile(session));
+        assert.ok(typeof parsed === "object" && parsed !== null && "token" in parsed, "it holds no session");
+        kept += 1;
+      }
+      assert.ok(windows || kept === 20);
+      const { code } = await run(["heartbeat"], { home, env });
+      assert.equal(code, 0);
+    });
+  } finally {
+    server.close();
+  }
+});
