@@ -12,7 +12,10 @@ type Ask = (pool: postgres.Sql, name: string, args: object) => Promise<Rows>;
 
 const connections = 8;
 const patienceMilliseconds = 4000;
-/** Shorter than our own patience: Postgres gives up by itself, and has not done what we said was not done. */
+/**
+ * Shorter than our own patience, so that Postgres gives up first. What was sent late in our patience may still
+ * be done after we have answered that it was not.
+ */
 const statementMilliseconds = 3500;
 const serviceRole = "service_role";
 const migrationLock = "select pg_advisory_xact_lock(hashtextextended('openclaw migrations', 0))";
