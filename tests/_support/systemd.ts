@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type Finished, run } from "./installers.ts";
+import { type Part, part } from "./require.ts";
+import { withFolder } from "./server.ts";
+import { isInstalled } from "./tools.ts";
+
+/** A systemd that runs, on a copy of this host that is thrown away; the network and one folder are this host's. */
+export interface SystemdHost {
+  folder: string;
+  /** Runs a command there, as its root unless the command says otherwise. */
+  run: (
+    command: readonly string[],
+    options?: { env?: Record<string, string>; stdin?: string },
+  ) => Promise<Finished>;
+}
+
+const script = new URL("./boot_systemd.sh", import.meta.url).pathname;
+const tools = ["root", "unshare", "nsenter", "setpriv", "systemctl"];
+
+/** A systemd that can be booted here: it takes root, namespaces and the second version of control groups. */
+export const systemd: Part<true> = await part("systemd that root may boot in namespaces", async () => {
+  if (Deno.build.os !== "linux" || !tools.every(isInstalled)) return null;
+  return await controlGroups() === null ? null : true;
+});
+
+export async function withSystemd(work: (host: SystemdHost) => Promise<void>): Promise<void> {
+  await withFolder(async (folder) => {
+    await Deno.chmod(folder, 0o755);
+    const group = join(
+      await controlGroups() ?? assert.fail("no control groups"),
+      `openclaw-test-${crypto.randomUUID()}`,
+    );
+    await Deno.mkdir(group);
+    const booting = new Deno.Command("sh", {
+      args: [
+        "-c",
+        'echo $$ >"$1/cgroup.procs" && exec unshare -mpiuCf "$2" "$3"',
+        "sh",
+        group,
+        script,
+        folder,
+      ],
+      clearEnv: true,
+      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    const complaints = new Response(booting.stderr).text();
+    const init = await childOf(booting.pid);
+    try {
+      await running(init, complaints);
+      await work({
+        folder,
+        run: (command, options = {}) => run(command, { ...options, ...within(init, options.env) }),
+      });
+    } finally {
+      Deno.kill(init, "SIGKILL");
+      await booting.status;
+      await complaints;
+      await removeGroup(group);
+    }
+  });
+}
+
+function within(
+  init: number,
+  env: Record<string, string> = {},
+): { wrapper: string[]; env: Record<string, string> } {
+  return {
+    wrapper: ["nsenter", "-t", String(init), "-m", "-p", "-i", "-u", "env", "-C", "/"],
+    env: { PATH: "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root", ...env },
+  };
+}
+
+async function running(init: number, complaints: Promise<string>): Promise<void> {
+  let state: Finished | undefined;
+  for (let tries = 0; tries < 100; tries++) {
+    state = await run(["systemctl", "is-system-running", "--wait"], within(init));
+    if (state.code === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`systemd did not start: ${state?.stdout}${state?.stderr} ${await complaints}`);
+}
+
+async function childOf(pid: number): Promise<number> {
+  for (let tries = 0; tries < 100; tries++) {
+    const child = (await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`)).trim();
+    if (child !== "") return Number(child);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error("No process came that could become systemd");
+}
+
+/** Where the second version of control groups is mounted. */
+async function controlGroups(): Promise<string | null> {
+  const mounts = await Deno.readTextFile("/proc/self/mounts");
+  return mounts.split("\n").map((line) => line.split(" ")).find(([, , type]) => type === "cgroup2")?.[1] ??
+    null;
+}
+
+/** A group's folder can be removed once its processes have ended, from the innermost one out. */
+async function removeGroup(path: string): Promise<void> {
+  for await (const { name, isDirectory } of Deno.readDir(path)) {
+    if (isDirectory) await removeGroup(join(path, name));
+  }
+  for (let tries = 0;; tries++) {
+    try {
+      return await Deno.remove(path);
+    } catch (error) {
+      if (tries === 50) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
