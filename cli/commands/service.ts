@@ -85,11 +85,25 @@ async function installService(flags: InstallFlags, environment: Environment): Pr
   const steps = installSteps(place, isCompiled ? program : place.program, credentials !== null);
   await follow(steps, { flags, credentials });
   if (flags.dryRun) return;
-  const { running, text } = await stateAt(place);
-  if (flags.json) answerJson({ installed: true, running, unit: place.unit, program: place.program });
-  else say(`installed ${place.unit}: ${text}`);
+  const state = await settledState(place);
+  if (flags.json) answerJson({ installed: true, running: true, unit: place.unit, program: place.program });
+  else say(`installed ${place.unit}: ${state}`);
   if (place.os === "linux" && place.scope === "user") {
     say("it ends when you log out, unless: loginctl enable-linger");
+  }
+}
+
+/** A manager says of a program that ends at once, too, that it was started: two seconds later it knows. */
+async function settledState(place: Place): Promise<string> {
+  for (let looks = 0;; looks++) {
+    const { running, text } = await stateAt(place);
+    if (!running) {
+      throw new CliError("unexpected", `Cannot keep the service running: it is "${text}" after its start`, {
+        hint: `openclaw service logs${place.scope === "user" ? " --user" : ""}`,
+      });
+    }
+    if (looks === 4) return text;
+    await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
 

@@ -7,44 +7,13 @@ export function defineService(place: Place): string {
 }
 
 /** The service has a user of its own, made by systemd while it runs, and may write its state folder alone. */
-function systemUnit({ program }: Place): string {
-  return `# ${marker}: "openclaw service install" replaces this file, "openclaw service uninstall" removes it.
-[Unit]
-Description=openclaw agent
-Documentation=man:systemd.exec(5)
-Wants=network-online.target
-After=network-online.target
-
-[Service]
-ExecStart=${quoted(program)} monitor
-ExecReload=/bin/kill -HUP $MAINPID
-Restart=always
-RestartSec=10
-TimeoutStopSec=10
+function systemUnit({ program, environmentFile }: Place): string {
+  return `${unitHead(program, environmentFile)}
 DynamicUser=yes
 User=openclaw
 StateDirectory=openclaw
 StateDirectoryMode=0700
-UMask=0077
-NoNewPrivileges=yes
-ProtectSystem=strict
-ProtectHome=yes
-PrivateTmp=yes
-PrivateDevices=yes
-ProtectClock=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectControlGroups=yes
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
-CapabilityBoundingSet=
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
+${hardening}
 
 [Install]
 WantedBy=multi-user.target
@@ -52,19 +21,8 @@ WantedBy=multi-user.target
 }
 
 /** A user's manager has no right to most of what hardens a unit; what it can do without, it does. */
-function userUnit({ program }: Place): string {
-  return `# ${marker}: "openclaw service install" replaces this file, "openclaw service uninstall" removes it.
-[Unit]
-Description=openclaw agent
-
-[Service]
-ExecStart=${quoted(program)} monitor
-ExecReload=/bin/kill -HUP $MAINPID
-Restart=always
-RestartSec=10
-TimeoutStopSec=10
-UMask=0077
-NoNewPrivileges=yes
+function userUnit({ program, environmentFile }: Place): string {
+  return `${unitHead(program, environmentFile)}
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
@@ -74,6 +32,56 @@ SystemCallArchitectures=native
 WantedBy=default.target
 `;
 }
+
+function unitHead(program: string, environmentFile: string): string {
+  return `# ${marker}: "openclaw service install" replaces this file, "openclaw service uninstall" removes it.
+[Unit]
+Description=openclaw agent
+Documentation=man:systemd.exec(5)
+Wants=network-online.target
+After=network-online.target
+# The agent itself waits for a server that is down.
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart=${quoted(program)} monitor
+ExecReload=/bin/kill -HUP $MAINPID
+# For HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE, where they are needed.
+EnvironmentFile=-${environmentFile.replaceAll("%", "%%")}
+Restart=always
+RestartSec=10
+# Only the agent itself is told to stop: it says so to the server first.
+KillMode=mixed
+TimeoutStopSec=30
+UMask=0077
+NoNewPrivileges=yes`;
+}
+
+// @pkey: V8 guards its code with protection keys, and is ended by the filter where it may not ask for one.
+const hardening = `CapabilityBoundingSet=
+DevicePolicy=closed
+LockPersonality=yes
+PrivateDevices=yes
+PrivateTmp=yes
+PrivateUsers=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHome=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProtectSystem=strict
+RemoveIPC=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallErrorNumber=EPERM
+SystemCallFilter=@system-service @pkey
+SystemCallFilter=~@privileged`;
 
 function plist({ program, log }: Place): string {
   const strings = [program, "monitor", "--quiet", "--log-file", log ?? ""]

@@ -15,6 +15,8 @@ export interface Place {
   credentials: string;
   /** The log of managers that keep none themselves. */
   log: string | null;
+  /** What a unit of systemd takes its variables from, if it is there. */
+  environmentFile: string;
   uid: number;
 }
 
@@ -50,6 +52,7 @@ function linuxSystem(uid: number): Place {
     folders: ["/var/lib/openclaw", "/var/lib/private/openclaw"],
     credentials: "/var/lib/openclaw/credentials.json",
     log: null,
+    environmentFile: "/etc/default/openclaw",
     uid,
   };
 }
@@ -65,6 +68,7 @@ function linuxUser(environment: Environment, home: string, uid: number): Place {
     folders: [join(config, "openclaw"), join(state, "openclaw")],
     credentials: join(config, "openclaw", "credentials.json"),
     log: null,
+    environmentFile: join(config, "openclaw", "environment"),
     uid,
   };
 }
@@ -80,6 +84,7 @@ function macSystem(uid: number): Place {
     folders: [folder],
     credentials: join(folder, "credentials.json"),
     log: join(folder, "openclaw.log"),
+    environmentFile: "",
     uid,
   };
 }
@@ -94,6 +99,7 @@ function macUser(home: string, uid: number): Place {
     folders: [folder],
     credentials: join(folder, "credentials.json"),
     log: join(folder, "openclaw.log"),
+    environmentFile: "",
     uid,
   };
 }
@@ -110,6 +116,7 @@ function windows(environment: Environment, home: string): Place {
     folders: [folder],
     credentials: `${folder}\\credentials.json`,
     log: `${folder}\\openclaw.log`,
+    environmentFile: "",
     uid: 0,
   };
 }

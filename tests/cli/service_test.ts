@@ -68,10 +68,24 @@ Deno.test({
     withFolder(async (folder) => {
       const unit = join(folder, "openclaw.service");
       await Deno.writeTextFile(unit, defineService(place("linux", false)));
-      const judged = await host("systemd-analyze", ["security", "--offline=true", "--threshold=25", unit]);
+      const judged = await host("systemd-analyze", ["security", "--offline=true", "--threshold=20", unit]);
       assert.equal(judged?.code, 0, judged?.output.split("\n").slice(-3).join("\n"));
     }),
 });
+
+Deno.test("the system's unit is hardened as the installers' is", async () => {
+  const sh = await Deno.readTextFile(new URL("../../installers/install.sh", import.meta.url));
+  const unit = defineService(place("linux", false));
+  for (const [text, where] of [[sh, "install.sh"], [unit, "openclaw service"]] as const) {
+    assert.ok(text.includes("\nSystemCallFilter="), where);
+  }
+  assert.deepEqual(hardening(unit), hardening(sh));
+});
+
+/** The settings from the first that takes a right away to the last. */
+function hardening(text: string): string[] {
+  return /^CapabilityBoundingSet=[^]*?^SystemCallFilter=~.*$/m.exec(text)?.[0].split("\n") ?? [];
+}
 
 Deno.test({
   name: "a property list parser reads what launchd would, with every path as it is",
@@ -258,6 +272,23 @@ Deno.test({
       const { code, stderr } = await service(["uninstall", "--user"]);
       assert.equal(code, 0, stderr);
       assert.match(stderr, /nothing is left/);
+    }),
+});
+
+Deno.test({
+  name: "a service that ends as soon as it was started → unexpected, and the way to its lines",
+  ignore: !linux || !isBinary,
+  fn: () =>
+    withSystemctl(async (home, service) => {
+      const script = '#!/bin/sh\ncase "$*" in *is-active*) echo activating; exit 3;; esac\n';
+      await Deno.writeTextFile(join(home, "bin/systemctl"), script);
+      const { code, stdout, stderr } = await service(["install", ...flags], secret);
+      assert.deepEqual([code, stdout], [1, ""]);
+      assert.match(
+        stderr,
+        /^error: Cannot keep the service running: it is "activating \(user\)" after its start$/m,
+      );
+      assert.match(stderr, /^hint: openclaw service logs --user$/m);
     }),
 });
 

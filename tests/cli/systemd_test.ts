@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FleetClient } from "../_support/client.ts";
-import type { Finished } from "../_support/installers.ts";
+import { type Finished, installSh } from "../_support/installers.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { systemd, type SystemdHost, withSystemd } from "../_support/systemd.ts";
 import { isBinary } from "./_program.ts";
@@ -48,10 +48,33 @@ if (isBinary) {
         assertDone(await host.run([installed, "service", "uninstall"]), /looked again: nothing is left/);
         assert.equal((await fleet.agent(other.id)).liveness, "stopped");
         assert.equal((await show(host)).LoadState, "not-found");
-        const left = await host.run(["find", "/etc", "/usr/local", "/var/lib", "-name", "*openclaw*"]);
-        assert.equal(left.stdout, "");
+        assert.equal(await leftOf(host), "");
       })
     ));
+
+  systemd.test("under a real systemd, install.sh installs this program, and openclaw service removes it", () =>
+    withFleet((fleet, url) =>
+      withSystemd(async (host) => {
+        const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+        const secret = join(host.folder, "secret");
+        await Deno.writeTextFile(secret, agent.secret, { mode: 0o600 });
+        const program = join(host.folder, "openclaw");
+        await Deno.copyFile(Deno.env.get("OPENCLAW_TEST_BINARY") ?? "", program);
+        const sum = (await host.run(["sha256sum", program])).stdout.split(" ")[0] ?? "";
+        const identity = ["--url", url, "--agent-id", agent.id, "--agent-secret-file", secret];
+        const command = ["sh", installSh, ...identity, "--binary", program, "--sha256", sum];
+        assertDone(await host.run(command), /online/);
+        assertDone(await host.run(command), /nothing had to be changed/);
+        assertDone(await host.run([installed, "service", "status"]), /^active \(system\)$/m);
+        assertDone(await host.run([installed, "service", "uninstall"]), /looked again: nothing is left/);
+        assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
+        assert.equal(await leftOf(host), "");
+      })
+    ));
+}
+
+async function leftOf(host: SystemdHost): Promise<string> {
+  return (await host.run(["find", "/etc", "/usr/local", "/var/lib", "-name", "*openclaw*"])).stdout;
 }
 
 function assertDone({ code, stdout, stderr }: Finished, wanted: RegExp): void {
