@@ -143,16 +143,31 @@ async function restore({ folder, snapshots, log }: PgliteOptions): Promise<void>
   if (newest === null) {
     throw new StartError(`Cannot restore: there is no snapshot in "${snapshots}"`, "start without --restore");
   }
-  const loadDataDir = new Blob([await Deno.readFile(newest)], { type: "application/x-gzip" });
   const aside = `${folder}.before-restore-${new Date().toISOString().replaceAll(":", "-")}`;
   const restored = `${folder}.restored`;
-  await make(restored, { loadDataDir });
+  try {
+    await make(restored, { loadDataDir: await unpacked(newest) });
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    throw new StartError(
+      `Cannot restore the snapshot "${newest}": it is damaged, or it is none`,
+      `move it away, and --restore takes the one before it: mv '${newest}' '${newest}.damaged'`,
+      { cause: error },
+    );
+  }
   if (await exists(folder)) await Deno.rename(folder, aside);
   await Deno.rename(restored, folder);
   log.line("warn", "restored from a snapshot: what came after it is undone, revocations too", {
     snapshot: newest,
     aside,
   });
+}
+
+/** Unpacked here: in PGlite, the error of a damaged archive would be nobody's to catch. */
+async function unpacked(path: string): Promise<Blob> {
+  const packed = new Blob([await Deno.readFile(path)]).stream();
+  const bytes = await new Response(packed.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+  return new Blob([bytes], { type: "application/x-tar" });
 }
 
 async function reopen({ folder, snapshots }: PgliteOptions): Promise<PGlite> {

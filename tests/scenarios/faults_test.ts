@@ -165,6 +165,36 @@ Deno.test("a database folder that does not open → names its newest snapshot, a
   });
 });
 
+for (
+  const [how, damage] of [
+    ["cut", (whole: Uint8Array) => whole.slice(0, whole.length / 2)],
+    ["empty", () => new Uint8Array()],
+    ["not an archive", () => new TextEncoder().encode("not an archive")],
+  ] as const
+) {
+  Deno.test(`--restore with a snapshot that is ${how} → it is named, nothing changes, and the one before it serves`, async () => {
+    await withFolder(async (data) => {
+      const first = await startServerProcess({ data });
+      const agent = await new FleetClient(first.base, first.operatorKey).createAgent();
+      await first.stop();
+      const snapshots = join(data, "snapshots");
+      const [{ name } = assert.fail()] = await Array.fromAsync(Deno.readDir(snapshots));
+      const damaged = join(snapshots, "9999-01-01T00-00-00.000Z.tar.gz");
+      await Deno.writeFile(damaged, damage(await Deno.readFile(join(snapshots, name))));
+      const before = (await Array.fromAsync(Deno.readDir(data))).map((entry) => entry.name).sort();
+
+      const refused = await tryServerProcess({ data, args: ["--restore"] });
+      assertRefused(refused, /Cannot restore the snapshot "[^"]+9999-[^"]+": it is damaged, or it is none/);
+      assert.deepEqual((await Array.fromAsync(Deno.readDir(data))).map((entry) => entry.name).sort(), before);
+
+      await Deno.rename(damaged, `${damaged}.damaged`);
+      const restored = await startServerProcess({ data, args: ["--restore"] });
+      assert.equal((await new FleetClient(restored.base, restored.operatorKey).handshake(agent)).status, 200);
+      await restored.stop();
+    });
+  });
+}
+
 Deno.test("a restore that was killed between its two renames → no empty fleet, and --restore goes on", async () => {
   await withFolder(async (data) => {
     const first = await startServerProcess({ data });
