@@ -37,6 +37,7 @@ export async function openPostgres(address: string): Promise<Store> {
     backoff: () => 0.5,
     prepare: !pooled,
     ...(needsEncryption(url) ? { ssl: "prefer" as const } : {}),
+    ...ipv6(url),
   };
   await prepare(address, settings);
   const role: Settings = pooled
@@ -183,6 +184,14 @@ function parseAddress(address: string): URL {
     "Cannot read the database URL: it is not a postgres:// address",
     "give it as DATABASE_URL=postgres://user:password@host:5432/database, with % as %25",
   );
+}
+
+/**
+ * postgres.js 3.4.9 would ask for the address with its brackets; a list is taken as it is, though its types do
+ * not know of lists.
+ */
+function ipv6({ hostname, port }: URL): object {
+  return hostname.startsWith("[") ? { host: [hostname.slice(1, -1)], port: [Number(port || 5432)] } : {};
 }
 
 function isDecodable({ username, password, pathname }: URL): boolean {

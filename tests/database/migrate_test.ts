@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { openPostgres } from "../../cli/serve/postgres.ts";
 import { StartError } from "../../cli/serve/start_error.ts";
 import { type Database, databaseOver } from "../../supabase/functions/_shared/database.ts";
-import { findPostgres, type TestPostgres, withPostgres } from "../_support/postgres.ts";
+import { findPostgres, startPostgres, type TestPostgres, withPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { catalogSnapshot, execute, withSql } from "../_support/sql.ts";
 
@@ -131,6 +131,15 @@ postgres.test("five servers that start together on a new database → one migrat
       await close();
     }
   }));
+
+postgres.test("a database URL with an IPv6 address → the server migrates and serves", async (bin) => {
+  const server = await startPostgres(bin, ["listen_addresses=127.0.0.1,::1"]);
+  try {
+    await assertServes((await server.createDatabase()).replace("127.0.0.1", "[::1]"));
+  } finally {
+    await server.remove();
+  }
+});
 
 /** As the supabase CLI makes it, with columns that we do not know. */
 const history = `
