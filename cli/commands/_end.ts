@@ -4,8 +4,17 @@ import { CliError } from "../errors.ts";
 
 const refusedHint = "openclaw doctor";
 
-/** @throws {CliError} for what is not done: `refused` or `unreachable` */
+/** @throws {CliError} for what is not done: `refused`, `unreachable`, or `unexpected` where a signal ended it */
 export function throwEnd(end: End): void {
+  if (end.type === "interrupted") {
+    throw new CliError(
+      "unexpected",
+      "Cannot send the beat: the program was told to stop before one was accepted",
+      {
+        hint: "openclaw heartbeat",
+      },
+    );
+  }
   if (end.type === "refused") throw new CliError("refused", end.reason, { hint: refusedHint });
   if (end.type === "outage") throw unreachable(end.reason);
 }
