@@ -1,8 +1,8 @@
 import { dirname } from "node:path";
-import { CliError } from "./errors.ts";
+import { CliError, isErrno } from "./errors.ts";
 import { isText, parseObject } from "./json.ts";
 import { type Environment, placesHere } from "./places.ts";
-import { exposure, folderExposure, readIfThere } from "./private_file.ts";
+import { exposure, folderExposure } from "./private_file.ts";
 import { secretFault } from "./secret.ts";
 
 /** What a command line says of server and agent. */
@@ -87,9 +87,11 @@ async function storedUrl(environment: Environment): Promise<string | null> {
 export async function findCredentials(environment: Environment): Promise<{ path: string; brought: boolean }> {
   const { credentials: path } = await placesHere(environment);
   const folder = environment("CREDENTIALS_DIRECTORY");
-  if (folder === undefined || await readIfThere(path) !== null) return { path, brought: false };
+  if (folder === undefined || await readCredentialsFile(path) !== null) return { path, brought: false };
   const given = `${folder}/credentials.json`;
-  return await readIfThere(given) === null ? { path, brought: false } : { path: given, brought: true };
+  return await readCredentialsFile(given) === null
+    ? { path, brought: false }
+    : { path: given, brought: true };
 }
 
 /** The credentials file's text: an object with its keys in a fixed order. */
@@ -163,10 +165,25 @@ async function readLayer(
   return { ...checkCredentials(agentId, text.trim()), layer, path, url: null };
 }
 
+/** Whether the secret has to be waited for at a pipe. */
+export async function comesFromPipe(
+  { agentSecretFile }: IdentityFlags,
+  environment: Environment,
+): Promise<boolean> {
+  const path = agentSecretFile ?? environment("OPENCLAW_AGENT_SECRET_FILE") ?? "-";
+  try {
+    return path !== "-" && !(await Deno.stat(path)).isFile;
+  } catch (error) {
+    // Whoever reads it says what is wrong.
+    if (error instanceof Error) return false;
+    throw error;
+  }
+}
+
 /** A secret's file was put there by somebody else's tool: that it is open earns a warning only. */
 export async function readSecretFile(path: string, warn: Warn): Promise<string> {
   try {
-    if (path === "-") return await (stdinText ??= readStdin());
+    if (path === "-" || !(await Deno.stat(path)).isFile) return await readOnce(path);
     const open = await exposure(path);
     if (open !== null) warn(`the secret's file "${path}" is open to others: ${open.fault}; ${open.mend}`);
     return await Deno.readTextFile(path);
@@ -184,8 +201,14 @@ export async function readSecretFile(path: string, warn: Warn): Promise<string> 
   }
 }
 
-/** Kept: stdin can be read once, and a monitor may be told to read its credentials again. */
-let stdinText: Promise<string> | null = null;
+const texts = new Map<string, Promise<string>>();
+
+/** Stdin and pipes can be read once, and a monitor may be told to read its credentials again. */
+function readOnce(path: string): Promise<string> {
+  const text = texts.get(path) ?? (path === "-" ? readStdin() : Deno.readTextFile(path));
+  texts.set(path, text);
+  return text;
+}
 
 async function readStdin(): Promise<string> {
   const decoder = new TextDecoder();
@@ -230,9 +253,12 @@ async function checkStored(
 /** Null when there is none. */
 async function readCredentialsFile(path: string): Promise<string | null> {
   try {
-    return await readIfThere(path);
+    const { isFile } = await Deno.stat(path);
+    if (!isFile) throw new Error("it is no regular file");
+    return await Deno.readTextFile(path);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
+    if (error instanceof Deno.errors.NotFound || isErrno(error, "ENOTDIR")) return null;
     throw new CliError("refused", `Cannot read the credentials file "${path}": ${error.message}`, {
       cause: error,
       hint,

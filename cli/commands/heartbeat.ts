@@ -7,6 +7,7 @@ import { makeObserver } from "../agent/observe.ts";
 import { longestText } from "../api.ts";
 import { unlessAborted } from "../agent/patience.ts";
 import { readSetup } from "../config.ts";
+import { comesFromPipe } from "../credentials.ts";
 import { answerJson, say, warn } from "../output.ts";
 import { giveUp } from "../permissions.ts";
 import type { Environment } from "../places.ts";
@@ -45,9 +46,12 @@ async function heartbeat(
   environment: Environment,
 ): Promise<void> {
   const inbox = new Inbox();
-  listenToSignals(inbox);
+  // Deno 2.4 stands still while it opens a pipe: a signal then has to find the system's own answer.
+  const waits = await comesFromPipe(flags, environment);
+  if (!waits) listenToSignals(inbox);
   const setup = await unlessAborted(readSetup(flags, { environment, warn }), inbox.stopping);
   if (setup === null) return throwEnd({ type: "interrupted" });
+  if (waits) listenToSignals(inbox);
   const observe = makeObserver({ statusCommand: null, metricsCommand: null, probe: null }, warn);
   await giveUp("heartbeat");
   const cache = cacheOf(setup, warn);

@@ -11,6 +11,7 @@ import { makeObserver, type Watched } from "../agent/observe.ts";
 import { unlessAborted } from "../agent/patience.ts";
 import { parseCommand } from "../agent/program.ts";
 import { parseProbeUrl, readSetup, type Setup } from "../config.ts";
+import { comesFromPipe } from "../credentials.ts";
 import { warn } from "../output.ts";
 import { giveUp } from "../permissions.ts";
 import type { Environment } from "../places.ts";
@@ -60,10 +61,13 @@ function monitorOptions(): Option[] {
 
 async function monitor(flags: Flags, environment: Environment): Promise<void> {
   const inbox = new Inbox();
-  listenToSignals(inbox);
+  // Deno 2.4 stands still while it opens a pipe: a signal then has to find the system's own answer.
+  const waits = await comesFromPipe(flags, environment);
+  if (!waits) listenToSignals(inbox);
   const watched = readWatched(flags);
   const setup = await unlessAborted(readSetup(flags, { environment, warn }), inbox.stopping);
   if (setup === null) return throwEnd({ type: flags.once ? "interrupted" : "stopped" });
+  if (waits) listenToSignals(inbox);
   const lock = flags.once ? null : await lockAgent(setup.places.state, { ...setup.identity, warn });
   const logFile = flags.logFile === undefined
     ? null
