@@ -11,6 +11,8 @@ const agent = {
   secret: "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A",
 };
 const text = "x".repeat(49);
+/** A log stays open for as long as its process lives. */
+const open = { sanitizeResources: false };
 
 function makeLog(path: string): { log: LogFile; warnings: string[] } {
   const warnings: string[] = [];
@@ -21,39 +23,48 @@ function size(path: string): number {
   return Deno.statSync(path).size;
 }
 
-Deno.test("a log file that was there is counted, and one that cannot be moved is emptied, with one complaint", () =>
-  withFolder((folder) => {
-    const path = join(folder, "log");
-    Deno.writeTextFileSync(path, "y".repeat(100));
-    // No file takes the place of a folder, not even root's.
-    Deno.mkdirSync(join(folder, "log.1"));
-    Deno.mkdirSync(join(folder, "log.2", "in"), { recursive: true });
-    Deno.mkdirSync(join(folder, "log.3", "in"), { recursive: true });
-    const { log, warnings } = makeLog(path);
-    for (let line = 0; line < 20; line++) {
-      log.line(text);
-      assert.ok(size(path) <= 120, `${size(path)} bytes`);
-    }
-    assert.equal(warnings.length, 1, warnings.join("\n"));
-    assert.match(warnings[0] ?? "", /it is emptied instead/);
-    return Promise.resolve();
-  }));
+Deno.test(
+  "a log file that was there is counted, and one that cannot be moved is emptied, with one complaint",
+  open,
+  () =>
+    withFolder((folder) => {
+      const path = join(folder, "log");
+      Deno.writeTextFileSync(path, "y".repeat(100));
+      // No file takes the place of a folder, not even root's.
+      Deno.mkdirSync(join(folder, "log.1"));
+      Deno.mkdirSync(join(folder, "log.2", "in"), { recursive: true });
+      Deno.mkdirSync(join(folder, "log.3", "in"), { recursive: true });
+      const { log, warnings } = makeLog(path);
+      for (let line = 0; line < 20; line++) {
+        log.line(text);
+        assert.ok(size(path) <= 120, `${size(path)} bytes`);
+      }
+      assert.equal(warnings.length, 1, warnings.join("\n"));
+      assert.match(warnings[0] ?? "", /it is emptied instead/);
+      return Promise.resolve();
+    }),
+);
 
-Deno.test("a log file that is rotated keeps three older ones, and goes on in a new one", () =>
-  withFolder((folder) => {
-    const path = join(folder, "log");
-    const { log, warnings } = makeLog(path);
-    for (let line = 0; line < 20; line++) log.line(`${line}`.padEnd(49));
-    const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
-    assert.deepEqual(names, ["log", "log.1", "log.2", "log.3"]);
-    assert.ok(names.every((name) => size(join(folder, name)) <= 120));
-    assert.match(Deno.readTextFileSync(path), /^18 *\n19 *\n$/);
-    assert.deepEqual(warnings, []);
-    return Promise.resolve();
-  }));
+Deno.test(
+  "a log file that is rotated keeps three older ones, and goes on in a new one",
+  open,
+  () =>
+    withFolder((folder) => {
+      const path = join(folder, "log");
+      const { log, warnings } = makeLog(path);
+      for (let line = 0; line < 20; line++) log.line(`${line}`.padEnd(49));
+      const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+      assert.deepEqual(names, ["log", "log.1", "log.2", "log.3"]);
+      assert.ok(names.every((name) => size(join(folder, name)) <= 120));
+      assert.match(Deno.readTextFileSync(path), /^18 *\n19 *\n$/);
+      assert.deepEqual(warnings, []);
+      return Promise.resolve();
+    }),
+);
 
 Deno.test({
   name: "a log that is a device is written to, and stays where it is",
+  ...open,
   ignore: Deno.build.os !== "linux",
   fn: () =>
     withFolder((folder) => {
@@ -69,6 +80,7 @@ Deno.test({
 
 Deno.test({
   name: "a log on a disk that is full is complained of once, and the complaint is not its own reason",
+  ...open,
   ignore: Deno.build.os !== "linux",
   fn() {
     const warnings: string[] = [];
