@@ -251,6 +251,10 @@ function clockOf({ server_time }: Fields, headers: Headers): number | null {
 function reasonOf(error: Error): string {
   if (error.name === "AbortError") return "given up, the program was asked to stop";
   const inner = error.cause instanceof Error ? error.cause.message : error.message;
+  if (/unsuccessful tunnel/.test(inner)) return "the proxy refused the way to the server";
+  if (/proxy authentication required/.test(inner)) {
+    return "the proxy wants a user and a password, as in HTTPS_PROXY=http://user:password@proxy.example:3128";
+  }
   return printable(
     inner.replace(/^error sending request for url \([^)]*\):? ?/, "").replace(/^client error \(\w+\): /, ""),
   );

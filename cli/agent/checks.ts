@@ -33,7 +33,7 @@ export async function checkDns({ hostname }: URL): Promise<Check> {
       name: "dns",
       ok: false,
       detail: `${name} cannot be resolved: ${error.message}`,
-      hint: "check the name in the URL, and the name servers of this host (/etc/resolv.conf)",
+      hint: `nslookup ${name}; if it fails elsewhere too, the name in the URL is wrong`,
       failure: "unreachable",
     };
   }
@@ -53,7 +53,8 @@ export async function checkTcp(hostname: string, port: number): Promise<Check> {
       name: "tcp",
       ok: false,
       detail: `port ${port} of ${hostname} cannot be reached: ${error.message}`,
-      hint: "check the port in the URL, the firewall between, and that the server runs",
+      hint:
+        `curl -v telnet://${hostname}:${port} on another host tells a firewall from a server that does not run`,
       failure: "unreachable",
     };
   }
@@ -82,7 +83,7 @@ export async function checkTls(url: URL, caCerts: string[]): Promise<Check> {
       ok: false,
       detail: `the certificate does not hold: ${error.message}`,
       hint: /expired|NotValidYet|not valid yet/i.test(error.message)
-        ? "check this host's clock, and the certificate's dates"
+        ? `${clockHint()}, if this host's clock is wrong; else the certificate has to be renewed`
         : "give the certificate authority's PEM file with --ca-file",
       failure: "unreachable",
     };
