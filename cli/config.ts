@@ -42,19 +42,20 @@ export async function readConnection(flags: ConnectionFlags, environment: Enviro
 }
 
 /**
- * A service's address without `/` or `/functions/v1` at its end. `from` is where it was found, for the message.
+ * A service's address without `/` or `/functions/v1` at its end. `from` is where it was found, for the
+ * message; null: it was just typed.
  *
  * @throws {CliError} `usage` when it is not an http or https address, or plain http to another host.
  */
 export function parseUrl(
   text: string,
-  { insecureHttp, from = "--url" }: { insecureHttp: boolean; from?: string },
+  { insecureHttp, from = null }: { insecureHttp: boolean; from?: string | null },
 ): string {
   const url = parseAddress(text, from, "https://fleet.example.com");
   if (url.search !== "" || url.hash !== "") {
     throw new CliError(
       "usage",
-      `Cannot use the URL "${shown(text)}" of ${from}: an address like https://fleet.example.com is wanted`,
+      `Cannot use the URL "${shown(text)}"${of(from)}: an address like https://fleet.example.com is wanted`,
       { hint: `openclaw configure --url ${url.origin}` },
     );
   }
@@ -79,25 +80,29 @@ export function parseProbeUrl(text: string): string {
   return url.href;
 }
 
-function parseAddress(text: string, from: string, example: string): URL {
+function parseAddress(text: string, from: string | null, example: string): URL {
   const hint = from === "--probe-url"
     ? `openclaw monitor --probe-url ${example}`
     : `openclaw configure --url ${example}`;
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url !== null && (url.username !== "" || url.password !== "")) {
     // It is not repeated: it holds a password.
-    throw new CliError("usage", `Cannot use the URL of ${from}: there is a user or a password in it`, {
+    throw new CliError("usage", `Cannot use the URL${of(from)}: there is a user or a password in it`, {
       hint,
     });
   }
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new CliError(
       "usage",
-      `Cannot use the URL "${shown(text)}" of ${from}: an address like ${example} is wanted`,
+      `Cannot use the URL "${shown(text)}"${of(from)}: an address like ${example} is wanted`,
       { hint },
     );
   }
   return url;
+}
+
+function of(from: string | null): string {
+  return from === null ? "" : ` of ${from}`;
 }
 
 /** Without what may be a password: nobody knows what a text is that is no address. */
