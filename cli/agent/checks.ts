@@ -83,7 +83,7 @@ export async function checkTls(url: URL, caCerts: string[]): Promise<Check> {
       ok: false,
       detail: `the certificate does not hold: ${error.message}`,
       hint: /expired|NotValidYet|not valid yet/i.test(error.message)
-        ? `${clockHint()}, if this host's clock is wrong; else the certificate has to be renewed`
+        ? "check this host's clock, and the certificate's dates"
         : "give the certificate authority's PEM file with --ca-file",
       failure: "unreachable",
     };

@@ -2,7 +2,7 @@ import type { End } from "../agent/monitor.ts";
 import type { Outcome } from "../api.ts";
 import { CliError } from "../errors.ts";
 
-const hint = "openclaw doctor";
+const refusedHint = "openclaw doctor";
 
 /** @throws {CliError} for what is not done: `refused`, `unreachable`, or `unexpected` where a signal ended it */
 export function throwEnd(end: End): void {
@@ -15,7 +15,7 @@ export function throwEnd(end: End): void {
       },
     );
   }
-  if (end.type === "refused") throw new CliError("refused", end.reason, { hint });
+  if (end.type === "refused") throw new CliError("refused", end.reason, { hint: refusedHint });
   if (end.type === "outage") throw unreachable(end.reason);
 }
 
@@ -24,7 +24,7 @@ export function valueOf<Value>(outcome: Outcome<Value>): Value {
   if (outcome.kind === "ok") return outcome.value;
   if (outcome.kind === "outage") throw unreachable(outcome.reason);
   const failure = failures.get(outcome.code) ?? "unexpected";
-  throw new CliError(failure, outcome.description, { hint });
+  throw new CliError(failure, outcome.description, { hint: refusedHint });
 }
 
 const failures = new Map<string, "refused" | "notFound" | "conflict">([
@@ -39,5 +39,5 @@ const failures = new Map<string, "refused" | "notFound" | "conflict">([
 ]);
 
 function unreachable(reason: string): CliError {
-  return new CliError("unreachable", `Cannot reach the server: ${reason}`, { hint });
+  return new CliError("unreachable", `Cannot reach the server: ${reason}`, { hint: "openclaw doctor" });
 }
