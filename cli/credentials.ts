@@ -73,8 +73,8 @@ export async function readIdentity(
  */
 async function storedUrl(environment: Environment): Promise<string | null> {
   const { path, brought } = await findCredentials(environment);
-  const text = await readCredentialsFile(path);
   try {
+    const text = await readCredentialsFile(path);
     return text === null ? null : (await checkStored(text, { path, brought }, () => undefined)).url;
   } catch (error) {
     if (!(error instanceof CliError)) throw error;

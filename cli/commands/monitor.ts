@@ -64,7 +64,7 @@ async function monitor(flags: Flags, environment: Environment): Promise<void> {
   // Deno 2.4 stands still while it opens a pipe: a signal then has to find the system's own answer.
   const waits = await comesFromPipe(flags, environment);
   if (!waits) listenToSignals(inbox);
-  const watched = readWatched(flags);
+  const { probeUrl, ...commands } = readWatched(flags);
   const setup = await unlessAborted(readSetup(flags, { environment, warn }), inbox.stopping);
   if (setup === null) return throwEnd({ type: flags.once ? "interrupted" : "stopped" });
   if (waits) listenToSignals(inbox);
@@ -77,8 +77,12 @@ async function monitor(flags: Flags, environment: Environment): Promise<void> {
     tell({ level: "warn", event: "warning", text });
   }
   const current = new Current({ setup, lock }, complain);
-  const observe = makeObserver({ ...watched, probe: probeOf(flags, current) }, complain);
-  const runsPrograms = watched.statusCommand !== null || watched.metricsCommand !== null;
+  const probe = probeUrl === null ? null : {
+    url: probeUrl,
+    client: () => current.setup.connection.client,
+  };
+  const observe = makeObserver({ ...commands, probe }, complain);
+  const runsPrograms = commands.statusCommand !== null || commands.metricsCommand !== null;
   await giveUp(runsPrograms ? "monitor with a command" : "monitor");
   const process = describeProcess();
   const deps: Deps = {
@@ -111,20 +115,14 @@ function startOf({ connection, identity }: Setup): News {
   };
 }
 
+/** The page to probe may be on any host and without TLS: no secret goes there. */
 function readWatched(
-  { statusCommand, metricsCommand }: Flags,
-): Pick<Watched, "statusCommand" | "metricsCommand"> {
+  { statusCommand, metricsCommand, probeUrl }: Flags,
+): Pick<Watched, "statusCommand" | "metricsCommand"> & { probeUrl: string | null } {
   return {
     statusCommand: statusCommand === undefined ? null : parseCommand(statusCommand, "--status-command"),
     metricsCommand: metricsCommand === undefined ? null : parseCommand(metricsCommand, "--metrics-command"),
-  };
-}
-
-/** The page may be on any host and without TLS: no secret goes there. */
-function probeOf({ probeUrl }: Flags, current: Current): Watched["probe"] {
-  return probeUrl === undefined ? null : {
-    url: parseProbeUrl(probeUrl),
-    client: () => current.setup.connection.client,
+    probeUrl: probeUrl === undefined ? null : parseProbeUrl(probeUrl),
   };
 }
 

@@ -226,6 +226,14 @@ const badIdentities: {
   },
 ];
 
+Deno.test("openclaw monitor with a page to probe that is none → usage, and nothing is written", () =>
+  inHome(async (home) => {
+    const env = identify({ id: agentId, secret }, nowhere);
+    const result = await run(["monitor", "--probe-url", "health"], { home, env });
+    assertRefused(result, 2, /the URL "health" of --probe-url/);
+    assert.equal(await exists(sessionPath(home).replace("/session.json", "")), false);
+  }));
+
 Deno.test("openclaw with the secret in the place of a command → usage, and it is not repeated", () =>
   inHome(async (home) => {
     for (const args of [[secret], ["handshake", `--agent-sceret=${secret}`, "--json"]]) {
