@@ -69,6 +69,8 @@ export interface Client {
 
 const patienceMilliseconds = 15_000;
 const mostBytes = 65_536;
+/** What a beat's message may hold, in code points. */
+export const longestText = 500;
 
 /** Exchanges id and secret for a session. */
 export function handshake(
@@ -194,7 +196,7 @@ async function readText(response: Response): Promise<string> {
 function parseGreeting(fields: Fields): Greeting | null {
   const { token, expires_in, refresh_in, heartbeat_interval_seconds, next_heartbeat_in } = fields;
   const { id, name } = asObject(fields.agent) ?? {};
-  const sound = isText(token) && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token) && isDuration(expires_in) &&
+  const sound = isToken(token) && isDuration(expires_in) &&
     isDuration(refresh_in) && isDuration(heartbeat_interval_seconds) && isDuration(next_heartbeat_in) &&
     isText(id) && isText(name);
   if (!sound) return null;
@@ -234,7 +236,7 @@ function parseSighting(fields: Fields): Sighting | null {
 /** In seconds. A date is measured against the server's own clock, never against ours. */
 function retryAfter(headers: Headers): number {
   const text = headers.get("retry-after") ?? "";
-  if (/^\d{1,9}$/.test(text)) return Number(text);
+  if (/^\d+$/.test(text)) return Number(text);
   const seconds = (Date.parse(text) - Date.parse(headers.get("date") ?? "")) / 1000;
   return seconds > 0 ? seconds : 0;
 }
@@ -249,13 +251,23 @@ function clockOf({ server_time }: Fields, headers: Headers): number | null {
 function reasonOf(error: Error): string {
   if (error.name === "AbortError") return "given up, the program was asked to stop";
   const inner = error.cause instanceof Error ? error.cause.message : error.message;
+  if (/unsuccessful tunnel/.test(inner)) return "the proxy refused the way to the server";
+  if (/proxy authentication required/.test(inner)) {
+    return "the proxy wants a user and a password, as in HTTPS_PROXY=http://user:password@proxy.example:3128";
+  }
   return printable(
     inner.replace(/^error sending request for url \([^)]*\):? ?/, "").replace(/^client error \(\w+\): /, ""),
   );
 }
 
-/** A stranger's text without what a terminal would act on. */
+/** A stranger's text without what a terminal would act on, at most 500 code points of it. */
 export function printable(text: string): string {
   // deno-lint-ignore no-control-regex -- control characters are what is taken out
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "?").slice(0, 500);
+  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "?");
+  return [...clean.slice(0, 2 * longestText)].slice(0, longestText).join("").toWellFormed();
+}
+
+/** Whether a text has the form of a session's token. Nothing is verified: that is the server's to do. */
+export function isToken(value: unknown): value is string {
+  return isText(value) && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(value);
 }

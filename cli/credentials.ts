@@ -1,7 +1,8 @@
+import { dirname } from "node:path";
 import { CliError, isErrno } from "./errors.ts";
 import { isText, parseObject } from "./json.ts";
 import { type Environment, placesHere } from "./places.ts";
-import { exposure, readIfThere } from "./private_file.ts";
+import { exposure, folderExposure } from "./private_file.ts";
 import { secretFault } from "./secret.ts";
 
 /** What a command line says of server and agent. */
@@ -56,7 +57,8 @@ export async function readIdentity(
     secretFile: environment("OPENCLAW_AGENT_SECRET_FILE"),
   }, warn);
   if (given === null) return await readStored(environment, warn);
-  const url = await storedUrl(environment);
+  const isNamed = flags.url !== undefined || environment("OPENCLAW_URL") !== undefined;
+  const url = isNamed ? null : await storedUrl(environment);
   if (flags.agentSecret !== undefined) {
     warn(
       "--agent-secret can be read by everybody on this host (ps): --agent-secret-file and openclaw configure are safer",
@@ -65,13 +67,19 @@ export async function readIdentity(
   return { ...given, url };
 }
 
-/** The server that the credentials file names, if there is a sound one: it counts, whoever the agent is. */
+/**
+ * The server that the credentials file names: it counts, whoever the agent is. One that may not be read is an
+ * error, or the secret would go to the default server instead.
+ */
 async function storedUrl(environment: Environment): Promise<string | null> {
+  const { path, brought } = await findCredentials(environment);
   try {
-    return (await readStored(environment, () => undefined)).url;
+    const text = await readCredentialsFile(path);
+    return text === null ? null : (await checkStored(text, { path, brought }, () => undefined)).url;
   } catch (error) {
-    if (error instanceof CliError) return null;
-    throw error;
+    if (!(error instanceof CliError)) throw error;
+    const message = `${error.message}; it names the server where --url does not`;
+    throw new CliError(error.failure, message, { cause: error, ...(error.hint ? { hint: error.hint } : {}) });
   }
 }
 
@@ -79,9 +87,11 @@ async function storedUrl(environment: Environment): Promise<string | null> {
 export async function findCredentials(environment: Environment): Promise<{ path: string; brought: boolean }> {
   const { credentials: path } = await placesHere(environment);
   const folder = environment("CREDENTIALS_DIRECTORY");
-  if (folder === undefined || await readIfThere(path) !== null) return { path, brought: false };
+  if (folder === undefined || await readCredentialsFile(path) !== null) return { path, brought: false };
   const given = `${folder}/credentials.json`;
-  return await readIfThere(given) === null ? { path, brought: false } : { path: given, brought: true };
+  return await readCredentialsFile(given) === null
+    ? { path, brought: false }
+    : { path: given, brought: true };
 }
 
 /** The credentials file's text: an object with its keys in a fixed order. */
@@ -106,13 +116,13 @@ export function parseCredentials(text: string): StoredCredentials | { fault: str
 export function checkCredentials(agentId: string, secret: string): { agentId: string; secret: string } {
   if (!uuid.test(agentId)) {
     throw new CliError("usage", `Cannot use the agent id "${agentId.slice(0, 60)}": it is not a UUID`, {
-      hint: "copy it from the answer that created the agent",
+      hint: `${hint} --agent-id <uuid>, with the id from the answer that created the agent`,
     });
   }
   const fault = secretFault(secret);
   if (fault !== null) {
     throw new CliError("refused", `Cannot use the agent secret: ${fault}`, {
-      hint: "copy all of it from the answer that created the agent",
+      hint: `${hint}, with the whole secret from the answer that created the agent`,
     });
   }
   return { agentId: agentId.toLowerCase(), secret };
@@ -137,9 +147,7 @@ async function readLayer(
     throw new CliError(
       "usage",
       `Cannot tell which secret to use: both ${names[1]} and ${names[2]} are given`,
-      {
-        hint: `leave one of them out`,
-      },
+      { hint: layer === "flags" ? `${hint} --agent-secret-file <file>` : `unset ${names[2]}` },
     );
   }
   if (agentId === undefined || (secret === undefined && secretFile === undefined)) {
@@ -157,10 +165,25 @@ async function readLayer(
   return { ...checkCredentials(agentId, text.trim()), layer, path, url: null };
 }
 
+/** Whether the secret has to be waited for at a pipe. */
+export async function comesFromPipe(
+  { agentSecretFile }: IdentityFlags,
+  environment: Environment,
+): Promise<boolean> {
+  const path = agentSecretFile ?? environment("OPENCLAW_AGENT_SECRET_FILE") ?? "-";
+  try {
+    return path !== "-" && !(await Deno.stat(path)).isFile;
+  } catch (error) {
+    // Whoever reads it says what is wrong.
+    if (error instanceof Error) return false;
+    throw error;
+  }
+}
+
 /** A secret's file was put there by somebody else's tool: that it is open earns a warning only. */
 export async function readSecretFile(path: string, warn: Warn): Promise<string> {
   try {
-    if (path === "-") return await readStdin();
+    if (path === "-" || !(await Deno.stat(path)).isFile) return await readOnce(path);
     const open = await exposure(path);
     if (open !== null) warn(`the secret's file "${path}" is open to others: ${open.fault}; ${open.mend}`);
     return await Deno.readTextFile(path);
@@ -170,9 +193,21 @@ export async function readSecretFile(path: string, warn: Warn): Promise<string> 
     throw new CliError(
       missing ? "notFound" : "refused",
       `Cannot read the agent secret from "${path}": ${missing ? "there is no such file" : error.message}`,
-      { hint: "name a file that this user can read, or - for stdin", cause: error },
+      {
+        hint: "--agent-secret-file <file>, with a file that this user can read, or - for stdin",
+        cause: error,
+      },
     );
   }
+}
+
+const texts = new Map<string, Promise<string>>();
+
+/** Stdin and pipes can be read once, and a monitor may be told to read its credentials again. */
+function readOnce(path: string): Promise<string> {
+  const text = texts.get(path) ?? (path === "-" ? readStdin() : Deno.readTextFile(path));
+  texts.set(path, text);
+  return text;
 }
 
 async function readStdin(): Promise<string> {
@@ -186,9 +221,22 @@ async function readStdin(): Promise<string> {
 }
 
 async function readStored(environment: Environment, warn: Warn): Promise<Identity> {
-  const { path, brought } = await findCredentials(environment);
-  const text = await readCredentialsFile(path);
-  const open = await exposure(path);
+  const found = await findCredentials(environment);
+  const text = await readCredentialsFile(found.path);
+  if (text !== null) return await checkStored(text, found, warn);
+  throw new CliError(
+    "usage",
+    `Cannot tell which agent this is: no flags, no environment and no "${found.path}"`,
+    { hint },
+  );
+}
+
+async function checkStored(
+  text: string,
+  { path, brought }: { path: string; brought: boolean },
+  warn: Warn,
+): Promise<Identity> {
+  const open = await exposure(path) ?? await folderExposure(dirname(path));
   if (open !== null && brought) warn(`the credentials file "${path}" is open to others: ${open.fault}`);
   if (open !== null && !brought) {
     throw new CliError("refused", `Cannot use the credentials file "${path}": ${open.fault}`, {
@@ -202,18 +250,18 @@ async function readStored(environment: Environment, warn: Warn): Promise<Identit
   return { ...read, layer: "file", path };
 }
 
-async function readCredentialsFile(path: string): Promise<string> {
+/** Null when there is none. */
+async function readCredentialsFile(path: string): Promise<string | null> {
   try {
-    const text = await readIfThere(path);
-    if (text !== null) return text;
+    const { isFile } = await Deno.stat(path);
+    if (!isFile) throw new Error("it is no regular file");
+    return await Deno.readTextFile(path);
   } catch (error) {
-    if (!(error instanceof Error) || !isErrno(error, "EACCES", "EPERM", "EISDIR")) throw error;
+    if (!(error instanceof Error)) throw error;
+    if (error instanceof Deno.errors.NotFound || isErrno(error, "ENOTDIR")) return null;
     throw new CliError("refused", `Cannot read the credentials file "${path}": ${error.message}`, {
       cause: error,
       hint,
     });
   }
-  throw new CliError("usage", `Cannot tell which agent this is: no flags, no environment and no "${path}"`, {
-    hint,
-  });
 }

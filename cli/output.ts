@@ -1,19 +1,26 @@
 // deno-lint-ignore-file no-console -- the one place that writes to the terminal
 
 import { styleText } from "node:util";
+import { isErrno } from "./errors.ts";
 
 type Colour = "red" | "green" | "yellow" | "grey" | "bold";
 
 let coloured = false;
 
-/** Talk: what a person may want to know, on stderr. */
+/** Talk: what a person may want to know, on stderr. That nobody can hear it does not end the work. */
 export function say(text: string): void {
-  console.error(text);
+  try {
+    console.error(redact(text));
+  } catch (error) {
+    const unheard = error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.WouldBlock ||
+      isErrno(error, "EPIPE", "EAGAIN", "ENOSPC", "EDQUOT", "EIO");
+    if (!unheard) throw error;
+  }
 }
 
 /** Something is not as it should be, but the work goes on. */
 export function warn(text: string): void {
-  console.error(`${paint("yellow", "warning:")} ${text}`);
+  say(`${paint("yellow", "warning:")} ${text}`);
 }
 
 /** The answer to what was asked, on stdout. */
@@ -24,6 +31,11 @@ export function answer(text: string): void {
 /** The answer as one JSON object on one line. */
 export function answerJson(value: object): void {
   console.log(JSON.stringify(value));
+}
+
+/** A text without the agent's secret, which people put where an id, an address or another flag belongs. */
+export function redact(text: string): string {
+  return text.replace(/ocs_[\w-]{6,}/g, "ocs_…");
 }
 
 /** The text in a colour where stderr is a terminal and `NO_COLOR` does not forbid it; elsewhere as it is. */

@@ -47,13 +47,14 @@ export async function placesHere(environment: Environment): Promise<Places> {
   return await isThere(credentials) ? { credentials, state: serviceFolder } : own;
 }
 
+/** What cannot be looked at is there: whoever reads it says what is in the way. */
 async function isThere(path: string): Promise<boolean> {
   try {
     await Deno.stat(path);
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
-    throw error;
+    if (!(error instanceof Error)) throw error;
+    return !(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory);
   }
 }
 

@@ -7,6 +7,12 @@ import { serviceFolder } from "./places.ts";
 
 const staleMilliseconds = 60_000;
 
+/** What is wrong with the rights of a file, and the command that mends it. */
+export interface Exposure {
+  fault: string;
+  mend: string;
+}
+
 /**
  * Writes a file that only its owner can read, whole or not at all: beside its place, synced, and renamed. Its
  * folder is made with mode 0700, and it belongs to the folder's owner. A process that is killed half-way leaves the old file, and beside it a part
@@ -58,7 +64,7 @@ export async function readIfThere(path: string): Promise<string | null> {
  * What gives a file away to others, or null: an owner who is neither this user nor root, or a right for group
  * or others. Windows has no such bits; there the folder's inherited rights protect it.
  */
-export async function exposure(path: string): Promise<{ fault: string; mend: string } | null> {
+export async function exposure(path: string): Promise<Exposure | null> {
   if (Deno.build.os === "windows") return null;
   const { mode, uid } = await Deno.stat(path);
   const me = Deno.uid();
@@ -67,20 +73,37 @@ export async function exposure(path: string): Promise<{ fault: string; mend: str
   if (uid !== me && uid !== 0 && !isServices) {
     return {
       fault: `it belongs to user ${uid}, neither to this user (${me}) nor to root`,
-      mend: `chown ${me} '${path}'`,
+      mend: `${me === 0 ? "" : "sudo "}chown ${me} '${path}'`,
     };
   }
-  const open = (mode ?? 0) & 0o077;
-  if (open === 0) return null;
-  const bits = ((mode ?? 0) & 0o777).toString(8).padStart(4, "0");
-  return { fault: `its mode is ${bits}, which lets others at it`, mend: `chmod 600 '${path}'` };
+  if (((mode ?? 0) & 0o077) === 0) return null;
+  return {
+    fault: `its mode is ${bitsOf(mode)}, which lets others at it`,
+    mend: `${uid === me || me === 0 ? "" : "sudo "}chmod 600 '${path}'`,
+  };
+}
+
+/** What lets others replace the files in a folder, or null. Where the sticky bit is set, they cannot. */
+export async function folderExposure(folder: string): Promise<Exposure | null> {
+  if (Deno.build.os === "windows") return null;
+  const { mode, uid } = await Deno.stat(folder);
+  if (((mode ?? 0) & 0o022) === 0 || ((mode ?? 0) & 0o1000) !== 0) return null;
+  const me = Deno.uid();
+  return {
+    fault: `the mode of its folder is ${bitsOf(mode)}, which lets others put another file there`,
+    mend: `${uid === me || me === 0 ? "" : "sudo "}chmod 700 '${folder}'`,
+  };
+}
+
+function bitsOf(mode: number | null): string {
+  return ((mode ?? 0) & 0o777).toString(8).padStart(4, "0");
 }
 
 /**
  * What root writes belongs to whom the folder belongs: the system's service has a user of its own. Not through
  * a link, which that user could have put there meanwhile.
  */
-async function giveToOwner(path: string): Promise<void> {
+export async function giveToOwner(path: string): Promise<void> {
   if (Deno.build.os === "windows" || Deno.uid() !== 0) return;
   const { uid, gid } = await Deno.stat(dirname(path));
   if (uid !== null && gid !== null && uid !== 0) await promisify(fs.lchown)(path, uid, gid);
@@ -91,7 +114,17 @@ async function removeStale(path: string): Promise<void> {
   for await (const { name } of Deno.readDir(folder)) {
     if (!name.startsWith(`${basename(path)}.`) || !/\.[0-9a-f-]{36}$/.test(name)) continue;
     const part = join(folder, name);
-    const { mtime } = await Deno.stat(part);
+    const mtime = await timeOf(part);
     if (mtime !== null && Date.now() - mtime.getTime() > staleMilliseconds) await removeFile(part);
+  }
+}
+
+/** Null for a part whose writer has just put it in its place. */
+async function timeOf(part: string): Promise<Date | null> {
+  try {
+    return (await Deno.lstat(part)).mtime;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
   }
 }

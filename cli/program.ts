@@ -50,7 +50,7 @@ export async function makeProgram(
     .description("agents that prove who they are before anybody believes that they are alive")
     .version(version)
     .addHelpText("after", "\nExample:\n  openclaw configure && openclaw monitor\n")
-    .configureOutput(json ? { writeErr: () => undefined } : {})
+    .configureOutput({ writeErr: (text) => json ? undefined : say(text.replace(/\n$/, "")) })
     .exitOverride();
   const all = entries.some((entry) => entry.describesAll && inFull(entry));
   for (const entry of entries) {
@@ -89,7 +89,7 @@ function failureOf(
     const message = error.message.replace(/^error: /, "");
     return { failure: "usage", message, hint: ["openclaw", command, "--help"].filter(Boolean).join(" ") };
   }
-  return { failure: "unexpected", message: describe(error), hint: undefined };
+  return { failure: "unexpected", message: describe(error), hint: "openclaw doctor" };
 }
 
 /** An error and its causes in one line, without stacks. */

@@ -33,7 +33,7 @@ export async function checkDns({ hostname }: URL): Promise<Check> {
       name: "dns",
       ok: false,
       detail: `${name} cannot be resolved: ${error.message}`,
-      hint: "check the name in the URL, and the name servers of this host (/etc/resolv.conf)",
+      hint: `nslookup ${name}; if it fails elsewhere too, the name in the URL is wrong`,
       failure: "unreachable",
     };
   }
@@ -53,7 +53,8 @@ export async function checkTcp(hostname: string, port: number): Promise<Check> {
       name: "tcp",
       ok: false,
       detail: `port ${port} of ${hostname} cannot be reached: ${error.message}`,
-      hint: "check the port in the URL, the firewall between, and that the server runs",
+      hint:
+        `curl -v telnet://${hostname}:${port} on another host tells a firewall from a server that does not run`,
       failure: "unreachable",
     };
   }

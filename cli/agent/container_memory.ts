@@ -25,7 +25,10 @@ const noLimit = 2 ** 60;
  * Opens the control group's files, for as long as the process lives: Deno lets nobody open what is under /sys
  * who has given up any permission, but an open file can be read again.
  */
-export function openContainerMemory(root = "/sys/fs/cgroup"): ContainerMemory | null {
+export function openContainerMemory(
+  root = "/sys/fs/cgroup",
+  hostBytes = (): number => Deno.systemMemoryInfo().total,
+): ContainerMemory | null {
   if (Deno.build.os !== "linux") return null;
   for (const { limit, usage, stat } of places) {
     const files = openAll([`${root}/${limit}`, `${root}/${usage}`, `${root}/${stat}`]);
@@ -33,7 +36,12 @@ export function openContainerMemory(root = "/sys/fs/cgroup"): ContainerMemory | 
     const [limitFile, usageFile, statFile] = files;
     if (limitFile === undefined || usageFile === undefined || statFile === undefined) continue;
     return {
-      percent: () => percentOf(Number(reread(limitFile)), Number(reread(usageFile)), reread(statFile)),
+      percent() {
+        const limit = Number(reread(limitFile));
+        if (!(limit > 0 && limit < noLimit)) return null;
+        // A limit above what the host has is no limit.
+        return percentOf(Math.min(limit, hostBytes()), Number(reread(usageFile)), reread(statFile));
+      },
     };
   }
   return null;
@@ -41,7 +49,7 @@ export function openContainerMemory(root = "/sys/fs/cgroup"): ContainerMemory | 
 
 /** The cache that the kernel can drop does not count as used. */
 function percentOf(limit: number, usage: number, stat: string): number | null {
-  if (!(limit > 0 && limit < noLimit) || !(usage >= 0)) return null;
+  if (!(limit > 0) || !(usage >= 0)) return null;
   const cache = Number(/^(?:total_)?inactive_file (\d+)$/m.exec(stat)?.[1] ?? 0);
   return 100 * Math.max(0, usage - cache) / limit;
 }

@@ -6,13 +6,17 @@ import { type ContainerMemory, openContainerMemory } from "./container_memory.ts
 export type Metrics = Record<string, number>;
 
 interface CpuTime {
+  at: number;
   busy: number;
   total: number;
 }
 
+/** Over less than that, what this program itself did at its start is most of it. */
+const leastCpuSeconds = 1;
+
 /**
- * What a host says of itself without a subprocess. What it cannot tell is left out, never zero; the first
- * sample has no CPU, because it is measured over the time since the last one.
+ * What a host says of itself without a subprocess. What it cannot tell is left out, never zero; so is the CPU,
+ * which is measured over the time since the last sample, or since the start, until a second of it has passed.
  */
 export class HostMetrics {
   #cpu: CpuTime | null = null;
@@ -43,6 +47,7 @@ export class HostMetrics {
   #cpuPercent(): number | null {
     const before = this.#cpu;
     const now = cpuTime();
+    if (before !== null && now.at - before.at < leastCpuSeconds) return null;
     this.#cpu = now;
     if (before === null || now.total <= before.total) return null;
     return 100 * (now.busy - before.busy) / (now.total - before.total);
@@ -66,7 +71,7 @@ function cpuTime(): CpuTime {
     idle += times.idle;
     total += times.user + times.nice + times.sys + times.idle + times.irq;
   }
-  return { busy: total - idle, total };
+  return { at: performance.now() / 1000, busy: total - idle, total };
 }
 
 /** `available` is MemAvailable on Linux. */

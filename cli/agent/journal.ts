@@ -1,5 +1,5 @@
-import { isErrno } from "../errors.ts";
-import { answer, paint, say } from "../output.ts";
+import { paint, redact } from "../output.ts";
+import { LineWriter } from "./line_writer.ts";
 import type { LogFile } from "./log_file.ts";
 import type { Level, News } from "./monitor.ts";
 
@@ -9,30 +9,32 @@ interface Style {
   logFile: LogFile | null;
 }
 
+/** Where a monitor's life is told. */
+export interface Journal {
+  tell: (news: News) => void;
+  /** Before the program ends: what was told may still be on its way. */
+  flush: () => Promise<void>;
+}
+
 const ranks: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
+const flushMilliseconds = 500;
 
 /**
  * Says what happens: as JSON on stdout, one line an event; else to people on stderr, where single beats are
  * told of only if somebody watches. A log file gets the same lines, quiet or not.
  */
-export function makeJournal({ json, quiet, logFile }: Style): (news: News) => void {
+export function makeJournal({ json, quiet, logFile }: Style): Journal {
   const watched = Deno.stderr.isTerminal();
   const least = quiet ? ranks.warn : json || watched ? ranks.debug : ranks.info;
-  return (news) => {
+  const writer = new LineWriter(json ? Deno.stdout : Deno.stderr);
+  const tell = (news: News): void => {
     const time = new Date().toISOString();
-    const line = json ? asJson(news, time) : `${time} ${news.level.padEnd(5)} ${news.text}`;
+    const line = redact(json ? asJson(news, time) : `${time} ${news.level.padEnd(5)} ${news.text}`);
     if (json || ranks[news.level] >= ranks.info) logFile?.line(line);
     if (ranks[news.level] < least) return;
-    try {
-      if (json) answer(line);
-      else say(watched ? `${paint("grey", time.slice(11, 19))} ${coloured(news)}` : line);
-    } catch (error) {
-      // Whoever read the lines went away, or the disk that they went to is full: the agent goes on.
-      if (!(error instanceof Deno.errors.BrokenPipe) && !isErrno(error, "EPIPE", "ENOSPC", "EIO")) {
-        throw error;
-      }
-    }
+    writer.line(json || !watched ? line : redact(`${paint("grey", time.slice(11, 19))} ${coloured(news)}`));
   };
+  return { tell, flush: () => writer.flush(flushMilliseconds) };
 }
 
 function asJson({ level, event, text, details = {} }: News, time: string): string {

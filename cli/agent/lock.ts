@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { CliError } from "../errors.ts";
 import { tryLock } from "../file_lock.ts";
+import { giveToOwner } from "../private_file.ts";
 
 /** Held for as long as the process lives, however it ends. */
 export interface Lock {
@@ -8,7 +9,8 @@ export interface Lock {
 }
 
 /**
- * Keeps a second process of this user from watching over the same agent. Where nothing can be written, it
+ * Keeps a second process with the same state folder from watching over the same agent. Not one with another:
+ * a lock where every user may write would let any of them keep the agent down. Where nothing can be written, it
  * goes on without.
  *
  * @throws {CliError} `conflict` when there is one already
@@ -38,7 +40,9 @@ async function openLock(
 ): Promise<Deno.FsFile | null> {
   try {
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-    return await Deno.open(path, { write: true, create: true, mode: 0o600 });
+    const file = await Deno.open(path, { write: true, create: true, mode: 0o600 });
+    await giveToOwner(path);
+    return file;
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     warn(`cannot tell whether another process watches over this agent, going on: ${error.message}`);

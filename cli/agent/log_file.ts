@@ -4,15 +4,16 @@ const oldFiles = 3;
 
 /**
  * A log that does not fill the disk: at `mostBytes` the file becomes `<path>.1`, that one `<path>.2`, and the
- * last of three is dropped. A disk that is full costs lines, not the agent.
+ * last of three is dropped; where the folder lets nobody rename, it is emptied. What is no regular file (a
+ * terminal, a pipe) is written to without end. A disk that is full costs lines, not the agent.
  */
 export class LogFile {
   readonly #path: string;
   readonly #mostBytes: number;
   readonly #warn: (text: string) => void;
-  #file: Deno.FsFile | null;
-  #length: number;
-  #complained = false;
+  #open: { file: Deno.FsFile; length: number; isRegular: boolean } | null;
+  #isUnwritable = false;
+  #isUnmovable = false;
 
   /** @throws {CliError} `usage` when the file cannot be opened at the start */
   constructor(path: string, { mostBytes, warn }: { mostBytes: number; warn: (text: string) => void }) {
@@ -20,12 +21,11 @@ export class LogFile {
     this.#mostBytes = mostBytes;
     this.#warn = warn;
     try {
-      this.#file = open(path);
-      this.#length = this.#file.statSync().size;
+      this.#open = open(path);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       throw new CliError("usage", `Cannot write the log file "${path}": ${error.message}`, {
-        hint: "name a file in a folder that this user can write",
+        hint: "openclaw monitor --log-file <file>, with a file in a folder that this user can write",
         cause: error,
       });
     }
@@ -34,34 +34,54 @@ export class LogFile {
   line(text: string): void {
     try {
       const bytes = new TextEncoder().encode(`${text}\n`);
-      if (this.#length > 0 && this.#length + bytes.length > this.#mostBytes) this.#rotate();
-      this.#file ??= open(this.#path);
-      this.#length += this.#file.writeSync(bytes);
-      this.#complained = false;
+      this.#open ??= open(this.#path);
+      const { isRegular, length } = this.#open;
+      if (isRegular && length > 0 && length + bytes.length > this.#mostBytes) this.#rotate(this.#open.file);
+      this.#open ??= open(this.#path);
+      this.#open.length += this.#open.file.writeSync(bytes);
+      this.#isUnwritable = false;
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      if (!this.#complained) {
-        this.#warn(`cannot write to the log file "${this.#path}", going on: ${error.message}`);
-      }
-      this.#complained = true;
+      if (this.#isUnwritable) return;
+      // Before it is said: what is said is written to the log, too.
+      this.#isUnwritable = true;
+      this.#warn(`cannot write to the log file "${this.#path}", going on: ${error.message}`);
     }
   }
 
-  #rotate(): void {
-    this.#file?.close();
-    this.#file = null;
-    this.#length = 0;
+  #rotate(file: Deno.FsFile): void {
+    const refusal = this.#rename();
+    if (refusal === null) {
+      file.close();
+      this.#open = null;
+      return;
+    }
+    file.truncateSync();
+    this.#open = { file, length: 0, isRegular: true };
+    if (this.#isUnmovable) return;
+    this.#isUnmovable = true;
+    this.#warn(
+      `cannot keep older log files beside "${this.#path}", it is emptied instead: ${refusal.message}`,
+    );
+  }
+
+  /** What was in the way, if the file could not be moved. */
+  #rename(): Error | null {
     for (let age = oldFiles - 1; age >= 0; age--) {
       const from = age === 0 ? this.#path : `${this.#path}.${age}`;
       try {
         Deno.renameSync(from, `${this.#path}.${age + 1}`);
       } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
+        if (!(error instanceof Error)) throw error;
+        if (!(error instanceof Deno.errors.NotFound)) return error;
       }
     }
+    return null;
   }
 }
 
-function open(path: string): Deno.FsFile {
-  return Deno.openSync(path, { append: true, create: true, mode: 0o600 });
+function open(path: string): { file: Deno.FsFile; length: number; isRegular: boolean } {
+  const file = Deno.openSync(path, { append: true, create: true, mode: 0o600 });
+  const { size, isFile } = file.statSync();
+  return { file, length: size, isRegular: isFile };
 }

@@ -45,6 +45,8 @@ export interface News {
 /** How the monitor's life, or its one beat, ended. */
 export type End =
   | { type: "stopped" }
+  /** Told to stop before its one beat was accepted. */
+  | { type: "interrupted" }
   | { type: "accepted"; acceptance: Acceptance }
   | { type: "refused"; reason: string }
   | { type: "outage"; reason: string };
@@ -62,6 +64,8 @@ export class Monitor {
   #state: State = unborn;
   #token: string | null;
   #seq = 0;
+  /** How long it took to look at the host before the last beat. */
+  #observing = 0;
   /** Whether an outage was told of, and its end was not. */
   #isOut = false;
   #last: { wall: number; monotonic: number };
@@ -88,13 +92,17 @@ export class Monitor {
     }
   }
 
-  /** Runs until one beat is accepted, or there is a reason why none will be. */
+  /**
+   * Runs until one beat is accepted, or there is a reason why none will be. It says no goodbye: that would make
+   * an agent out of service of one that another process may be watching over.
+   */
   async once(): Promise<End> {
     while (true) {
       await this.#wait();
-      if (this.#state.due.act === "stop") return await this.#farewell();
+      if (this.#state.due.act === "stop") return { type: "interrupted" };
       const wasDistrusted = this.#state.distrusted > 0;
       const end = await this.#act(this.#state.due.act);
+      if (end?.type !== "accepted" && this.#deps.inbox.isStopping) return { type: "interrupted" };
       if (end !== null && (end.type !== "refused" || end.verdict || wasDistrusted)) return end;
     }
   }
@@ -105,10 +113,16 @@ export class Monitor {
     while (true) {
       await this.#obey();
       this.#noticeJump();
-      const left = this.#state.due.at - clock.monotonic();
+      const left = this.#state.due.at - this.#lead() - clock.monotonic();
       if (left <= 0 || this.#state.due.act === "stop") return;
       await clock.sleep(Math.min(tickSeconds, left), inbox.signal);
     }
+  }
+
+  /** How long before a beat is due the host is looked at, so that looking does not make it late. */
+  #lead(): number {
+    const { due, intervalSeconds } = this.#state;
+    return due.act === "beat" ? Math.min(this.#observing, intervalSeconds / 2) : 0;
   }
 
   async #obey(): Promise<void> {
@@ -138,25 +152,26 @@ export class Monitor {
   }
 
   async #act(act: Act): Promise<(End & { verdict?: boolean }) | null> {
-    // An order to stop ends what is under way; a new credentials file waits for its reply.
-    const { inbox } = this.#deps;
+    // An order to stop ends what is under way; a new credentials file waits for its reply. The signal of the
+    // inbox lives as long as the process: what is derived from it for one act must let go of it.
+    const { stopping } = this.#deps.inbox;
     const given = new AbortController();
-    const giveUp = (): void => {
-      if (inbox.isStopping) given.abort();
-    };
-    const alarm = inbox.signal;
-    alarm.addEventListener("abort", giveUp);
+    const giveUp = (): void => given.abort();
+    if (stopping.aborted) giveUp();
+    stopping.addEventListener("abort", giveUp);
     try {
       if (act === "beat" && this.#token !== null) return await this.#beat(this.#token, given.signal);
       return await this.#handshake(given.signal);
     } finally {
-      alarm.removeEventListener("abort", giveUp);
+      stopping.removeEventListener("abort", giveUp);
     }
   }
 
   async #handshake(signal: AbortSignal): Promise<(End & { verdict?: boolean }) | null> {
     const { server, tell, keep } = this.#deps;
     const outcome = await server.handshake(signal);
+    // What was just received is not aged by a sleep before it; an outage is retried because of it.
+    if (outcome.kind === "ok") this.#noticeJump();
     const at = this.#now().monotonic;
     if (outcome.kind === "ok") {
       const { value } = outcome;
@@ -178,11 +193,16 @@ export class Monitor {
   }
 
   async #beat(token: string, signal: AbortSignal): Promise<(End & { verdict?: boolean }) | null> {
-    const { server, tell, touch, observe, instanceId } = this.#deps;
+    const { server, clock, tell, touch, observe, instanceId } = this.#deps;
+    const started = clock.monotonic();
     const observed = await observe(signal);
+    this.#observing = clock.monotonic() - started;
+    const early = this.#state.due.at - clock.monotonic();
+    if (early > 0) await clock.sleep(early, signal);
     if (signal.aborted) return null;
     const seq = ++this.#seq;
     const outcome = await server.beat(token, { ...observed, seq, instanceId }, signal);
+    if (outcome.kind === "ok") this.#noticeJump();
     const at = this.#now().monotonic;
     if (outcome.kind === "ok") {
       const { value } = outcome;
@@ -197,7 +217,7 @@ export class Monitor {
       await touch();
       return { type: "accepted", acceptance: value };
     }
-    if (outcome.kind === "refused" && /^(token_\w+|session_revoked)$/.test(outcome.code)) {
+    if (outcome.kind === "refused" && isDistrust(outcome.code)) {
       return this.#unauthorized(outcome, at);
     }
     return this.#outage(outcome, at);
@@ -241,16 +261,32 @@ export class Monitor {
     this.#deps.tell({ level: "info", event: "recovered", text: "the server answers again" });
   }
 
-  /** One last beat, if there is a session to send it with, within 3 s. */
+  /** One last beat within 3 s, with a new session where there is none to send it with. */
   async #farewell(): Promise<End> {
-    const { server, tell, instanceId } = this.#deps;
-    if (this.#token !== null) {
-      const report: BeatReport = { status: "stopping", metrics: {}, seq: ++this.#seq, instanceId };
-      const outcome = await server.beat(this.#token, report, AbortSignal.timeout(farewellSeconds * 1000));
-      const text = outcome.kind === "ok" ? "the server knows" : "the server was not told";
-      tell({ level: "info", event: "stopped", text: `stopped, ${text}` });
-    } else tell({ level: "info", event: "stopped", text: "stopped, without a session to say so with" });
+    const told = await this.#saySo(AbortSignal.timeout(farewellSeconds * 1000));
+    const text = told ? "the server knows" : "the server was not told";
+    this.#deps.tell({ level: "info", event: "stopped", text: `stopped, ${text}` });
     return { type: "stopped" };
+  }
+
+  /** Whether the server was told. A verdict stands: who is not wanted does not ask again in order to leave. */
+  async #saySo(signal: AbortSignal): Promise<boolean> {
+    const { session, refusals } = this.#state;
+    if (refusals > 0) return false;
+    const isGood = session !== null && this.#now().monotonic < session.refreshAt;
+    if (isGood && this.#token !== null) {
+      const outcome = await this.#sayStopping(this.#token, signal);
+      if (outcome.kind !== "refused" || !isDistrust(outcome.code)) return outcome.kind === "ok";
+    }
+    const greeting = await this.#deps.server.handshake(signal);
+    if (greeting.kind !== "ok") return false;
+    await this.#deps.keep(greeting.value);
+    return (await this.#sayStopping(greeting.value.token, signal)).kind === "ok";
+  }
+
+  #sayStopping(token: string, signal: AbortSignal): Promise<Outcome<Acceptance>> {
+    const { server, instanceId } = this.#deps;
+    return server.beat(token, { status: "stopping", metrics: {}, seq: ++this.#seq, instanceId }, signal);
   }
 
   #follow(event: Event): void {
@@ -266,4 +302,9 @@ export class Monitor {
     const seconds = this.#state.due.at - this.#deps.clock.monotonic();
     return `${Math.max(0, seconds).toFixed(seconds < 10 ? 1 : 0)} s`;
   }
+}
+
+/** Whether a refusal is a 401 on a beat: the session does not hold, which says nothing of the agent. */
+function isDistrust(code: string): boolean {
+  return /^(token_\w+|session_revoked)$/.test(code);
 }

@@ -1,4 +1,4 @@
-import { printable, type Status } from "../api.ts";
+import { longestText, printable, type Status } from "../api.ts";
 import { type Fields, parseObject } from "../json.ts";
 import { HostMetrics, type Metrics } from "./host_metrics.ts";
 import { type Ending, runProgram } from "./program.ts";
@@ -14,48 +14,62 @@ export interface Observation {
 export interface Watched {
   statusCommand: string[] | null;
   metricsCommand: string[] | null;
-  probe: { url: string; client: Deno.HttpClient | undefined } | null;
+  /** The client is asked for each time: it may be another once the credentials were read again. */
+  probe: { url: string; client: () => Deno.HttpClient | undefined } | null;
 }
 
 const programSeconds = 10;
 const probeSeconds = 5;
 const mostMetrics = 32;
-const longestMessage = 500;
 const statuses: Status[] = ["healthy", "degraded", "unhealthy"];
 
 /** Makes the one function that looks at the host before each beat. It never fails and takes at most 10 s. */
-export function makeObserver(watched: Watched): (signal: AbortSignal) => Promise<Observation> {
+export function makeObserver(
+  watched: Watched,
+  warn: (text: string) => void,
+): (signal: AbortSignal) => Promise<Observation> {
   const host = new HostMetrics();
+  let complained = false;
   return async (signal) => {
     const parts = await Promise.all([
       watched.probe === null ? nothing : probe(watched.probe, signal),
       watched.statusCommand === null ? nothing : askStatus(watched.statusCommand, signal),
       watched.metricsCommand === null ? nothing : askMetrics(watched.metricsCommand, signal),
     ]);
-    return merge(await host.sample(), parts);
+    const { dropped, ...observation } = merge(await host.sample(), parts);
+    if (dropped > 0 && !complained) {
+      complained = true;
+      warn(`a beat has room for ${mostMetrics} metrics: ${dropped} are left out, the host's own first`);
+    }
+    return observation;
   };
 }
 
 const nothing: Observation = { status: "healthy", metrics: {} };
 
-/** The worst status, every message, and at most as many metrics as a beat may have. */
-function merge(metrics: Metrics, parts: Observation[]): Observation {
+/**
+ * The worst status, every message, and at most as many metrics as a beat may have. What the administrator's own
+ * commands say outweighs what the host says under the same name.
+ */
+function merge(host: Metrics, parts: Observation[]): Observation & { dropped: number } {
   const status = statuses[Math.max(...parts.map((part) => statuses.indexOf(part.status)))] ?? "healthy";
   const message = parts.map((part) => part.message).filter((text) => text !== undefined).join("; ");
-  const all = Object.entries(Object.assign({}, ...parts.map((part) => part.metrics), metrics));
-  const numbers = all.filter((entry): entry is [string, number] => typeof entry[1] === "number");
+  const own = new Map(parts.flatMap((part) => Object.entries(part.metrics)));
+  const all = [...own, ...Object.entries(host).filter(([name]) => !own.has(name))];
   return {
     status,
-    metrics: Object.fromEntries(numbers.slice(-mostMetrics)),
-    ...(message === "" ? {} : { message: [...message].slice(0, longestMessage).join("") }),
+    metrics: Object.fromEntries(all.slice(0, mostMetrics)),
+    dropped: Math.max(0, all.length - mostMetrics),
+    ...(message === "" ? {} : { message: [...message].slice(0, longestText).join("") }),
   };
 }
 
 /** A health page of the agent itself: how long it took, and whether it failed. */
 async function probe(
-  { url, client }: NonNullable<Watched["probe"]>,
+  { url, client: clientNow }: NonNullable<Watched["probe"]>,
   given: AbortSignal,
 ): Promise<Observation> {
+  const client = clientNow();
   const started = performance.now();
   const timeout = AbortSignal.timeout(probeSeconds * 1000);
   try {
@@ -66,7 +80,7 @@ async function probe(
     });
     await response.body?.cancel();
     const metrics = { latency_ms: Math.round(performance.now() - started) };
-    if (response.status < 400) return { status: "healthy", metrics };
+    if (response.ok) return { status: "healthy", metrics };
     return { status: "degraded", message: `the probe answered ${response.status}`, metrics };
   } catch (error) {
     if (!(error instanceof Error)) throw error;

@@ -1,4 +1,5 @@
 import { CliError } from "../errors.ts";
+import { unlessAborted } from "./patience.ts";
 
 /** How a program of the host's administrator ended. */
 export interface Ending {
@@ -9,6 +10,8 @@ export interface Ending {
 }
 
 const mostBytes = 65_536;
+const lastWordsMilliseconds = 200;
+const windows = Deno.build.os === "windows";
 
 /**
  * The words of a command. There is no shell: text is split at its spaces, and who needs spaces or quotes in a
@@ -30,7 +33,8 @@ export function parseCommand(text: string, name: string): string[] {
 
 /**
  * Runs a program without a shell, without any of our variables, for at most `seconds`, and reads at most 64 KiB
- * of what it prints. Never fails: what went wrong is in the answer.
+ * of what it prints. Never fails: what went wrong is in the answer. One that is not done in time is killed with
+ * all that it started (on Windows: alone); what it leaves running when it is done is left alone.
  */
 export async function runProgram(
   [program = "", ...args]: string[],
@@ -45,6 +49,7 @@ export async function runProgram(
       stdin: "null",
       stdout: "piped",
       stderr: "null",
+      detached: !windows,
     }).spawn();
     return await watch(child, AbortSignal.any([over, signal]), seconds);
   } catch (error) {
@@ -56,28 +61,56 @@ export async function runProgram(
 
 async function watch(child: Deno.ChildProcess, signal: AbortSignal, seconds: number): Promise<Ending> {
   const reader = child.stdout.getReader();
-  const aborted = Promise.withResolvers<"aborted">();
-  signal.addEventListener("abort", () => aborted.resolve("aborted"));
-  const decoder = new TextDecoder();
-  let stdout = "";
-  let length = 0;
-  // Grandchildren may keep the pipe open: the end of the time ends the reading, too.
-  const kill = (fault: string): Ending => {
-    child.kill("SIGKILL");
-    reader.cancel().catch(() => undefined);
-    return { code: null, stdout, fault };
-  };
-  while (true) {
-    const read = await Promise.race([reader.read(), aborted.promise]);
-    if (read === "aborted") return kill(`it was not done within ${seconds} s`);
-    if (read.done) break;
-    length += read.value.length;
-    if (length > mostBytes) return kill(`it printed more than ${mostBytes} bytes`);
-    stdout += decoder.decode(read.value, { stream: true });
+  const output = { text: "", length: 0 };
+  const read = collect(reader, output);
+  const flood = Promise.withResolvers<"flood">();
+  read.then((whole) => whole ? undefined : flood.resolve("flood"));
+  try {
+    const ended = await unlessAborted(Promise.race([child.status, flood.promise]), signal);
+    if (ended === null || ended === "flood") {
+      kill(child);
+      const fault = ended === null
+        ? `it was not done within ${seconds} s`
+        : `it printed more than ${mostBytes} bytes`;
+      return { code: null, stdout: output.text, fault };
+    }
+    // Somebody whom it left running may hold its output open.
+    const whole = await unlessAborted(read, AbortSignal.timeout(lastWordsMilliseconds));
+    if (whole === false) {
+      return { code: null, stdout: output.text, fault: `it printed more than ${mostBytes} bytes` };
+    }
+    return { code: ended.code, stdout: output.text, fault: null };
+  } finally {
+    await reader.cancel();
   }
-  const ended = await Promise.race([child.status, aborted.promise]);
-  if (ended === "aborted") return kill(`it was not done within ${seconds} s`);
-  return { code: ended.code, stdout: stdout + decoder.decode(), fault: null };
+}
+
+/** Whether all was read; false: it was more than we take. */
+async function collect(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  output: { text: string; length: number },
+): Promise<boolean> {
+  const decoder = new TextDecoder();
+  while (true) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    output.length += value.length;
+    if (output.length > mostBytes) return false;
+    output.text += decoder.decode(value, { stream: true });
+  }
+  output.text += decoder.decode();
+  return true;
+}
+
+/** The child leads a group of its own, so its number with a minus is everybody whom it started. */
+function kill(child: Deno.ChildProcess): void {
+  try {
+    if (windows) child.kill("SIGKILL");
+    else Deno.kill(-child.pid, "SIGKILL");
+  } catch (error) {
+    // It has ended meanwhile.
+    if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 /** The variables of this process but ours: a secret must not reach a child. */

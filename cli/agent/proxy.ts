@@ -1,22 +1,60 @@
 import type { Environment } from "../places.ts";
 
+/** This host itself, as the runtime understands it in a list of who needs no proxy. */
+const loopback = ["127.0.0.0/8", "localhost", "::1"];
+
+let isSet = false;
+
 /**
- * The proxy through which requests to this address go, or null. It tells what the runtime does by itself; it
- * sets nothing.
+ * Keeps every request to this host itself from a proxy, who would see the secret in the clear. It has to be
+ * called before the first request, and while the environment may still be written.
+ */
+export function keepLoopbackDirect(environment: Environment): void {
+  if (isSet) return;
+  Deno.env.set("NO_PROXY", exemptions(environment).join(","));
+  isSet = true;
+}
+
+/**
+ * The proxy through which requests to this address go, or null: what the runtime does once
+ * `keepLoopbackDirect` was called, `ALL_PROXY` before the scheme's own and `*` for names alone.
  */
 export function proxyFor(url: URL, environment: Environment): URL | null {
   const names = url.protocol === "https:" ? ["HTTPS_PROXY", "https_proxy"] : ["HTTP_PROXY", "http_proxy"];
-  const given = [...names, "ALL_PROXY", "all_proxy"].map(environment).find((text) => text !== undefined);
-  if (given === undefined || isExempt(url, environment("NO_PROXY") ?? environment("no_proxy") ?? "")) {
-    return null;
-  }
+  const given = ["ALL_PROXY", "all_proxy", ...names].map(environment).find((text) => text !== undefined);
+  if (given === undefined || isExempt(url, exemptions(environment))) return null;
   const text = given.includes("://") ? given : `http://${given}`;
   return URL.canParse(text) ? new URL(text) : null;
 }
 
-function isExempt({ hostname }: URL, list: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, "");
-  return list.split(",").map((part) => part.trim().replace(/^\*?\./, "")).some((part) =>
-    part === "*" || part !== "" && (host === part || host.endsWith(`.${part}`))
+/** The runtime does not know the form `*.example.com`, which others take for `.example.com`. */
+function exemptions(environment: Environment): string[] {
+  const list = environment("NO_PROXY") ?? environment("no_proxy") ?? "";
+  const given = list.split(",").map((part) => part.trim().replace(/^\*\./, ".")).filter((part) =>
+    part !== ""
   );
+  return [...given, ...loopback];
+}
+
+function isExempt({ hostname }: URL, list: string[]): boolean {
+  const host = hostname.replace(/^\[|\]$/g, "");
+  if (host.includes(":")) return list.includes(host);
+  const address = addressOf(host);
+  if (address !== null) return list.some((part) => isWithin(address, part));
+  return list.map((part) => part.replace(/^\./, "").toLowerCase())
+    .some((part) => part === "*" || host === part || host.endsWith(`.${part}`));
+}
+
+/** Whether an IPv4 address is this one, or in this network. */
+function isWithin(address: number, part: string): boolean {
+  const [base = "", bits = "32"] = part.split("/");
+  const network = addressOf(base);
+  if (network === null || !/^\d{1,2}$/.test(bits)) return false;
+  const size = 2 ** (32 - Number(bits));
+  return Math.floor(address / size) === Math.floor(network / size);
+}
+
+function addressOf(text: string): number | null {
+  if (!/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) return null;
+  return text.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
 }

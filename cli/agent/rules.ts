@@ -59,7 +59,8 @@ export const unborn: State = {
 
 /**
  * The contract's client rules: from what is known and what happened to what comes next and how long to wait
- * for it. Pure; `random` gives fresh numbers from 0 up to, not including, 1.
+ * for it. Pure; `random` gives fresh numbers from 0 up to, not including, 1. A `retry-after` of more than a day
+ * is read as a day: no server's slip may silence an agent for good.
  */
 export function next(state: State, event: Event, random: () => number): Plan {
   switch (event.type) {
@@ -122,17 +123,16 @@ function afterOutage(state: State, event: Event & { type: "outage" }, random: ()
   return plan(known, event.at, Math.max(own, asked));
 }
 
-/** The suspended time counts for what is measured in time, though the monotonic clock stood still. */
+/**
+ * The suspended time ages a session, though the monotonic clock stood still; what a server asked for and a
+ * verdict's wait run on the monotonic clock alone, or whoever sets the clock forward and back would undo them.
+ */
 function afterWake(state: State, { at, drift }: Event & { type: "woke" }): Plan {
-  const { session, due } = state;
-  const known = {
-    ...state,
-    session: session === null ? null : { refreshAt: session.refreshAt - drift },
-    notBefore: state.notBefore - drift,
-  };
-  const mayBeat = state.refusals === 0 && known.notBefore <= at && at - state.lastWake >= wakesEverySeconds;
-  if (mayBeat) return plan({ ...known, lastWake: at }, at, 0);
-  return plan(known, at, Math.max(0, due.at - (state.refusals > 0 ? drift : 0) - at));
+  const { session, due, refusals, notBefore, lastWake } = state;
+  const known = { ...state, session: session === null ? null : { refreshAt: session.refreshAt - drift } };
+  const earliest = refusals > 0 ? Infinity : Math.max(at, notBefore, lastWake + wakesEverySeconds);
+  if (due.at <= earliest) return plan(known, at, Math.max(0, due.at - at));
+  return plan({ ...known, lastWake: earliest }, at, earliest - at);
 }
 
 /** Somebody mended the credentials: ask now, but for what a server was promised. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Greeting } from "../api.ts";
+import { type Greeting, isToken } from "../api.ts";
 import { isDuration, isText, parseObject } from "../json.ts";
 import { exposure, readIfThere, removeFile, writePrivateFile } from "../private_file.ts";
 import type { KeptSession } from "./monitor.ts";
@@ -71,9 +71,13 @@ export class SessionCache {
       ));
   }
 
-  /** Remembers that a beat was accepted. */
+  /** Remembers that a beat was accepted, where the session is still there and still this agent's. */
   async touch(now: Date): Promise<void> {
-    await this.#try("kept", () => Deno.utime(this.path, now, now));
+    await this.#try("kept", async () => {
+      const text = await readIfThere(this.path);
+      if (text === null || parseObject(text)?.owner !== this.owner) return;
+      await Deno.utime(this.path, now, now);
+    });
   }
 
   async remove(): Promise<void> {
@@ -90,7 +94,7 @@ export class SessionCache {
     const received = isText(received_at) ? Date.parse(received_at) : NaN;
     const sound = isDuration(expires_in) && isDuration(refresh_in) &&
       isDuration(heartbeat_interval_seconds) &&
-      isText(token) && !Number.isNaN(received);
+      isToken(token) && !Number.isNaN(received);
     if (!sound) return "the file is broken";
     const ageSeconds = (now.getTime() - received) / 1000;
     if (ageSeconds < 0) return "it was received in the future";

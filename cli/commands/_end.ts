@@ -4,8 +4,17 @@ import { CliError } from "../errors.ts";
 
 const refusedHint = "openclaw doctor";
 
-/** @throws {CliError} for what is not done: `refused` or `unreachable` */
+/** @throws {CliError} for what is not done: `refused`, `unreachable`, or `unexpected` where a signal ended it */
 export function throwEnd(end: End): void {
+  if (end.type === "interrupted") {
+    throw new CliError(
+      "unexpected",
+      "Cannot send the beat: the program was told to stop before one was accepted",
+      {
+        hint: "openclaw heartbeat",
+      },
+    );
+  }
   if (end.type === "refused") throw new CliError("refused", end.reason, { hint: refusedHint });
   if (end.type === "outage") throw unreachable(end.reason);
 }
@@ -15,7 +24,7 @@ export function valueOf<Value>(outcome: Outcome<Value>): Value {
   if (outcome.kind === "ok") return outcome.value;
   if (outcome.kind === "outage") throw unreachable(outcome.reason);
   const failure = failures.get(outcome.code) ?? "unexpected";
-  throw new CliError(failure, outcome.description, failure === "refused" ? { hint: refusedHint } : {});
+  throw new CliError(failure, outcome.description, { hint: refusedHint });
 }
 
 const failures = new Map<string, "refused" | "notFound" | "conflict">([

@@ -1,10 +1,13 @@
-import { type Command, Option } from "@commander-js/extra-typings";
+import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { cacheOf, describeProcess, serverOf } from "../agent/agent.ts";
 import { hostClock } from "../agent/clock.ts";
 import { Inbox } from "../agent/inbox.ts";
 import { Monitor } from "../agent/monitor.ts";
 import { makeObserver } from "../agent/observe.ts";
+import { longestText } from "../api.ts";
+import { unlessAborted } from "../agent/patience.ts";
 import { readSetup } from "../config.ts";
+import { comesFromPipe } from "../credentials.ts";
 import { answerJson, say, warn } from "../output.ts";
 import { giveUp } from "../permissions.ts";
 import type { Environment } from "../places.ts";
@@ -33,7 +36,7 @@ export function addHeartbeat(program: Command, environment: Environment): void {
 function heartbeatOptions(): Option[] {
   return [
     new Option("--status <status>", "how the host is").choices(statuses),
-    new Option("--message <text>", "why; at most 500 characters"),
+    new Option("--message <text>", "why; at most 500 characters").argParser(parseMessage),
     new Option("--quiet", "say only what is wrong"),
   ];
 }
@@ -42,13 +45,17 @@ async function heartbeat(
   { status, message, json, quiet, ...flags }: Flags,
   environment: Environment,
 ): Promise<void> {
-  const setup = await readSetup(flags, { environment, warn });
-  const observe = makeObserver({ statusCommand: null, metricsCommand: null, probe: null });
+  const inbox = new Inbox();
+  // Deno 2.4 stands still while it opens a pipe: a signal then has to find the system's own answer.
+  const waits = await comesFromPipe(flags, environment);
+  if (!waits) listenToSignals(inbox);
+  const setup = await unlessAborted(readSetup(flags, { environment, warn }), inbox.stopping);
+  if (setup === null) return throwEnd({ type: "interrupted" });
+  if (waits) listenToSignals(inbox);
+  const observe = makeObserver({ statusCommand: null, metricsCommand: null, probe: null }, warn);
   await giveUp("heartbeat");
   const cache = cacheOf(setup, warn);
   const process = describeProcess();
-  const inbox = new Inbox();
-  listenToSignals(inbox);
   const end = await new Monitor({
     server: serverOf(() => setup, process),
     clock: hostClock,
@@ -70,4 +77,17 @@ async function heartbeat(
   if (json) {
     answerJson({ ok: true, next_heartbeat_in: nextHeartbeatIn, heartbeat_interval_seconds: intervalSeconds });
   } else if (!quiet) say(`the beat was accepted, the next one is due in ${nextHeartbeatIn} s`);
+}
+
+/** What the server would take: line feeds are the only control characters that it allows. */
+function parseMessage(text: string): string {
+  const { length } = [...text];
+  if (length > longestText) {
+    throw new InvalidArgumentError(`It has ${length} characters, at most ${longestText} are wanted.`);
+  }
+  // deno-lint-ignore no-control-regex -- control characters are what is looked for
+  if (/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/.test(text)) {
+    throw new InvalidArgumentError("There is a control character in it; line feeds alone are allowed.");
+  }
+  return text;
 }

@@ -1,15 +1,17 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import { cacheOf, describeProcess, serverOf } from "../agent/agent.ts";
+import { describeProcess, serverOf } from "../agent/agent.ts";
 import { hostClock } from "../agent/clock.ts";
+import { Current } from "../agent/current.ts";
 import { Inbox } from "../agent/inbox.ts";
 import { makeJournal } from "../agent/journal.ts";
 import { lockAgent } from "../agent/lock.ts";
 import { LogFile } from "../agent/log_file.ts";
 import { type Deps, Monitor, type News } from "../agent/monitor.ts";
 import { makeObserver, type Watched } from "../agent/observe.ts";
+import { unlessAborted } from "../agent/patience.ts";
 import { parseCommand } from "../agent/program.ts";
-import { parseUrl, readSetup, type Setup } from "../config.ts";
-import { CliError } from "../errors.ts";
+import { parseProbeUrl, readSetup, type Setup } from "../config.ts";
+import { comesFromPipe } from "../credentials.ts";
 import { warn } from "../output.ts";
 import { giveUp } from "../permissions.ts";
 import type { Environment } from "../places.ts";
@@ -47,7 +49,7 @@ function monitorOptions(): Option[] {
   return [
     new Option("--status-command <command>", "run it before each beat: exit code 0 is healthy, 1 degraded"),
     new Option("--metrics-command <command>", "run it before each beat: the numbers of its JSON are metrics"),
-    new Option("--probe-url <url>", "get this page before each beat: latency_ms, and degraded if it fails"),
+    new Option("--probe-url <url>", "get this page before each beat: latency_ms, and degraded unless 2xx"),
     new Option("--once", "one beat, then end"),
     jsonOption("one JSON object a line on stdout"),
     new Option("--quiet", "say only what is wrong"),
@@ -58,58 +60,50 @@ function monitorOptions(): Option[] {
 }
 
 async function monitor(flags: Flags, environment: Environment): Promise<void> {
-  const around = { environment, warn };
-  const watched = readWatched(flags);
-  let setup = await readSetup(flags, around);
-  let lock = flags.once === true ? null : await lockAgent(setup.places.state, { ...setup.identity, warn });
+  const inbox = new Inbox();
+  // Deno 2.4 stands still while it opens a pipe: a signal then has to find the system's own answer.
+  const waits = await comesFromPipe(flags, environment);
+  if (!waits) listenToSignals(inbox);
+  const { probeUrl, ...commands } = readWatched(flags);
+  const setup = await unlessAborted(readSetup(flags, { environment, warn }), inbox.stopping);
+  if (setup === null) return throwEnd({ type: flags.once ? "interrupted" : "stopped" });
+  if (waits) listenToSignals(inbox);
+  const lock = flags.once ? null : await lockAgent(setup.places.state, { ...setup.identity, warn });
   const logFile = flags.logFile === undefined
     ? null
-    : new LogFile(flags.logFile, { mostBytes: flags.logMaxBytes ?? 10_485_760, warn });
-  const tell = makeJournal({ json: flags.json === true, quiet: flags.quiet === true, logFile });
-  const complain = (text: string): void => tell({ level: "warn", event: "warning", text });
-  const observe = makeObserver({ ...watched, probe: probeOf(flags, setup) });
-  const runsPrograms = watched.statusCommand !== null || watched.metricsCommand !== null;
-  await giveUp(runsPrograms ? "monitor with a command" : "monitor");
-  let cache = cacheOf(setup, complain);
-  const inbox = new Inbox();
-  listenToSignals(inbox);
-
-  /** Reads the credentials again; whatever is wrong with them, the old ones stay. */
-  async function reload(): Promise<boolean> {
-    try {
-      const fresh = await readSetup(flags, { environment, warn: complain });
-      const other = cacheOf(fresh, complain);
-      if (other.owner === cache.owner) return false;
-      if (lock !== null && fresh.identity.agentId !== setup.identity.agentId) {
-        const next = await lockAgent(fresh.places.state, { ...fresh.identity, warn: complain });
-        lock.release();
-        lock = next;
-      }
-      [setup, cache] = [fresh, other];
-      return true;
-    } catch (error) {
-      if (!(error instanceof CliError)) throw error;
-      complain(`the credentials were not read again: ${error.message}`);
-      return false;
-    }
+    : new LogFile(flags.logFile, { mostBytes: flags.logMaxBytes ?? 10_485_760, warn: complain });
+  const { tell, flush } = makeJournal({ json: flags.json === true, quiet: flags.quiet === true, logFile });
+  function complain(text: string): void {
+    tell({ level: "warn", event: "warning", text });
   }
-
+  const current = new Current({ setup, lock }, complain);
+  const probe = probeUrl === null ? null : {
+    url: probeUrl,
+    client: () => current.setup.connection.client,
+  };
+  const observe = makeObserver({ ...commands, probe }, complain);
+  const runsPrograms = commands.statusCommand !== null || commands.metricsCommand !== null;
+  await giveUp(runsPrograms ? "monitor with a command" : "monitor");
   const process = describeProcess();
   const deps: Deps = {
-    server: serverOf(() => setup, process),
+    server: serverOf(() => current.setup, process),
     clock: hostClock,
     inbox,
     random: Math.random,
     instanceId: process.instanceId,
     observe,
-    keep: (greeting) => cache.write(greeting, new Date()),
-    touch: () => cache.touch(new Date()),
-    reload,
+    keep: (greeting) => current.cache.write(greeting, new Date()),
+    touch: () => current.cache.touch(new Date()),
+    reload: () => current.reload(readSetup(flags, { environment, warn: complain }), inbox.stopping),
     tell,
   };
   tell(startOf(setup));
-  const life = new Monitor(deps, await cache.read(new Date()));
-  throwEnd(flags.once === true ? await life.once() : await life.run());
+  try {
+    const life = new Monitor(deps, await current.cache.read(new Date()));
+    throwEnd(await (flags.once ? life.once() : life.run()));
+  } finally {
+    await flush();
+  }
 }
 
 function startOf({ connection, identity }: Setup): News {
@@ -121,18 +115,15 @@ function startOf({ connection, identity }: Setup): News {
   };
 }
 
+/** The page to probe may be on any host and without TLS: no secret goes there. */
 function readWatched(
-  { statusCommand, metricsCommand }: Flags,
-): Pick<Watched, "statusCommand" | "metricsCommand"> {
+  { statusCommand, metricsCommand, probeUrl }: Flags,
+): Pick<Watched, "statusCommand" | "metricsCommand"> & { probeUrl: string | null } {
   return {
     statusCommand: statusCommand === undefined ? null : parseCommand(statusCommand, "--status-command"),
     metricsCommand: metricsCommand === undefined ? null : parseCommand(metricsCommand, "--metrics-command"),
+    probeUrl: probeUrl === undefined ? null : parseProbeUrl(probeUrl),
   };
-}
-
-/** The page may be on any host and without TLS: no secret goes there. */
-function probeOf({ probeUrl }: Flags, { connection: { client } }: Setup): Watched["probe"] {
-  return probeUrl === undefined ? null : { url: parseUrl(probeUrl, { insecureHttp: true }), client };
 }
 
 function parseSize(text: string): number {

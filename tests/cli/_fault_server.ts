@@ -9,7 +9,7 @@ export interface Caught {
 
 /** What the server does with a request: answer it, or one of the things that servers should not do. */
 export type Fault =
-  | { status: number; body: string; headers?: Record<string, string> }
+  | { status: number; body: string; headers?: Record<string, string>; afterMilliseconds?: number }
   | "hang"
   | "cut"
   | "slow bytes"
@@ -126,7 +126,8 @@ async function perform(connection: Deno.Conn, fault: Exclude<Fault, "hang">): Pr
     }
     return;
   }
-  const { status, body, headers = {} } = fault;
+  const { status, body, headers = {}, afterMilliseconds = 0 } = fault;
+  if (afterMilliseconds > 0) await new Promise((resolve) => setTimeout(resolve, afterMilliseconds));
   const lines = Object.entries({
     "content-type": "application/json",
     "content-length": String(new TextEncoder().encode(body).length),
@@ -153,7 +154,9 @@ async function readRequest(connection: Deno.Conn): Promise<Caught | null> {
     if (end < 0) continue;
     const headers = text.slice(0, end);
     const body = text.slice(end + 4);
-    if (body.length < Number(/content-length: (\d+)/i.exec(headers)?.[1] ?? 0)) continue;
+    if (new TextEncoder().encode(body).length < Number(/content-length: (\d+)/i.exec(headers)?.[1] ?? 0)) {
+      continue;
+    }
     const [method = "", path = ""] = headers.split(" ");
     return { at: performance.now() / 1000, method, path, headers, body };
   }

@@ -1,6 +1,6 @@
 import type { Acceptance, BeatReport, Greeting, Outcome } from "../../cli/api.ts";
 import { Inbox } from "../../cli/agent/inbox.ts";
-import { type Deps, Monitor, type News } from "../../cli/agent/monitor.ts";
+import { type Deps, type End, Monitor, type News } from "../../cli/agent/monitor.ts";
 
 /** A request as the simulated server saw it, in seconds since the start. */
 export interface Seen {
@@ -23,6 +23,9 @@ interface Rules {
   tick?: (world: World, inbox: Inbox) => void;
   random?: () => number;
   reload?: () => boolean;
+  /** How many seconds it takes to look at the host. */
+  observing?: number;
+  once?: true;
 }
 
 export const timing = { serverTime: null, sentAt: 0, receivedAt: 0 };
@@ -53,8 +56,15 @@ export function refusal(code: string): Outcome<never> {
   return { kind: "refused", code, description: `Cannot accept it: ${code}` };
 }
 
+export interface Life {
+  seen: Seen[];
+  news: News[];
+  world: World;
+  end: End;
+}
+
 /** Lives an agent's life in simulated time, and returns what the server and the log saw of it. */
-export async function live(rules: Rules): Promise<{ seen: Seen[]; news: News[]; world: World }> {
+export async function live(rules: Rules): Promise<Life> {
   const world: World = { monotonic: 1000, wall: 1.7e9 };
   const inbox = new Inbox();
   const seen: Seen[] = [];
@@ -84,12 +94,17 @@ export async function live(rules: Rules): Promise<{ seen: Seen[]; news: News[]; 
     inbox,
     random: rules.random ?? Math.random,
     instanceId: "i",
-    observe: () => Promise.resolve({ status: "healthy", metrics: {} }),
+    observe() {
+      world.monotonic += rules.observing ?? 0;
+      world.wall += rules.observing ?? 0;
+      return Promise.resolve({ status: "healthy", metrics: {} });
+    },
     keep: () => Promise.resolve(),
     touch: () => Promise.resolve(),
     reload: () => Promise.resolve(rules.reload?.() ?? false),
     tell: (line) => void news.push(line),
   };
-  await new Monitor(deps, null).run();
-  return { seen, news, world };
+  const life = new Monitor(deps, null);
+  const end = await (rules.once ? life.once() : life.run());
+  return { seen, news, world, end };
 }

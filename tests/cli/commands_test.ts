@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { type CreatedAgent, FleetClient } from "../_support/client.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { accepts, greets, refuses, startFaultServer } from "./_fault_server.ts";
-import { credentialsPath, identify, type Run, run, type RunOptions, sessionPath } from "./_program.ts";
+import { credentialsPath, identify, type Run, run, type RunOptions, sessionPath, start } from "./_program.ts";
 
 const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
 const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
-const nowhere = "http://127.0.0.1:9";
+const nowhere = closedPort();
 const agentCommands = ["monitor --once", "handshake", "heartbeat", "status", "doctor"];
 const allCommands = [
   "service",
@@ -26,6 +26,13 @@ const unix = Deno.build.os !== "windows";
 
 function words(command: string): string[] {
   return command.split(" ");
+}
+
+/** A port that was free a moment ago. Not one of those that the runtime itself refuses to ask, like 9. */
+function closedPort(): string {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  listener.close();
+  return `http://127.0.0.1:${listener.addr.port}`;
 }
 
 /** A refusal: its code, nothing on stdout, a hint. */
@@ -133,6 +140,43 @@ const badIdentities: {
     says: /both/,
   },
   {
+    name: "two secrets in the environment",
+    env: { OPENCLAW_AGENT_ID: agentId, OPENCLAW_AGENT_SECRET: secret, OPENCLAW_AGENT_SECRET_FILE: "x" },
+    code: 2,
+    says: /both[^]*hint: unset OPENCLAW_AGENT_SECRET\n/,
+  },
+  {
+    name: "id and secret in each other's place",
+    args: ["--agent-id", secret, "--agent-secret", agentId],
+    code: 2,
+    says: /"ocs_…": it is not a UUID/,
+  },
+  {
+    name: "id and secret in each other's variable",
+    env: { OPENCLAW_AGENT_ID: secret, OPENCLAW_AGENT_SECRET: agentId },
+    code: 2,
+    says: /"ocs_…": it is not a UUID/,
+  },
+  {
+    name: "a mistyped flag with the secret",
+    args: ["--agent-id", agentId, `--agent-sceret=${secret}`],
+    code: 2,
+    says: /unknown option '--agent-sceret=ocs_…'/,
+  },
+  { name: "the secret as a word of its own", args: [secret], code: 2, says: /too many arguments/ },
+  {
+    name: "the secret as a URL",
+    args: ["--agent-id", agentId, "--agent-secret", secret, "--url", secret],
+    code: 2,
+    says: /the URL "ocs_…" of --url/,
+  },
+  {
+    name: "the secret as a file with the secret",
+    args: ["--agent-id", agentId, "--agent-secret-file", secret],
+    code: 4,
+    says: /from "ocs_…": there is no such file/,
+  },
+  {
     name: "an id that is no UUID",
     args: ["--agent-id", "7", "--agent-secret", secret],
     code: 2,
@@ -166,7 +210,13 @@ const badIdentities: {
     name: "a URL that is none",
     args: ["--agent-id", agentId, "--agent-secret", secret, "--url", "fleet"],
     code: 2,
-    says: /an address like https/,
+    says: /the URL "fleet" of --url: an address like https/,
+  },
+  {
+    name: "a URL in the environment that is none",
+    env: { OPENCLAW_URL: "fleet", OPENCLAW_AGENT_ID: agentId, OPENCLAW_AGENT_SECRET: secret },
+    code: 2,
+    says: /the URL "fleet" of OPENCLAW_URL: an address like https/,
   },
   {
     name: "a certificate file without a certificate",
@@ -175,6 +225,25 @@ const badIdentities: {
     says: /there is none in PEM|Cannot read the certificates/,
   },
 ];
+
+Deno.test("openclaw monitor with a page to probe that is none → usage, and nothing is written", () =>
+  inHome(async (home) => {
+    const env = identify({ id: agentId, secret }, nowhere);
+    const result = await run(["monitor", "--probe-url", "health"], { home, env });
+    assertRefused(result, 2, /the URL "health" of --probe-url/);
+    assert.equal(await exists(sessionPath(home).replace("/session.json", "")), false);
+  }));
+
+Deno.test("openclaw with the secret in the place of a command → usage, and it is not repeated", () =>
+  inHome(async (home) => {
+    for (const args of [[secret], ["handshake", `--agent-sceret=${secret}`, "--json"]]) {
+      const { code, stdout, stderr } = await run(args, { home });
+      assert.equal(code, 2);
+      assert.equal(stdout, "");
+      assert.match(stderr, /ocs_…/);
+      assert.ok(!stderr.includes(secret.slice(4, 20)), stderr);
+    }
+  }));
 
 for (const { name, args = [], env = {}, code, says } of badIdentities) {
   Deno.test(`openclaw handshake with ${name} → exit code ${code}, nothing is sent, the secret is not repeated`, () =>
@@ -329,6 +398,68 @@ Deno.test({
       assert.equal((await run(["handshake"], { home })).code, 6);
     }),
 });
+
+Deno.test({
+  name: "a credentials file in a folder that others may write is refused with the command that mends it",
+  ignore: !unix,
+  fn: () =>
+    inHome(async (home) => {
+      await storeCredentials(home, nowhere, { id: agentId, secret });
+      const folder = join(credentialsPath(home), "..");
+      for (const mode of [0o770, 0o707, 0o777]) {
+        await Deno.chmod(folder, mode);
+        const result = await run(["handshake"], { home });
+        assertRefused(result, 3, new RegExp(`the mode of its folder is 0${mode.toString(8)}`));
+        assert.ok(result.stderr.includes(`hint: chmod 700 '${folder}'`));
+      }
+      await Deno.chmod(folder, 0o755);
+      assert.equal((await run(["handshake"], { home })).code, 6);
+    }),
+});
+
+Deno.test({
+  name: "a credentials file that is refused does not send the secret of the flags to the default server",
+  ignore: !unix,
+  fn: () =>
+    inHome(async (home) => {
+      await storeCredentials(home, "https://fleet.example.com", { id: agentId, secret });
+      await Deno.chmod(credentialsPath(home), 0o644);
+      const flags = ["handshake", "--agent-id", agentId, "--agent-secret", secret];
+      assertRefused(
+        await run(flags, { home }),
+        3,
+        /its mode is 0644.*it names the server where --url does not/,
+      );
+      const { code, stderr } = await run([...flags, "--url", nowhere], { home });
+      assert.equal(code, 6, stderr);
+      assert.doesNotMatch(stderr, /mode/);
+    }),
+});
+
+Deno.test("a folder that systemd brings credentials in is used, and that others may read them earns a warning", () =>
+  inHome(async (home) => {
+    const server = startFaultServer(() => greets());
+    try {
+      await storeCredentials(home, server.url, { id: agentId, secret });
+      const folder = join(home, "credentials");
+      await Deno.mkdir(folder);
+      await Deno.rename(credentialsPath(home), join(folder, "credentials.json"));
+      const options = { home, env: { CREDENTIALS_DIRECTORY: folder } };
+      const closed = await run(["handshake"], options);
+      assert.equal(closed.code, 0, closed.stderr);
+      assert.equal(closed.stderr, "");
+      if (!unix) return;
+      await Deno.chmod(join(folder, "credentials.json"), 0o644);
+      const open = await run(["handshake"], options);
+      assert.equal(open.code, 0, open.stderr);
+      assert.match(
+        open.stderr,
+        /^warning: the credentials file .* is open to others: its mode is 0644[^\n]*\n$/,
+      );
+    } finally {
+      server.close();
+    }
+  }));
 
 Deno.test({
   name: "a credentials file of another user is refused",
@@ -488,6 +619,7 @@ Deno.test("a session file that is broken, foreign, from the future or of another
         JSON.stringify({ ...good, owner: "sha256:0" }),
         JSON.stringify({ ...good, received_at: new Date(Date.now() + 3_600_000).toISOString() }),
         JSON.stringify({ ...good, token: 7 }),
+        JSON.stringify({ ...good, token: "no token\nof ours" }),
       ];
       for (const [index, text] of texts.entries()) {
         await Deno.writeTextFile(path, text);
@@ -527,6 +659,87 @@ Deno.test({
       }
     }),
 });
+
+for (
+  const [name, message, says] of [
+    ["more than 500 characters", "x".repeat(501), /It has 501 characters, at most 500/],
+    ["a control character", "half\u001b[31m", /There is a control character in it/],
+  ] as const
+) {
+  Deno.test(`openclaw heartbeat with a message of ${name} → usage, and nothing is sent`, () =>
+    inHome(async (home) => {
+      const server = startFaultServer(() => greets());
+      try {
+        const env = identify({ id: agentId, secret }, server.url);
+        assertRefused(await run(["heartbeat", "--message", message], { home, env }), 2, says);
+        assert.equal(server.caught.length, 0);
+      } finally {
+        server.close();
+      }
+    }));
+}
+
+Deno.test("openclaw heartbeat with a message of 500 characters, an emoji each, and of two lines sends them", () =>
+  inHome(async (home) => {
+    const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
+    try {
+      const env = identify({ id: agentId, secret }, server.url);
+      for (const message of ["🦞".repeat(500), "one\ntwo"]) {
+        const { code, stderr } = await run(["heartbeat", "--message", message], { home, env });
+        assert.equal(code, 0, stderr);
+        assert.equal(JSON.parse(server.caught.at(-1)?.body ?? "").message, message);
+      }
+    } finally {
+      server.close();
+    }
+  }));
+
+Deno.test({
+  name: "what root's monitor writes in a service's folder belongs to the folder's owner",
+  ignore: !unix || Deno.uid() !== 0,
+  fn: () =>
+    inHome(async (home) => {
+      const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
+      try {
+        const state = join(home, "state");
+        await Deno.mkdir(state, { mode: 0o700 });
+        await Deno.chown(state, 12_345, 12_345);
+        const env = { ...identify({ id: agentId, secret }, server.url), STATE_DIRECTORY: state };
+        const monitor = start(["monitor", "--json"], { home, env });
+        await monitor.until("heartbeat");
+        monitor.kill("SIGTERM");
+        assert.equal((await monitor.ended).code, 0);
+        const owners: Record<string, number | null> = {};
+        for await (const { name } of Deno.readDir(state)) {
+          owners[name] = (await Deno.stat(join(state, name))).uid;
+        }
+        assert.deepEqual(owners, { [`monitor-${agentId}.lock`]: 12_345, "session.json": 12_345 });
+      } finally {
+        server.close();
+      }
+    }),
+});
+
+Deno.test("two agents with one state folder: a beat of the one is no beat of the other's session", () =>
+  inHome(async (home) => {
+    const server = startFaultServer(({ path }) =>
+      path.endsWith("/handshake") ? greets({ agent: { id: agentId, name: "other" } }) : accepts()
+    );
+    try {
+      const env = identify({ id: agentId, secret }, server.url);
+      const monitor = start(["monitor", "--json"], { home, env });
+      await monitor.until("heartbeat");
+      const other = { ...env, OPENCLAW_AGENT_ID: "1c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11" };
+      assert.equal((await run(["heartbeat"], { home, env: other })).code, 0);
+      const before = (await Deno.stat(sessionPath(home))).mtime;
+      await monitor.until("heartbeat", monitor.events().length + 2);
+      assert.deepEqual((await Deno.stat(sessionPath(home))).mtime, before);
+      monitor.kill("SIGTERM");
+      await monitor.ended;
+    } finally {
+      server.close();
+    }
+  }));
 
 Deno.test("every command against the real server, as one story", () =>
   withFolder(async (data) => {

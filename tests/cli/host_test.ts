@@ -4,21 +4,26 @@ import { openContainerMemory } from "../../cli/agent/container_memory.ts";
 import { HostMetrics } from "../../cli/agent/host_metrics.ts";
 import { parseCommand, runProgram } from "../../cli/agent/program.ts";
 import { proxyFor } from "../../cli/agent/proxy.ts";
-import { parseUrl } from "../../cli/config.ts";
+import { printable } from "../../cli/api.ts";
+import { parseProbeUrl, parseUrl } from "../../cli/config.ts";
 import { CliError } from "../../cli/errors.ts";
 import { placesOf } from "../../cli/places.ts";
 import { withFolder } from "../_support/server.ts";
 
 const never = new AbortController().signal;
+/** The control group's files stay open for as long as the process lives. */
+const open = { sanitizeResources: false };
 const unix = Deno.build.os !== "windows";
 
 function variables(all: Record<string, string>): (name: string) => string | undefined {
   return (name) => all[name];
 }
 
-Deno.test("the host's metrics are within their bounds, and the CPU's comes with the second sample", async () => {
+Deno.test("the host's metrics are within their bounds, and the CPU's comes after a second", async () => {
   const metrics = new HostMetrics(null);
   await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal("cpu_percent" in await metrics.sample(), false, "this program's own start is most of it");
+  await new Promise((resolve) => setTimeout(resolve, 800));
   const sample = await metrics.sample();
   for (const name of ["cpu_percent", "memory_percent", "disk_percent"]) {
     const value = sample[name] ?? NaN;
@@ -62,6 +67,7 @@ for (
   ] as const
 ) {
   Deno.test({
+    ...open,
     name: `a container's memory under control groups ${name} is ${expected ?? "left to the host"}`,
     ignore: Deno.build.os !== "linux",
     fn: () =>
@@ -76,6 +82,18 @@ for (
       }),
   });
 }
+
+Deno.test({
+  ...open,
+  name: "a container's limit above the host's memory is the host's memory",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withFolder(async (folder) => {
+      const files = { "memory.max": "4000", "memory.current": "500", "memory.stat": "" };
+      for (const [path, text] of Object.entries(files)) await Deno.writeTextFile(join(folder, path), text);
+      assert.equal(openContainerMemory(folder, () => 1000)?.percent(), 50);
+    }),
+});
 
 Deno.test("a host without control groups has no container's memory", () =>
   withFolder((folder) => {
@@ -123,6 +141,69 @@ Deno.test({
   },
 });
 
+/** How many files this process has open, of those that stay open. */
+function openFiles(): number {
+  return [...Deno.readDirSync("/proc/self/fd")].length;
+}
+
+Deno.test({
+  name: "a program that leaves another one running is done when it ends, and leaves no file open",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const before = openFiles();
+    const started = performance.now();
+    for (let run = 0; run < 5; run++) {
+      const ending = await runProgram(["/bin/sh", "-c", "sleep 7.5 & echo all is well; exit 1"], {
+        seconds: 10,
+        signal: never,
+      });
+      assert.deepEqual(ending, { code: 1, stdout: "all is well\n", fault: null });
+    }
+    assert.ok(performance.now() - started < 5 * 1000, `${performance.now() - started} ms`);
+    await until(() => openFiles() <= before);
+  },
+});
+
+Deno.test({
+  name: "a program that is killed takes with it all that it started, and leaves no file open",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withFolder(async (folder) => {
+      const before = openFiles();
+      const pids = join(folder, "pids");
+      const script = `(sleep 300 & echo $! > '${pids}'; wait) & wait`;
+      const ending = await runProgram(["/bin/sh", "-c", script], { seconds: 1, signal: never });
+      assert.equal(ending.fault, "it was not done within 1 s");
+      const pid = (await Deno.readTextFile(pids)).trim();
+      assert.match(pid, /^\d+$/);
+      await until(() => !isRunning(pid));
+      const stopped = new AbortController();
+      const running = runProgram(["/bin/sh", "-c", script], { seconds: 10, signal: stopped.signal });
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      stopped.abort();
+      assert.equal((await running).code, null);
+      await until(() => openFiles() <= before);
+    }),
+});
+
+/** Whether there is such a process, other than one that only waits to be counted. */
+function isRunning(pid: string): boolean {
+  try {
+    return !/^State:\tZ/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (let wait = 0; wait < 100; wait++) {
+    if (isSo()) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.fail(`never: ${isSo}`);
+}
+
 const urls: [string, string][] = [
   ["https://fleet.example", "https://fleet.example"],
   ["https://fleet.example/", "https://fleet.example"],
@@ -157,6 +238,40 @@ for (
   Deno.test(`"${given}" is refused as a server`, () =>
     assert.throws(() => parseUrl(given, { insecureHttp: false }), CliError));
 }
+
+const probes: [string, string | null][] = [
+  ["http://127.0.0.1:8080/health?full=1", "http://127.0.0.1:8080/health?full=1"],
+  ["https://fleet.example/functions/v1/", "https://fleet.example/functions/v1/"],
+  ["http://fleet.example#part", "http://fleet.example/"],
+  ["http://user:word@fleet.example", null],
+  ["ftp://fleet.example", null],
+  ["fleet.example", null],
+];
+
+for (const [given, read] of probes) {
+  Deno.test(`${given} as a page to probe is ${read === null ? "refused" : `read as ${read}`}`, () => {
+    if (read !== null) return assert.equal(parseProbeUrl(given), read);
+    assert.throws(
+      () => parseProbeUrl(given),
+      (error) => error instanceof CliError && !error.message.includes("word@"),
+    );
+  });
+}
+
+Deno.test("a URL that is refused is named with where it was found, and without its password", () => {
+  assert.throws(
+    () => parseUrl("https://me:hush@fleet.example", { insecureHttp: false, from: "OPENCLAW_URL" }),
+    (error) =>
+      error instanceof CliError && /of OPENCLAW_URL/.test(error.message) && !/hush/.test(error.message),
+  );
+});
+
+Deno.test("a stranger's text is cut between characters, at 500 of them", () => {
+  const text = printable(`${"x".repeat(499)}🦞🦞`);
+  assert.equal([...text].length, 500);
+  assert.ok(text.endsWith("🦞") && text.isWellFormed());
+  assert.ok(printable("\ud83e").isWellFormed());
+});
 
 Deno.test("http to another host is allowed where --insecure-http is said", () =>
   assert.equal(parseUrl("http://fleet.example", { insecureHttp: true }), "http://fleet.example"));

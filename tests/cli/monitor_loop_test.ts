@@ -44,7 +44,8 @@ Deno.test("a server that is down for six hours is asked about every few minutes,
   const { seen, news } = await live({ hours: 6, handshake: () => down });
   assert.equal(count(seen, "beat"), 0);
   assert.ok(seen.length > 6 * 12 && seen.length < 6 * 24 + 10, `${seen.length} requests`);
-  const late = gaps(seen).slice(8);
+  // The last request is the farewell's.
+  const late = gaps(seen.slice(0, -1)).slice(8);
   assert.ok(
     Math.min(...late) >= 149 && Math.max(...late) <= 301,
     `${Math.min(...late)} to ${Math.max(...late)} s`,
@@ -94,7 +95,8 @@ Deno.test("a session that is revoked is followed by one handshake within 10 s, a
 Deno.test("a server that greets and then refuses every beat is asked ever more rarely", async () => {
   const { seen } = await live({ hours: 4, beat: () => refusal("token_invalid") });
   assert.ok(seen.length < 240, `${seen.length} requests in four hours`);
-  assert.ok(Math.min(...gaps(seen.filter(({ act }) => act === "handshake")).slice(10)) > 100);
+  const asked = seen.filter(({ act }) => act === "handshake").slice(0, -1);
+  assert.ok(Math.min(...gaps(asked).slice(10)) > 100);
 });
 
 Deno.test("retry-after is obeyed", async () => {
@@ -165,7 +167,103 @@ Deno.test("a server that greets but takes no beat is complained of once", async 
   assert.equal(news.filter(({ level }) => level === "warn").length, 1);
 });
 
-Deno.test("an order to stop without a session ends at once, and sends nothing", async () => {
-  const { seen } = await live({ hours: 1, handshake: () => down });
+Deno.test("an order to stop while the server is down ends at once, after one request", async () => {
+  let asked = 0;
+  const { seen, world } = await live({
+    hours: 1,
+    handshake: () => down,
+    tick(world, inbox) {
+      if (world.monotonic < 1000 + 1800) return;
+      asked = world.monotonic;
+      inbox.put("stop");
+    },
+  });
   assert.equal(count(seen, "beat"), 0);
+  assert.ok((seen.at(-2)?.at ?? Infinity) < asked - 1000, "only the farewell comes after it");
+  assert.ok(world.monotonic - asked < 0.1, `${world.monotonic - asked} s`);
+});
+
+/** What went out after the order to stop. */
+async function farewell(rules: Partial<Parameters<typeof live>[0]>, after: number): Promise<string[]> {
+  let asked = 0;
+  const { seen } = await live({
+    hours: 3,
+    ...rules,
+    tick(world, inbox) {
+      if (asked > 0 || world.monotonic < 1000 + after) return;
+      asked = world.monotonic - 1000;
+      inbox.put("stop");
+    },
+  });
+  return seen.filter(({ at }) => at >= asked).map(({ act, report }) => report?.status ?? act);
+}
+
+Deno.test("a farewell uses the session while it is good, else a new one", async () => {
+  assert.deepEqual(await farewell({}, 100), ["stopping"]);
+  const hourly = { beat: () => acceptance(3600), handshake: () => greeting({ intervalSeconds: 3600 }) };
+  assert.deepEqual(await farewell(hourly, 1800), ["handshake", "stopping"], "the session is over");
+});
+
+Deno.test("a farewell in the pause after a 401 shakes hands first", async () => {
+  const told = await farewell({
+    random: () => 0.999,
+    handshake: ({ monotonic }) => greeting({ intervalSeconds: monotonic > 1000 + 290 ? 5 : 60 }),
+    beat: ({ monotonic }) => monotonic > 1000 + 299 ? refusal("session_revoked") : acceptance(),
+  }, 304);
+  assert.deepEqual(told, ["handshake", "stopping"]);
+});
+
+Deno.test("a farewell that is answered with a 401 is said again with one new session, and no more", async () => {
+  const beat = (_world: unknown, seen: Seen[]) =>
+    seen.at(-1)?.report?.status === "stopping" ? refusal("session_revoked") : acceptance();
+  assert.deepEqual(await farewell({ beat }, 100), ["stopping", "handshake", "stopping"]);
+});
+
+Deno.test("a refused agent asks for nothing in order to leave", async () => {
+  assert.deepEqual(await farewell({ handshake: () => refusal("invalid_credentials") }, 100), []);
+});
+
+Deno.test("one beat that is interrupted says no goodbye", async () => {
+  const { seen, end } = await live({
+    hours: 1,
+    once: true,
+    beat: () => down,
+    handshake: () => greeting({ nextHeartbeatIn: 60 }),
+    tick: (_world, inbox) => inbox.put("stop"),
+  });
+  assert.equal(end.type, "interrupted");
+  assert.deepEqual(seen.map(({ act }) => act), ["handshake"]);
+});
+
+Deno.test("looking at the host does not make beats late", async () => {
+  const { seen } = await live({ hours: 1, observing: 8, handshake: () => greeting({ refreshIn: 1e6 }) });
+  const waits = gaps(seen.filter(({ act }) => act === "beat")).slice(1, -1);
+  assert.ok(waits.length > 55 && waits.every((gap) => gap >= 60 && gap < 60.2), waits.join(" "));
+});
+
+Deno.test("a host that slept while a handshake was under way keeps the session that it brought", async () => {
+  const { seen } = await live({
+    hours: 0.1,
+    handshake(world, { length }) {
+      if (length === 1) world.wall += 8 * 3600;
+      return greeting();
+    },
+  });
+  assert.equal(count(seen, "handshake"), 1);
+});
+
+Deno.test("a host that slept while a beat was lost tries again at once", async () => {
+  let lostAt = 0;
+  const { seen } = await live({
+    hours: 0.5,
+    random: () => 0.99,
+    beat(world) {
+      if (lostAt > 0 || world.monotonic < 1000 + 600) return acceptance();
+      lostAt = world.monotonic - 1000;
+      world.wall += 300;
+      return down;
+    },
+  });
+  const next = seen.find(({ at }) => at >= lostAt);
+  assert.ok((next?.at ?? Infinity) - lostAt < 1, `${(next?.at ?? NaN) - lostAt} s`);
 });

@@ -10,6 +10,7 @@ const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
 const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
 const agent = { id: agentId, secret };
 const windows = Deno.build.os === "windows";
+const root = new URL("../../", import.meta.url).href;
 
 /** A monitor in a home of its own, ended when the work is done. */
 async function withMonitor(
@@ -314,6 +315,98 @@ Deno.test("the status, metrics and probe of the administrator's own go out with 
   }
 });
 
+Deno.test("a wall clock that is hours off, here or at the server, changes nothing", async () => {
+  for (const hours of [-7, 7]) {
+    const elsewhere = new Date(Date.now() + hours * 3_600_000);
+    const shifted = (fault: Fault): Fault => {
+      assert.ok(typeof fault === "object");
+      const body = { ...JSON.parse(fault.body), server_time: elsewhere.toISOString() };
+      return { ...fault, body: JSON.stringify(body), headers: { date: elsewhere.toUTCString() } };
+    };
+    const server = startFaultServer(({ path }) =>
+      shifted(path.endsWith("/handshake") ? greets() : accepts(1))
+    );
+    try {
+      await withMonitor([], identify(agent, server.url), async (monitor) => {
+        await monitor.until("heartbeat", 4);
+        assert.deepEqual(monitor.events().map(({ event }) => event).slice(0, 3), [
+          "started",
+          "handshake",
+          "heartbeat",
+        ]);
+        assert.equal(server.caught.filter(({ path }) => path.endsWith("/handshake")).length, 1);
+        const times = server.caught.slice(1).map(({ at }) => at);
+        assert.ok(times.slice(1).every((at, index) => at - (times[index] ?? 0) > 0.9), times.join(" "));
+      });
+    } finally {
+      server.close();
+    }
+  }
+});
+
+const mayMount = await canMount();
+
+Deno.test({
+  name: `${
+    mayMount ? "" : "LEFT OUT, nothing can be mounted here: "
+  }a disk that is full costs the kept session, not the beats, and one line`,
+  ignore: !mayMount,
+  fn: () =>
+    withFolder(async (home) => {
+      const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts(1));
+      const state = join(home, "state");
+      await Deno.mkdir(state);
+      assert.ok(await mount(state));
+      try {
+        await fill(join(state, "ballast"));
+        const env = { ...identify(agent, server.url), XDG_STATE_HOME: state };
+        await Deno.mkdir(join(state, "openclaw"), { mode: 0o700 });
+        const monitor = start(["monitor", "--json"], { home, env });
+        try {
+          await monitor.until("heartbeat", 3);
+          const warnings = monitor.events().filter(({ event }) => event === "warning");
+          assert.equal(warnings.length, 1, JSON.stringify(warnings));
+          assert.match(String(warnings[0]?.message), /the session cannot be kept .*No space left/);
+        } finally {
+          await end(monitor);
+        }
+      } finally {
+        server.close();
+        await new Deno.Command("umount", { args: [state] }).output();
+      }
+    }),
+});
+
+/** A file system of 64 KiB, for who may mount one. */
+async function mount(folder: string): Promise<boolean> {
+  const args = ["-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs", folder];
+  return (await new Deno.Command("mount", { args, stdout: "null", stderr: "null" }).output()).success;
+}
+
+async function canMount(): Promise<boolean> {
+  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return false;
+  return await withFolder(async (folder) => {
+    if (!await mount(folder)) return false;
+    await new Deno.Command("umount", { args: [folder] }).output();
+    return true;
+  });
+}
+
+async function fill(path: string): Promise<void> {
+  const file = await Deno.open(path, { write: true, create: true });
+  try {
+    for (const size of [4096, 1]) {
+      try {
+        while (true) await file.write(new Uint8Array(size));
+      } catch (error) {
+        if (!(error instanceof Error) || !/No space left/.test(error.message)) throw error;
+      }
+    }
+  } finally {
+    file.close();
+  }
+}
+
 Deno.test("a monitor whose lines nobody reads any more goes on beating", async () => {
   const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
   try {
@@ -406,31 +499,46 @@ Deno.test({
   },
 });
 
-Deno.test("kill -9 in a loop while the files are written: there is always a whole credentials file", () =>
+/** Writes one credentials file after the other, and says when it has begun. */
+const writing = `
+import { formatCredentials } from "${root}cli/credentials.ts";
+import { writePrivateFile } from "${root}cli/private_file.ts";
+const [path, secret, ...ids] = Deno.args;
+for (let round = 0; ; round++) {
+  const text = formatCredentials({ url: "https://a.example", agentId: ids[round % 2], secret });
+  await writePrivateFile(path, text);
+  if (round === 1) console.log("begun");
+}
+`;
+
+Deno.test("kill -9 in a loop while the credentials are written: there is always a whole file", () =>
   withFolder(async (home) => {
     const ids = [agentId, "1c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11"];
-    const flags = (
-      id: string,
-    ) => ["--url", "https://a.example", "--agent-id", id, "--agent-secret-file", "-"];
-    await run(["configure", ...flags(agentId)], { home, stdin: secret });
-    let killed = 0;
-    const seen = new Set<string>();
-    for (let round = 0; round < 40; round++) {
-      const writer = start(["configure", ...flags(ids[round % 2] ?? "")], { home, stdin: secret });
-      await pause(20 + 3 * round);
-      try {
-        writer.kill("SIGKILL");
-        killed += 1;
-      } catch (error) {
-        if (!(error instanceof TypeError)) throw error;
-      }
-      await writer.ended.catch(() => undefined);
-      const stored = JSON.parse(await Deno.readTextFile(credentialsPath(home)));
+    const script = join(home, "writing.ts");
+    await Deno.writeTextFile(script, writing);
+    const path = join(home, "folder", "credentials.json");
+    let cut = 0;
+    for (let round = 0; round < 25; round++) {
+      const child = new Deno.Command(Deno.execPath(), {
+        args: ["run", "--quiet", "--no-prompt", "--no-config", "--allow-all", script, path, secret, ...ids],
+        stdout: "piped",
+        stderr: "inherit",
+      }).spawn();
+      const reader = child.stdout.getReader();
+      assert.equal((await reader.read()).done, false, "it has begun");
+      await pause(10 * Math.random());
+      child.kill("SIGKILL");
+      await child.status;
+      await reader.cancel();
+      const stored = JSON.parse(await Deno.readTextFile(path));
       assert.ok(ids.includes(stored.agent_id) && stored.agent_secret === secret);
-      seen.add(stored.agent_id);
+      for await (const { name } of Deno.readDir(join(path, ".."))) {
+        if (name === "credentials.json") continue;
+        cut += 1;
+        await Deno.remove(join(path, "..", name));
+      }
     }
-    assert.ok(killed > 5, `${killed} were killed`);
-    assert.equal(seen.size, 2, "some came to their end");
+    assert.ok(cut > 3, `${cut} of 25 were killed in the middle of writing`);
   }));
 
 Deno.test("killed again and again while it keeps its sessions → never a broken session file, and the next start goes on", async () => {

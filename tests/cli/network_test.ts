@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { withFolder } from "../_support/server.ts";
+import { makeCertificate } from "./_certificate.ts";
 import { greets, startFaultServer } from "./_fault_server.ts";
 import { identify, run } from "./_program.ts";
 
@@ -8,27 +8,6 @@ const agent = {
   id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11",
   secret: "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A",
 };
-
-/** A certificate for `localhost`, of an authority that nobody knows. */
-async function makeCertificate(folder: string): Promise<{ cert: string; key: string; authority: string }> {
-  const authority = join(folder, "authority.pem");
-  const paths = { cert: join(folder, "cert.pem"), key: join(folder, "key.pem") };
-  const authorityKey = join(folder, "authority-key.pem");
-  await sign(["-subj", "/CN=authority", "-keyout", authorityKey, "-out", authority]);
-  await sign([
-    ...["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-    ...["-addext", "basicConstraints=critical,CA:FALSE", "-CA", authority, "-CAkey", authorityKey],
-    ...["-keyout", paths.key, "-out", paths.cert],
-  ]);
-  return { cert: await Deno.readTextFile(paths.cert), key: await Deno.readTextFile(paths.key), authority };
-}
-
-async function sign(args: string[]): Promise<void> {
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-  const { success, stderr } = await new Deno.Command("openssl", { args: ["req", "-x509", ...key, ...args] })
-    .output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-}
 
 function reply(): Response {
   const fault = greets();

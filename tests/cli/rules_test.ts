@@ -150,6 +150,13 @@ const rows: Row[] = [
     act: "beat",
   },
   {
+    name: "a retry-after of more than a day is read as a day",
+    state: { session: { refreshAt: 1e9 } },
+    event: { ...outage, retryAfter: 1e9 },
+    wait: [86_400, 103_680],
+    act: "beat",
+  },
+  {
     name: "a retry-after shorter than the own wait changes nothing",
     state: { outages: 7 },
     event: { ...outage, retryAfter: 1 },
@@ -169,10 +176,17 @@ const rows: Row[] = [
     act: "handshake",
   },
   {
-    name: "a second waking within a minute changes nothing",
-    state: { lastWake: 941 },
+    name: "a second waking within a minute beats when the minute is over",
+    state: { lastWake: 970 },
     event: { type: "woke", at: 1000, drift: 31 },
-    wait: [60, 60],
+    wait: [30, 30],
+    act: "beat",
+  },
+  {
+    name: "a second waking within a minute does not put off a beat that is due before",
+    state: { lastWake: 990, due: { at: 1020, act: "beat" } },
+    event: { type: "woke", at: 1000, drift: 31 },
+    wait: [20, 20],
     act: "beat",
   },
   {
@@ -183,18 +197,25 @@ const rows: Row[] = [
     act: "beat",
   },
   {
-    name: "a waking does not undercut retry-after",
+    name: "a waking does not undercut retry-after, however far the wall clock went",
     state: { notBefore: 1100, due: { at: 1110, act: "beat" } },
-    event: { type: "woke", at: 1000, drift: 31 },
-    wait: [110, 110],
+    event: { type: "woke", at: 1000, drift: 5000 },
+    wait: [100, 100],
     act: "beat",
   },
   {
-    name: "the sleep counts towards a verdict's wait",
+    name: "a sleep does not count towards a verdict's wait",
     state: { refusals: 2, session: null, due: { at: 1900, act: "handshake" } },
     event: { type: "woke", at: 1000, drift: 600 },
-    wait: [300, 300],
+    wait: [900, 900],
     act: "handshake",
+  },
+  {
+    name: "a waking tries again at once during an outage",
+    state: { outages: 7, due: { at: 1290, act: "beat" } },
+    event: { type: "woke", at: 1000, drift: 600 },
+    wait: [0, 0],
+    act: "beat",
   },
   {
     name: "new credentials are tried at once",
@@ -245,4 +266,37 @@ Deno.test("client rules: a handshake starts the waiting anew, but not the count 
 Deno.test("client rules: a verdict and a refused beat each forget the session", () => {
   assert.equal(next(steady, refused, low).state.session, null);
   assert.equal(next(steady, unauthorized, low).state.session, null);
+});
+
+Deno.test("client rules: new credentials start every count anew", () => {
+  const worn = { ...steady, outages: 9, refusals: 9, distrusted: 9 };
+  const { state } = next(worn, { type: "reloaded", at: 1000 }, low);
+  assert.deepEqual([state.outages, state.refusals, state.distrusted, state.session], [0, 0, 0, null]);
+});
+
+Deno.test("client rules: an outage does not make the server trusted again", () => {
+  assert.equal(next({ ...steady, distrusted: 3 }, outage, low).state.distrusted, 3);
+});
+
+Deno.test("client rules: a clock set an hour forward and back leaves a promise and a verdict where they were", () => {
+  const promised = next(steady, { ...outage, retryAfter: 600 }, low).state;
+  const moved = next(promised, { type: "woke", at: 1010, drift: 3600 }, low).state;
+  const again = next(moved, { type: "woke", at: 1100, drift: 3600 }, low).state;
+  assert.deepEqual([moved.due.at, again.due.at, again.notBefore], [1600, 1600, 1600]);
+  const condemned = next({ ...steady, refusals: 2 }, refused, low).state;
+  const woken = next(condemned, { type: "woke", at: 1100, drift: 3600 }, low).state;
+  assert.deepEqual(woken.due, condemned.due);
+});
+
+Deno.test("client rules: wakings at every tick beat once a minute, and count their own minute", () => {
+  let state: State = { ...steady, session: { refreshAt: 1e9 }, due: { at: 1600, act: "beat" } };
+  const beats: number[] = [];
+  for (let at = 1000; at < 1600; at += 5) {
+    if (state.due.at <= at) {
+      beats.push(at);
+      state = next(state, { ...accepted, at, nextHeartbeatIn: 600 }, low).state;
+    }
+    state = next(state, { type: "woke", at, drift: 31 }, low).state;
+  }
+  assert.deepEqual(beats, [1005, 1060, 1120, 1180, 1240, 1300, 1360, 1420, 1480, 1540]);
 });

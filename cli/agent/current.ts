@@ -1,0 +1,72 @@
+import type { Setup } from "../config.ts";
+import { cacheOf } from "./agent.ts";
+import { type Lock, lockAgent } from "./lock.ts";
+import { unlessAborted } from "./patience.ts";
+import type { SessionCache } from "./session_cache.ts";
+
+const patienceMilliseconds = 5000;
+
+/** What a running monitor works with: server, identity and the files that belong to them. */
+export class Current {
+  readonly #warn: (text: string) => void;
+  #setup: Setup;
+  #cache: SessionCache;
+  #lock: Lock | null;
+
+  constructor({ setup, lock }: { setup: Setup; lock: Lock | null }, warn: (text: string) => void) {
+    this.#setup = setup;
+    this.#lock = lock;
+    this.#warn = warn;
+    this.#cache = cacheOf(setup, warn);
+  }
+
+  get setup(): Setup {
+    return this.#setup;
+  }
+
+  get cache(): SessionCache {
+    return this.#cache;
+  }
+
+  /**
+   * Takes what was read again; whether the credentials are others now. Whatever is wrong with it, or if it does
+   * not come within 5 s (a pipe that nobody writes to), the old one stays.
+   */
+  async reload(reading: Promise<Setup>, stopping: AbortSignal): Promise<boolean> {
+    const over = AbortSignal.timeout(patienceMilliseconds);
+    try {
+      const fresh = await unlessAborted(reading, AbortSignal.any([stopping, over]));
+      if (fresh !== null) return await this.#take(fresh);
+      if (!stopping.aborted) this.#refuse(`they could not be read within ${patienceMilliseconds / 1000} s`);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      this.#refuse(error.message);
+    }
+    return false;
+  }
+
+  /** A certificate authority may be another though the credentials are the same: its client is taken, too. */
+  async #take(fresh: Setup): Promise<boolean> {
+    const old = this.#setup;
+    if (this.#lock !== null && fresh.identity.agentId !== old.identity.agentId) {
+      try {
+        const lock = await lockAgent(fresh.places.state, { ...fresh.identity, warn: this.#warn });
+        this.#lock.release();
+        this.#lock = lock;
+      } catch (error) {
+        fresh.connection.client?.close();
+        throw error;
+      }
+    }
+    this.#setup = fresh;
+    old.connection.client?.close();
+    const cache = cacheOf(fresh, this.#warn);
+    if (cache.owner === this.#cache.owner) return false;
+    this.#cache = cache;
+    return true;
+  }
+
+  #refuse(reason: string): void {
+    this.#warn(`the credentials were not read again: ${reason}`);
+  }
+}
