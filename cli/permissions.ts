@@ -19,8 +19,10 @@ export const kept = {
   "service": ["read", "write", "sys", "run", "env"],
   "installer": ["read", "write", "sys"],
   "keys": [],
+  "completions": [],
   "version": [],
   "serve": ["net", "read", "write", "sys", "env"],
+  "serve beside": ["run"],
 } as const satisfies Record<string, readonly Ability[]>;
 
 /** Gives up, for good, everything that the command does not keep: what it does not need nobody can make it do. */
