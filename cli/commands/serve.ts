@@ -26,6 +26,8 @@ interface Flags {
   restore?: true | undefined;
 }
 
+const sameOrderMilliseconds = 1000;
+
 const notes = `
 It runs until Ctrl-C. A flag beats its variable, and an empty variable counts as unset. Variables without a flag:
 AGENT_JWT_KEYS, AGENT_SESSION_TTL_SECONDS, AGENT_LIMIT_PER_OWNER, OPENCLAW_TRUST_PROXY; the README explains them.
@@ -190,15 +192,19 @@ function parsePort(text: string): number {
   throw new InvalidArgumentError("A port is a whole number from 0 to 65535.");
 }
 
-/** Resolves at the first SIGTERM or SIGINT (Ctrl-C, Ctrl-Break); a second one ends the process at once. */
+/**
+ * Resolves at the first SIGTERM or SIGINT (Ctrl-C, Ctrl-Break). A later one ends the process at once, but not one
+ * that comes with the first: a terminal and systemd signal the whole group, and whoever started this program in
+ * front of it hands its own signal on.
+ */
 function stopSignal(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
-  let asked = false;
+  let askedAt: number | null = null;
   for (const signal of signals) {
     Deno.addSignalListener(signal, () => {
-      if (asked) Deno.exit(1);
-      asked = true;
+      if (askedAt !== null && performance.now() - askedAt > sameOrderMilliseconds) Deno.exit(1);
+      askedAt ??= performance.now();
       resolve();
     });
   }
