@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { isErrno } from "./errors.ts";
 import { serviceFolder } from "./places.ts";
+import { shellQuote } from "./shell_quote.ts";
 
 const staleMilliseconds = 60_000;
 
@@ -64,16 +65,18 @@ export async function exposure(path: string): Promise<{ fault: string; mend: str
   const me = Deno.uid();
   const isServices = me === 0 && dirname(path) === serviceFolder &&
     uid === (await Deno.stat(serviceFolder)).uid;
+  const take = `${me === 0 ? "" : "sudo "}chown ${me} ${shellQuote(path)}`;
   if (uid !== me && uid !== 0 && !isServices) {
-    return {
-      fault: `it belongs to user ${uid}, neither to this user (${me}) nor to root`,
-      mend: `chown ${me} '${path}'`,
-    };
+    return { fault: `it belongs to user ${uid}, neither to this user (${me}) nor to root`, mend: take };
   }
   const open = (mode ?? 0) & 0o077;
   if (open === 0) return null;
   const bits = ((mode ?? 0) & 0o777).toString(8).padStart(4, "0");
-  return { fault: `its mode is ${bits}, which lets others at it`, mend: `chmod 600 '${path}'` };
+  const close = `chmod 600 ${shellQuote(path)}`;
+  return {
+    fault: `its mode is ${bits}, which lets others at it`,
+    mend: me === 0 || uid === me ? close : `${take} && ${close}`,
+  };
 }
 
 /**
