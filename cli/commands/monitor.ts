@@ -10,7 +10,7 @@ import { makeObserver, type Watched } from "../agent/observe.ts";
 import { parseCommand } from "../agent/program.ts";
 import { parseUrl, readSetup, type Setup } from "../config.ts";
 import { CliError } from "../errors.ts";
-import { warn } from "../output.ts";
+import { releaseWarnings, warn } from "../output.ts";
 import { giveUp } from "../permissions.ts";
 import type { Environment } from "../places.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
@@ -107,6 +107,8 @@ async function monitor(flags: Flags, environment: Environment): Promise<void> {
     reload,
     tell,
   };
+  // Its end may be far away.
+  if (flags.once !== true) releaseWarnings();
   tell(startOf(setup));
   const life = new Monitor(deps, await cache.read(new Date()));
   throwEnd(flags.once === true ? await life.once() : await life.run());
