@@ -1,7 +1,7 @@
 /** What a program can do on its host. */
-export type Ability = "ffi" | "run" | "env" | "write" | "sys" | "net" | "read";
+export type Ability = "ffi" | "run" | "env" | "write" | "sys" | "net" | "read" | "import";
 
-export const abilities: readonly Ability[] = ["ffi", "run", "env", "write", "sys", "net", "read"];
+export const abilities: readonly Ability[] = ["ffi", "run", "env", "write", "sys", "net", "read", "import"];
 
 /**
  * What each command keeps after its start. What it needs once it does before: the environment is read,
