@@ -47,7 +47,9 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-Deno.test("a monitor against the real server: killed, restarted without a handshake, kept single, stopped", () =>
+Deno.test("a monitor against the real server: killed, restarted without a handshake, kept single, stopped", {
+  ignore: windows,
+}, () =>
   withFolder(async (data) => {
     const server = await startServerProcess({ data });
     try {
@@ -84,7 +86,9 @@ Deno.test("a monitor against the real server: killed, restarted without a handsh
     }
   }));
 
-Deno.test("a monitor does not end because its server is down at its start, only when it is told to", async () => {
+Deno.test("a monitor does not end because its server is down at its start, only when it is told to", {
+  ignore: windows,
+}, async () => {
   const reserved = startFaultServer(() => "cut");
   const { url } = reserved;
   reserved.close();
@@ -141,7 +145,9 @@ for (const { name, fault, says } of faults) {
   });
 }
 
-Deno.test("a reply that hangs or drips is given up after 15 s; an order to stop does not wait for it", async () => {
+Deno.test("a reply that hangs or drips is given up after 15 s; an order to stop does not wait for it", {
+  ignore: windows,
+}, async () => {
   const results = (["hang", "slow bytes"] as const).map(async (fault) => {
     const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : fault);
     try {
@@ -165,7 +171,9 @@ Deno.test("a reply that hangs or drips is given up after 15 s; an order to stop 
   await Promise.all(results);
 });
 
-Deno.test("a session that is revoked is followed by one handshake; a refused one by silence, not by an end", async () => {
+Deno.test("a session that is revoked is followed by one handshake; a refused one by silence, not by an end", {
+  ignore: windows,
+}, async () => {
   let revoked = false;
   const server = startFaultServer(({ path }) => {
     if (path.endsWith("/handshake")) return revoked ? refuses("invalid_credentials") : greets();
@@ -314,7 +322,7 @@ Deno.test("the status, metrics and probe of the administrator's own go out with 
   }
 });
 
-Deno.test("a monitor whose lines nobody reads any more goes on beating", async () => {
+Deno.test("a monitor whose lines nobody reads any more goes on beating", { ignore: windows }, async () => {
   const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
   try {
     await withFolder(async (home) => {
@@ -341,7 +349,9 @@ Deno.test("a monitor whose lines nobody reads any more goes on beating", async (
   }
 });
 
-Deno.test("the log file is rotated, private, and has the lines that --quiet keeps from the terminal", async () => {
+Deno.test("the log file is rotated, private, and has the lines that --quiet keeps from the terminal", {
+  ignore: windows,
+}, async () => {
   const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
   try {
     await withFolder(async (folder) => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { run, succeed } from "../_support/run.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
@@ -74,11 +75,11 @@ Deno.test({
   ignore: !isBinary,
   fn: () =>
     withFolder(async (folder) => {
-      const alone = `${folder}/openclaw`;
+      const alone = join(folder, basename(binary));
       await Deno.copyFile(binary, alone);
       const { stdout } = await succeed(alone, ["serve", "--help"]);
       assert.match(stdout, /Example:\n {2}openclaw serve/);
-      assert.equal(await isThere(`${folder}/.openclaw`), false);
+      assert.equal(await isThere(join(folder, ".openclaw")), false);
       const { code } = await new Deno.Command(alone, { args: ["serve"], stderr: "null" }).output();
       assert.equal(code, 4);
     }),
