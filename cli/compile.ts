@@ -1,5 +1,6 @@
 // deno-lint-ignore-file no-console -- a tool for the terminal
 import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 interface Target {
   triple: string;
@@ -32,7 +33,7 @@ const lightly = ["--v8-flags=--lite-mode"];
 /** What the server reads beside its modules. */
 const serverFiles = ["supabase/migrations", "cli/serve/platform.sql"];
 
-const root = new URL("..", import.meta.url).pathname;
+const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = join(root, "dist");
 
 const deno = Deno.env.get("DENO_COMPILE_BIN") ?? Deno.execPath();

@@ -5,7 +5,8 @@ import { isErrno } from "./errors.ts";
 
 type Colour = "red" | "green" | "yellow" | "grey" | "bold";
 
-let coloured = false;
+const coloured = { stdout: false, stderr: false };
+let held: string[] | null = null;
 
 /** Talk: what a person may want to know, on stderr. That nobody can hear it does not end the work. */
 export function say(text: string): void {
@@ -20,7 +21,25 @@ export function say(text: string): void {
 
 /** Something is not as it should be, but the work goes on. */
 export function warn(text: string): void {
-  say(`${paint("yellow", "warning:")} ${text}`);
+  if (held !== null) held.push(text);
+  else say(`${paint("yellow", "warning:")} ${text}`);
+}
+
+/** Keeps warnings back until they are taken or released: one JSON object is all that may come on stderr. */
+export function holdWarnings(): void {
+  held = [];
+}
+
+/** The warnings that were kept back, which nobody else will say. */
+export function takeWarnings(): string[] {
+  const taken = held ?? [];
+  held = null;
+  return taken;
+}
+
+/** Says the warnings that were kept back, and from now on each one at once. */
+export function releaseWarnings(): void {
+  for (const text of takeWarnings()) warn(text);
 }
 
 /** The answer to what was asked, on stdout. */
@@ -38,12 +57,14 @@ export function redact(text: string): string {
   return text.replace(/ocs_[\w-]{6,}/g, "ocs_…");
 }
 
-/** The text in a colour where stderr is a terminal and `NO_COLOR` does not forbid it; elsewhere as it is. */
-export function paint(colour: Colour, text: string): string {
-  return coloured ? styleText(colour, text, { validateStream: false }) : text;
+/** The text in a colour where its stream is a terminal and `NO_COLOR` does not forbid it; elsewhere as it is. */
+export function paint(colour: Colour, text: string, stream: keyof typeof coloured = "stderr"): string {
+  return coloured[stream] ? styleText(colour, text, { validateStream: false }) : text;
 }
 
-/** Decides about colours once, at the start. */
+/** Decides about colours once, at the start, for each stream by itself. */
 export function setColours(environment: (name: string) => string | undefined): void {
-  coloured = Deno.stderr.isTerminal() && !environment("NO_COLOR") && environment("TERM") !== "dumb";
+  const wanted = !environment("NO_COLOR") && environment("TERM") !== "dumb";
+  coloured.stdout = wanted && Deno.stdout.isTerminal();
+  coloured.stderr = wanted && Deno.stderr.isTerminal();
 }

@@ -1,7 +1,7 @@
 /** What a program can do on its host. */
-export type Ability = "ffi" | "run" | "env" | "write" | "sys" | "net" | "read";
+export type Ability = "ffi" | "run" | "env" | "write" | "sys" | "net" | "read" | "import";
 
-export const abilities: readonly Ability[] = ["ffi", "run", "env", "write", "sys", "net", "read"];
+export const abilities: readonly Ability[] = ["ffi", "run", "env", "write", "sys", "net", "read", "import"];
 
 /**
  * What each command keeps after its start. What it needs once it does before: the environment is read,
@@ -19,8 +19,10 @@ export const kept = {
   "service": ["read", "write", "sys", "run", "env"],
   "installer": ["read", "write", "sys"],
   "keys": [],
+  "completions": [],
   "version": [],
   "serve": ["net", "read", "write", "sys", "env"],
+  "serve beside": ["run"],
 } as const satisfies Record<string, readonly Ability[]>;
 
 /** Gives up, for good, everything that the command does not keep: what it does not need nobody can make it do. */

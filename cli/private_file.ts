@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { isErrno } from "./errors.ts";
 import { serviceFolder } from "./places.ts";
+import { shellQuote } from "./shell_quote.ts";
 
 const staleMilliseconds = 60_000;
 
@@ -70,16 +71,15 @@ export async function exposure(path: string): Promise<Exposure | null> {
   const me = Deno.uid();
   const isServices = me === 0 && dirname(path) === serviceFolder &&
     uid === (await Deno.stat(serviceFolder)).uid;
+  const take = `${me === 0 ? "" : "sudo "}chown ${me} ${shellQuote(path)}`;
   if (uid !== me && uid !== 0 && !isServices) {
-    return {
-      fault: `it belongs to user ${uid}, neither to this user (${me}) nor to root`,
-      mend: `${me === 0 ? "" : "sudo "}chown ${me} '${path}'`,
-    };
+    return { fault: `it belongs to user ${uid}, neither to this user (${me}) nor to root`, mend: take };
   }
   if (((mode ?? 0) & 0o077) === 0) return null;
+  const close = `chmod 600 ${shellQuote(path)}`;
   return {
     fault: `its mode is ${bitsOf(mode)}, which lets others at it`,
-    mend: `${uid === me || me === 0 ? "" : "sudo "}chmod 600 '${path}'`,
+    mend: me === 0 || uid === me ? close : `${take} && ${close}`,
   };
 }
 
@@ -91,7 +91,7 @@ export async function folderExposure(folder: string): Promise<Exposure | null> {
   const me = Deno.uid();
   return {
     fault: `the mode of its folder is ${bitsOf(mode)}, which lets others put another file there`,
-    mend: `${uid === me || me === 0 ? "" : "sudo "}chmod 700 '${folder}'`,
+    mend: `${uid === me || me === 0 ? "" : "sudo "}chmod 700 ${shellQuote(folder)}`,
   };
 }
 

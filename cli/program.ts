@@ -1,6 +1,6 @@
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { AnsweredNo, CliError, exitCodes } from "./errors.ts";
-import { paint, say, setColours } from "./output.ts";
+import { holdWarnings, paint, releaseWarnings, say, setColours, takeWarnings } from "./output.ts";
 import type { Environment } from "./places.ts";
 import { version } from "./version.ts";
 
@@ -20,13 +20,15 @@ export interface Entry {
 export async function run(
   args: string[],
   entries: readonly Entry[],
-  environment: Environment,
+  readEnvironment: () => Environment,
 ): Promise<number> {
-  setColours(environment);
   const json = args.includes("--json");
   const asked = args.filter((arg) => !arg.startsWith("-"));
   const name = asked[0] === "help" ? asked[1] : asked[0];
+  if (json) holdWarnings();
   try {
+    const environment = readEnvironment();
+    setColours(environment);
     // The scripts that complete what is typed ask for "complete", which describes every command.
     const inFull = (one: Entry): boolean => one.name === name || name === "complete";
     const program = await makeProgram(entries, { inFull, json, environment });
@@ -34,6 +36,8 @@ export async function run(
     return exitCodes.done;
   } catch (error) {
     return report(error, { json, command: entries.some((entry) => entry.name === name) ? name : undefined });
+  } finally {
+    releaseWarnings();
   }
 }
 
@@ -71,7 +75,14 @@ function report(error: unknown, { json, command }: { json: boolean; command: str
   const { failure, message, hint } = failureOf(error, command);
   const code = exitCodes[failure];
   if (json) {
-    say(JSON.stringify({ error: failure, message, hint, exit_code: code }));
+    const warnings = takeWarnings();
+    say(JSON.stringify({
+      error: failure,
+      message,
+      hint,
+      exit_code: code,
+      ...(warnings.length === 0 ? {} : { warnings }),
+    }));
     return code;
   }
   // Commander has said what is wrong already.

@@ -12,15 +12,24 @@ export async function start(args: string[], entries: readonly Entry[]): Promise<
     return 0;
   }
   const { run } = await import("./program.ts");
-  return await run(args, entries, readEnvironment());
+  return await run(args, entries, readEnvironment);
 }
 
 /**
  * Read once: a command may give up the right to read it again. An empty variable counts as unset. Without HOME,
- * home is what the system's list of users says.
+ * home is what the system's list of users says, and none for a user who is not in it.
  */
 function readEnvironment(): (name: string) => string | undefined {
   const variables = Deno.env.toObject();
-  if (!variables.HOME && Deno.build.os !== "windows") variables.HOME = userInfo().homedir ?? "";
+  if (!variables.HOME && Deno.build.os !== "windows") variables.HOME = listedHome();
   return (name) => variables[name] || undefined;
+}
+
+function listedHome(): string {
+  try {
+    return userInfo().homedir ?? "";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
 }

@@ -78,16 +78,56 @@ export async function checkTls(url: URL, caCerts: string[]): Promise<Check> {
     return { name: "tls", ok: true, detail: "the certificate holds" };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
+    const hasAuthority = caCerts.length > 0;
+    const { detail, hint } = tlsFault(error.message, { host: url.hostname, hasAuthority }) ??
+      { detail: `TLS failed: ${error.message}`, hint: "check the port in the URL, and the server's log" };
+    return { name: "tls", ok: false, detail, hint, failure: "unreachable" };
+  }
+}
+
+/** What is wrong with the server's TLS, in the words of rustls, and what mends it; null for what it does not know. */
+export function tlsFault(
+  message: string,
+  { host, hasAuthority }: { host: string; hasAuthority: boolean },
+): { detail: string; hint: string } | null {
+  if (/InvalidContentType|InvalidMessage/.test(message)) {
     return {
-      name: "tls",
-      ok: false,
-      detail: `the certificate does not hold: ${error.message}`,
-      hint: /expired|NotValidYet|not valid yet/i.test(error.message)
-        ? "check this host's clock, and the certificate's dates"
-        : "give the certificate authority's PEM file with --ca-file",
-      failure: "unreachable",
+      detail: `what answers there speaks no TLS: ${message}`,
+      hint: "check the port in the URL; a server on this host may be http://",
     };
   }
+  if (/end of file|tls handshake eof/.test(message)) {
+    return {
+      detail: `the connection was closed before TLS was agreed on: ${message}`,
+      hint: "check the port in the URL, and what stands between: a firewall, a proxy",
+    };
+  }
+  const hint = certificateHint(message, { host, hasAuthority });
+  return hint === null ? null : { detail: `the certificate does not hold: ${message}`, hint };
+}
+
+function certificateHint(
+  message: string,
+  { host, hasAuthority }: { host: string; hasAuthority: boolean },
+): string | null {
+  if (/CaUsedAsEndEntity/.test(message)) {
+    const name = /^[\d.]+$|:/.test(host) ? `IP:${host.replace(/^\[|\]$/g, "")}` : `DNS:${host}`;
+    return "it is an authority's own, which no server may show: make it another with openssl req -x509 " +
+      `-newkey rsa:2048 -nodes -days 365 -keyout key.pem -out cert.pem -subj /CN=openclaw -addext subjectAltName=${name} ` +
+      "-addext basicConstraints=critical,CA:FALSE, and give its cert.pem here with --ca-file";
+  }
+  if (/not valid for name|NotValidForName/.test(message)) {
+    return "write the name that the certificate is for in --url, or give the server one for this name";
+  }
+  if (/UnknownIssuer|BadSignature/.test(message)) {
+    return hasAuthority
+      ? "another authority signed it than those in --ca-file or SSL_CERT_FILE: give the file of that one"
+      : "give the certificate authority's PEM file with --ca-file";
+  }
+  if (/expired|not valid yet|NotValidYet/i.test(message)) {
+    return `renew the server's certificate; where its dates are right, this host's clock is not: ${clockHint()}`;
+  }
+  return /certificate/i.test(message) ? "check the server's certificate with openssl s_client" : null;
 }
 
 /** How far this host's clock is from the server's: positive when this one is ahead. */

@@ -49,7 +49,8 @@ export type End =
   | { type: "interrupted" }
   | { type: "accepted"; acceptance: Acceptance }
   | { type: "refused"; reason: string }
-  | { type: "outage"; reason: string };
+  /** With a code when it is the server's own refusal, one that is no verdict. */
+  | { type: "outage"; reason: string; code?: string };
 
 const tickSeconds = 5;
 const jumpSeconds = 30;
@@ -252,7 +253,7 @@ export class Monitor {
       this.#deps.tell({ level: this.#isOut ? "debug" : "warn", event: "outage", text, details: { reason } });
       this.#isOut = true;
     }
-    return { type: "outage", reason };
+    return { type: "outage", reason, ...(outcome.kind === "refused" ? { code: outcome.code } : {}) };
   }
 
   #sayRecovered(): void {

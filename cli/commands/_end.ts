@@ -1,6 +1,6 @@
 import type { End } from "../agent/monitor.ts";
 import type { Outcome } from "../api.ts";
-import { CliError } from "../errors.ts";
+import { CliError, type Failure } from "../errors.ts";
 
 const refusedHint = "openclaw doctor";
 
@@ -16,18 +16,24 @@ export function throwEnd(end: End): void {
     );
   }
   if (end.type === "refused") throw new CliError("refused", end.reason, { hint: refusedHint });
-  if (end.type === "outage") throw unreachable(end.reason);
+  if (end.type === "outage") {
+    throw end.code === undefined ? unreachable(end.reason) : refusal(end.code, end.reason);
+  }
 }
 
 /** What a request brought. @throws {CliError} when it brought nothing */
 export function valueOf<Value>(outcome: Outcome<Value>): Value {
   if (outcome.kind === "ok") return outcome.value;
   if (outcome.kind === "outage") throw unreachable(outcome.reason);
-  const failure = failures.get(outcome.code) ?? "unexpected";
-  throw new CliError(failure, outcome.description, { hint: refusedHint });
+  throw refusal(outcome.code, outcome.description);
 }
 
-const failures = new Map<string, "refused" | "notFound" | "conflict">([
+/** What the exit code says of one of the contract's errors. */
+export function failureWithCode(code: string): Failure {
+  return failures.get(code) ?? "unexpected";
+}
+
+const failures = new Map<string, Failure>([
   ["invalid_credentials", "refused"],
   ["token_missing", "refused"],
   ["token_invalid", "refused"],
@@ -37,6 +43,10 @@ const failures = new Map<string, "refused" | "notFound" | "conflict">([
   ["not_found", "notFound"],
   ["conflict", "conflict"],
 ]);
+
+function refusal(code: string, description: string): CliError {
+  return new CliError(failureWithCode(code), description, { hint: refusedHint });
+}
 
 function unreachable(reason: string): CliError {
   return new CliError("unreachable", `Cannot reach the server: ${reason}`, { hint: "openclaw doctor" });

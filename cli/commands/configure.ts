@@ -20,7 +20,7 @@ type Flags = AgentFlags & { json?: true; input?: boolean };
 const example = `
 Examples:
   openclaw configure
-  openclaw configure --url https://fleet.example.com --agent-id <uuid> --agent-secret-file - < secret.txt
+  openclaw configure --url https://fleet.example.com --agent-id 00000000-0000-4000-8000-000000000000 --agent-secret-file - < secret.txt
 `;
 
 /** Adds `openclaw configure`: writes the credentials file. */
@@ -93,7 +93,8 @@ function missing(flag: string): never {
     "usage",
     `Cannot write the credentials: ${flag} is missing, and there is no terminal to ask on`,
     {
-      hint: "openclaw configure --url <url> --agent-id <uuid> --agent-secret-file -",
+      hint:
+        "openclaw configure --url https://fleet.example.com --agent-id 00000000-0000-4000-8000-000000000000 --agent-secret-file -",
     },
   );
 }

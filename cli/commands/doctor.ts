@@ -1,6 +1,6 @@
 import type { Command } from "@commander-js/extra-typings";
 import { describeProcess } from "../agent/agent.ts";
-import { type Check, checkClock, checkDns, checkTcp, checkTls } from "../agent/checks.ts";
+import { type Check, checkClock, checkDns, checkTcp, checkTls, tlsFault } from "../agent/checks.ts";
 import { proxyFor } from "../agent/proxy.ts";
 import { type Connection, handshake, health, look, type Outcome } from "../api.ts";
 import { readAuthorities, readConnection } from "../config.ts";
@@ -9,6 +9,7 @@ import { AnsweredNo, CliError } from "../errors.ts";
 import { answer, answerJson, paint, warn } from "../output.ts";
 import { giveUp } from "../permissions.ts";
 import type { Environment } from "../places.ts";
+import { failureWithCode } from "./_end.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 
 type Flags = AgentFlags & { json?: true };
@@ -78,12 +79,22 @@ async function examineWay(
     if (isFine(checks)) checks.push(await checkTls(url, authorities));
   } else checks.push({ ...await checkTcp(proxy.hostname, Number(proxy.port || 80)), name: "proxy" });
   if (!isFine(checks)) return checks;
-  return [...checks, ...await examineService(connection, identity)];
+  return [...checks, ...await examineService(connection, identity, authorities.length > 0)];
 }
 
-async function examineService(connection: Connection, identity: Identity | null): Promise<Check[]> {
+async function examineService(
+  connection: Connection,
+  identity: Identity | null,
+  hasAuthority: boolean,
+): Promise<Check[]> {
   const well = await health(connection);
   const checks = [checkOf("service", well, (version) => `openclaw ${version} answers`)];
+  // Through a proxy, TLS has not been tried before.
+  const host = new URL(connection.url).hostname;
+  const fault = well.kind === "outage" && connection.url.startsWith("https:")
+    ? tlsFault(well.reason, { host, hasAuthority })
+    : null;
+  if (fault !== null) return [{ name: "service", ok: false, ...fault, failure: "unreachable" }];
   if (well.kind !== "ok") return checks;
   if (identity === null) return [...checks, checkClock(well.timing)];
   const greeting = await handshake(connection, identity, describeProcess());
@@ -115,14 +126,16 @@ function checkOf<Value>(name: string, outcome: Outcome<Value>, describe: (value:
       failure: "unreachable",
     };
   }
-  const refused = outcome.code === "invalid_credentials";
-  return {
-    name,
-    ok: false,
-    detail: outcome.description,
-    hint: refused ? "openclaw configure, with the id and secret of an agent that was not revoked" : undefined,
-    failure: refused ? "refused" : "unexpected",
-  };
+  const failure = failureWithCode(outcome.code);
+  return { name, ok: false, detail: outcome.description, hint: refusalHint(outcome.code), failure };
+}
+
+function refusalHint(code: string): string {
+  if (code === "forbidden") return "ask the server's operator why it forbids this agent to come in";
+  if (failureWithCode(code) === "refused") {
+    return "openclaw configure, with the id and secret of an agent that was not revoked";
+  }
+  return "compare openclaw version with the server's, and see the server's log";
 }
 
 function failureOf(name: string, { message, hint, failure }: CliError): Check {
@@ -134,7 +147,11 @@ function isFine(checks: Check[]): boolean {
 }
 
 function show({ name, ok, detail, hint }: Check): void {
-  const mark = ok === null ? paint("grey", "skip") : ok ? paint("green", "pass") : paint("red", "FAIL");
+  const mark = ok === null
+    ? paint("grey", "skip", "stdout")
+    : ok
+    ? paint("green", "pass", "stdout")
+    : paint("red", "FAIL", "stdout");
   answer(`${mark}  ${name.padEnd(11)} ${detail}`);
-  if (hint !== undefined) answer(`      ${"".padEnd(11)} ${paint("grey", "hint:")} ${hint}`);
+  if (hint !== undefined) answer(`      ${"".padEnd(11)} ${paint("grey", "hint:", "stdout")} ${hint}`);
 }

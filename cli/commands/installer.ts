@@ -1,10 +1,15 @@
 import { Argument, type Command, Option } from "@commander-js/extra-typings";
 import process from "node:process";
-import { type Environment, parsePublicUrl } from "../../supabase/functions/_shared/env.ts";
+import {
+  ConfigurationError,
+  type Environment,
+  parsePublicUrl,
+} from "../../supabase/functions/_shared/env.ts";
 import { isFitForSecrets, makeInstaller, shells } from "../../supabase/functions/_shared/installer.ts";
 import { secretFault } from "../../supabase/functions/_shared/secret.ts";
+import { readSecretFile } from "../credentials.ts";
 import { CliError } from "../errors.ts";
-import { answer, say } from "../output.ts";
+import { answer, say, warn } from "../output.ts";
 import { giveUp } from "../permissions.ts";
 import { readIfThere, writePrivateFile } from "../private_file.ts";
 
@@ -19,7 +24,7 @@ const example = `
 Without an agent, the installer takes OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET where it runs.
 
 Examples:
-  openclaw installer bash --url https://fleet.example --agent-id <uuid> --agent-secret-file secret | sh
+  openclaw installer bash --url https://fleet.example --agent-id 00000000-0000-4000-8000-000000000000 --agent-secret-file secret | sh
   openclaw installer powershell --url https://fleet.example --output install.ps1
 `;
 
@@ -33,80 +38,83 @@ export function addInstaller(program: Command, environment: Environment): void {
     .addOption(
       new Option(
         "--agent-secret-file <file>",
-        "the file with its secret (env: OPENCLAW_AGENT_SECRET_FILE, or OPENCLAW_AGENT_SECRET)",
+        "the file with its secret, - for stdin (env: OPENCLAW_AGENT_SECRET_FILE, or OPENCLAW_AGENT_SECRET)",
       ),
     )
     .addOption(new Option("--output <file>", "write it here, readable by this user alone"))
     .addHelpText("after", example)
-    .action(async (shell, flags, command) => {
+    .action(async (shell, flags) => {
       await giveUp("installer");
-      const refuse: Refuse = (what, hint) => command.error(`error: ${what}\nhint: ${hint}`, { exitCode: 2 });
-      const url = readUrl(flags.url ?? environment("OPENCLAW_URL"), refuse);
-      const agent = await readAgent(flags, environment, refuse);
-      const { content } = makeInstaller(shell, { url, ...(agent === null ? {} : { agent }) });
+      const url = readUrl(flags, environment);
+      const agent = await readAgent(flags, environment);
+      const { content, filename } = makeInstaller(shell, { url, ...(agent === null ? {} : { agent }) });
       if (flags.output !== undefined) await write(flags.output, content);
       else if (agent !== null && process.stdout.isTTY) {
         refuse(
           "Cannot print an installer to a terminal: it holds a secret",
-          "--output <file>, or pipe it into a shell",
+          `openclaw installer ${shell} --output ${filename}`,
         );
       } else answer(content.replace(/\n$/, ""));
     });
 }
 
-type Refuse = (what: string, hint: string) => never;
+function refuse(what: string, hint: string): never {
+  throw new CliError("usage", what, { hint });
+}
 
-function readUrl(text: string | undefined, refuse: Refuse): string {
-  if (text === undefined || text === "") {
-    return refuse("Cannot make an installer: no server is named", "give --url or OPENCLAW_URL");
-  }
-  const url = parsePublicUrl(text, "--url");
+const urlHint = "openclaw installer bash --url https://fleet.example.com";
+
+function readUrl({ url: flag }: Flags, environment: Environment): string {
+  const text = flag ?? environment("OPENCLAW_URL");
+  if (text === undefined || text === "") refuse("Cannot make an installer: no server is named", urlHint);
+  const url = parseUrl(text, flag === undefined ? "OPENCLAW_URL" : "--url");
   if (isFitForSecrets(url)) return url;
-  return refuse(
-    `Cannot make an installer for "${url}": https is wanted, or a loopback address`,
-    "--url https://fleet.example.com",
-  );
+  return refuse(`Cannot make an installer for "${url}": https is wanted, or a loopback address`, urlHint);
+}
+
+function parseUrl(text: string, name: string): string {
+  try {
+    return parsePublicUrl(text, name);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return refuse(
+      `Cannot make an installer: ${name} is not an address like https://fleet.example.com`,
+      urlHint,
+    );
+  }
 }
 
 /** Id and secret come from one layer together: flags, or environment. */
 async function readAgent(
   { agentId, agentSecretFile }: Flags,
   environment: Environment,
-  refuse: Refuse,
 ): Promise<{ id: string; secret: string } | null> {
   const isFlagged = agentId !== undefined || agentSecretFile !== undefined;
   const id = isFlagged ? agentId : environment("OPENCLAW_AGENT_ID") || undefined;
   const file = isFlagged ? agentSecretFile : environment("OPENCLAW_AGENT_SECRET_FILE") || undefined;
   const given = isFlagged ? undefined : environment("OPENCLAW_AGENT_SECRET") || undefined;
-  const secret = given ?? (file === undefined ? undefined : await readSecret(file));
+  const secret = given ?? (file === undefined ? undefined : (await readSecretFile(file, warn)).trim());
   if (id === undefined && secret === undefined) return null;
   if (id === undefined || secret === undefined) {
     const names = isFlagged
       ? "--agent-id and --agent-secret-file"
       : "OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET";
-    return refuse(`Cannot make an installer: ${names} are wanted together`, "give both, or neither");
+    return refuse(`Cannot make an installer: ${names} are wanted together`, urlHint);
   }
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) {
     return refuse(
       "Cannot use the agent id: it is not a UUID",
-      "--agent-id 00000000-0000-4000-8000-000000000000",
+      "copy it from the answer that created the agent",
     );
   }
   const fault = await secretFault(secret);
-  if (fault !== null) refuse(`Cannot use the agent secret: it ${fault}`, "copy it whole");
-  return { id: id.toLowerCase(), secret };
-}
-
-async function readSecret(path: string): Promise<string> {
-  try {
-    return (await Deno.readTextFile(path)).trim();
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    throw new CliError("notFound", `Cannot read "${path}": ${error.message}`, {
-      hint: "name a file that holds the secret",
-      cause: error,
-    });
+  if (fault !== null) {
+    refuse(
+      `Cannot use the agent secret: it ${fault}`,
+      "copy all of it from the answer that created the agent",
+    );
   }
+  return { id: id.toLowerCase(), secret };
 }
 
 async function write(path: string, content: string): Promise<void> {

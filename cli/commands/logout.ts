@@ -1,9 +1,11 @@
 import type { Command } from "@commander-js/extra-typings";
 import { join } from "node:path";
+import { CliError } from "../errors.ts";
 import { answerJson, say } from "../output.ts";
 import { giveUp } from "../permissions.ts";
 import { type Environment, placesHere } from "../places.ts";
 import { removeFile } from "../private_file.ts";
+import { shellQuote } from "../shell_quote.ts";
 import { jsonOption } from "./_options.ts";
 
 /** Adds `openclaw logout`. */
@@ -20,8 +22,18 @@ async function logout(json: boolean, environment: Environment): Promise<void> {
   await giveUp("logout");
   const removed: string[] = [];
   for (const path of [credentials, join(state, "session.json")]) {
-    if (await removeFile(path)) removed.push(path);
+    if (await remove(path)) removed.push(path);
   }
   if (json) answerJson({ removed });
   else say(removed.length === 0 ? "there was nothing to remove" : `removed ${removed.join(" and ")}`);
+}
+
+async function remove(path: string): Promise<boolean> {
+  try {
+    return await removeFile(path);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const hint = Deno.build.os === "windows" ? `del "${path}"` : `sudo rm -r ${shellQuote(path)}`;
+    throw new CliError("unexpected", `Cannot remove "${path}": ${error.message}`, { hint, cause: error });
+  }
 }

@@ -12,7 +12,7 @@ import { unlessAborted } from "../agent/patience.ts";
 import { parseCommand } from "../agent/program.ts";
 import { parseProbeUrl, readSetup, type Setup } from "../config.ts";
 import { comesFromPipe } from "../credentials.ts";
-import { warn } from "../output.ts";
+import { releaseWarnings, warn } from "../output.ts";
 import { giveUp } from "../permissions.ts";
 import type { Environment } from "../places.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
@@ -97,6 +97,8 @@ async function monitor(flags: Flags, environment: Environment): Promise<void> {
     reload: () => current.reload(readSetup(flags, { environment, warn: complain }), inbox.stopping),
     tell,
   };
+  // Its end may be far away.
+  if (flags.once !== true) releaseWarnings();
   tell(startOf(setup));
   try {
     const life = new Monitor(deps, await current.cache.read(new Date()));

@@ -13,6 +13,7 @@ import { answer, say } from "../output.ts";
 import { giveUp } from "../permissions.ts";
 import { type RunningServer, startServer } from "../serve/server.ts";
 import { StartError } from "../serve/start_error.ts";
+import { shellQuote } from "../shell_quote.ts";
 import { reasonOf } from "./_reason.ts";
 
 interface Flags {
@@ -25,6 +26,8 @@ interface Flags {
   publicUrl?: string | undefined;
   restore?: true | undefined;
 }
+
+const sameOrderMilliseconds = 1000;
 
 const notes = `
 It runs until Ctrl-C. A flag beats its variable, and an empty variable counts as unset. Variables without a flag:
@@ -88,13 +91,24 @@ async function explain(work: () => Promise<void>): Promise<void> {
     await work();
   } catch (error) {
     if (error instanceof StartError) {
-      throw new CliError("unexpected", withReason(error), { hint: error.hint, cause: error });
+      const failure = error.isConflict ? "conflict" : "unexpected";
+      throw new CliError(failure, withReason(error), { hint: error.hint, cause: error });
     }
     if (error instanceof ConfigurationError) {
-      throw new CliError("unexpected", error.message, { cause: error });
+      throw new CliError("usage", error.message, { hint: configurationHint(error), cause: error });
     }
     throw error;
   }
+}
+
+/** The message names a variable or a flag. */
+function configurationHint({ message }: ConfigurationError): string {
+  const name = /\b[A-Z]+(_[A-Z]+)+\b/.exec(message)?.[0];
+  if (name === "AGENT_JWT_KEYS") return "openclaw keys generate";
+  if (name === undefined || name.endsWith("_URL")) {
+    return "openclaw serve --public-url https://fleet.example.com";
+  }
+  return `unset ${name}, which has a default`;
 }
 
 /** The message, and what caused it where the message does not say so itself. */
@@ -147,7 +161,9 @@ function welcome(
       : []),
     "",
     "Create an agent; its secret is in the answer, and is shown once:",
-    `  sed 's/^/apikey: /' '${operatorKeyPath}' | curl -H @- ${url}/functions/v1/create-agent -d '{"name": "first"}'`,
+    `  sed 's/^/apikey: /' ${
+      shellQuote(operatorKeyPath)
+    } | curl -H @- ${url}/functions/v1/create-agent -d '{"name": "first"}'`,
     "Shake hands with it (paste, then Ctrl-D; so the secret is in no process list and no shell history):",
     `  curl ${url}/functions/v1/handshake -d @-     {"agent_id": "...", "agent_secret": "..."}`,
     "",
@@ -190,15 +206,19 @@ function parsePort(text: string): number {
   throw new InvalidArgumentError("A port is a whole number from 0 to 65535.");
 }
 
-/** Resolves at the first SIGTERM or SIGINT (Ctrl-C, Ctrl-Break); a second one ends the process at once. */
+/**
+ * Resolves at the first SIGTERM or SIGINT (Ctrl-C, Ctrl-Break). A later one ends the process at once, but not one
+ * that comes with the first: a terminal and systemd signal the whole group, and whoever started this program in
+ * front of it hands its own signal on.
+ */
 function stopSignal(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
-  let asked = false;
+  let askedAt: number | null = null;
   for (const signal of signals) {
     Deno.addSignalListener(signal, () => {
-      if (asked) Deno.exit(1);
-      asked = true;
+      if (askedAt !== null && performance.now() - askedAt > sameOrderMilliseconds) Deno.exit(1);
+      askedAt ??= performance.now();
       resolve();
     });
   }

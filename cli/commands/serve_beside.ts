@@ -1,41 +1,74 @@
 import type { Command } from "@commander-js/extra-typings";
 import { dirname, join } from "node:path";
 import { AnsweredNo, CliError, failureWith } from "../errors.ts";
+import { giveUp } from "../permissions.ts";
 
 const windows = Deno.build.os === "windows";
 const name = windows ? "openclaw-server.exe" : "openclaw-server";
+
+const notes = `
+The server is a program of its own, ${name}, which stands beside this one. Where it is there, "openclaw serve --help"
+lists its options.
+
+Example:
+  openclaw serve --data /var/lib/openclaw --port 8080
+`;
 
 /** Adds `openclaw serve` to the program that has no server in it. */
 export function addServeBeside(program: Command): void {
   program.command("serve")
     .description("run the whole backend, with openclaw-server beside this program")
+    .addHelpText("after", notes)
     .helpOption(false)
     .allowUnknownOption()
     .allowExcessArguments()
-    .action(async (_flags, command) => await serveBeside(command.args));
+    .action(async (_flags, command) => {
+      await giveUp("serve beside");
+      const child = start(["serve", ...command.args]);
+      if (child !== null) return await follow(child);
+      if (command.args.some((arg) => arg === "--help" || arg === "-h")) return command.outputHelp();
+      throw new CliError(
+        "notFound",
+        `Cannot start the server: it is a program of its own, and not at "${pathBeside()}"`,
+        { hint: `put ${name} of the same release there` },
+      );
+    });
 }
 
-async function serveBeside(args: string[]): Promise<void> {
-  const child = start(["serve", ...args]);
-  const stops: Deno.Signal[] = windows ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
-  for (const signal of stops) Deno.addSignalListener(signal, () => child.kill(windows ? "SIGTERM" : signal));
+/** Null: it is not there. */
+function start(args: string[]): Deno.ChildProcess | null {
+  const options = { args, stdin: "inherit", stdout: "inherit", stderr: "inherit" } as const;
+  try {
+    return new Deno.Command(pathBeside(), options).spawn();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+function pathBeside(): string {
+  return join(dirname(Deno.execPath()), name);
+}
+
+/** Hands signals on; the server, which may get them from elsewhere too, takes them for one. */
+async function follow(child: Deno.ChildProcess): Promise<void> {
+  if (windows) {
+    // A console tells all of its programs; handed on, the signal would end the server unasked.
+    for (const signal of ["SIGINT", "SIGBREAK"] as const) Deno.addSignalListener(signal, () => undefined);
+  } else {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      Deno.addSignalListener(signal, () => send(child, signal));
+    }
+  }
   const { code } = await child.status;
   if (code !== 0) throw new AnsweredNo(failureWith(code));
 }
 
-function start(args: string[]): Deno.ChildProcess {
-  const path = join(dirname(Deno.execPath()), name);
+function send(child: Deno.ChildProcess, signal: Deno.Signal): void {
   try {
-    return new Deno.Command(path, { args, stdin: "inherit", stdout: "inherit", stderr: "inherit" }).spawn();
+    child.kill(signal);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new CliError(
-      "notFound",
-      `Cannot start the server: it is a program of its own, and not at "${path}"`,
-      {
-        hint: `put ${name} of the same release there`,
-        cause: error,
-      },
-    );
+    // Deno's only way to say that it has ended.
+    if (!(error instanceof TypeError)) throw error;
   }
 }

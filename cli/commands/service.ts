@@ -23,7 +23,7 @@ type InstallFlags = ServiceFlags & AgentFlags;
 
 const example = `
 Examples:
-  sudo openclaw service install --url https://fleet.example.com --agent-id <uuid> --agent-secret-file -
+  sudo openclaw service install --url https://fleet.example.com --agent-id 00000000-0000-4000-8000-000000000000 --agent-secret-file -
   openclaw service install --user --dry-run
 `;
 

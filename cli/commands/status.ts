@@ -3,7 +3,7 @@ import { cacheOf, credentialsOf, describeProcess } from "../agent/agent.ts";
 import type { CachedSession, SessionCache } from "../agent/session_cache.ts";
 import { handshake, look, type Outcome, type Sighting } from "../api.ts";
 import { readSetup, type Setup } from "../config.ts";
-import { AnsweredNo } from "../errors.ts";
+import { AnsweredNo, CliError } from "../errors.ts";
 import { answer, answerJson, paint, warn } from "../output.ts";
 import { giveUp } from "../permissions.ts";
 import type { Environment } from "../places.ts";
@@ -29,39 +29,74 @@ async function status({ json, ...flags }: Flags, environment: Environment): Prom
   const cached = await cache.read(new Date());
   const service = await serviceState(environment);
   const seen = await sight(setup, cache, cached);
-  const { identity, connection } = setup;
-  if (json) {
-    answerJson({
-      agent: { id: seen.id, name: seen.name },
-      url: connection.url,
-      liveness: seen.liveness,
-      last_seen_at: seen.lastSeenAt,
-      heartbeat_interval_seconds: seen.intervalSeconds,
-      session_age_seconds: cached === null ? null : Math.round(cached.ageSeconds),
-      last_beat_from_here: cached?.lastBeat?.toISOString() ?? null,
-      service,
-      credentials: identity.path ?? identity.layer,
-    });
-  } else {
-    const online = seen.liveness === "online";
-    answer(`agent     ${seen.name} (${seen.id})`);
-    answer(`server    ${connection.url}`);
-    answer(`liveness  ${paint(online ? "green" : "red", seen.liveness)}`);
-    answer(`last beat ${seen.lastSeenAt ?? "never"}, wanted every ${seen.intervalSeconds} s`);
-    answer(`session   ${cached === null ? "none kept here" : `${Math.round(cached.ageSeconds)} s old`}`);
-    answer(`service   ${service}`);
-    answer(`identity  from ${identity.path ?? `the ${identity.layer}`}`);
-  }
-  if (seen.liveness !== "online") throw new AnsweredNo("unexpected");
+  const report = { setup, cached, service, seen };
+  if (json) answerJson(inJson(report));
+  else for (const line of inLines(report)) answer(line);
+  if (!(seen instanceof CliError)) {
+    if (seen.liveness !== "online") throw new AnsweredNo("unexpected");
+  } else if (json) throw new AnsweredNo(seen.failure);
+  else throw seen;
 }
 
-/** What the server says, asked with the kept session, or with a new one where there is none that still stands. */
-async function sight(setup: Setup, cache: SessionCache, cached: CachedSession | null): Promise<Sighting> {
-  if (cached !== null) {
-    const seen: Outcome<Sighting> = await look(setup.connection, cached.token);
-    if (seen.kind !== "refused") return valueOf(seen);
+/** What there is to say of this host; without the server's part where it could not be had. */
+interface Report {
+  setup: Setup;
+  cached: CachedSession | null;
+  service: string;
+  seen: Sighting | CliError;
+}
+
+function inJson({ setup: { connection, identity }, cached, service, seen }: Report): object {
+  const known = seen instanceof CliError ? null : seen;
+  return {
+    agent: { id: known?.id ?? identity.agentId, name: known?.name ?? null },
+    url: connection.url,
+    liveness: known?.liveness ?? "unknown",
+    last_seen_at: known?.lastSeenAt ?? null,
+    heartbeat_interval_seconds: known?.intervalSeconds ?? null,
+    session_age_seconds: cached === null ? null : Math.round(cached.ageSeconds),
+    last_beat_from_here: cached?.lastBeat?.toISOString() ?? null,
+    service,
+    credentials: identity.path ?? identity.layer,
+    ...(seen instanceof CliError ? { error: seen.failure, message: seen.message, hint: seen.hint } : {}),
+  };
+}
+
+function inLines({ setup: { connection, identity }, cached, service, seen }: Report): string[] {
+  const known = seen instanceof CliError ? null : seen;
+  const liveness = known?.liveness ?? "unknown";
+  return [
+    `agent     ${known === null ? identity.agentId : `${known.name} (${known.id})`}`,
+    `server    ${connection.url}`,
+    `liveness  ${paint(liveness === "online" ? "green" : "red", liveness, "stdout")}`,
+    known === null
+      ? `last beat ${cached?.lastBeat?.toISOString() ?? "none known of here"}`
+      : `last beat ${known.lastSeenAt ?? "never"}, wanted every ${known.intervalSeconds} s`,
+    `session   ${cached === null ? "none kept here" : `${Math.round(cached.ageSeconds)} s old`}`,
+    `service   ${service}`,
+    `identity  from ${identity.path ?? `the ${identity.layer}`}`,
+  ];
+}
+
+/**
+ * What the server says, asked with the kept session, or with a new one where there is none that still stands; or
+ * why it says nothing.
+ */
+async function sight(
+  setup: Setup,
+  cache: SessionCache,
+  cached: CachedSession | null,
+): Promise<Sighting | CliError> {
+  try {
+    if (cached !== null) {
+      const seen: Outcome<Sighting> = await look(setup.connection, cached.token);
+      if (seen.kind !== "refused") return valueOf(seen);
+    }
+    const greeting = valueOf(await handshake(setup.connection, credentialsOf(setup), describeProcess()));
+    await cache.write(greeting, new Date());
+    return valueOf(await look(setup.connection, greeting.token));
+  } catch (error) {
+    if (error instanceof CliError) return error;
+    throw error;
   }
-  const greeting = valueOf(await handshake(setup.connection, credentialsOf(setup), describeProcess()));
-  await cache.write(greeting, new Date());
-  return valueOf(await look(setup.connection, greeting.token));
 }

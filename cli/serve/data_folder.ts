@@ -4,6 +4,7 @@ import { generateSigningKey, type KeyRing } from "../../supabase/functions/_shar
 import { randomBytes } from "../../supabase/functions/_shared/backend.ts";
 import { parseKeyRing } from "../../supabase/functions/_shared/env.ts";
 import { tryLock } from "../file_lock.ts";
+import { shellQuote } from "../shell_quote.ts";
 import { exists, makePrivateFolder, writePrivateFile } from "./files.ts";
 import { StartError } from "./start_error.ts";
 
@@ -53,6 +54,7 @@ async function takeLock(folder: string): Promise<Deno.FsFile> {
   throw new StartError(
     `Cannot use the data folder "${folder}": another server is using it`,
     "stop the other one, or name another folder with --data",
+    { isConflict: true },
   );
 }
 
@@ -84,7 +86,10 @@ export async function readSigningKeys({ path: folder }: DataFolder): Promise<Key
 async function readPrivateFile(path: string): Promise<string> {
   const { mode } = await Deno.stat(path);
   if (mode !== null && (mode & 0o077) !== 0) {
-    throw new StartError(`Cannot use "${path}": others on this host can read it`, `chmod 600 "${path}"`);
+    throw new StartError(
+      `Cannot use "${path}": others on this host can read it`,
+      `chmod 600 ${shellQuote(path)}`,
+    );
   }
   return await Deno.readTextFile(path);
 }

@@ -91,7 +91,10 @@ function bindError(error: Error, hostname: string, port: number): StartError {
   const isPort = inUse || error instanceof Deno.errors.PermissionDenied || code === "EACCES";
   const what = inUse ? "something else is listening there" : error.message;
   const hint = isPort ? "name another port with --port" : "name an address of this host with --host";
-  return new StartError(`Cannot listen on ${hostname} port ${port}: ${what}`, hint, { cause: error });
+  return new StartError(`Cannot listen on ${hostname} port ${port}: ${what}`, hint, {
+    cause: error,
+    isConflict: inUse,
+  });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { exists } from "../../cli/serve/files.ts";
 import { end, run } from "./run.ts";
 
@@ -9,7 +10,7 @@ export interface Edge {
   output: string[];
 }
 
-const root = new URL("../../", import.meta.url).pathname;
+const root = fileURLToPath(new URL("../../", import.meta.url));
 const worker = `${root}tests/_support/edge_worker.ts`;
 export const functions = await functionNames();
 

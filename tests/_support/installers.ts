@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { CreatedAgent } from "./client.ts";
 
 /** One way to run one of the installers. */
@@ -27,7 +28,7 @@ export interface RunOptions {
   wrapper?: string[];
 }
 
-const folder = new URL("../../installers/", import.meta.url).pathname;
+const folder = fileURLToPath(new URL("../../installers/", import.meta.url));
 export const installSh: string = join(folder, "install.sh");
 export const installPy: string = join(folder, "install.py");
 export const installPs1: string = join(folder, "install.ps1");

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { end, run } from "./run.ts";
 
 /** A Supabase project's API, as @supabase/lite gives it. */
@@ -8,7 +9,7 @@ export interface LiteApi {
   userId: string;
 }
 
-const program = new URL("lite_server.ts", import.meta.url).pathname;
+const program = fileURLToPath(new URL("lite_server.ts", import.meta.url));
 const secretKey = "sb_secret_for_the_tests_alone_000000000000";
 const userId = "a0000000-0000-4000-8000-000000000001";
 

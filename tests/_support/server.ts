@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** The embedded server in a process of its own, as its users start it. */
 export interface ServerProcess {
@@ -30,7 +31,7 @@ export interface RefusedStart {
   stderr: string;
 }
 
-const root = new URL("../../", import.meta.url).pathname;
+const root = fileURLToPath(new URL("../../", import.meta.url));
 const serverPermissions = ["--allow-net", "--allow-env", "--allow-sys", "--allow-read", "--allow-write"];
 
 /**

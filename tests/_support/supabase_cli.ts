@@ -1,9 +1,10 @@
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { withFolder } from "./server.ts";
 import { type Ended, run, succeed } from "./run.ts";
 
 const cli = ["-y", "supabase@3.1.0"];
-const root = new URL("../../", import.meta.url).pathname;
+const root = fileURLToPath(new URL("../../", import.meta.url));
 const env = { DO_NOT_TRACK: "1", SUPABASE_TELEMETRY_DISABLED: "1", npm_config_loglevel: "error" };
 
 /** Whether the supabase CLI runs here, from npm. */

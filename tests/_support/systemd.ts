@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Finished, run } from "./installers.ts";
 import { type Part, part } from "./require.ts";
 import { withFolder } from "./server.ts";
@@ -15,7 +16,7 @@ export interface SystemdHost {
   ) => Promise<Finished>;
 }
 
-const script = new URL("./boot_systemd.sh", import.meta.url).pathname;
+const script = fileURLToPath(new URL("./boot_systemd.sh", import.meta.url));
 const tools = ["root", "unshare", "nsenter", "setpriv", "systemctl"];
 
 /** A systemd that can be booted here: it takes root, namespaces and the second version of control groups. */

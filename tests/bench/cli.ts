@@ -1,5 +1,6 @@
 // deno-lint-ignore-file no-console -- a tool for the terminal
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /**
  * What the compiled `openclaw` costs, beside an empty program that was compiled by the same Deno: size, time of
@@ -14,7 +15,7 @@ interface Reading {
   ok: boolean;
 }
 
-const root = new URL("../..", import.meta.url).pathname;
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const program = join(root, "dist", "openclaw");
 const deno = Deno.env.get("DENO_COMPILE_BIN") ?? Deno.execPath();
 const minutes = Number(/--minutes[= ](\d+)/.exec(Deno.args.join(" "))?.[1] ?? 10);

@@ -1,5 +1,7 @@
 import { join } from "node:path";
+import { placesOf } from "../../cli/places.ts";
 import type { CreatedAgent } from "../_support/client.ts";
+import { succeed } from "../_support/run.ts";
 import { openclaw } from "../_support/server.ts";
 
 /** What a run of the program came to. */
@@ -30,6 +32,7 @@ export interface Running {
 
 const patienceMilliseconds = 30_000;
 export const isBinary = Deno.env.get("OPENCLAW_TEST_BINARY") !== undefined;
+const denoFolder = Deno.env.get("DENO_DIR") ?? await cacheFolder();
 
 /** Runs the program to its end in an environment that holds only what is given, its cache when run from source. */
 export async function run(args: string[], options: RunOptions): Promise<Run> {
@@ -42,7 +45,7 @@ export function start(args: string[], { home, env = {}, stdin }: RunOptions): Ru
   const child = new Deno.Command(program, {
     args: all,
     clearEnv: true,
-    env: { HOME: home, PATH: Deno.env.get("PATH") ?? "", NO_COLOR: "1", ...cache(), ...env },
+    env: { ...ownEnvironment(home), ...env },
     cwd: home,
     stdin: stdin === undefined ? "null" : "piped",
     stdout: "piped",
@@ -96,12 +99,42 @@ export function identify({ id, secret }: CreatedAgent, url: string): Record<stri
   return { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: id, OPENCLAW_AGENT_SECRET: secret };
 }
 
+/** What the program is given: a home of its own, and what nothing runs without. */
+export function ownEnvironment(home: string): Record<string, string> {
+  const common = { PATH: Deno.env.get("PATH") ?? "", NO_COLOR: "1", ...cache() };
+  if (Deno.build.os !== "windows") return { HOME: home, ...common };
+  return {
+    USERPROFILE: home,
+    APPDATA: join(home, "AppData", "Roaming"),
+    LOCALAPPDATA: join(home, "AppData", "Local"),
+    // Without it Windows opens no socket.
+    SystemRoot: Deno.env.get("SystemRoot") ?? "C:\\Windows",
+    TEMP: home,
+    ...common,
+  };
+}
+
 export function credentialsPath(home: string): string {
-  return join(home, ".config", "openclaw", "credentials.json");
+  return placesIn(home).credentials;
 }
 
 export function sessionPath(home: string): string {
-  return join(home, ".local", "state", "openclaw", "session.json");
+  return join(placesIn(home).state, "session.json");
+}
+
+function placesIn(home: string): ReturnType<typeof placesOf> {
+  const environment = ownEnvironment(home);
+  return placesOf((name) => environment[name], Deno.build.os);
+}
+
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 export function linesOf(text: string): Record<string, unknown>[] {
@@ -110,8 +143,7 @@ export function linesOf(text: string): Record<string, unknown>[] {
 
 /** From source, Deno needs to find the packages that it has fetched. */
 function cache(): Record<string, string> {
-  if (isBinary) return {};
-  return { DENO_DIR: Deno.env.get("DENO_DIR") ?? join(Deno.env.get("HOME") ?? "", ".cache", "deno") };
+  return isBinary ? {} : { DENO_DIR: denoFolder };
 }
 
 async function feed(stream: WritableStream<Uint8Array>, text: string): Promise<void> {
@@ -122,4 +154,11 @@ async function feed(stream: WritableStream<Uint8Array>, text: string): Promise<v
 
 async function drain(stream: ReadableStream<Uint8Array>, take: (text: string) => void): Promise<void> {
   for await (const text of stream.pipeThrough(new TextDecoderStream())) take(text);
+}
+
+/** Where Deno keeps what it has fetched differs from system to system; it knows. */
+async function cacheFolder(): Promise<string> {
+  const { stdout } = await succeed(Deno.execPath(), ["info", "--json"]);
+  const { denoDir }: { denoDir: string } = JSON.parse(stdout);
+  return denoDir;
 }

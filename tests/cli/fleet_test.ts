@@ -3,7 +3,8 @@ import { type CreatedAgent, FleetClient } from "../_support/client.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { identify, type Running, start } from "./_program.ts";
 
-const size = 200;
+/** Fewer where the memory is small. */
+const size = Number(Deno.env.get("OPENCLAW_TEST_FLEET") ?? 200);
 
 Deno.test(`${size} monitors at once against one server: all online, their next handshakes spread`, () =>
   withFolder(async (data) => {
@@ -33,10 +34,12 @@ Deno.test(`${size} monitors at once against one server: all online, their next h
         );
         assert.ok(Math.max(...refreshes) - Math.min(...refreshes) > 120);
         const perTenSeconds = Map.groupBy(refreshes, (seconds) => Math.floor(seconds / 10));
-        assert.ok(perTenSeconds.size >= 15);
-        assert.ok([...perTenSeconds.values()].every(({ length }) => length < size / 8));
+        assert.ok(perTenSeconds.size >= (size < 200 ? 10 : 15));
+        assert.ok([...perTenSeconds.values()].every(({ length }) => length < Math.max(size / 8, 15)));
         for (const monitor of monitors) monitor.kill("SIGTERM");
         const ends = await Promise.all(monitors.map(({ ended }) => ended));
+        // On Windows a program cannot be asked from outside, only be ended.
+        if (Deno.build.os === "windows") return;
         assert.deepEqual(ends.map(({ code }) => code).filter((code) => code !== 0), []);
       });
     } finally {

@@ -25,6 +25,7 @@ for (
     "configure",
     "logout",
     "service",
+    "completions",
     "version",
   ]
 ) {
@@ -44,4 +45,20 @@ Deno.test("the program for an agent's host has no server in it, the other one ha
   const server = /^cli\/serve\/|pglite/;
   assert.equal((await modulesOf("cli/openclaw.ts")).some((name) => server.test(name)), false);
   assert.equal((await modulesOf("cli/main.ts")).some((name) => server.test(name)), true);
+});
+
+Deno.test("no path of a file is taken from an address without being decoded", async () => {
+  const undecoded: string[] = [];
+  for (const folder of ["cli", "installers", "supabase", "tests"]) await collect(new URL(`${folder}/`, root));
+  assert.deepEqual(undecoded, []);
+
+  async function collect(folder: URL): Promise<void> {
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      const inner = new URL(encodeURIComponent(name) + (isDirectory ? "/" : ""), folder);
+      if (isDirectory) await collect(inner);
+      else if (name.endsWith(".ts") && /import\.meta\.url\)\.pathname/.test(await Deno.readTextFile(inner))) {
+        undecoded.push(inner.href.replace(root.href, ""));
+      }
+    }
+  }
 });

@@ -48,7 +48,9 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-Deno.test("a monitor against the real server: killed, restarted without a handshake, kept single, stopped", () =>
+Deno.test("a monitor against the real server: killed, restarted without a handshake, kept single, stopped", {
+  ignore: windows,
+}, () =>
   withFolder(async (data) => {
     const server = await startServerProcess({ data });
     try {
@@ -85,7 +87,9 @@ Deno.test("a monitor against the real server: killed, restarted without a handsh
     }
   }));
 
-Deno.test("a monitor does not end because its server is down at its start, only when it is told to", async () => {
+Deno.test("a monitor does not end because its server is down at its start, only when it is told to", {
+  ignore: windows,
+}, async () => {
   const reserved = startFaultServer(() => "cut");
   const { url } = reserved;
   reserved.close();
@@ -142,7 +146,9 @@ for (const { name, fault, says } of faults) {
   });
 }
 
-Deno.test("a reply that hangs or drips is given up after 15 s; an order to stop does not wait for it", async () => {
+Deno.test("a reply that hangs or drips is given up after 15 s; an order to stop does not wait for it", {
+  ignore: windows,
+}, async () => {
   const results = (["hang", "slow bytes"] as const).map(async (fault) => {
     const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : fault);
     try {
@@ -166,7 +172,9 @@ Deno.test("a reply that hangs or drips is given up after 15 s; an order to stop 
   await Promise.all(results);
 });
 
-Deno.test("a session that is revoked is followed by one handshake; a refused one by silence, not by an end", async () => {
+Deno.test("a session that is revoked is followed by one handshake; a refused one by silence, not by an end", {
+  ignore: windows,
+}, async () => {
   let revoked = false;
   const server = startFaultServer(({ path }) => {
     if (path.endsWith("/handshake")) return revoked ? refuses("invalid_credentials") : greets();
@@ -407,7 +415,7 @@ async function fill(path: string): Promise<void> {
   }
 }
 
-Deno.test("a monitor whose lines nobody reads any more goes on beating", async () => {
+Deno.test("a monitor whose lines nobody reads any more goes on beating", { ignore: windows }, async () => {
   const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
   try {
     await withFolder(async (home) => {
@@ -434,7 +442,9 @@ Deno.test("a monitor whose lines nobody reads any more goes on beating", async (
   }
 });
 
-Deno.test("the log file is rotated, private, and has the lines that --quiet keeps from the terminal", async () => {
+Deno.test("the log file is rotated, private, and has the lines that --quiet keeps from the terminal", {
+  ignore: windows,
+}, async () => {
   const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
   try {
     await withFolder(async (folder) => {

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { openclaw, withFolder } from "../_support/server.ts";
+import { testWith } from "../_support/tools.ts";
+import { shellQuote } from "../../cli/shell_quote.ts";
 import { LogFile } from "../../cli/agent/log_file.ts";
-import { credentialsPath } from "./_program.ts";
+import { credentialsPath, ownEnvironment, run } from "./_program.ts";
 
 const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
 const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
@@ -37,13 +40,18 @@ async function onTerminal(
   home: string,
 ): Promise<{ code: number; shown: string }> {
   const { program, args: all } = openclaw(args);
+  return await showTerminal([program, ...all], { answers, home });
+}
+
+async function showTerminal(
+  command: string[],
+  { answers = [], home, noColour = "" }: { answers?: string[]; home: string; noColour?: string },
+): Promise<{ code: number; shown: string }> {
   const { stdout, stderr } = await new Deno.Command("python3", {
-    args: ["-c", typist, JSON.stringify(answers), program, ...all],
-    env: {
-      HOME: home,
-      TERM: "xterm",
-      DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
-    },
+    args: ["-c", typist, JSON.stringify(answers), ...command],
+    clearEnv: true,
+    env: { ...ownEnvironment(home), TERM: "xterm", NO_COLOR: noColour },
+    cwd: home,
   }).output();
   const decoder = new TextDecoder();
   const text = decoder.decode(stdout);
@@ -90,3 +98,41 @@ Deno.test({
     assert.match(complaints[0] ?? "", /going on: No space left/);
   },
 });
+
+const nowhere = ["--url", "http://127.0.0.1:9", "--agent-id", agentId, "--agent-secret", secret];
+const commands = ["doctor", "status", "handshake"];
+// deno-lint-ignore no-control-regex -- what paints a terminal begins with one
+const colour = /\u001b\[\d+m/;
+
+for (const command of commands) {
+  testWith(
+    ["python3", "sh"],
+    `openclaw ${command} paints each stream only where that one is a terminal`,
+    () =>
+      withFolder(async (home) => {
+        const { program, args } = openclaw([command, ...nowhere]);
+        const line = [program, ...args].map(shellQuote).join(" ");
+        const talked = await showTerminal(["sh", "-c", `${line} > answer`], { home });
+        const answered = await showTerminal(["sh", "-c", `${line} 2> talk`], { home });
+        assert.match(talked.shown, colour, "the warning on the terminal");
+        assert.doesNotMatch(await Deno.readTextFile(join(home, "answer")), colour);
+        assert.doesNotMatch(await Deno.readTextFile(join(home, "talk")), colour);
+        if (command !== "handshake") assert.match(answered.shown, colour, "the answer on the terminal");
+      }),
+  );
+
+  testWith(
+    ["python3"],
+    `openclaw ${command} paints nothing with NO_COLOR, and nothing without a terminal`,
+    () =>
+      withFolder(async (home) => {
+        const { program, args } = openclaw([command, ...nowhere]);
+        const { shown } = await showTerminal([program, ...args], { home, noColour: "1" });
+        assert.match(shown, /warning: /);
+        assert.doesNotMatch(shown, colour);
+        const piped = await run([command, ...nowhere], { home, env: { NO_COLOR: "", TERM: "xterm" } });
+        assert.match(piped.stderr, /warning: /);
+        assert.doesNotMatch(piped.stderr + piped.stdout, colour);
+      }),
+  );
+}

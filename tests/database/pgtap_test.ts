@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { openPostgres } from "../../cli/serve/postgres.ts";
 import { findPostgres, hasExtension, withPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { run } from "../_support/run.ts";
 import { addExtension } from "../_support/sql.ts";
 
-const folder = new URL("../../supabase/tests/database/", import.meta.url).pathname;
+const folder = fileURLToPath(new URL("../../supabase/tests/database/", import.meta.url));
 
 const pgtap = await part("Postgres 15 or later with pgTAP and pg_prove", async () => {
   const bin = await findPostgres();

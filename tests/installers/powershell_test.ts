@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { makeInstaller } from "../../supabase/functions/_shared/installer.ts";
 import { installPs1, installPy, installSh, run } from "../_support/installers.ts";
 import { withFolder } from "../_support/server.ts";
 import { isInstalled } from "../_support/tools.ts";
 
-const parser = new URL("./_parse_powershell.ts", import.meta.url).pathname;
+const parser = fileURLToPath(new URL("./_parse_powershell.ts", import.meta.url));
 const source = await Deno.readTextFile(installPs1);
 const ran = isInstalled("pwsh") ? "and the scenarios run it" : "parsed only: there is no PowerShell here";
 

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { FleetClient } from "../_support/client.ts";
 import { assertEnded, Host, python, run, sh } from "../_support/installers.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 
-const generate = new URL("../../installers/generate.ts", import.meta.url).pathname;
+const generate = fileURLToPath(new URL("../../installers/generate.ts", import.meta.url));
 
 async function release(args: string[]): ReturnType<typeof run> {
   const deno = ["run", "--quiet", "--allow-read", "--allow-write", generate, ...args];

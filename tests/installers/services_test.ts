@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type CreatedAgent, FleetClient, record } from "../_support/client.ts";
 import {
   assertEnded,
@@ -16,7 +17,7 @@ import { startServerProcess, withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 import { pause } from "./_agents.ts";
 
-const systemctl = new URL("./_systemctl.sh", import.meta.url).pathname;
+const systemctl = fileURLToPath(new URL("./_systemctl.sh", import.meta.url));
 const oddPath = '/home/a "b" $c %d \\e &<f>/.local/bin/openclaw';
 
 interface Place {

@@ -49,7 +49,7 @@ Deno.test("a second server on the same data folder → refused with a sentence, 
     try {
       const second = await tryServerProcess({ data });
       assert.ok("code" in second);
-      assert.equal(second.code, 1);
+      assert.equal(second.code, 5);
       assert.match(
         second.stderr,
         /^error: Cannot use the data folder "[^"]+": another server is using it\nhint: /,
@@ -68,7 +68,7 @@ Deno.test("a second server on the same port → refused with a sentence, and its
     try {
       const second = await tryServerProcess({ data: join(folder, "b"), args: ["--port", port] });
       assert.ok("code" in second);
-      assert.equal(second.code, 1);
+      assert.equal(second.code, 5);
       assert.match(
         second.stderr,
         /^error: Cannot listen on 127\.0\.0\.1 port \d+: something else is listening there\nhint: /,
@@ -86,7 +86,7 @@ Deno.test("a key that others can read → refused, with the command that mends i
     await Deno.chmod(join(data, "operator-key"), 0o640);
     const refused = await tryServerProcess({ data });
     assert.ok("code" in refused);
-    assert.match(refused.stderr, /others on this host can read it\nhint: chmod 600 "[^"]+operator-key"/);
+    assert.match(refused.stderr, /others on this host can read it\nhint: chmod 600 '[^']+operator-key'/);
   });
 });
 

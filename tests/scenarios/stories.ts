@@ -269,7 +269,8 @@ async function refusesToStart(stage: Stage, env: Record<string, string>, reason:
   await withFolder(async (data) => {
     const refused = await tryServerProcess({ data, env: { ...await stage.startEnv(), ...env } });
     assert.ok("code" in refused, "it started");
-    assert.equal(refused.code, 1);
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /^hint: /m);
     assert.match(refused.stderr, reason);
     assert.equal(refused.stdout, "");
   });

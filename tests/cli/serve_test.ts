@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { run, succeed } from "../_support/run.ts";
+import { startServerProcess, withFolder } from "../_support/server.ts";
+import { testWith } from "../_support/tools.ts";
+import { isBinary, isThere } from "./_program.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const binary = Deno.env.get("OPENCLAW_TEST_BINARY") ?? "";
+
+/** With a program in front of the server that hands signals on, in a group of its own. */
+const inFront = isBinary ? [binary, "serve"] : [Deno.execPath(), "task", "--quiet", "start"];
+
+for (const signal of ["INT", "TERM"]) {
+  testWith(
+    ["setsid"],
+    `SIG${signal} to the server's whole group and to it again from in front → a clean stop`,
+    () =>
+      withFolder(async (data) => {
+        const child = new Deno.Command("setsid", {
+          args: [...inFront, "--data", data, "--port", "0"],
+          cwd: root,
+          env: { NO_COLOR: "1" },
+          stdin: "null",
+          stdout: "piped",
+          stderr: "piped",
+        }).spawn();
+        try {
+          const [log, talk] = [read(child.stdout), read(child.stderr)];
+          await talk.until(/ listens on /);
+          await succeed("sh", ["-c", `kill -${signal} -${child.pid}`]);
+          const { code } = await child.status;
+          await Promise.all([log.ended, talk.ended]);
+          assert.match(log.text(), /server stopped/, talk.text());
+          assert.equal(code, 0, talk.text());
+        } finally {
+          await run("sh", ["-c", `kill -KILL -${child.pid} 2>/dev/null`]);
+          await child.status;
+        }
+      }),
+  );
+}
+
+Deno.test({
+  name: "a second signal ends a server that is still stopping, but not one within a second of the first",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withFolder(async (data) => {
+      const server = await startServerProcess({ data });
+      const connection = await Deno.connect({
+        hostname: "127.0.0.1",
+        port: Number(new URL(server.url).port),
+      });
+      try {
+        const head = "POST /functions/v1/handshake HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n";
+        await connection.write(new TextEncoder().encode(head));
+        await pause(300);
+        Deno.kill(server.pid, "SIGINT");
+        Deno.kill(server.pid, "SIGTERM");
+        await pause(1500);
+        const before = performance.now();
+        assert.equal(await Promise.race([server.status, pause(1).then(() => "still there")]), "still there");
+        assert.equal(await server.stop("SIGTERM"), 1);
+        assert.ok(performance.now() - before < 3000);
+      } finally {
+        connection.close();
+        await server.stop("SIGKILL");
+      }
+    }),
+});
+
+Deno.test({
+  name: "the compiled openclaw serve --help, alone in a folder, still helps",
+  ignore: !isBinary,
+  fn: () =>
+    withFolder(async (folder) => {
+      const alone = join(folder, basename(binary));
+      await Deno.copyFile(binary, alone);
+      const { stdout } = await succeed(alone, ["serve", "--help"]);
+      assert.match(stdout, /Example:\n {2}openclaw serve/);
+      assert.equal(await isThere(join(folder, ".openclaw")), false);
+      const { code } = await new Deno.Command(alone, { args: ["serve"], stderr: "null" }).output();
+      assert.equal(code, 4);
+    }),
+});
+
+function read(
+  stream: ReadableStream<Uint8Array>,
+): { text: () => string; until: (pattern: RegExp) => Promise<void>; ended: Promise<void> } {
+  let text = "";
+  const waiting = new Set<() => void>();
+  const ended = (async () => {
+    for await (const part of stream.pipeThrough(new TextDecoderStream())) {
+      text += part;
+      for (const look of waiting) look();
+    }
+  })();
+  return {
+    text: () => text,
+    ended,
+    async until(pattern) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      waiting.add(() => pattern.test(text) && resolve());
+      await Promise.race([promise, ended.then(() => assert.match(text, pattern))]);
+    },
+  };
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

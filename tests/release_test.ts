@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type Ended, run } from "./_support/run.ts";
+import { withFolder } from "./_support/server.ts";
+import { testWith } from "./_support/tools.ts";
+
+const workflow = await Deno.readTextFile(new URL("../.github/workflows/release.yml", import.meta.url));
+
+/** The script of the workflow's step with that name. */
+function scriptOf(name: string): string {
+  const [, step = ""] = workflow.split(`- name: ${name}\n`);
+  const lines = step.split("\n");
+  const start = lines.findIndex((line) => line.trim() === "run: |");
+  const indent = " ".repeat(10);
+  const rest = lines.slice(start + 1);
+  const end = rest.findIndex((line) => !line.startsWith(indent));
+  assert.ok(start >= 0 && end > 0, `there is no step "${name}" with a script`);
+  return rest.slice(0, end).map((line) => line.slice(indent.length)).join("\n");
+}
+
+/** Runs a step as the runner does, with what stands in for the programs that are not here. */
+async function perform(name: string, folder: string, env: Record<string, string> = {}): Promise<Ended> {
+  const path = `${join(folder, "bin")}:${Deno.env.get("PATH")}`;
+  const ended = await run("bash", ["-eo", "pipefail", "-c", scriptOf(name)], {
+    cwd: folder,
+    env: { ...env, PATH: path },
+  });
+  assert.ok(ended !== null);
+  return ended;
+}
+
+async function stand(folder: string, name: string, script: string): Promise<void> {
+  await Deno.mkdir(join(folder, "bin"), { recursive: true });
+  await Deno.writeTextFile(join(folder, "bin", name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+}
+
+async function makeDist(folder: string, sizes: Record<string, number>): Promise<void> {
+  await Deno.mkdir(join(folder, "dist"));
+  for (const [name, size] of Object.entries(sizes)) {
+    const path = join(folder, "dist", name);
+    await Deno.writeTextFile(path, "");
+    await Deno.truncate(path, size);
+  }
+}
+
+const tools = ["bash", "find", "sha256sum"];
+const sizeStep = "No program for an agent's host is larger than 100 MB";
+
+testWith(
+  tools,
+  "a release whose agent's program is larger than 100 MB is none; the server's may be",
+  () =>
+    withFolder(async (folder) => {
+      await makeDist(folder, { "openclaw-linux-x64": 100_000_000, "openclaw-server-linux-x64": 120_000_000 });
+      assert.equal((await perform(sizeStep, folder)).code, 0);
+      await Deno.truncate(join(folder, "dist", "openclaw-linux-x64"), 100_000_001);
+      const refused = await perform(sizeStep, folder);
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, /dist\/openclaw-linux-x64/);
+    }),
+);
+
+testWith(
+  tools,
+  "every file of a release has its sum, which is checked and attested: the installers too",
+  () =>
+    withFolder(async (folder) => {
+      await makeDist(folder, { "openclaw-linux-x64": 10 });
+      await run("sh", ["-c", "sha256sum openclaw-linux-x64 > SHA256SUMS"], { cwd: join(folder, "dist") });
+      await stand(
+        folder,
+        "deno",
+        "for file in install.sh install.ps1 install.py; do echo $file > dist/$file; done",
+      );
+      const name = "The installers of this release, with its programs' sums in them, and their own sums";
+      const ended = await perform(name, folder, { RELEASE: "https://example.com/v1" });
+      assert.equal(ended.code, 0, ended.stderr);
+      const sums = await Deno.readTextFile(join(folder, "dist", "SHA256SUMS"));
+      const files = (await Array.fromAsync(Deno.readDir(join(folder, "dist")))).map(({ name }) => name);
+      const summed = sums.trim().split("\n").map((line) => line.slice(66));
+      assert.deepEqual([...summed, "SHA256SUMS"].toSorted(), files.toSorted());
+      const check = ["--check", "--strict", "SHA256SUMS"];
+      assert.equal((await run("sha256sum", check, { cwd: join(folder, "dist") }))?.code, 0);
+      assert.match(workflow, /subject-checksums: dist\/SHA256SUMS/);
+    }),
+);
+
+for (const [tag, isPrerelease] of [["v1.0.0", false], ["v1.0.0-rc1", true], ["v1.0.0rc1", true]] as const) {
+  testWith(
+    tools,
+    `${tag} is published as ${isPrerelease ? "a prerelease" : "the latest release"}`,
+    () =>
+      withFolder(async (folder) => {
+        await makeDist(folder, { "openclaw-linux-x64": 1 });
+        await stand(folder, "gh", 'echo "$@"');
+        const { stdout } = await perform("Publish", folder, { TAG: tag, GITHUB_REPOSITORY: "o/r" });
+        assert.ok(stdout.startsWith(`release create ${tag} --repo o/r `), stdout);
+        assert.equal(stdout.includes("--prerelease"), isPrerelease);
+        assert.match(stdout, /dist\/openclaw-linux-x64\n$/);
+      }),
+  );
+}
+
+Deno.test("the release workflow uses actions by commit, and no path that Windows does not know", () => {
+  const actions = Array.from(workflow.matchAll(/uses: (\S+)/g), ([, action = ""]) => action);
+  assert.ok(actions.length > 0);
+  for (const action of actions) assert.match(action, /^[\w./-]+@[0-9a-f]{40}$/);
+  assert.doesNotMatch(workflow.replaceAll(/^ *#.*$/gm, ""), /\$PWD|\$\(pwd\)/);
+});
