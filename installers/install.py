@@ -1281,6 +1281,8 @@ class Installation:
             for file in files:
                 answer("would remove " + file)
             return
+        if self.service == "task" and not self.is_own_task():
+            die(5, 'Cannot uninstall: the task "openclaw" is of somebody else', "schtasks /Query /TN openclaw /V /FO LIST")
         confirm(self.options, "Remove the agent from %s?" % self.state)
         self.stop_service()
         if not self.has_stopped():
