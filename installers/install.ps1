@@ -160,6 +160,7 @@ function Install-OpenClaw {
         param([hashtable] $Agent, [string] $Path, $Body, [int] $Seconds = 15)
         $Agent.Status = 0; $Agent.Fields = $null; $Agent.Failure = ''; $Agent.IsTls = $false; $Agent.RetryAfter = -1
         $clock = [Diagnostics.Stopwatch]::StartNew()
+        $request = $null
         $response = $null
         try {
             $request = [Net.HttpWebRequest][Net.WebRequest]::Create("$($Agent.Url)/functions/v1/$Path")
@@ -200,6 +201,8 @@ function Install-OpenClaw {
             }
             $Agent.Failure = Get-Shown $reason.Message
             $Agent.IsTls = $reason -is [Security.Authentication.AuthenticationException]
+            # What is closed while it is still read from may wait for the rest.
+            if ($null -ne $request) { $request.Abort() }
         }
         finally { if ($null -ne $response) { $response.Dispose() } }
         return $Agent.Status -eq 200 -and $null -ne $Agent.Fields
@@ -576,7 +579,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Select-Kind {
         $place.Kind = 'script'
         $place.BinaryUrl = $options['binary-url']
-        if ($options['script-agent']) { return }
+        if ($options['script-agent'] -or $options['uninstall']) { return }
         $name = "openclaw-$($place.Platform)"
         if ($place.IsWindows) { $name += '.exe' }
         if ($options['binary'] -or $options['binary-url']) { $place.Kind = 'binary' }
@@ -765,7 +768,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     }
 
     # Writes what is under the URL into the stream. Redirects are followed, but never to where it would not be
-    # encrypted; so long nothing may come at most.
+    # encrypted. A server may be silent for so many seconds.
     function Copy-Download {
         param([string] $Url, [IO.Stream] $To, [int] $Redirects, [int] $Seconds)
         $uri = New-Object Uri $Url
@@ -784,7 +787,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
                 }
                 $uri = New-Object Uri $uri, "$($response.Headers['location'])"
             }
-            finally { $response.Dispose() }
+            finally {
+                $request.Abort()
+                $response.Dispose()
+            }
             if ($uri.Scheme -ne 'https' -and -not $Url.StartsWith('http://')) { throw 'it redirects to what is not encrypted' }
         }
         throw 'it redirects too often'
@@ -884,10 +890,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         param([string] $Folder)
         if (Test-Path -LiteralPath $Folder -PathType Container) { return }
         New-Folder (Split-Path -Parent $Folder)
+        $place.Undo.Add({ if ([IO.Directory]::Exists($Folder)) { [IO.Directory]::Delete($Folder) } }.GetNewClosure())
         try { [void](New-Item -ItemType Directory -Path $Folder) }
         catch { Give-Up 1 "Cannot make the folder `"$Folder`"" 'look at the disk and its permissions' }
         if (-not $place.IsWindows) { chmod 700 $Folder }
-        $place.Undo.Add({ [IO.Directory]::Delete($Folder) }.GetNewClosure())
     }
 
     # Writes the file, whole or not at all. Says nothing if it is there already.

@@ -652,7 +652,7 @@ class Installation:
             if BINARY_FOLDER and sum_of(BINARY_SUMS, name):
                 self.kind, self.binary_url = "binary", BINARY_FOLDER + "/" + name
         self.program = self.program_of(bare, self.kind)
-        if self.kind == "script" and not options.script_agent:
+        if self.kind == "script" and not options.script_agent and not options.uninstall:
             fields, installed = self.read_manifest(), self.program_of(bare, "binary")
             self.kept = fields.get("program") == "binary" and installed in fields["files"] \
                 and run_silently(installed, "--version")
@@ -901,11 +901,11 @@ class Installation:
         if os.path.isdir(folder):
             return
         self.make_folder(os.path.dirname(folder))
+        self.undo.append(lambda: os.rmdir(folder))
         try:
             os.mkdir(folder, 0o700)
         except OSError:
             self.give_up(1, 'Cannot make the folder "%s"' % folder, "look at the disk and its permissions")
-        self.undo.append(lambda: os.rmdir(folder))
         # Everybody runs the programs of a system; what a user has is the user's.
         if self.service == "systemd-system" and folder != self.state:
             os.chmod(folder, 0o755)
