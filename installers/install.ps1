@@ -7,6 +7,12 @@ function Install-OpenClaw {
     Set-StrictMode -Version 2
     $ErrorActionPreference = 'Stop'
     $ProgressPreference = 'SilentlyContinue'
+    # It lets nothing below be called, so the sentence is all that there is.
+    if ($ExecutionContext.SessionState.LanguageMode -ne 'FullLanguage') {
+        Write-Host 'error: Cannot install: this PowerShell runs in a restricted language mode, and the full language is wanted'
+        if ($PSCommandPath) { exit 1 }
+        return
+    }
 
     # What a release, or the service, writes into a copy of this file.
     $Version = '0.1.0'
@@ -18,9 +24,16 @@ function Install-OpenClaw {
 
     # What the installer and the agent share. The agent is made of these functions, word for word.
 
+    # What cannot be said, to a terminal that has gone, ends nothing.
     function Say {
         param([string] $Words)
-        [Console]::Error.WriteLine($Words)
+        try { [Console]::Error.WriteLine($Words) } catch [IO.IOException] { return }
+    }
+
+    # The words without what a terminal would act on: C0, DEL, C1, and what turns the direction of writing.
+    function Get-Shown {
+        param([string] $Words)
+        return $Words -replace '[\x00-\x1f\x7f]', '' -replace '[\x80-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]', '?'
     }
 
     function Die {
@@ -79,24 +92,25 @@ function Install-OpenClaw {
         param($Fields, [string] $Name)
         $value = Get-Field $Fields $Name
         # PowerShell 7 makes a date of what looks like one.
-        if ($value -is [datetime]) { return $value.ToUniversalTime().ToString('yyyy-MM-ddTHH:mm:ssZ') }
+        if ($value -is [datetime]) { return $value.ToUniversalTime().ToString('o', [Globalization.CultureInfo]::InvariantCulture) }
         if ($value -is [string]) { return $value }
         return $null
     }
 
-    # A number that is not negative: its whole part, at most a day. -1 if it is none.
+    # The whole part of a number, which is brought between the least and a day. -1 if it is none.
     function Get-Number {
         param($Fields, [string] $Name, [int] $Least = 0)
         $value = Get-Field $Fields $Name
-        $isNumber = $value -is [int] -or $value -is [long] -or $value -is [double] -or $value -is [decimal]
-        if (-not $isNumber -or -not ($value -ge 0)) { return -1 }
-        return [int][Math]::Max($Least, [Math]::Min(86400, [Math]::Floor($value)))
+        $isNumber = $value -is [int] -or $value -is [long] -or $value -is [double] -or $value -is [decimal] -or $value -is [bigint]
+        if (-not $isNumber -or [double]::IsNaN([double]$value)) { return -1 }
+        return [int][Math]::Max([double]$Least, [Math]::Min([double]86400, [Math]::Floor([double]$value)))
     }
 
     # The url, agent_id and agent_secret in the file, or nothing.
     function Read-Credentials {
         param([string] $Path)
-        try { $fields = Read-Object ([IO.File]::ReadAllText($Path)) } catch [IO.IOException] { return $null }
+        try { $fields = Read-Object ([IO.File]::ReadAllText($Path)) }
+        catch [IO.IOException], [UnauthorizedAccessException] { return $null }
         $found = @{ Url = Get-Text $fields 'url'; Id = Get-Text $fields 'agent_id'; Secret = Get-Text $fields 'agent_secret' }
         if (-not $found.Url -or $found.Url -match '[\s"\\]') { return $null }
         if ("$($found.Id)" -cnotmatch '\A[0-9a-f-]+\z' -or "$($found.Secret)" -cnotmatch '\A[A-Za-z0-9_-]+\z') { return $null }
@@ -115,11 +129,38 @@ function Install-OpenClaw {
         }
     }
 
+    # Plain http is for this host alone. What is on this host needs no proxy, which would read the secret.
+    function Set-Proxy {
+        param($Request)
+        $target = $Request.RequestUri
+        if ($target.IsLoopback -or $target.Scheme -eq 'http') {
+            $Request.Proxy = $null
+            return
+        }
+        # PowerShell 7 reads the environment by itself, 5.1 reads what Windows is set to.
+        $address = "$env:HTTPS_PROXY"
+        if ($PSVersionTable['PSEdition'] -eq 'Core' -or -not $address) { return }
+        foreach ($entry in "$env:NO_PROXY".Split(',')) {
+            $name = $entry.Trim().TrimStart('*').TrimStart('.')
+            $isWithin = $name -and ".$($target.Host)".EndsWith(".$name", [StringComparison]::OrdinalIgnoreCase)
+            if ($isWithin -or $entry.Trim() -eq '*') {
+                $Request.Proxy = $null
+                return
+            }
+        }
+        if ($address -notlike '*://*') { $address = "http://$address" }
+        $proxy = New-Object Net.WebProxy $address
+        $words = @($proxy.Address.UserInfo.Split([char[]]':', 2) | ForEach-Object { [Uri]::UnescapeDataString($_) }) + ''
+        if ($words[0]) { $proxy.Credentials = New-Object Net.NetworkCredential $words[0], $words[1] }
+        $Request.Proxy = $proxy
+    }
+
     # Asks the service. The reply is left in the agent: Status, Fields, Failure, RetryAfter.
     function Send-Request {
         param([hashtable] $Agent, [string] $Path, $Body, [int] $Seconds = 15)
         $Agent.Status = 0; $Agent.Fields = $null; $Agent.Failure = ''; $Agent.IsTls = $false; $Agent.RetryAfter = -1
         $clock = [Diagnostics.Stopwatch]::StartNew()
+        $request = $null
         $response = $null
         try {
             $request = [Net.HttpWebRequest][Net.WebRequest]::Create("$($Agent.Url)/functions/v1/$Path")
@@ -128,7 +169,8 @@ function Install-OpenClaw {
             $request.Timeout = $Seconds * 1000
             $request.ReadWriteTimeout = $Seconds * 1000
             $request.UserAgent = "openclaw/$($Agent.Version) (powershell)"
-            if ($Agent.Token) { $request.Headers['authorization'] = "Bearer $($Agent.Token)" }
+            Set-Proxy $request
+            if ($Agent.Token -and $Path -ne 'handshake') { $request.Headers['authorization'] = "Bearer $($Agent.Token)" }
             if ($null -ne $Body) {
                 $bytes = [Text.Encoding]::UTF8.GetBytes((ConvertTo-Json $Body -Compress))
                 $request.Method = 'POST'
@@ -137,6 +179,7 @@ function Install-OpenClaw {
                 $stream = $request.GetRequestStream()
                 try { $stream.Write($bytes, 0, $bytes.Length) } finally { $stream.Dispose() }
             }
+            $request.Timeout = [int][Math]::Max(1, $Seconds * 1000 - $clock.ElapsedMilliseconds)
             try { $response = $request.GetResponse() }
             catch {
                 $web = $_.Exception
@@ -156,8 +199,10 @@ function Install-OpenClaw {
                 if ($reason -is [Security.Authentication.AuthenticationException]) { break }
                 $reason = $reason.InnerException
             }
-            $Agent.Failure = $reason.Message
+            $Agent.Failure = Get-Shown $reason.Message
             $Agent.IsTls = $reason -is [Security.Authentication.AuthenticationException]
+            # What is closed while it is still read from may wait for the rest.
+            if ($null -ne $request) { $request.Abort() }
         }
         finally { if ($null -ne $response) { $response.Dispose() } }
         return $Agent.Status -eq 200 -and $null -ne $Agent.Fields
@@ -170,10 +215,10 @@ function Install-OpenClaw {
         $buffer = New-Object byte[] 16385
         $length = 0
         while ($length -lt $buffer.Length) {
-            $count = $stream.Read($buffer, $length, $buffer.Length - $length)
-            if ($count -eq 0) { break }
-            $length += $count
-            if ($Clock.Elapsed.TotalSeconds -gt $Seconds) { throw 'timed out' }
+            $reading = $stream.ReadAsync($buffer, $length, $buffer.Length - $length)
+            if (-not $reading.Wait([int][Math]::Max(1, $Seconds * 1000 - $Clock.ElapsedMilliseconds))) { throw 'timed out' }
+            if ($reading.Result -eq 0) { break }
+            $length += $reading.Result
         }
         return [Text.Encoding]::UTF8.GetString($buffer, 0, $length)
     }
@@ -184,16 +229,15 @@ function Install-OpenClaw {
         if ($Agent.Failure) { return "no reply: $($Agent.Failure)" }
         $code = Get-Text $Agent.Fields 'error'
         if ($null -ne $code) {
-            return "the server answers $($Agent.Status) ${code}: $(Get-Text $Agent.Fields 'error_description')" -replace '[\x00-\x1f\x7f]', ''
+            return Get-Shown "the server answers $($Agent.Status) ${code}: $(Get-Text $Agent.Fields 'error_description')"
         }
         if ($Agent.Status -ge 300 -and $Agent.Status -lt 400) { return "it redirects (status $($Agent.Status)), and that is not followed" }
         return "what answers (status $($Agent.Status.ToString('000'))) is not openclaw, perhaps a proxy's page"
     }
 
-    # Buys a session.
+    # Buys a session. The one that there was is good until then: a server that is down does not take it away.
     function Open-Session {
         param([hashtable] $Agent)
-        $Agent.Token = ''
         $body = @{ agent_id = $Agent.Id; agent_secret = $Agent.Secret; instance_id = $Agent.Instance; client = $Agent.Client }
         if (-not (Send-Request $Agent 'handshake' $body)) { return $false }
         $refresh = Get-Number $Agent.Fields 'refresh_in' 1
@@ -214,6 +258,8 @@ function Install-OpenClaw {
         $beat = Get-Number $Agent.Fields 'next_heartbeat_in' 1
         if ((Get-Field $Agent.Fields 'ok') -isnot [bool] -or -not $Agent.Fields.ok -or $beat -lt 0) { return $false }
         $Agent.BeatIn = $beat
+        $interval = Get-Number $Agent.Fields 'heartbeat_interval_seconds' 1
+        if ($interval -gt 0) { $Agent.Interval = $interval }
         return $true
     }
 
@@ -230,10 +276,10 @@ function Install-OpenClaw {
         return $From + ($To - $From) * [BitConverter]::ToUInt32($bytes, 0) / 4294967296
     }
 
-    # Waits until the moment, in ticks. A wall clock that moves on without us was a host asleep: beat now, but
-    # not twice in a minute.
+    # Waits until the moment, in ticks. A wall clock that moves on without us was a host asleep: beat, or try again,
+    # now, but not twice in a minute, and not before the moment that a server was promised, which no clock moves.
     function Wait-Until {
-        param([hashtable] $Life, [double] $Moment)
+        param([hashtable] $Life, [double] $Moment, [double] $NotBefore = 0)
         while ($Life.Clock.Elapsed.TotalSeconds -lt $Moment) {
             $began = $Life.Clock.Elapsed.TotalSeconds
             Start-Sleep -Milliseconds ([int][Math]::Max(1, [Math]::Min(5, $Moment - $began) * 1000))
@@ -241,9 +287,12 @@ function Install-OpenClaw {
             $ahead = ([datetime]::UtcNow - $Life.StartedAt).TotalSeconds - $now
             $Life.StartedAt = $Life.StartedAt.AddSeconds($ahead)
             if ($ahead -lt 30) { continue }
-            $Life.JumpedAt = [Math]::Max($now, $Life.JumpedAt + 60)
-            $Life.BeatAt = $Life.JumpedAt
-            $Moment = [Math]::Min($Moment, $Life.JumpedAt)
+            # The session has aged meanwhile, and may be none any more.
+            $Life.RefreshAt -= $ahead
+            $awakeAt = [Math]::Max([Math]::Max($now, $Life.JumpedAt + 60), $NotBefore)
+            if ($awakeAt -lt $Moment -or $awakeAt -lt $Life.BeatAt) { $Life.JumpedAt = $awakeAt }
+            $Life.BeatAt = [Math]::Min($Life.BeatAt, $awakeAt)
+            $Moment = [Math]::Min($Moment, $awakeAt)
         }
     }
 
@@ -258,8 +307,10 @@ function Install-OpenClaw {
             $wait = Get-Random-Between ($most / 2) $most
         }
         $Life.Failures += 1
-        if ($Agent.RetryAfter -ge 0) { $wait = [Math]::Max($wait, (Get-Random-Between $Agent.RetryAfter ($Agent.RetryAfter * 1.2))) }
-        Wait-Until $Life ($Life.Clock.Elapsed.TotalSeconds + $wait)
+        $asked = 0
+        if ($Agent.RetryAfter -ge 0) { $asked = Get-Random-Between $Agent.RetryAfter ($Agent.RetryAfter * 1.2) }
+        $now = $Life.Clock.Elapsed.TotalSeconds
+        Wait-Until $Life ($now + [Math]::Max($wait, $asked)) ($now + $asked)
     }
 
     function Wait-AfterNoSession {
@@ -270,10 +321,12 @@ function Install-OpenClaw {
         }
         if ($Life.Refusals -eq 0) { Say "the agent is not wanted: $(Get-WhatCame $Agent); asking again from time to time" }
         $wait = [Math]::Min(3600, 60 * [Math]::Pow(4, [Math]::Min(10, $Life.Refusals))) * (Get-Random-Between 0.8 1.2)
+        $Agent.Token = ''
         $Life.Refusals += 1
         $Life.Failures = 0
         $Life.BeatAt = 0
-        Wait-Until $Life ($Life.Clock.Elapsed.TotalSeconds + $wait)
+        $until = $Life.Clock.Elapsed.TotalSeconds + $wait
+        Wait-Until $Life $until $until
     }
 
     function Wait-AfterNoBeat {
@@ -345,10 +398,10 @@ function Install-OpenClaw {
         $agent = New-Agent $credentials $Version
         # Ctrl-C, and a shutdown that lets us, end the loop and not the goodbye.
         try { Start-Life $agent }
-        finally { if ($agent.Token) { [void](Send-Beat $agent 'stopping' 5) } }
+        finally { if ($agent.Token) { [void](Send-Beat $agent 'stopping' 3) } }
     }
 
-    $shared = 'Say', 'Die', 'Enable-Tls', 'Get-Platform', 'Get-State', 'Read-Object', 'Get-Field', 'Get-Text', 'Get-Number',
+    $shared = 'Say', 'Get-Shown', 'Set-Proxy', 'Die', 'Enable-Tls', 'Get-Platform', 'Get-State', 'Read-Object', 'Get-Field', 'Get-Text', 'Get-Number',
         'Read-Credentials', 'New-Agent', 'Send-Request', 'Read-Body', 'Get-WhatCame', 'Open-Session', 'Send-Beat', 'Test-Refused',
         'Get-Random-Between', 'Wait-Until', 'Wait-AfterOutage', 'Wait-AfterNoSession', 'Wait-AfterNoBeat', 'Complete-Outage', 'Start-Life', 'Start-Agent'
 
@@ -388,7 +441,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Answer {
         param([string] $Words)
-        [Console]::Out.WriteLine($Words)
+        try { [Console]::Out.WriteLine($Words) } catch [IO.IOException] { return }
     }
 
     function Read-Arguments {
@@ -420,9 +473,9 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Read-Environment {
         $found = @{}
-        foreach ($name in 'OPENCLAW_URL', 'OPENCLAW_AGENT_ID', 'OPENCLAW_AGENT_SECRET', 'OPENCLAW_AGENT_SECRET_FILE') {
+        foreach ($name in @([Environment]::GetEnvironmentVariables().Keys | Where-Object { $_ -like 'OPENCLAW_*' })) {
             $found[$name] = "$([Environment]::GetEnvironmentVariable($name))"
-            # Kept from every process that is started from here.
+            # Kept from every process that is started from here, and given back in the end to the shell that it is of.
             [Environment]::SetEnvironmentVariable($name, $null)
         }
         return $found
@@ -434,7 +487,9 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         while ($Url -cmatch '(/|/functions/v1)\z') { $Url = $Url.Substring(0, $Url.Length - $Matches[1].Length) }
         # Refused: all but what RFC 3986 lets stand in a URL, and a user, a query and a fragment.
         if ($Url -cnotmatch '\A[\]A-Za-z0-9:/._~%!$&''()*+,;=\[-]+\z') { return $null }
-        if ($Url -cmatch '\Ahttps://[A-Za-z0-9\[]' -or $Url -cmatch '\Ahttp://(127\.0\.0\.1|localhost|\[::1\])([:/].*)?\z') { return $Url }
+        $loopback = 'http://(127\.0\.0\.1|localhost|\[::1\])'
+        $secure = 'https://([A-Za-z0-9][^:/\[\]]*|\[[0-9A-Fa-f:.]+\])'
+        if ($Url -cmatch "\A($loopback|$secure)(:[0-9]{0,5})?(/.*)?\z") { return $Url }
         return $null
     }
 
@@ -463,6 +518,14 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         return $Words.Replace('\', '\\').Replace('"', '\"')
     }
 
+    # Runs a program and says whether it succeeded; what it prints is for the person at the terminal.
+    function Test-RunAloud {
+        param([string] $Program, [string[]] $With)
+        $ErrorActionPreference = 'Continue'
+        try { & $Program @With 2>&1 | ForEach-Object { Say "$_" } } catch { return $false }
+        return $LASTEXITCODE -eq 0
+    }
+
     # Runs a program and says whether it succeeded; what it prints is dropped.
     function Test-Run {
         param([string] $Program, [string[]] $With)
@@ -485,6 +548,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         }
         elseif (-not "$env:HOME".StartsWith('/')) { Die 2 'Cannot install: HOME is not an absolute path' 'set HOME to the home folder of this user' }
         elseif ("$env:HOME$env:XDG_CONFIG_HOME" -match '[\x00-\x1f\x7f]') { Die 2 'Cannot install: HOME has a control character' 'set HOME to the home folder of this user' }
+        foreach ($path in "$env:HOME", "$env:XDG_CONFIG_HOME") {
+            # What .NET puts in the place of bytes that it cannot read.
+            if (-not $place.IsWindows -and $path.Contains([string][char]0xfffd)) { Die 2 "Cannot install into `"$path`": a path in UTF-8 is wanted" 'set HOME to the home folder of this user' }
+        }
     }
 
     # Where everything goes. Elsewhere than on Windows the other two installers make the services.
@@ -494,13 +561,38 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $place.Manifest = Join-Path $place.State 'install.json'
         $place.Service = 'none'
         if ($place.IsWindows -and -not $options['no-service']) { $place.Service = 'task' }
-        if ($place.IsWindows) {
-            $extension = 'ps1'
-            if ($options['binary'] -or $options['binary-url'] -or ($BinaryFolder -and -not $options['script-agent'])) { $extension = 'exe' }
-            $place.Program = Join-Path (Join-Path $env:LOCALAPPDATA 'openclaw') "openclaw.$extension"
-        }
-        else { $place.Program = "$env:HOME/.local/bin/openclaw" }
+        Select-Kind
+        $place.Program = Get-ProgramPath $place.Kind
         Set-ServicePlace $place.Service
+    }
+
+    # Windows tells by a name's end what it can start.
+    function Get-ProgramPath {
+        param([string] $Kind)
+        if (-not $place.IsWindows) { return "$env:HOME/.local/bin/openclaw" }
+        $extension = 'ps1'
+        if ($Kind -eq 'binary') { $extension = 'exe' }
+        return Join-Path (Join-Path $env:LOCALAPPDATA 'openclaw') "openclaw.$extension"
+    }
+
+    # Whether the program is a binary: asked for, or released for this platform, or in place already.
+    function Select-Kind {
+        $place.Kind = 'script'
+        $place.BinaryUrl = $options['binary-url']
+        if ($options['script-agent'] -or $options['uninstall']) { return }
+        $name = "openclaw-$($place.Platform)"
+        if ($place.IsWindows) { $name += '.exe' }
+        if ($options['binary'] -or $options['binary-url']) { $place.Kind = 'binary' }
+        elseif ($BinaryFolder -and (Get-Sum $BinarySums $name)) {
+            $place.Kind = 'binary'
+            $place.BinaryUrl = "$BinaryFolder/$name"
+        }
+        else {
+            $manifest = Read-Manifest
+            $installed = Get-ProgramPath 'binary'
+            $place.IsKept = $manifest.Kind -ceq 'binary' -and $manifest.Files -ccontains $installed -and (Test-Run $installed '--version')
+            if ($place.IsKept) { $place.Kind = 'binary' }
+        }
     }
 
     function Set-ServicePlace {
@@ -552,10 +644,12 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Read-SecretFile {
         param([string] $Path)
-        try { $line = @(Get-Content -LiteralPath $Path -TotalCount 1 -ErrorAction Stop) }
+        # Not by Get-Content: the strings of 5.1's remember where they come from, and ConvertTo-Json tells it.
+        try { $text = [IO.File]::ReadAllText((Resolve-Path -LiteralPath $Path).ProviderPath) }
         catch { Die 2 "Cannot read `"$Path`": there is no such file, or this user may not read it" 'name a file that holds the secret' }
-        if ($line.Count -eq 0 -or -not $line[0]) { Die 2 "Cannot read `"$Path`": it is empty" 'name a file that holds the secret' }
-        return $line[0]
+        $line = ($text -split '\r?\n', 2)[0]
+        if (-not $line) { Die 2 "Cannot read `"$Path`": it is empty" 'name a file that holds the secret' }
+        return $line
     }
 
     function Assert-Identity {
@@ -571,13 +665,41 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Read-Manifest {
         $fields = $null
-        if (Test-Path -LiteralPath $place.Manifest) { $fields = Read-Object ([IO.File]::ReadAllText($place.Manifest)) }
-        return @{ Service = "$(Get-Text $fields 'service')"; Files = @(Get-Field $fields 'files' | Where-Object { $_ -is [string] }); Folders = @(Get-Field $fields 'folders' | Where-Object { $_ -is [string] }) }
+        try { $fields = Read-Object ([IO.File]::ReadAllText($place.Manifest)) }
+        catch [IO.IOException], [UnauthorizedAccessException] { $fields = $null }
+        $words = @('agent_id', 'program', 'service' | Where-Object { Get-Text $fields $_ })
+        if ($words.Count -lt 3 -or -not (Test-Paths $fields 'files') -or -not (Test-Paths $fields 'folders')) {
+            return @{ Service = ''; Kind = ''; Files = @(); Folders = @() }
+        }
+        return @{ Service = Get-Text $fields 'service'; Kind = Get-Text $fields 'program'; Files = @($fields.files); Folders = @($fields.folders) }
+    }
+
+    function Test-Paths {
+        param($Fields, [string] $Name)
+        $property = $Fields.PSObject.Properties[$Name]
+        if ($null -eq $property -or $property.Value -isnot [array]) { return $false }
+        return @($property.Value | Where-Object { $_ -isnot [string] -or -not $_ }).Count -eq 0
+    }
+
+    # A service left behind is not what anybody wants, nor another's in the place of ours.
+    function Assert-Kind {
+        $earlier = (Read-Manifest).Service
+        if ($earlier -and $earlier -ne 'none' -and $earlier -ne $place.Service) { Die 5 "Cannot install: the installation that is there has the service `"$earlier`"" 'remove it first: --uninstall' }
+        if ($place.Service -eq 'task' -and -not (Test-OwnTask)) { Die 5 'Cannot install: the task "openclaw" is there, of somebody else' 'schtasks /Query /TN openclaw /V /FO LIST' }
+    }
+
+    # Whether the task, of which a machine has one, is not there, or an installer or the CLI wrote it for this user.
+    function Test-OwnTask {
+        $ErrorActionPreference = 'Continue'
+        $lines = & schtasks /Query /TN openclaw /XML 2>$null
+        if ($LASTEXITCODE -ne 0) { return $true }
+        $xml = $lines -join "`n"
+        $own = [Security.Principal.WindowsIdentity]::GetCurrent()
+        $users = @([regex]::Matches($xml, '<UserId>([^<]*)</UserId>') | ForEach-Object { $_.Groups[1].Value })
+        return $xml -clike '*Written by openclaw*' -and ($users -contains $own.Name -or $users -contains $own.User.Value)
     }
 
     function Assert-Installed {
-        $earlier = (Read-Manifest).Service
-        if ($earlier -and $earlier -ne 'none' -and $earlier -ne $place.Service) { Die 5 "Cannot install: the installation that is there has the service `"$earlier`"" 'remove it first: --uninstall' }
         $installed = $place.Installed
         if ($null -eq $installed) { return }
         $wanted = $place.Identity
@@ -619,10 +741,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     # Which program is installed, and what proves its origin.
     function Select-Program {
-        $place.Kind = 'script'
-        $place.BinaryUrl = $options['binary-url']
         $sums = ''
-        if ($options['script-agent']) { return }
+        if ($place.Kind -eq 'script' -or $place.IsKept) { return }
         if ($options['binary']) {
             if (-not (Test-Path -LiteralPath $options['binary'] -PathType Leaf)) { Die 4 "Cannot read `"$($options['binary'])`": there is no such file, or this user may not read it" 'name a program with --binary' }
             $place.BinaryName = Split-Path -Leaf $options['binary']
@@ -630,20 +750,66 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             if (Test-Path -LiteralPath $beside) { $sums = [IO.File]::ReadAllText($beside) }
         }
         else {
-            $name = "openclaw-$($place.Platform)"
-            if ($place.IsWindows) { $name += '.exe' }
-            if (-not $place.BinaryUrl -and $BinaryFolder -and (Get-Sum $BinarySums $name)) { $place.BinaryUrl = "$BinaryFolder/$name" }
-            if (-not $place.BinaryUrl) { return }
             $url = Get-CheckedUrl $place.BinaryUrl
             if (-not $url) { Die 2 'Cannot use the binary URL: one that begins with "https://" is wanted, or a loopback one' '--binary-url https://example.com/openclaw' }
             $place.BinaryName = $url.Substring($url.LastIndexOf('/') + 1)
-            if ($url.StartsWith('http://') -and -not $options['sha256']) {
-                try { $sums = "$((Invoke-WebRequest -UseBasicParsing -MaximumRedirection 0 -TimeoutSec 15 -Uri ($url.Substring(0, $url.LastIndexOf('/')) + '/SHA256SUMS')).Content)" } catch { $sums = '' }
-            }
+            if ($url.StartsWith('http://') -and -not $options['sha256']) { $sums = Get-Sums ($url.Substring(0, $url.LastIndexOf('/')) + '/SHA256SUMS') }
         }
-        $place.Kind = 'binary'
         $place.Sha256 = @($options['sha256'], (Get-Sum $BinarySums $place.BinaryName), (Get-Sum $sums $place.BinaryName)) | Where-Object { $_ } | Select-Object -First 1
         if (-not $place.Sha256) { Die 2 "Cannot verify `"$($place.BinaryName)`": its SHA-256 is not known" 'give it with --sha256, from somewhere else than the program' }
+    }
+
+    function Get-Sums {
+        param([string] $Url)
+        $memory = New-Object IO.MemoryStream
+        # Without it, its SHA-256 is not known, which is said then.
+        try { Copy-Download $Url $memory 0 15 } catch { return '' }
+        return [Text.Encoding]::UTF8.GetString($memory.ToArray())
+    }
+
+    # Writes what is under the URL into the stream. Redirects are followed, but never to where it would not be
+    # encrypted. A server may be silent for so many seconds.
+    function Copy-Download {
+        param([string] $Url, [IO.Stream] $To, [int] $Redirects, [int] $Seconds)
+        $uri = New-Object Uri $Url
+        for ($count = 0; $count -le $Redirects; $count++) {
+            $request = [Net.HttpWebRequest][Net.WebRequest]::Create($uri)
+            $request.AllowAutoRedirect = $false
+            $request.KeepAlive = $false
+            $request.Timeout = $Seconds * 1000
+            $request.UserAgent = "openclaw/$Version (powershell)"
+            Set-Proxy $request
+            $response = $request.GetResponse()
+            try {
+                if ([int]$response.StatusCode -lt 300) {
+                    Copy-Body $response $To $Seconds
+                    return
+                }
+                $uri = New-Object Uri $uri, "$($response.Headers['location'])"
+            }
+            finally {
+                $request.Abort()
+                $response.Dispose()
+            }
+            if ($uri.Scheme -ne 'https' -and -not $Url.StartsWith('http://')) { throw 'it redirects to what is not encrypted' }
+        }
+        throw 'it redirects too often'
+    }
+
+    function Copy-Body {
+        param($Response, [IO.Stream] $To, [int] $Seconds)
+        $stream = $Response.GetResponseStream()
+        $buffer = New-Object byte[] 65536
+        $length = [long]0
+        while ($true) {
+            $reading = $stream.ReadAsync($buffer, 0, $buffer.Length)
+            if (-not $reading.Wait($Seconds * 1000)) { throw 'timed out' }
+            if ($reading.Result -eq 0) { break }
+            try { $To.Write($buffer, 0, $reading.Result) } catch { throw 'openclaw cannot write' }
+            $length += $reading.Result
+        }
+        $early = $Response.ContentLength - $length
+        if ($early -gt 0) { throw "it ended $early bytes early" }
     }
 
     # Says how far this clock is from the server's, if that is more than a minute.
@@ -652,7 +818,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $moment = [datetimeoffset]::MinValue
         $style = [Globalization.DateTimeStyles]::AssumeUniversal
         if (-not [datetimeoffset]::TryParse($ServerTime, [Globalization.CultureInfo]::InvariantCulture, $style, [ref] $moment)) { return '' }
-        $ahead = [int]([datetimeoffset]::UtcNow - $moment).TotalSeconds
+        $ahead = [long]([datetimeoffset]::UtcNow - $moment).TotalSeconds
         if ($ahead -gt 60) { return "this host's clock is $ahead s ahead of the server's" }
         if ($ahead -lt -60) { return "this host's clock is $(-$ahead) s behind the server's" }
         return ''
@@ -665,8 +831,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         if (Open-Session $agent) {
             $late = Get-Offset "$(Get-Text $agent.Fields 'server_time')"
             if ($late) { Say "warning: $late" }
-            # What a terminal would act on: C0, DEL, C1, and what turns the direction of writing.
-            $place.Name = $agent.Name -replace '[\x00-\x1f\x7f]', '' -replace '[\x80-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]', '?'
+            $place.Name = Get-Shown $agent.Name
             Say "shook hands with $url as `"$($place.Name)`" ($($agent.Id))"
             return
         }
@@ -675,7 +840,9 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         if ($agent.IsTls) {
             $late = Get-Offset (Get-DateOfServer $url)
             if ($late) { Die 6 "Cannot shake hands with ${url}: TLS fails, and $late" 'set the clock of this host' }
-            Die 6 "Cannot shake hands with ${url}: TLS fails: $($agent.Failure)" 'check the certificate; SSL_CERT_FILE names further authorities'
+            $hint = 'check the certificate; SSL_CERT_FILE names further authorities'
+            if ($place.IsWindows) { $hint = "check the certificate; Windows' own store names the authorities, and SSL_CERT_FILE is not read" }
+            Die 6 "Cannot shake hands with ${url}: TLS fails: $($agent.Failure)" $hint
         }
         Die 6 "Cannot reach ${url}: $($agent.Failure)" 'check the URL, the network and the proxy'
     }
@@ -685,9 +852,14 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         param([string] $Url)
         $response = $null
         try {
+            # Compiled: what a script says has no runspace in the thread of PowerShell 7 that asks for it.
+            $any = 'public static class OpenClawTls { public static readonly System.Net.Security.RemoteCertificateValidationCallback Any = delegate { return true; }; }'
+            if (-not ('OpenClawTls' -as [type])) { Add-Type -TypeDefinition $any }
             $request = [Net.HttpWebRequest][Net.WebRequest]::Create("$Url/functions/v1/health")
+            $request.AllowAutoRedirect = $false
             $request.Timeout = 15000
-            $request.ServerCertificateValidationCallback = { $true }
+            Set-Proxy $request
+            $request.ServerCertificateValidationCallback = ('OpenClawTls' -as [type])::Any
             $response = $request.GetResponse()
             return "$($response.Headers['date'])"
         }
@@ -697,13 +869,20 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     # From here on things are touched. What is done is noted, and undone if a step fails, the last first.
 
+    function Give-Up {
+        param([int] $Code, [string] $What, [string] $Hint)
+        Undo-All
+        Die $Code $What $Hint
+    }
+
     function Undo-All {
+        if ($place.IsUndone) { return }
+        $place.IsUndone = $true
         for ($index = $place.Undo.Count - 1; $index -ge 0; $index--) {
             # Nothing more can be done about a step back that fails.
             $step = $place.Undo[$index]
             try { & $step } catch { Say "warning: $_" }
         }
-        $place.Undo.Clear()
         Say 'what was done has been undone'
     }
 
@@ -711,54 +890,97 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         param([string] $Folder)
         if (Test-Path -LiteralPath $Folder -PathType Container) { return }
         New-Folder (Split-Path -Parent $Folder)
+        $place.Undo.Add({ if ([IO.Directory]::Exists($Folder)) { [IO.Directory]::Delete($Folder) } }.GetNewClosure())
         try { [void](New-Item -ItemType Directory -Path $Folder) }
-        catch { Die 1 "Cannot make the folder `"$Folder`"" 'look at the disk and its permissions' }
+        catch { Give-Up 1 "Cannot make the folder `"$Folder`"" 'look at the disk and its permissions' }
         if (-not $place.IsWindows) { chmod 700 $Folder }
-        $place.Undo.Add({ [IO.Directory]::Delete($Folder) }.GetNewClosure())
     }
 
     # Writes the file, whole or not at all. Says nothing if it is there already.
     function Write-Whole {
         param([string] $Path, [string] $Mode, [byte[]] $Bytes)
-        Remove-Files "$Path.new", "$Path.old"
+        $new = "$Path.openclaw-new"
         try {
-            $file = New-Object IO.FileStream "$Path.new", 'CreateNew', 'Write'
+            Open-Way $Path
+            $file = New-Object IO.FileStream $new, 'CreateNew', 'Write'
             try {
-                if (-not $place.IsWindows) { chmod 600 "$Path.new" }
+                if (-not $place.IsWindows) { chmod 600 $new }
                 $file.Write($Bytes, 0, $Bytes.Length)
                 $file.Flush($true)
             }
             finally { $file.Dispose() }
+            if (-not $place.IsWindows) { chmod $Mode $new }
         }
-        catch {
-            Remove-Files "$Path.new"
-            Die 1 "Cannot write `"$Path`"" 'look at the disk and its permissions'
-        }
-        if (-not $place.IsWindows) { chmod $Mode "$Path.new" }
+        catch { Stop-Writing $Path }
         Move-IntoPlace $Path
+    }
+
+    # Nobody else calls a file so: what has these endings is what a run left that was killed. It is noted before
+    # there is anything, so that an interruption at any moment leaves nothing.
+    function Open-Way {
+        param([string] $Path)
+        Remove-Rests $Path
+        $place.Undo.Add({ foreach ($rest in "$Path.openclaw-new", "$Path.openclaw-new.exe") { if ([IO.File]::Exists($rest)) { [IO.File]::Delete($rest) } } }.GetNewClosure())
+    }
+
+    function Remove-Rests {
+        param([string] $Path)
+        Remove-Files "$Path.openclaw-new", "$Path.openclaw-new.exe", "$Path.openclaw-old"
+    }
+
+    function Stop-Writing {
+        param([string] $Path)
+        Give-Up 1 "Cannot write `"$Path`"" 'look at the disk and its permissions'
     }
 
     function Move-IntoPlace {
         param([string] $Path)
-        if ((Test-Path -LiteralPath $Path) -and (Get-Sha256 ([IO.File]::ReadAllBytes($Path))) -eq (Get-Sha256 ([IO.File]::ReadAllBytes("$Path.new")))) {
-            Remove-Files "$Path.new"
-            return
-        }
+        $new = "$Path.openclaw-new"
         try {
-            if (Test-Path -LiteralPath $Path) {
-                [IO.File]::Move($Path, "$Path.old")
-                $place.Undo.Add({ if ([IO.File]::Exists($Path)) { [IO.File]::Delete($Path) }; [IO.File]::Move("$Path.old", $Path) }.GetNewClosure())
-                $place.Backups.Add("$Path.old")
+            if (-not (Test-Path -LiteralPath $Path)) {
+                $place.Undo.Add({ if ([IO.File]::Exists($Path)) { [IO.File]::Delete($Path) } }.GetNewClosure())
+                [IO.File]::Move($new, $Path)
             }
-            else { $place.Undo.Add({ [IO.File]::Delete($Path) }.GetNewClosure()) }
-            [IO.File]::Move("$Path.new", $Path)
+            elseif ((Get-Sha256 ([IO.File]::ReadAllBytes($Path))) -eq (Get-Sha256 ([IO.File]::ReadAllBytes($new)))) {
+                Remove-Files $new
+                return
+            }
+            else {
+                # Windows writes over no program that runs.
+                if ($Path -ceq $place.Program -and $place.Service -eq 'task') { [void](Test-Run 'schtasks' '/End', '/TN', 'openclaw') }
+                Add-Backup $Path
+                [IO.File]::Replace($new, $Path, "$Path.openclaw-old", $true)
+            }
         }
-        catch {
-            Remove-Files "$Path.new"
-            Die 1 "Cannot write `"$Path`"" 'look at the disk and its permissions'
-        }
+        catch { Stop-Writing $Path }
         $place.Changed = $true
         Say "wrote $Path"
+    }
+
+    function Add-Backup {
+        param([string] $Path)
+        $place.Backups.Add("$Path.openclaw-old")
+        $place.Undo.Add({
+            if ([IO.File]::Exists("$Path.openclaw-old")) {
+                if ([IO.File]::Exists($Path)) { [IO.File]::Delete($Path) }
+                [IO.File]::Move("$Path.openclaw-old", $Path)
+            }
+        }.GetNewClosure())
+    }
+
+    # Of another kind or language, it has another name on Windows, and nobody would know it any more.
+    function Remove-Former {
+        param([string[]] $Files)
+        $folder = Split-Path -Parent $place.Program
+        foreach ($file in $Files) {
+            if ($file -ceq $place.Program -or (Split-Path -Parent $file) -cne $folder -or -not (Test-Path -LiteralPath $file)) { continue }
+            try {
+                Remove-Rests $file
+                Add-Backup $file
+                [IO.File]::Move($file, "$file.openclaw-old")
+            }
+            catch { Stop-Writing $file }
+        }
     }
 
     function Remove-Files {
@@ -810,55 +1032,82 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     }
 
     function Write-Program {
+        if ($place.IsKept) { return }
         if ($place.Kind -eq 'script') {
             Write-Whole $place.Program '755' (ConvertTo-Bytes (Get-ProgramText))
             return
         }
-        $new = "$($place.Program).new"
+        $new = "$($place.Program).openclaw-new"
         # Windows starts what is called .exe alone, so the try takes that name.
-        if ($place.IsWindows) { $new = "$($place.Program).new.exe" }
-        Remove-Files $new, "$($place.Program).new", "$($place.Program).old"
-        try {
-            if ($options['binary']) { [IO.File]::Copy((Resolve-Path -LiteralPath $options['binary']).ProviderPath, $new) }
-            else { Invoke-WebRequest -UseBasicParsing -Uri $place.BinaryUrl -OutFile $new }
-        }
-        catch {
-            Remove-Files $new
-            Die 6 "Cannot fetch `"$($place.BinaryUrl)$($options['binary'])`": $($_.Exception.Message)" 'check the URL, the network and the proxy'
-        }
-        $sum = (Get-FileHash -LiteralPath $new -Algorithm SHA256).Hash.ToLowerInvariant()
-        if ($sum -cne $place.Sha256) {
-            Remove-Files $new
-            Die 1 "Cannot verify `"$($place.BinaryName)`": its SHA-256 is $sum, $($place.Sha256) is wanted" 'fetch it again; if that does not help, tell its publisher'
-        }
+        if ($place.IsWindows) { $new = "$new.exe" }
+        try { Open-Way $place.Program } catch { Stop-Writing $place.Program }
+        Get-Binary $new
+        $sum = Get-Sha256 ([IO.File]::ReadAllBytes($new))
+        if ($sum -cne $place.Sha256) { Give-Up 1 "Cannot verify `"$($place.BinaryName)`": its SHA-256 is $sum, $($place.Sha256) is wanted" 'fetch it again; if that does not help, tell its publisher' }
         if (-not $place.IsWindows) { chmod 755 $new }
-        if (-not (Test-Run $new '--version')) {
-            Remove-Files $new
-            Die 1 "Cannot run `"$($place.BinaryName)`" on $($place.Platform)" 'install the agent that needs no binary: --script-agent'
+        if (-not (Test-Run $new '--version')) { Give-Up 1 "Cannot run `"$($place.BinaryName)`" on $($place.Platform)" 'install the agent that needs no binary: --script-agent' }
+        if ($place.IsWindows) {
+            try { [IO.File]::Move($new, "$($place.Program).openclaw-new") } catch { Stop-Writing $place.Program }
         }
-        if ($place.IsWindows) { [IO.File]::Move($new, "$($place.Program).new") }
         Move-IntoPlace $place.Program
     }
 
+    function Get-Binary {
+        param([string] $New)
+        $problem = ''
+        try {
+            if ($options['binary']) { [IO.File]::Copy((Resolve-Path -LiteralPath $options['binary']).ProviderPath, $New) }
+            else {
+                $file = New-Object IO.FileStream $New, 'CreateNew', 'Write'
+                try {
+                    try { Copy-Download $place.BinaryUrl $file 10 60 }
+                    catch {
+                        $problem = Get-Shown (Get-Cause $_.Exception)
+                        throw
+                    }
+                    $file.Flush($true)
+                }
+                finally { $file.Dispose() }
+            }
+        }
+        catch {
+            if ($problem -and $problem -ne 'openclaw cannot write') { Give-Up 6 "Cannot fetch `"$($place.BinaryName)`": $problem" 'check the URL, the network and the proxy' }
+            Stop-Writing $place.Program
+        }
+    }
+
+    function Get-Cause {
+        param($Exception)
+        while ($null -ne $Exception.InnerException) { $Exception = $Exception.InnerException }
+        return $Exception.Message
+    }
+
     function Protect-State {
+        $state = $place.State
         if (-not $place.IsWindows) {
-            chmod 700 $place.State
+            # As chmod understands it: "drwxr-x---" is u=rwx,g=rx,o=.
+            $mode = "$((Get-Item -LiteralPath $state -Force).UnixMode)"
+            $mode = "u=$($mode.Substring(1, 3)),g=$($mode.Substring(4, 3)),o=$($mode.Substring(7, 3))".Replace('-', '')
+            $place.Undo.Add({ chmod $mode $state }.GetNewClosure())
+            chmod 700 $state
             return
         }
+        # One that an installer has protected stays so.
+        if (-not $place.Earlier.Service) { $place.Undo.Add({ icacls $state /reset 2>&1 | Out-Null }.GetNewClosure()) }
         $own = [Security.Principal.WindowsIdentity]::GetCurrent().User.Value
-        if (-not (Test-Run 'icacls' $place.State, '/inheritance:r', '/grant:r', "*${own}:(OI)(CI)F", '*S-1-5-18:(OI)(CI)F')) {
-            Die 1 "Cannot write `"$($place.State)`"" 'look at the disk and its permissions'
-        }
+        if (-not (Test-Run 'icacls' $state, '/inheritance:r', '/grant:r', "*${own}:(OI)(CI)F", '*S-1-5-18:(OI)(CI)F')) { Stop-Writing $state }
     }
 
     function Get-TaskText {
         $command = $place.Program
         $arguments = 'monitor'
         if ($place.Kind -eq 'script') {
-            $command = (Get-Process -Id $PID).Path
+            # Windows' own, which every user has, in the same place after each update.
+            $command = Join-Path "$env:SystemRoot" 'System32\WindowsPowerShell\v1.0\powershell.exe'
+            if (-not (Test-Path -LiteralPath $command)) { $command = Join-Path $PSHOME 'pwsh.exe' }
             $arguments = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -WindowStyle Hidden -File `"$($place.Program)`" monitor"
         }
-        $values = @{ '@COMMAND@' = $command; '@ARGUMENTS@' = $arguments; '@USER@' = "$env:USERDOMAIN\$env:USERNAME" }
+        $values = @{ '@COMMAND@' = $command; '@ARGUMENTS@' = $arguments; '@USER@' = [Security.Principal.WindowsIdentity]::GetCurrent().Name }
         $text = $task
         foreach ($name in $values.Keys) { $text = $text.Replace($name, $values[$name].Replace('&', '&amp;').Replace('<', '&lt;').Replace('>', '&gt;')) }
         return $text.Replace("`r`n", "`n").Replace("`n", "`r`n") + "`r`n"
@@ -907,7 +1156,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Start-Task {
         [void](Test-Run 'schtasks' '/End', '/TN', 'openclaw')
-        return (Test-Run 'schtasks' '/Create', '/F', '/TN', 'openclaw', '/XML', $place.ServiceFile) -and (Test-Run 'schtasks' '/Run', '/TN', 'openclaw')
+        return (Test-RunAloud 'schtasks' '/Create', '/F', '/TN', 'openclaw', '/XML', $place.ServiceFile) -and (Test-RunAloud 'schtasks' '/Run', '/TN', 'openclaw')
     }
 
     function Stop-Task {
@@ -919,21 +1168,33 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Get-Seen {
         if (-not (Send-Request $place.Agent 'heartbeat' $null)) { return $null }
         $shown = Get-Field $place.Agent.Fields 'agent'
-        return @{ Liveness = "$(Get-Text $shown 'liveness')"; At = "$(Get-Field $shown 'last_seen_at')" }
+        return @{ Liveness = "$(Get-Text $shown 'liveness')"; At = "$(Get-Text $shown 'last_seen_at')" }
     }
+
+    # Whether the service lacks what this shell has.
+    function Test-Environment {
+        return $place.Service -ne 'none' -and [bool]"$env:HTTPS_PROXY$env:SSL_CERT_FILE"
+    }
+
+    $ofEnvironment = 'the service does not see HTTPS_PROXY and SSL_CERT_FILE of this shell: set them for it, too'
 
     function Wait-Online {
         $agent = $place.Agent
         $before = Get-Seen
-        if ($null -eq $before) { Die 6 "Cannot see the agent at $($agent.Url): $(Get-WhatCame $agent)" 'try again later' }
+        if ($null -eq $before) { Give-Up 6 "Cannot see the agent at $($agent.Url): $(Get-WhatCame $agent)" 'try again later' }
         $seenBefore = $before.At
+        $hint = 'install without: --no-service'
         if ($place.Service -eq 'none') {
-            if (-not (Send-Beat $agent 'healthy')) { Die 6 "Cannot send a heartbeat to $($agent.Url): $(Get-WhatCame $agent)" 'try again later' }
+            if (-not (Send-Beat $agent 'healthy')) { Give-Up 6 "Cannot send a heartbeat to $($agent.Url): $(Get-WhatCame $agent)" 'try again later' }
             $seenBefore = 'none'
         }
         elseif ($place.Changed -or -not (Test-Run 'schtasks' '/Query', '/TN', 'openclaw')) {
             $place.Undo.Add({ Stop-Task })
-            if (-not (Start-Task)) { Die 1 "Cannot start the service `"$($place.Service)`"" 'look at what it printed above, or install without: --no-service' }
+            if (Test-Environment) {
+                Say $ofEnvironment
+                $hint = "$ofEnvironment, or $hint"
+            }
+            if (-not (Start-Task)) { Give-Up 1 "Cannot start the service `"$($place.Service)`"" "look at what it printed above, or $hint" }
         }
         else { $seenBefore = 'none' }
         $seen = $null
@@ -947,7 +1208,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         }
         $liveness = ''
         if ($seen) { $liveness = $seen.Liveness }
-        Die 1 "Cannot see the agent online: the server says `"$liveness`"" 'look at the log of the service, or install without: --no-service'
+        Give-Up 1 "Cannot see the agent online: the server says `"$liveness`"" "look at the log of the service, or $hint"
     }
 
     # Without a terminal, who started this has decided.
@@ -960,6 +1221,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Install-Agent {
         param([hashtable] $Given)
         Select-Credentials $Given
+        Assert-Kind
         Assert-Installed
         Assert-Places
         Select-Program
@@ -970,9 +1232,12 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         }
         Confirm-Step "Install the agent `"$($place.Name)`" to $($place.Program)?"
         $folders = @(Get-PlannedFolders)
+        $place.Earlier = Read-Manifest
         $isDone = $false
         $isInterrupted = $true
         try {
+            # A service that is there already runs again in the end, with the files that it had.
+            if ($place.Service -ne 'none' -and $place.Earlier.Service -eq $place.Service) { $place.Undo.Add({ [void](Start-Task) }) }
             # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
             foreach ($file in Get-Files) { New-Folder (Split-Path -Parent $file) }
             Protect-State
@@ -980,11 +1245,14 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             Write-Whole $place.Credentials '600' (ConvertTo-Bytes (Get-CredentialsText))
             Write-Program
             if ($place.Service -eq 'task') { Write-Whole $place.ServiceFile '600' ([byte[]](255, 254) + [Text.Encoding]::Unicode.GetBytes((Get-TaskText))) }
+            Remove-Former $place.Earlier.Files
             Wait-Online
             $isDone = $true
         }
         catch {
             $isInterrupted = $false
+            # What nobody foresaw is undone like the rest.
+            if ("$_" -notmatch '^openclaw ends with \d+$') { Give-Up 1 "Cannot go on: $_" '' }
             throw
         }
         finally {
@@ -992,7 +1260,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             # Ctrl-C is no error that a catch would see.
             if (-not $isDone -and $isInterrupted) { Say 'error: Cannot go on: it was interrupted' }
         }
-        Remove-Files $place.Backups
+        # What cannot be removed yet, the next run and --uninstall will.
+        try { Remove-Files $place.Backups } catch { Say "warning: $_" }
         Write-Report
     }
 
@@ -1000,7 +1269,14 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         if (-not $place.Changed) { Answer 'nothing had to be changed' }
         foreach ($file in Get-Files) { Answer "installed $file" }
         Answer 'to undo it: run this installer again with --uninstall'
-        if ($place.Service -eq 'none') { Answer "to start the agent: `"$($place.Program)`" monitor" }
+        if ($place.Service -eq 'none') {
+            $start = "`"$($place.Program)`" monitor"
+            if ($place.IsWindows -and $place.Kind -eq 'script') { $start = "powershell -NoProfile -ExecutionPolicy Bypass -File $start" }
+            elseif ($place.IsWindows) { $start = "& $start" }
+            Answer "to start the agent: $start"
+            if (-not $options['no-service']) { Answer 'there is no systemd or launchd here: have it started at boot by what there is' }
+        }
+        elseif (Test-Environment) { Answer $ofEnvironment }
         $own = $PSCommandPath
         if (-not $BakedAgentSecret -or -not $own) { return }
         $isWanted = $options['yes']
@@ -1017,28 +1293,51 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Uninstall-Agent {
         if (-not (Test-Marked $place.Manifest)) { Die 4 "Cannot uninstall: there is no `"$($place.Manifest)`" of openclaw" 'run it as the user who installed it' }
         $manifest = Read-Manifest
+        if ('none', 'systemd-system', 'systemd-user', 'launchd', 'task' -cnotcontains $manifest.Service -or $manifest.Files -cnotcontains $place.Manifest) {
+            Die 5 "Cannot read the manifest `"$($place.Manifest)`": it is not as an installer wrote it" 'look at it, and move it away if it is not wanted'
+        }
         Set-ServicePlace $manifest.Service
         if ($place.IsWindows) {
             $named = $manifest.Files | Where-Object { 'openclaw.exe', 'openclaw.ps1', 'openclaw.py' -contains (Split-Path -Leaf $_) } | Select-Object -First 1
             if ($named) { $place.Program = Join-Path (Split-Path -Parent $place.Program) (Split-Path -Leaf $named) }
         }
         Assert-Manifest $manifest
+        foreach ($file in $manifest.Files) {
+            # What stands in a folder may be removed by whoever may write to the folder. An access list does not tell.
+            if (-not $place.IsWindows -and (Test-Path -LiteralPath $file) -and -not (Test-Run 'test' '-w', (Split-Path -Parent $file))) { Stop-Removing $file }
+        }
         if ($options['dry-run']) {
             foreach ($file in $manifest.Files) { Answer "would remove $file" }
             return
         }
+        if ($place.Service -eq 'task' -and -not (Test-OwnTask)) { Die 5 'Cannot uninstall: the task "openclaw" is of somebody else' 'schtasks /Query /TN openclaw /V /FO LIST' }
         Confirm-Step "Remove the agent from $($place.State)?"
-        if ($place.Service -eq 'task') { Stop-Task }
+        if ($place.Service -eq 'task') {
+            Stop-Task
+            if (Test-Run 'schtasks' '/Query', '/TN', 'openclaw') {
+                Die 1 "Cannot stop the service `"$($place.Service)`": it still runs, or cannot be asked" 'stop it, then run the installer again with --uninstall'
+            }
+        }
         Send-Goodbye
-        # The manifest is the last of them: until then, a run that was interrupted can be repeated.
-        foreach ($file in $manifest.Files) { Remove-Files $file, "$file.new", "$file.old" }
+        # The manifest is the last of them: until then, a run that failed or was interrupted can be repeated.
+        foreach ($file in @($manifest.Files | Where-Object { $_ -cne $place.Manifest }) + $place.Manifest) {
+            try {
+                Remove-Files $file
+                Remove-Rests $file
+            }
+            catch { Stop-Removing $file }
+        }
         foreach ($folder in $manifest.Folders) {
             # What somebody else has something in stays.
-            try { [IO.Directory]::Delete($folder) } catch [IO.IOException] { continue }
+            try { [IO.Directory]::Delete($folder) } catch [IO.IOException], [UnauthorizedAccessException] { continue }
         }
-        $left = @($manifest.Files | Where-Object { Test-Path -LiteralPath $_ })
-        if ($left.Count -gt 0) { Die 1 "Cannot remove $left" 'look at the permissions' }
         foreach ($file in $manifest.Files) { Answer "removed $file" }
+        if ($place.Service -eq 'none') { Answer 'an agent that was started by hand goes on: end it, too' }
+    }
+
+    function Stop-Removing {
+        param([string] $Path)
+        Die 1 "Cannot remove `"$Path`": this user may not" 'run it as the user who installed it, or as root'
     }
 
     # Nothing is removed but what an installer writes, whatever the manifest lists.
@@ -1068,7 +1367,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         Say "warning: $url was not told that the agent stops"
     }
 
-    $place = @{ Undo = New-Object 'Collections.Generic.List[scriptblock]'; Backups = New-Object 'Collections.Generic.List[string]'; Changed = $false; Sha256 = ''; BinaryName = '' }
+    $place = @{ Undo = New-Object 'Collections.Generic.List[scriptblock]'; Backups = New-Object 'Collections.Generic.List[string]'; Changed = $false; IsUndone = $false; IsKept = $false; Sha256 = ''; BinaryName = '' }
     $given = Read-Environment
     try {
         $options = Read-Arguments @($Arguments | Where-Object { $null -ne $_ })
@@ -1089,6 +1388,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             $code = 1
         }
     }
+    finally { foreach ($name in $given.Keys) { [Environment]::SetEnvironmentVariable($name, $given[$name]) } }
     # Read from a pipe, an exit would take the user's own shell along.
     if ($PSCommandPath) { exit $code }
     $global:LASTEXITCODE = $code

@@ -11,7 +11,6 @@ import importlib.util
 import os
 import re
 import shutil
-import signal
 import stat
 import subprocess
 import sys
@@ -53,7 +52,25 @@ MACHINES.update({name: name for name in ("armv6l", "armv7l", "i686", "i386", "ri
 
 
 def say(*words):
-    print(*words, file=sys.stderr, flush=True)
+    try:
+        if sys.stderr is not None:
+            print(*words, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        silence(2)
+
+
+def silence(descriptor):
+    """A terminal that has gone ends nothing: what is said from now on, and is still to be written, goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    if nowhere != descriptor:
+        os.close(nowhere)
+
+
+def shown(words):
+    """The words without what a terminal would act on: C0, DEL, C1, and what turns the direction of writing."""
+    bare = re.sub("[\x00-\x1f\x7f]", "", words)
+    return re.sub("[\x80-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]", "?", bare)
 
 
 def die(code, what, hint=""):
@@ -77,10 +94,14 @@ def folder_of_credentials():
 def read_object(text):
     """The JSON object in the text, or None. Ours are a few hundred bytes; what is larger is somebody else."""
     try:
-        value = json.loads(text.decode("utf-8")) if len(text) <= 16384 else None
+        value = json.loads(text.decode("utf-8"), parse_constant=refuse) if len(text) <= 16384 else None
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def refuse(constant):
+    raise ValueError("JSON has no " + constant)
 
 
 def text(fields, name):
@@ -89,9 +110,9 @@ def text(fields, name):
 
 
 def number(fields, name, least=0):
-    """A number that is not negative: its whole part, at most a day."""
+    """The whole part of a number, which is brought between the least and a day."""
     value = (fields or {}).get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return int(max(least, min(86400, value)))
 
@@ -111,7 +132,7 @@ class Reply:
 
     def __init__(self, status=0, fields=None, headers=None, failure="", error=None):
         self.status, self.fields, self.headers = status, fields, headers or {}
-        self.failure, self.error = failure, error
+        self.failure, self.error = shown(failure), error
 
     def ours(self, status):
         return self.status == status and self.fields is not None
@@ -125,8 +146,7 @@ class Reply:
             return "no reply: " + self.failure
         if self.code() is not None:
             description = text(self.fields, "error_description") or ""
-            words = "the server answers %d %s: %s" % (self.status, self.code(), description)
-            return re.sub("[\x00-\x1f\x7f]", "", words)
+            return shown("the server answers %d %s: %s" % (self.status, self.code(), description))
         if 300 <= self.status < 400:
             return "it redirects (status %d), and that is not followed" % self.status
         return "what answers (status %03d) is not openclaw, perhaps a proxy's page" % self.status
@@ -152,10 +172,18 @@ def ring_after(seconds):
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def fetch(request, opener, seconds):
+def opener_for(url, *handlers):
+    """Plain http is for this host alone. What is on this host needs no proxy, which would read the secret."""
+    if re.match(r"http:|https://(127\.0\.0\.1|localhost|\[::1\])([:/]|\Z)", url):
+        handlers += (urllib.request.ProxyHandler({}),)
+    return urllib.request.build_opener(*handlers)
+
+
+def fetch(opener, seconds, url, data=None, headers=None):
     try:
         ring_after(seconds)
         try:
+            request = urllib.request.Request(url, data, headers or {})
             with opener.open(request, timeout=seconds) as response:
                 return Reply(response.status, read_object(response.read(16385)), response.headers)
         except urllib.error.HTTPError as error:
@@ -163,9 +191,13 @@ def fetch(request, opener, seconds):
                 return Reply(error.code, read_object(error.read(16385)), error.headers)
         finally:
             ring_after(0)
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except unreachable as error:
         reason = getattr(error, "reason", error)
         return Reply(failure=str(reason) or type(reason).__name__, error=reason)
+
+
+# A port that is too great is an OverflowError.
+unreachable = (OSError, http.client.HTTPException, ValueError, OverflowError)
 
 
 class Agent:
@@ -173,22 +205,21 @@ class Agent:
 
     def __init__(self, url, agent_id, agent_secret):
         self.url, self.agent_id, self.agent_secret = url, agent_id, agent_secret
-        self.opener = urllib.request.build_opener(Unfollowed)
+        self.opener = opener_for(url, Unfollowed)
         self.instance_id, self.seq = str(uuid.uuid4()), 0
         self.token, self.interval, self.refresh_in, self.beat_in, self.name = None, 60, 0, 0, ""
         self.reply = Reply()
 
     def request(self, path, body=None, seconds=15):
         headers = {"user-agent": "openclaw/%s (python)" % VERSION, "content-type": "application/json"}
-        if self.token is not None:
+        if self.token is not None and path != "handshake":
             headers["authorization"] = "Bearer " + self.token
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + "/functions/v1/" + path, data, headers)
-        self.reply = fetch(request, self.opener, seconds)
+        self.reply = fetch(self.opener, seconds, self.url + "/functions/v1/" + path, data, headers)
         return self.reply.ours(200)
 
     def shake_hands(self):
-        self.token = None
+        """Buys a session. The one that there was is good until then: a server that is down does not take it away."""
         client = {"version": VERSION, "hostname": re.sub("[^A-Za-z0-9._-]", "-", platform.node())[:255] or "unknown",
                   "os": SYSTEMS.get(platform.system(), "unknown"),
                   "arch": MACHINES.get(platform.machine().lower(), "unknown")}
@@ -214,6 +245,7 @@ class Agent:
         if beat_in is None:
             return False
         self.beat_in = beat_in
+        self.interval = number(self.reply.fields, "heartbeat_interval_seconds", 1) or self.interval
         return True
 
 
@@ -273,10 +305,11 @@ class Life:
         if not self.refusals:
             say("the agent is not wanted: %s; asking again from time to time" % reply.what_came())
         wait = min(3600, 60 * 4 ** min(self.refusals, 10)) * random.uniform(0.8, 1.2)
+        self.agent.token = None
         self.refusals += 1
         self.failures = 0
         self.beat_at = time.monotonic()
-        self.pass_until(time.monotonic() + wait)
+        self.pass_until(self.beat_at + wait, self.beat_at + wait)
 
     def after_no_beat(self):
         reply = self.agent.reply
@@ -299,13 +332,15 @@ class Life:
         else:
             wait = min(300, 5 * 2 ** min(self.failures - 1, 10)) * random.uniform(0.5, 1)
         self.failures += 1
-        late = self.agent.reply.headers.get("retry-after", "")
+        asked, late = 0, self.agent.reply.headers.get("retry-after", "")
         if re.match(r"[0-9]{1,9}\Z", late):
-            wait = max(wait, min(86400, int(late)) * random.uniform(1, 1.2))
-        self.pass_until(time.monotonic() + wait)
+            asked = min(86400, int(late)) * random.uniform(1, 1.2)
+        now = time.monotonic()
+        self.pass_until(now + max(wait, asked), now + asked)
 
-    def pass_until(self, moment):
-        """Waits, in ticks. A wall clock that moves on without us was a host asleep: beat now, but not twice in a minute."""
+    def pass_until(self, moment, not_before=0):
+        """Waits, in ticks. A wall clock that moves on without us was a host asleep: beat, or try again, now, but not
+        twice in a minute, and not before the moment that a server was promised, which no clock moves."""
         while True:
             now = time.monotonic()
             if now >= moment:
@@ -315,14 +350,24 @@ class Life:
             ahead = time.time() - now - self.started_at
             self.started_at += ahead
             if ahead >= 30:
-                self.jumped_at = self.beat_at = max(now, self.jumped_at + 60)
-                moment = min(moment, self.jumped_at)
+                # The session has aged meanwhile, and may be none any more.
+                self.refresh_at -= ahead
+                awake_at = max(now, self.jumped_at + 60, not_before)
+                if awake_at < max(moment, self.beat_at):
+                    self.jumped_at = awake_at
+                self.beat_at = min(self.beat_at, awake_at)
+                moment = min(moment, awake_at)
+
+
+def on_signals(handler):
+    """Leaves alone what is ignored already: so nohup asks for it."""
+    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
+            signal.signal(getattr(signal, name), handler)
 
 
 def stop(*_):
-    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    on_signals(signal.SIG_IGN)
     raise Stopped
 
 
@@ -341,14 +386,12 @@ def agent_main(arguments):
     if found is None:
         die(1, 'Cannot read "%s": it holds no credentials' % path, "run the installer again")
     agent = Agent(*found)
-    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), stop)
+    on_signals(stop)
     try:
         Life(agent).live()
     except Stopped:
         if agent.token is not None:
-            agent.beat("stopping", 5)
+            agent.beat("stopping", 3)
 
 
 def seconds_ahead(server_time):
@@ -396,7 +439,11 @@ def die(code, what, hint=""):
 
 
 def answer(words):
-    print(words, flush=True)
+    try:
+        if sys.stdout is not None:
+            print(words, flush=True)
+    except (OSError, ValueError):
+        agent.silence(1)
 
 
 class Options:
@@ -445,8 +492,9 @@ def check_url(url):
     # Refused: all but what RFC 3986 lets stand in a URL, and a user, a query and a fragment.
     if not re.match(r"[\]A-Za-z0-9:/._~%!$&'()*+,;=\[-]+\Z", url):
         return None
-    loopback = r"http://(127\.0\.0\.1|localhost|\[::1\])([:/].*)?\Z"
-    return url if re.match(r"https://[A-Za-z0-9\[]", url) or re.match(loopback, url) else None
+    loopback = r"http://(127\.0\.0\.1|localhost|\[::1\])"
+    secure = r"https://([A-Za-z0-9][^:/\[\]]*|\[[0-9A-Fa-f:.]+\])"
+    return url if re.match("(%s|%s)" % (loopback, secure) + r"(:[0-9]{0,5})?(/.*)?\Z", url) else None
 
 
 def sum_of(sums, name):
@@ -479,8 +527,9 @@ def escape(words):
 
 def run(*command):
     """Whether the command succeeds. What it prints is for the person at the terminal."""
+    talk = subprocess.DEVNULL if sys.stderr is None else sys.stderr.fileno()
     try:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), check=False).returncode == 0
+        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=talk, stderr=talk, check=False).returncode == 0
     except OSError as error:
         say(str(error))
         return False
@@ -494,6 +543,22 @@ def run_silently(*command):
         return False
 
 
+def output_of(*command):
+    """What the command prints, or nothing if it fails."""
+    try:
+        ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, check=False)
+    except OSError:
+        return ""
+    return ended.stdout.decode("utf-8", "replace").strip() if ended.returncode == 0 else ""
+
+
+OF_ENVIRONMENT = "the service does not see HTTPS_PROXY and SSL_CERT_FILE of this shell: set them for it, too"
+
+# Nobody else calls a file so: what has these endings is what a run left that was killed.
+NEW, OLD = ".openclaw-new", ".openclaw-old"
+
+
 class Installation:
     """What is, or is to be, on this host, and the steps that take it there."""
 
@@ -501,7 +566,7 @@ class Installation:
         self.options, self.env = options, env
         self.undo, self.backups, self.changed = [], [], False
         self.kind, self.sha256 = "script", options.sha256
-        self.binary_url, self.binary_name = options.binary_url, ""
+        self.binary_url, self.binary_name, self.kept = options.binary_url, "", False
         self.check_tools()
         self.check_home()
         self.check_platform()
@@ -522,6 +587,11 @@ class Installation:
             die(2, "Cannot install: HOME is not an absolute path", "set HOME to the home folder of this user")
         if re.search("[\x00-\x1f\x7f]", os.environ["HOME"] + os.environ.get("XDG_CONFIG_HOME", "")):
             die(2, "Cannot install: HOME has a control character", "set HOME to the home folder of this user")
+        for path in (os.environ["HOME"], os.environ.get("XDG_CONFIG_HOME", "")):
+            try:
+                os.fsencode(path).decode("utf-8")
+            except UnicodeDecodeError:
+                die(2, 'Cannot install into "%s": a path in UTF-8 is wanted' % path, "set HOME to the home folder of this user")
 
     def check_platform(self):
         system, machine = agent.platform.system(), agent.platform.machine()
@@ -553,20 +623,45 @@ class Installation:
                 self.service != "none" or os.path.exists("/var/lib/openclaw/install.json")):
             self.at_places("/var/lib/openclaw", "/usr/local/bin/openclaw")
         self.place_service(self.service)
+        # The unit has it started by env, which would take such a path for a variable.
+        if self.service == "systemd-user" and "=" in self.program and not self.options.uninstall:
+            die(2, 'Cannot install into "%s": a service cannot start what has an equals sign in its path' % os.environ["HOME"],
+                "--no-service")
 
     def at_user_places(self):
         if os.name == "nt":
-            program = os.path.join(os.environ["LOCALAPPDATA"], "openclaw", "openclaw.py")
-            if self.options.binary or self.options.binary_url or BINARY_FOLDER and not self.options.script_agent:
-                program = program[:-2] + "exe"
-            self.at_places(agent.folder_of_credentials(), program)
+            folder = os.path.join(os.environ["LOCALAPPDATA"], "openclaw")
         else:
-            self.at_places(agent.folder_of_credentials(), os.path.join(os.environ["HOME"], ".local/bin/openclaw"))
+            folder = os.path.join(os.environ["HOME"], ".local/bin")
+        self.at_places(agent.folder_of_credentials(), os.path.join(folder, "openclaw"))
 
     def at_places(self, state, program):
         self.state, self.program = state, program
         self.credentials = os.path.join(state, "credentials.json")
         self.manifest = os.path.join(state, "install.json")
+        self.choose_kind()
+
+    def choose_kind(self):
+        """Whether the program is a binary: asked for, or released for this platform, or in place already."""
+        options, bare = self.options, self.program
+        self.kind, self.binary_url = "script", options.binary_url
+        if options.binary or options.binary_url:
+            self.kind = "binary"
+        elif not options.script_agent:
+            name = "openclaw-" + self.platform + (".exe" if self.os == "windows" else "")
+            if BINARY_FOLDER and sum_of(BINARY_SUMS, name):
+                self.kind, self.binary_url = "binary", BINARY_FOLDER + "/" + name
+        self.program = self.program_of(bare, self.kind)
+        if self.kind == "script" and not options.script_agent and not options.uninstall:
+            fields, installed = self.read_manifest(), self.program_of(bare, "binary")
+            self.kept = fields.get("program") == "binary" and installed in fields["files"] \
+                and run_silently(installed, "--version")
+            if self.kept:
+                self.kind, self.program = "binary", installed
+
+    def program_of(self, bare, kind):
+        """Windows tells by a name's end what it can start."""
+        return bare if os.name != "nt" else bare + (".exe" if kind == "binary" else ".py")
 
     def place_service(self, service):
         self.service = service
@@ -587,10 +682,7 @@ class Installation:
         options, env = self.options, self.env
         installed = None
         if os.path.lexists(self.credentials):
-            try:
-                installed = agent.read_credentials(self.credentials)
-            except OSError:
-                installed = None
+            installed = self.read_installed()
             if installed is None:
                 die(5, 'Cannot install: "%s" is there and holds no credentials' % self.credentials, "move it away")
         self.installed = installed
@@ -617,13 +709,20 @@ class Installation:
                 "--url https://fleet.example.com")
         self.check_identity(pair[0].lower(), pair[1])
 
+    def read_installed(self):
+        try:
+            return agent.read_credentials(self.credentials)
+        except OSError:
+            return None
+
     def need_pair(self, pair, names):
         if not all(pair):
             die(2, "Cannot install: %s are wanted together" % names, "give both, or neither")
 
     def read_secret_file(self, path):
         try:
-            with open(path, encoding="utf-8", errors="replace") as file:
+            # Windows' editors put a byte order mark before a text.
+            with open(path, encoding="utf-8-sig", errors="replace") as file:
                 line = file.readline(1024).rstrip("\r\n")
         except OSError:
             die(2, 'Cannot read "%s": there is no such file, or this user may not read it' % path,
@@ -655,6 +754,20 @@ class Installation:
         if earlier not in (None, "none", self.service):
             die(5, 'Cannot install: the installation that is there has the service "%s"' % earlier,
                 "remove it first: --uninstall")
+        if self.service == "task" and not self.is_own_task():
+            die(5, 'Cannot install: the task "openclaw" is there, of somebody else', "schtasks /Query /TN openclaw /V /FO LIST")
+
+    def is_own_task(self):
+        """Whether the task, of which a machine has one, is not there, or an installer or the CLI wrote it for this user."""
+        task = output_of("schtasks", "/Query", "/TN", "openclaw", "/XML")
+        if not task:
+            return not run_silently("schtasks", "/Query", "/TN", "openclaw")
+        users = [user.lower() for user in re.findall("<UserId>([^<]*)</UserId>", task)]
+        return "Written by openclaw" in task and any(user in users for user in self.own_names())
+
+    def own_names(self):
+        """This user's name and SID, as Windows writes them into a task."""
+        return [name.lower() for name in re.findall('"([^"]*)"', output_of("whoami", "/user", "/fo", "csv", "/nh"))]
 
     def check_installed(self):
         if self.installed is None:
@@ -665,19 +778,20 @@ class Installation:
         say("this agent is installed already: repairing what is missing")
 
     def read_manifest(self):
+        """The manifest's fields; none but empty lists, if there is none that an installer wrote."""
         try:
             with open(self.manifest, "rb") as file:
                 fields = agent.read_object(file.read(16385)) or {}
         except OSError:
-            return {}
-        for name in ("files", "folders"):
-            value = fields.get(name)
-            fields[name] = [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
-        return fields
+            fields = {}
+        lists = [fields.get(name) for name in ("files", "folders")]
+        are_paths = all(isinstance(one, list) and all(isinstance(path, str) for path in one) for one in lists)
+        are_words = None not in [agent.text(fields, name) for name in ("agent_id", "program", "service")]
+        return fields if are_paths and are_words else {"files": [], "folders": []}
 
     def check_file(self, path):
         if os.path.lexists(path):
-            if not os.path.isfile(path) or not (marked(path) or path in self.read_manifest().get("files", [])):
+            if not os.path.isfile(path) or not (marked(path) or path in self.read_manifest()["files"]):
                 die(5, 'Cannot install: "%s" is there and was not written by openclaw' % path, "move it away")
         self.check_folder(os.path.dirname(path))
 
@@ -701,7 +815,7 @@ class Installation:
     def choose_program(self):
         """Which program is installed, and what proves its origin."""
         options, sums = self.options, ""
-        if options.script_agent:
+        if self.kind == "script" or self.kept:
             return
         if options.binary:
             if not os.path.isfile(options.binary) or not os.access(options.binary, os.R_OK):
@@ -711,12 +825,6 @@ class Installation:
             sums = os.path.join(os.path.dirname(options.binary), "SHA256SUMS")
             sums = read_text(sums) if os.path.isfile(sums) else ""
         else:
-            if not self.binary_url and BINARY_FOLDER:
-                name = "openclaw-" + self.platform + (".exe" if self.os == "windows" else "")
-                if sum_of(BINARY_SUMS, name):
-                    self.binary_url = BINARY_FOLDER + "/" + name
-            if not self.binary_url:
-                return
             url = check_url(self.binary_url)
             if url is None:
                 die(2, 'Cannot use the binary URL: one that begins with "https://" is wanted, or a loopback one',
@@ -724,7 +832,6 @@ class Installation:
             self.binary_name = url.rpartition("/")[2]
             if url.startswith("http://") and not self.sha256:
                 sums = self.fetch_sums(url.rpartition("/")[0] + "/SHA256SUMS")
-        self.kind = "binary"
         self.sha256 = self.sha256 or sum_of(BINARY_SUMS, self.binary_name) or sum_of(sums, self.binary_name)
         if not self.sha256:
             die(2, 'Cannot verify "%s": its SHA-256 is not known' % self.binary_name,
@@ -732,9 +839,9 @@ class Installation:
 
     def fetch_sums(self, url):
         try:
-            with urllib.request.build_opener(agent.Unfollowed).open(url, timeout=15) as response:
+            with agent.opener_for(url, agent.Unfollowed).open(url, timeout=15) as response:
                 return response.read(65536).decode("utf-8", "replace")
-        except (OSError, ValueError):
+        except agent.unreachable:
             return ""
 
     def try_credentials(self):
@@ -743,9 +850,7 @@ class Installation:
             late = offset(agent.text(self.agent.reply.fields, "server_time"))
             if late:
                 say("warning: " + late)
-            # What a terminal would act on: C0, DEL, C1, and what turns the direction of writing.
-            name = re.sub("[\x00-\x1f\x7f]", "", self.agent.name)
-            self.name = re.sub("[\x80-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]", "?", name)
+            self.name = agent.shown(self.agent.name)
             say('shook hands with %s as "%s" (%s)' % (self.url, self.name, self.agent_id))
             return
         reply = self.agent.reply
@@ -766,8 +871,8 @@ class Installation:
 
     def date_of_server(self, unverified):
         """Nothing secret is sent: only the time is asked for, of whoever answers."""
-        opener = urllib.request.build_opener(agent.Unfollowed, urllib.request.HTTPSHandler(context=unverified))
-        reply = agent.fetch(self.url + "/functions/v1/health", opener, 15)
+        opener = agent.opener_for(self.url, agent.Unfollowed, urllib.request.HTTPSHandler(context=unverified))
+        reply = agent.fetch(opener, 15, self.url + "/functions/v1/health")
         try:
             date = time.strptime(reply.headers.get("date", ""), "%a, %d %b %Y %H:%M:%S GMT")
         except ValueError:
@@ -781,10 +886,10 @@ class Installation:
         die(code, what, hint)
 
     def take_back(self):
-        outlast_signals()
-        for undo in reversed(self.undo):
+        agent.on_signals(outlast)
+        while self.undo:
             try:
-                undo()
+                self.undo.pop()()
             except OSError:
                 pass  # Nothing more can be done about it, and the message that follows says why we are here.
         say("what was done has been undone")
@@ -796,29 +901,33 @@ class Installation:
         if os.path.isdir(folder):
             return
         self.make_folder(os.path.dirname(folder))
+        self.undo.append(lambda: os.rmdir(folder))
         try:
             os.mkdir(folder, 0o700)
         except OSError:
             self.give_up(1, 'Cannot make the folder "%s"' % folder, "look at the disk and its permissions")
-        self.undo.append(lambda: os.rmdir(folder))
         # Everybody runs the programs of a system; what a user has is the user's.
         if self.service == "systemd-system" and folder != self.state:
             os.chmod(folder, 0o755)
 
     def put(self, path, mode, content):
         """Writes the file, whole or not at all. Says nothing if it is there already."""
-        discard(path + ".new", path + ".old")
         try:
-            descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+            self.begin(path)
+            descriptor = os.open(path + NEW, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
             with open(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
                 self.give_away(file.fileno(), path, mode)
                 os.fsync(file.fileno())
         except OSError:
-            discard(path + ".new")
             self.cannot_write(path)
         self.replace(path)
+
+    def begin(self, path):
+        """Noted before there is anything, so that an interruption at any moment leaves nothing."""
+        discard(path + NEW, path + OLD)
+        self.undo.append(lambda: discard(path + NEW))
 
     def give_away(self, descriptor, path, mode):
         """By its descriptor: the service's own user may have put a link in the place of its name."""
@@ -831,34 +940,37 @@ class Installation:
 
     def replace(self, path):
         """Moves the new file into its place."""
-        if os.path.isfile(path) and same(path, path + ".new"):
-            discard(path + ".new")
+        if os.path.isfile(path) and same(path, path + NEW):
+            discard(path + NEW)
             return
         try:
             if os.path.exists(path):
                 self.keep(path)
-                self.undo.append(lambda: os.replace(path + ".old", path))
-                self.backups.append(path + ".old")
             else:
                 self.undo.append(lambda: os.unlink(path))
-            os.replace(path + ".new", path)
+            os.replace(path + NEW, path)
         except OSError:
-            discard(path + ".new")
             self.cannot_write(path)
         self.changed = True
         say("wrote " + path)
 
     def keep(self, path):
+        self.undo.append(lambda: restore(path))
+        self.backups.append(path + OLD)
+        if os.name == "nt" and path != self.manifest and path != self.credentials:
+            # A program that runs can be called otherwise there, but not be written over.
+            os.replace(path, path + OLD)
+            return
         try:
-            os.link(path, path + ".old", follow_symlinks=False)
+            os.link(path, path + OLD, follow_symlinks=False)
         except (OSError, NotImplementedError):
             if self.service == "systemd-system":
                 raise
-            shutil.copy2(path, path + ".old")
+            shutil.copy2(path, path + OLD)
 
     def plan_folders(self):
         """The folders that the installation makes: those that are not there yet, and those of an earlier run."""
-        folders = set(self.read_manifest().get("folders", []))
+        folders = set(self.read_manifest()["folders"])
         for file in self.files():
             folder = os.path.dirname(file)
             while not os.path.isdir(folder) or folder == self.state:
@@ -895,48 +1007,76 @@ class Installation:
         return own if own and re.match(r"\S{1,120}\Z", own) else "/usr/bin/env python3"
 
     def put_program(self):
+        if self.kept:
+            return
         if self.kind == "script":
             self.put(self.program, 0o755, os.fsencode(self.program_text()))
             return
-        new = self.program + ".new"
-        discard(new, self.program + ".old")
+        new = self.program + NEW
+        try:
+            self.begin(self.program)
+        except OSError:
+            self.cannot_write(self.program)
         self.fetch_binary(new)
         with open(new, "rb") as file:
             found = hashlib.sha256()
             for block in iter(lambda: file.read(1 << 20), b""):
                 found.update(block)
         if found.hexdigest() != self.sha256:
-            discard(new)
             self.give_up(1, 'Cannot verify "%s": its SHA-256 is %s, %s is wanted' % (
                 self.binary_name, found.hexdigest(), self.sha256), "fetch it again; if that does not help, tell its publisher")
         os.chmod(new, 0o755)
         if not run_silently(new, "--version"):
-            discard(new)
             self.give_up(1, 'Cannot run "%s" on %s' % (self.binary_name, self.platform),
                          "install the agent that needs no binary: --script-agent")
         self.replace(self.program)
 
+    def remove_former(self, files):
+        """Of another kind or language, it has another name on Windows, and nobody would know it any more."""
+        for path in files:
+            if os.path.dirname(path) == os.path.dirname(self.program) and path != self.program and os.path.isfile(path):
+                try:
+                    discard(path + OLD)
+                    self.undo.append(lambda path=path: restore(path))
+                    self.backups.append(path + OLD)
+                    os.replace(path, path + OLD)
+                except OSError:
+                    self.cannot_write(path)
+
     def fetch_binary(self, new):
         try:
-            source = open(self.options.binary, "rb") if self.options.binary else \
-                urllib.request.build_opener(Encrypted).open(self.binary_url, timeout=60)
-        except (OSError, ValueError) as error:
-            self.give_up(6, 'Cannot fetch "%s": %s' % (self.binary_url, getattr(error, "reason", error)),
+            with self.read_from(self.open_binary) as source, open(new, "xb") as file:
+                for block in iter(lambda: self.read_from(source.read, 1 << 20), b""):
+                    file.write(block)
+                # Not every version of Python says so itself when a reply ends before its time.
+                if getattr(source, "length", None):
+                    raise Unread("it ended %d bytes early" % source.length)
+                file.flush()
+                os.fsync(file.fileno())
+        except Unread as error:
+            self.give_up(6, 'Cannot fetch "%s": %s' % (self.binary_name, agent.shown(str(error))),
                          "check the URL, the network and the proxy")
-        with source:
-            try:
-                with open(new, "xb") as file:
-                    shutil.copyfileobj(source, file, 1 << 20)
-                    file.flush()
-                    os.fsync(file.fileno())
-            except OSError:
-                discard(new)
-                self.cannot_write(self.program)
+        except OSError:
+            self.cannot_write(self.program)
+
+    def open_binary(self):
+        if self.options.binary:
+            return open(self.options.binary, "rb")
+        return agent.opener_for(self.binary_url, Encrypted).open(self.binary_url, timeout=60)
+
+    def read_from(self, read, *arguments):
+        """Tells what cannot be read from what cannot be written."""
+        try:
+            return read(*arguments)
+        except agent.unreachable as error:
+            raise Unread(getattr(error, "reason", error)) from error
 
     def command(self):
         """What a service starts, where no file can be started that is a script."""
         if self.kind == "script" and os.name == "nt":
-            return sys.executable, '"%s" monitor' % self.program
+            # The one without a window, where it is there.
+            quiet = os.path.join(os.path.dirname(sys.executable), "pythonw.exe")
+            return quiet if os.path.isfile(quiet) else sys.executable, '"%s" monitor' % self.program
         return self.program, "monitor"
 
     def put_service(self):
@@ -966,7 +1106,9 @@ class Installation:
             return run(*self.systemd("daemon-reload")) and run(*self.systemd("enable", "openclaw.service")) \
                 and run(*self.systemd("restart", "openclaw.service"))
         if self.service == "launchd":
-            run_silently("launchctl", "bootout", self.launchd_domain() + "/dev.openclaw.agent")
+            # It says that it stops before it has stopped, and two of a name cannot be.
+            if run_silently("launchctl", "bootout", self.launchd_domain() + "/dev.openclaw.agent"):
+                self.has_stopped()
             return run("launchctl", "bootstrap", self.launchd_domain(), self.service_file)
         run_silently("schtasks", "/End", "/TN", "openclaw")
         return run("schtasks", "/Create", "/F", "/TN", "openclaw", "/XML", self.service_file) \
@@ -981,6 +1123,23 @@ class Installation:
             run_silently("schtasks", "/End", "/TN", "openclaw")
             run_silently("schtasks", "/Delete", "/F", "/TN", "openclaw")
 
+    def has_stopped(self):
+        """Whether the service is no more. One that cannot be asked about may be."""
+
+        if self.service.startswith("systemd"):
+            return output_of(*self.systemd("show", "-p", "ActiveState", "openclaw.service")) in (
+                "ActiveState=inactive", "ActiveState=failed")
+        for _ in range(25):
+            if not self.is_running():
+                return True
+            time.sleep(1)
+        return False
+
+    def service_link(self):
+        """What systemd's "enable" makes of the unit."""
+        target = {"systemd-system": "multi-user.target", "systemd-user": "default.target"}.get(self.service)
+        return target and os.path.join(os.path.dirname(self.service_file), target + ".wants", "openclaw.service")
+
     def look(self):
         """What the server makes of the agent: liveness, and when it was last seen."""
         fields = self.agent.reply.fields if self.agent.request("heartbeat") else None
@@ -993,15 +1152,17 @@ class Installation:
         before = self.look()
         if before is None:
             self.give_up(6, "Cannot see the agent at %s: %s" % (self.url, self.agent.reply.what_came()), "try again later")
-        seen_before = before[1]
+        seen_before, hint = before[1], "install without: --no-service"
         if self.service == "none":
             if not self.agent.beat():
                 self.give_up(6, "Cannot send a heartbeat to %s: %s" % (self.url, self.agent.reply.what_came()), "try again later")
         elif self.changed or not self.is_running():
             self.undo.append(self.stop_service)
+            if self.needs_environment():
+                say(OF_ENVIRONMENT)
+                hint = OF_ENVIRONMENT + ", or " + hint
             if not self.start_service():
-                self.give_up(1, 'Cannot start the service "%s"' % self.service,
-                             "look at what it printed above, or install without: --no-service")
+                self.give_up(1, 'Cannot start the service "%s"' % self.service, "look at what it printed above, or " + hint)
         else:
             seen_before = "none"
         for _ in range(30):
@@ -1011,7 +1172,12 @@ class Installation:
                 return
             time.sleep(1)
         self.give_up(1, 'Cannot see the agent online: the server says "%s"' % (seen and seen[0] or ""),
-                     "look at the log of the service, or install without: --no-service")
+                     "look at the log of the service, or " + hint)
+
+    def needs_environment(self):
+        """Whether the service lacks what this shell has."""
+        return self.service != "none" and any(
+            os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "SSL_CERT_FILE"))
 
     # The two things that can be asked for.
 
@@ -1028,18 +1194,28 @@ class Installation:
             return
         confirm(self.options, 'Install the agent "%s" to %s?' % (self.name, self.program))
         folders = self.plan_folders()
-        catch_signals()
+        agent.on_signals(interrupt)
         try:
             self.write(folders)
+        except SystemExit:
+            raise
         except Interrupted:
             self.give_up(1, "Cannot go on: it was interrupted", "")
-        outlast_signals()
-        discard(*self.backups)
+        except BaseException as error:
+            # What nobody foresaw is undone like the rest.
+            self.give_up(1, "Cannot go on: %s" % (str(error) or type(error).__name__), "")
+        agent.on_signals(outlast)
+        try:
+            discard(*self.backups)
+        except OSError as error:
+            # The next run, and --uninstall, will.
+            say("warning: %s" % error)
         self.report()
 
     def write(self, folders):
+        earlier = self.read_manifest()
         # A service that is there already runs again in the end, with the files that it had.
-        if self.service != "none" and self.read_manifest().get("service") == self.service:
+        if self.service != "none" and earlier.get("service") == self.service:
             self.undo.append(self.start_service)
         # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
         for file in self.files():
@@ -1049,16 +1225,21 @@ class Installation:
         self.put(self.credentials, 0o600, os.fsencode(self.credentials_text()))
         self.put_program()
         self.put_service()
+        self.remove_former(earlier["files"])
         self.go_online()
 
     def protect_state(self):
         try:
-            os.chmod(self.state, 0o700)
+            mode = stat.S_IMODE(os.stat(self.state).st_mode)
+            if mode != 0o700:
+                self.undo.append(lambda: os.chmod(self.state, mode))
+                os.chmod(self.state, 0o700)
         except OSError:
             self.cannot_write(self.state)
-        if os.name == "nt" and not run_silently(
-                "icacls", self.state, "/inheritance:r", "/grant:r", getpass.getuser() + ":(OI)(CI)F", "*S-1-5-18:(OI)(CI)F"):
-            self.cannot_write(self.state)
+        if os.name == "nt":
+            user = "*" + self.own_names()[-1].upper() if self.own_names() else getpass.getuser()
+            if not run_silently("icacls", self.state, "/inheritance:r", "/grant:r", user + ":(OI)(CI)F", "*S-1-5-18:(OI)(CI)F"):
+                self.cannot_write(self.state)
 
     def report(self):
         if not self.changed:
@@ -1070,8 +1251,8 @@ class Installation:
             answer('to start the agent: "%s" monitor' % self.program)
             if not self.options.no_service:
                 answer("there is no systemd or launchd here: have it started at boot by what there is")
-        elif os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy") or os.environ.get("SSL_CERT_FILE"):
-            answer("the service does not see HTTPS_PROXY and SSL_CERT_FILE of this shell: set them for it, too")
+        elif self.needs_environment():
+            answer(OF_ENVIRONMENT)
         if self.service == "systemd-user":
             answer("to keep it running while you are logged out: loginctl enable-linger")
         offer_deletion(self.options)
@@ -1082,30 +1263,59 @@ class Installation:
         if not marked(self.manifest):
             die(4, 'Cannot uninstall: there is no "%s" of openclaw' % self.manifest, "run it as the user who installed it")
         fields = self.read_manifest()
-        self.place_service(fields.get("service"))
+        services = ("none", "systemd-system", "systemd-user", "launchd", "task")
+        if fields.get("service") not in services or self.manifest not in fields["files"]:
+            die(5, 'Cannot read the manifest "%s": it is not as an installer wrote it' % self.manifest,
+                "look at it, and move it away if it is not wanted")
+        self.place_service(fields["service"])
         if os.name == "nt":
             named = [file for file in fields["files"] if os.path.basename(file) in ("openclaw.exe", "openclaw.py", "openclaw.ps1")]
             self.program = os.path.join(os.path.dirname(self.program), os.path.basename(named[0])) if named else self.program
         files, folders = fields["files"], fields["folders"]
         self.check_manifest(files, folders)
+        for file in files:
+            # What stands in a folder may be removed by whoever may write to the folder.
+            if os.name != "nt" and os.path.lexists(file) and not os.access(os.path.dirname(file), os.W_OK | os.X_OK):
+                self.cannot_remove(file)
         if self.options.dry_run:
             for file in files:
                 answer("would remove " + file)
             return
+        if self.service == "task" and not self.is_own_task():
+            die(5, 'Cannot uninstall: the task "openclaw" is of somebody else', "schtasks /Query /TN openclaw /V /FO LIST")
         confirm(self.options, "Remove the agent from %s?" % self.state)
         self.stop_service()
+        if not self.has_stopped():
+            die(1, 'Cannot stop the service "%s": it still runs, or cannot be asked' % self.service,
+                "stop it, then run the installer again with --uninstall")
         self.say_goodbye()
-        # The manifest is the last of them: until then, a run that was interrupted can be repeated.
-        for file in files:
-            discard(file, file + ".new", file + ".old")
+        # The manifest is the last of them: until then, a run that failed or was interrupted can be repeated.
+        for file in sorted(files, key=lambda file: file == self.manifest):
+            if file == self.manifest:
+                self.remove_link()
+            self.remove(file)
         self.remove_folders(folders)
         if self.service.startswith("systemd"):
             run_silently(*self.systemd("daemon-reload"))
-        left = [file for file in files if os.path.lexists(file)]
-        if left:
-            die(1, "Cannot remove " + " ".join(left), "look at the permissions")
         for file in files:
             answer("removed " + file)
+        if self.service == "none":
+            answer("an agent that was started by hand goes on: end it, too")
+
+    def remove_link(self):
+        link = self.service_link()
+        if link and os.path.islink(link):
+            self.remove(link)
+            self.remove_folders([os.path.dirname(link)])
+
+    def remove(self, file):
+        try:
+            discard(file, file + NEW, file + OLD)
+        except OSError:
+            self.cannot_remove(file)
+
+    def cannot_remove(self, file):
+        die(1, 'Cannot remove "%s": this user may not' % file, "run it as the user who installed it, or as root")
 
     def remove_folders(self, folders):
         for folder in folders:
@@ -1148,6 +1358,10 @@ class Encrypted(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(request, file, code, message, headers, url)
 
 
+class Unread(Exception):
+    """The program cannot be had."""
+
+
 class Interrupted(BaseException):
     """Somebody wants this to end."""
 
@@ -1156,23 +1370,20 @@ def interrupt(*_):
     raise Interrupted
 
 
-def catch_signals():
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), interrupt)
-
-
-def outlast_signals():
+def outlast(*_):
     """Not ignored, which what is started from here would inherit."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: None)
 
 
 def discard(*paths):
     for path in paths:
         if os.path.lexists(path):
             os.unlink(path)
+
+
+def restore(path):
+    os.replace(path + OLD, path)
+    # Two names of one file are left as they are by that.
+    discard(path + OLD)
 
 
 def same(one, other):
@@ -1197,7 +1408,10 @@ def confirm(options, question):
 
 
 def ask(question):
-    print(question + " [y/N] ", end="", file=sys.stderr, flush=True)
+    try:
+        print(question + " [y/N] ", end="", file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        return False
     return sys.stdin.readline().lower().startswith("y")
 
 
@@ -1371,14 +1585,22 @@ TASK = """\
 
 def main(arguments):
     os.umask(0o077)
+    # What was closed stays closed, and no file of ours takes its number.
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(errors="backslashreplace")
     # Kept from every process that is started from here.
     env = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("OPENCLAW_")}
     exec(compile(AGENT.replace("@VERSION@", VERSION), "openclaw_agent", "exec"), agent.__dict__)
     options = read_arguments(arguments)
     if options.help:
-        print(USAGE, end="")
+        answer(USAGE.rstrip("\n"))
     elif options.version:
-        print(VERSION)
+        answer(VERSION)
     elif options.uninstall:
         Installation(options, env).uninstall()
     else:

@@ -2,9 +2,20 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { makeInstaller } from "../../supabase/functions/_shared/installer.ts";
-import { installPs1, installPy, installSh, run } from "../_support/installers.ts";
+import { agentId, secret } from "../_support/backend.ts";
+import {
+  assertEnded,
+  Host,
+  installPs1,
+  installPy,
+  installSh,
+  powershell,
+  run,
+} from "../_support/installers.ts";
 import { withFolder } from "../_support/server.ts";
-import { isInstalled } from "../_support/tools.ts";
+import { isInstalled, testWith } from "../_support/tools.ts";
+import { well, withFake } from "./_agents.ts";
+import { withFront } from "./_scenarios.ts";
 
 const parser = fileURLToPath(new URL("./_parse_powershell.ts", import.meta.url));
 const source = await Deno.readTextFile(installPs1);
@@ -54,11 +65,86 @@ Deno.test("install.ps1 uses nothing that Windows PowerShell 5.1 lacks", () => {
     ["clean blocks", /^\s*clean\s*\{/m],
   ];
   for (const [what, pattern] of lacking) assert.doesNotMatch(code, pattern, what);
-  for (const [line] of source.matchAll(/^.*Invoke-WebRequest.*$/gm)) assert.match(line, /-UseBasicParsing/);
   assert.match(source, /SecurityProtocol = \$protocols -bor 3072/);
   // Without a byte order mark, 5.1 reads a file in the host's own code page.
   // deno-lint-ignore no-control-regex -- it is ASCII that is wanted
   assert.match(source, /^[\x00-\x7f]*$/);
+});
+
+/** The functions in install.ps1, by their names. */
+const functions = new Map<string, string>(
+  Array.from(
+    source.matchAll(/\n {4}function ([\w-]+) \{\n([^]*?)\n {4}\}(?=\n)/g),
+    ([, name = "", body = ""]) => [name, body],
+  ),
+);
+
+/** What the one PowerShell or the other does otherwise than one would think. */
+const traps: [string, RegExp][] = [
+  ["Invoke-WebRequest, which has proxies and redirects of its own", /Invoke-(WebRequest|RestMethod)/],
+  ["Get-FileHash, which a module brings that may be missing", /Get-FileHash/],
+  ["a script block as a callback for certificates, which has no runspace", /Callback = \{/],
+  ["the path of the process, which may be an editor's", /Get-Process/],
+  ["times in the words of the user's country", /\.ToString\('[^']*'\)(?<!'000'\))/],
+  ["endings of files that others use, too", /\.(new|old)\b/],
+  ["an amount of seconds that an int may not hold", /\[int\]\(\[datetime/],
+];
+
+for (const [what, pattern] of traps) {
+  Deno.test(`install.ps1 avoids ${what}`, () => assert.doesNotMatch(source, pattern));
+}
+
+Deno.test("install.ps1 reads the secret by nothing that leaves notes on a string", () => {
+  assert.doesNotMatch(functions.get("Read-SecretFile") ?? "Get-Content", /^(?!\s*#).*Get-Content/m);
+});
+
+Deno.test("install.ps1 never asks by way of a proxy what is on this host", () => {
+  const asking = Array.from(functions).filter(([, body]) => body.includes("[Net.WebRequest]::Create("));
+  assert.ok(asking.length >= 3);
+  for (const [name, body] of asking) assert.match(body, /Create\([^\n]*\n[^]*Set-Proxy \$request\n/, name);
+});
+
+Deno.test("install.ps1 undoes what it has touched before it says why", () => {
+  const touching = source.slice(
+    source.indexOf("From here on things are touched"),
+    source.indexOf("Confirm-Step {"),
+  );
+  const dying = touching.split("\n").filter((line) => /\bDie \d/.test(line));
+  assert.deepEqual(dying, []);
+  assert.match(touching, /Undo-All\n\s+Die \$Code/);
+});
+
+Deno.test("every function that the agent of install.ps1 calls is among those that it is made of", () => {
+  const [, list = ""] = /\$shared = ([^]*?)\n\n/.exec(source) ?? [];
+  const shared = Array.from(list.matchAll(/'([\w-]+)'/g), ([, name]) => name ?? "");
+  assert.ok(shared.length > 20 && functions.size > 60);
+  for (const name of shared) {
+    const body = functions.get(name) ?? assert.fail(`there is no ${name}`);
+    const called = Array.from(functions.keys()).filter((other) =>
+      new RegExp(`(?<![\\w$'-])${other}(?![\\w-])`).test(body.replaceAll(/^\s*#.*$/gm, ""))
+    );
+    for (const other of called) assert.ok(shared.includes(other), `${name} calls ${other}`);
+  }
+});
+
+testWith(["pwsh"], "the agent of install.ps1 shakes hands, beats and ends", async () => {
+  await withFolder(async (folder) => {
+    const host = new Host(powershell, folder);
+    await Deno.mkdir(host.home);
+    const service = (request: Request): Response => {
+      const path = new URL(request.url).pathname.replace("/functions/v1/", "");
+      if (request.method === "POST") return well({ at: 0, path, body: {}, token: null });
+      const agent = { liveness: "online", last_seen_at: `moment ${performance.now()}` };
+      return Response.json({ agent });
+    };
+    await withFront(service, async (url) => {
+      assertEnded(await host.install({ id: agentId, secret }, url), 0);
+    });
+    await withFake(host, (one) => well(one), async ({ seen, until }) => {
+      await until(3);
+      assert.deepEqual(seen.map(({ path }) => path).slice(0, 3), ["handshake", "heartbeat", "heartbeat"]);
+    });
+  });
 });
 
 Deno.test("install.ps1 is a function and one last line, which means nothing when it is cut", async () => {
@@ -91,7 +177,7 @@ Deno.test("the three installers have the same options, exit codes and help", asy
 });
 
 /** Of Windows alone, of Python alone, and of systems with systemd. */
-const ownWords = /APPDATA|"ssl"|a service of the system/;
+const ownWords = /APPDATA|"ssl"|a service of the system|an equals sign|the task "openclaw"/;
 
 Deno.test("what install.py says, the other two say in the same words", async () => {
   const [inSh, inPowerShell] = await Promise.all(

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FleetClient } from "../_support/client.ts";
-import { assertEnded, Host, python, run, sh } from "../_support/installers.ts";
+import { assertEnded, Host, powershell, python, run, sh } from "../_support/installers.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
-import { testWith } from "../_support/tools.ts";
+import { isInstalled, testWith } from "../_support/tools.ts";
 
 const generate = fileURLToPath(new URL("../../installers/generate.ts", import.meta.url));
 
@@ -13,9 +13,14 @@ async function release(args: string[]): ReturnType<typeof run> {
   return await run([Deno.execPath(), ...deno], { env: { HOME: Deno.env.get("HOME") ?? "/", NO_COLOR: "1" } });
 }
 
+const hasPowershell = isInstalled("pwsh");
+const released = hasPowershell ? [sh, python, powershell] : [sh, python];
+
 testWith(
   [...sh.tools, ...python.tools],
-  "a released installer knows its programs' sums, and takes no other program",
+  `a released installer knows its programs' sums, and takes no other program${
+    hasPowershell ? "" : " (install.ps1: not run, there is no PowerShell here)"
+  }`,
   async () => {
     await withFolder(async (folder) => {
       const server = await startServerProcess({ data: join(folder, "data") });
@@ -30,7 +35,7 @@ testWith(
       );
       const made = await release(["--release", join(folder, "dist"), sums, "https://example.com/v0.1.0/"]);
       assert.equal(made.code, 0, made.stderr);
-      for (const language of [sh, python]) {
+      for (const language of released) {
         const own = join(folder, language.extension);
         await Deno.mkdir(join(own, "home"), { recursive: true });
         const host = new Host({ ...language, file: join(folder, `dist/install.${language.extension}`) }, own);

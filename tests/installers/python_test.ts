@@ -1,0 +1,410 @@
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { agentId, secret } from "../_support/backend.ts";
+import { assertEnded, type Finished, Host, installPy, python, run } from "../_support/installers.ts";
+import { freePort } from "../_support/postgres.ts";
+import { withFolder } from "../_support/server.ts";
+import { testWith } from "../_support/tools.ts";
+import { pause, refusal, well } from "./_agents.ts";
+import { python as withPatch, withFront } from "./_scenarios.ts";
+
+const agent = { id: agentId, secret };
+
+/** Tells a story of install.py, in a home that nobody has used yet. */
+function story(name: string, work: (host: Host) => Promise<void>, tools: string[] = []): void {
+  testWith([...python.tools, ...tools], `install.py: ${name}`, async () => {
+    await withFolder(async (folder) => {
+      await Deno.mkdir(join(folder, "home"));
+      await work(new Host(python, folder));
+    });
+  });
+}
+
+/** Answers as the service does, as far as an installer asks. */
+function service(request: Request): Response {
+  const path = new URL(request.url).pathname.replace("/functions/v1/", "");
+  if (request.method === "POST") return well({ at: 0, path, body: {}, token: null });
+  return Response.json({
+    agent: { id: agentId, liveness: "online", last_seen_at: `moment ${performance.now()}` },
+    server_time: new Date().toISOString(),
+  });
+}
+
+story("no proxy is asked for what is on this host, by the installer and by its agent", async (host) => {
+  const asked: string[] = [];
+  const spy = (request: Request): Response => {
+    asked.push(request.url);
+    return new Response("a proxy");
+  };
+  await withFront(spy, async (proxy) => {
+    const names = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+    const env = Object.fromEntries(names.map((name) => [name, proxy]));
+    const beaten = Promise.withResolvers<void>();
+    let beats = 0;
+    const counted = (request: Request): Response => {
+      // The first one is the installer's.
+      if (request.method === "POST" && request.url.endsWith("/heartbeat") && ++beats === 2) beaten.resolve();
+      return service(request);
+    };
+    await withFront(counted, async (url) => {
+      assertEnded(await host.install(agent, url, { env }), 0);
+      const running = new Deno.Command(host.program, {
+        args: ["monitor"],
+        clearEnv: true,
+        env: { PATH: Deno.env.get("PATH") ?? "", HOME: host.home, ...env },
+      }).spawn();
+      await beaten.promise;
+      running.kill("SIGTERM");
+      assert.equal((await running.status).code, 0);
+    });
+    assert.deepEqual(asked, []);
+  });
+});
+
+/** Starts the installer, and ends it with TERM once the work is done. */
+async function terminated(host: Host, url: string, args: string[], work: Promise<void>): Promise<string> {
+  await Deno.writeTextFile(host.secretFile, secret);
+  const flags = ["--url", url, "--agent-id", agentId, "--agent-secret-file", host.secretFile];
+  const [program = "", ...before] = host.language.command;
+  const child = new Deno.Command(program, {
+    args: [...before, host.language.file, ...flags, ...args],
+    clearEnv: true,
+    env: { PATH: Deno.env.get("PATH") ?? "", HOME: host.home },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const output = child.output();
+  await work;
+  child.kill("SIGTERM");
+  return new TextDecoder().decode((await output).stderr);
+}
+
+story("interrupted during a download, it leaves nothing", async (host) => {
+  const begun = Promise.withResolvers<void>();
+  const endless = (): Response => {
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode("#!/bin/sh\n"));
+        begun.resolve();
+      },
+    });
+    return new Response(body);
+  };
+  const answer = (request: Request): Response =>
+    request.url.endsWith("/program") ? endless() : service(request);
+  await withFront(answer, async (url) => {
+    const args = ["--binary-url", `${url}/program`, "--sha256", "0".repeat(64)];
+    const half = begun.promise.then(() => pause(300));
+    const said = await terminated(host, url, args, half);
+    assert.match(said, /what was done has been undone\nerror: Cannot go on: it was interrupted\n$/);
+  });
+  assert.deepEqual(await host.tree(), {});
+});
+
+story("interrupted while it writes any of its files, it leaves nothing", async (host) => {
+  await withFront(service, async (url) => {
+    for (const count of [1, 2, 3]) {
+      const patch = `
+import os, signal
+sync, calls = os.fsync, []
+def fsync(descriptor):
+    calls.append(descriptor)
+    if len(calls) == ${count}:
+        os.kill(os.getpid(), signal.SIGTERM)
+    sync(descriptor)
+os.fsync = fsync`;
+      const ended = await host.install(agent, url, { env: await withPatch(host, patch) });
+      assertEnded(ended, 1, /what was done has been undone\nerror: Cannot go on: it was interrupted\n$/);
+      assert.deepEqual(await host.tree(), {}, `at file ${count}`);
+    }
+  });
+});
+
+/** Listens for one request after the other, and answers with some bytes and the end of the connection. */
+async function withRaw(
+  answer: (connection: Deno.TcpConn) => Promise<void>,
+  work: (url: string) => Promise<void>,
+): Promise<void> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const served = (async () => {
+    for await (const connection of listener) {
+      await connection.read(new Uint8Array(16384));
+      try {
+        await answer(connection);
+      } catch (error) {
+        // Whoever asked has gone.
+        if (!(error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.ConnectionReset)) {
+          throw error;
+        }
+      }
+      connection.close();
+    }
+  })();
+  try {
+    await work(`http://127.0.0.1:${listener.addr.port}`);
+  } finally {
+    listener.close();
+    await served;
+  }
+}
+
+const cutReplies: [string, string][] = [
+  ["of a known length", "content-length: 999\r\n\r\n#!/bin/sh\n"],
+  ["in chunks", "transfer-encoding: chunked\r\n\r\n400\r\n#!/bin/sh\n"],
+  ["whose head is none", "\r\n\r\n"],
+];
+
+for (const [what, rest] of cutReplies) {
+  story(`a download ${what} that is cut is 6, and is undone`, async (host) => {
+    const head = what === "whose head is none" ? "what" : "HTTP/1.1 200 OK\r\n";
+    const cut = async (connection: Deno.TcpConn): Promise<void> => {
+      await connection.write(new TextEncoder().encode(head + rest));
+    };
+    await withRaw(cut, async (front) => {
+      await withFront(service, async (url) => {
+        const args = ["--binary-url", `${front}/program`, "--sha256", "0".repeat(64)];
+        const ended = await host.install(agent, url, { args });
+        assertEnded(ended, 6, /has been undone\nerror: Cannot fetch "program": .+\nhint: check the/);
+      });
+    });
+    assert.deepEqual(await host.tree(), {});
+  });
+}
+
+story("a server that dribbles is given up after fifteen seconds", async (host) => {
+  const dribble = async (connection: Deno.TcpConn): Promise<void> => {
+    await connection.write(new TextEncoder().encode("HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n"));
+    for (let count = 0; count < 40; count++) {
+      await connection.write(new TextEncoder().encode(" "));
+      await pause(500);
+    }
+  };
+  await withRaw(dribble, async (url) => {
+    const start = performance.now();
+    assertEnded(await host.install(agent, url), 6, /Cannot reach .*: timed out/);
+    assert.ok(performance.now() - start < 19_000);
+  });
+});
+
+const outlets = ["1>&-", "2>&-", "1>&- 2>&-", "0<&- 1>&- 2>&-", "1>/dev/full", "2>/dev/full"];
+
+story("nobody who listens is no reason to fail", async (host) => {
+  await withFront(service, async (url) => {
+    for (const outlet of outlets) {
+      const wrapper = ["sh", "-c", `"$@" ${outlet}`, "sh"];
+      const ended = await host.install(agent, url, { wrapper });
+      assert.equal(ended.code, 0, `${outlet}: ${ended.stderr}`);
+      assert.doesNotMatch(ended.stderr, /Traceback|Exception/, outlet);
+      assert.ok(await Deno.readTextFile(host.program), outlet);
+      assert.equal((await host.run(["--uninstall"], { wrapper })).code, 0, outlet);
+      assert.deepEqual(await host.tree(), {}, outlet);
+    }
+  });
+});
+
+story("what the terminal's encoding lacks is shown otherwise", async (host) => {
+  const home = join(host.home, "日本");
+  await Deno.mkdir(home);
+  const env = { HOME: home, PYTHONIOENCODING: "ascii" };
+  await withFront(service, async (url) => {
+    const ended = await host.install(agent, url, { env });
+    assertEnded(ended, 0, /installed .*\\u65e5\\u672c\/\.config/);
+  });
+});
+
+story("a heartbeat that fails undoes everything, the mode of the folder too", async (host) => {
+  const state = dirname(host.credentials);
+  await Deno.mkdir(state, { recursive: true });
+  await Deno.chmod(state, 0o755);
+  const before = await host.tree();
+  const answer = (request: Request): Response =>
+    request.method === "POST" && request.url.endsWith("/heartbeat")
+      ? refusal("internal", 500)
+      : service(request);
+  await withFront(answer, async (url) => {
+    const ended = await host.install(agent, url);
+    assertEnded(
+      ended,
+      6,
+      /has been undone\nerror: Cannot send a heartbeat to .*: the server answers 500 int/,
+    );
+  });
+  assert.deepEqual(await host.tree(), before);
+});
+
+story("what is in the way of its temporary files is no traceback", async (host) => {
+  await Deno.mkdir(`${host.program}.openclaw-new/inner`, { recursive: true });
+  const before = await host.tree();
+  await withFront(service, async (url) => {
+    assertEnded(await host.install(agent, url), 1, /has been undone\nerror: Cannot write ".*\/openclaw"/);
+  });
+  assert.deepEqual(await host.tree(), before);
+});
+
+story("what nobody foresaw is undone", async (host) => {
+  const patch = "import os\ndef fsync(_):\n    raise ZeroDivisionError('by zero')\nos.fsync = fsync";
+  await withFront(service, async (url) => {
+    const ended = await host.install(agent, url, { env: await withPatch(host, patch) });
+    assertEnded(ended, 1, /what was done has been undone\nerror: Cannot go on: by zero\n$/);
+  });
+  assert.deepEqual(await host.tree(), {});
+});
+
+story("somebody's own openclaw.old and openclaw.new stay", async (host) => {
+  await Deno.mkdir(dirname(host.program), { recursive: true });
+  for (const end of ["old", "new"]) await Deno.writeTextFile(`${host.program}.${end}`, "mine");
+  const before = await host.tree();
+  await withFront(service, async (url) => {
+    assertEnded(await host.install(agent, url), 0);
+    await Deno.writeTextFile(`${host.program}.openclaw-new`, "half of a program");
+    assertEnded(await host.run(["--uninstall"]), 0);
+  });
+  const kept = Object.entries(before).filter(([path]) => /\.(old|new)$/.test(path));
+  assert.deepEqual(Object.entries(await host.tree()).filter(([path]) => /bin\/./.test(path)), kept);
+});
+
+story("run again without any option, a binary stays the program", async (host) => {
+  const binary = join(dirname(host.home), "openclaw");
+  await Deno.writeTextFile(binary, "#!/bin/sh\necho 0.1.0\n", { mode: 0o755 });
+  const { stdout } = await run(["sha256sum", binary]);
+  await withFront(service, async (url) => {
+    const args = ["--binary", binary, "--sha256", stdout.slice(0, 64)];
+    assertEnded(await host.install(agent, url, { args }), 0);
+    const before = await host.tree();
+    assertEnded(await host.run([]), 0, /nothing had to be changed/);
+    assert.deepEqual(await host.tree(), before);
+    assertEnded(await host.run(["--script-agent"]), 0);
+    assert.match(await Deno.readTextFile(host.program), /Written by openclaw/);
+  });
+});
+
+const brokenManifests: [string, string][] = [
+  ["is no JSON", '{"written_by": "Written by openclaw"\n'],
+  ["names no service", '{"written_by": "Written by openclaw", "files": [], "folders": []}'],
+  ["lists no files", '{"written_by": "Written by openclaw", "service": "none", "folders": []}'],
+  [
+    "names a service that there is not",
+    '{"written_by": "Written by openclaw", "service": "x", "files": [], "folders": []}',
+  ],
+  [
+    "lists what is no path",
+    '{"written_by": "Written by openclaw", "service": "none", "files": [1], "folders": {}}',
+  ],
+];
+
+for (const [what, text] of brokenManifests) {
+  story(`a manifest that ${what} is 5, and nothing is removed`, async (host) => {
+    await withFront(service, async (url) => assertEnded(await host.install(agent, url), 0));
+    await Deno.writeTextFile(host.manifest, text);
+    const before = await host.tree();
+    const message =
+      /Cannot read the manifest ".*install\.json": it is not as an installer wrote it\nhint: look/;
+    assertEnded(await host.run(["--uninstall"]), 5, message);
+    assert.deepEqual(await host.tree(), before);
+  });
+}
+
+story("a manifest that is broken is repaired with the rest", async (host) => {
+  await withFront(service, async (url) => {
+    assertEnded(await host.install(agent, url), 0);
+    await Deno.writeTextFile(host.manifest, brokenManifests[0]?.[1] ?? "");
+    assertEnded(await host.run([]), 0);
+  });
+  assertEnded(await host.run(["--uninstall"]), 0);
+  // Which folders it had made is known no more.
+  assert.deepEqual(new Set(Object.values(await host.tree())), new Set([""]));
+});
+
+story("a home whose path is not UTF-8 is refused", async (host) => {
+  const wrapper = ["sh", "-c", `HOME=$HOME/$(printf '\\377'); export HOME; mkdir "$HOME"; exec "$@"`, "sh"];
+  const ended = await host.install(agent, `http://127.0.0.1:${await freePort()}`, { wrapper });
+  assertEnded(ended, 2, /Cannot install into ".*": a path in UTF-8 is wanted/);
+});
+
+story("URLs whose host is half an address are refused", async (host) => {
+  for (const url of ["https://[", "https://[::1", "https://a[b]", "https://[x]", "http://[::1"]) {
+    assertEnded(await host.install(agent, url), 2, /Cannot use the URL/);
+  }
+  assertEnded(await host.install(agent, "http://127.0.0.1:99999"), 6, /Cannot reach/);
+});
+
+story("a secret file with a byte order mark is read", async (host) => {
+  await withFront(service, async (url) => {
+    assertEnded(await host.install({ id: agentId, secret: `\ufeff${secret}` }, url), 0);
+  });
+});
+
+story("what the server says is shown without what a terminal would act on", async (host) => {
+  const description = "one\u001b[31m \u009b31m \u202etwo";
+  const answer = (): Response =>
+    Response.json({ error: "x", error_description: description }, { status: 403 });
+  await withFront(answer, async (url) => {
+    assertEnded(await host.install(agent, url), 6, /the server answers 403 x: one\[31m \?31m \?two\n/);
+  });
+});
+
+story("cut at any line, it does nothing", async (host) => {
+  let asked = 0;
+  await withFront(() => (asked++, new Response("{}")), async (url) => {
+    const script = `
+import os, sys
+with open(sys.argv[1], encoding="utf-8") as file:
+    whole = file.read().rstrip("\\n")
+del sys.argv[1:]
+last = whole.rindex("\\n")
+lines = [at for at, one in enumerate(whole) if one == "\\n"]
+ends = lines[::9] + lines[-60:] + list(range(last, len(whole)))
+for end in ends:
+    try:
+        exec(compile(whole[:end], "cut", "exec"), {"__name__": "__main__"})
+    except (SyntaxError, NameError):
+        pass
+print(len(ends))
+`;
+    const env = {
+      HOME: host.home,
+      OPENCLAW_URL: url,
+      OPENCLAW_AGENT_ID: agentId,
+      OPENCLAW_AGENT_SECRET: secret,
+    };
+    const ended = await run(["python3", "-W", "error", "-c", script, installPy], { env });
+    assert.equal(ended.code, 0, ended.stderr);
+    assert.ok(Number(ended.stdout) > 200 && ended.stdout.split("\n").length === 2, ended.stdout);
+    assert.equal(ended.stderr, "");
+    assert.equal(asked, 0);
+    assert.deepEqual(await host.tree(), {});
+    assertEnded(await host.run([], { env }), 6);
+    assert.equal(asked, 1);
+  });
+});
+
+const user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+
+story("without the right to remove all of it, it removes nothing", async (host) => {
+  await Deno.chmod(dirname(host.home), 0o755);
+  await Deno.chown(host.home, 65534, 65534);
+  const asUser = (url: string, args: string[]): Promise<Finished> =>
+    run([...user, "python3", "-W", "error", installPy, ...args], {
+      env: {
+        HOME: host.home,
+        PATH: "/usr/bin:/bin",
+        OPENCLAW_URL: url,
+        OPENCLAW_AGENT_ID: agentId,
+        OPENCLAW_AGENT_SECRET: secret,
+      },
+    });
+  await withFront(service, async (url) => {
+    assertEnded(await asUser(url, []), 0);
+    await Deno.chown(dirname(host.program), 0, 0);
+    await Deno.chmod(dirname(host.program), 0o755);
+    const before = await host.tree();
+    const ended = await asUser(url, ["--uninstall"]);
+    assertEnded(ended, 1, /Cannot remove ".*bin\/openclaw": this user may not\nhint: run it as the user who/);
+    assert.doesNotMatch(ended.stdout, /removed/);
+    assert.deepEqual(await host.tree(), before);
+    await Deno.chown(dirname(host.program), 65534, 65534);
+    assertEnded(await asUser(url, ["--uninstall"]), 0);
+    assert.deepEqual(await host.tree(), {});
+  });
+}, ["root", "setpriv"]);
