@@ -1,6 +1,7 @@
 // deno-lint-ignore-file no-console -- a tool for the terminal
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
 interface Target {
   triple: string;
@@ -34,7 +35,10 @@ const lightly = ["--v8-flags=--lite-mode"];
 const serverFiles = ["supabase/migrations", "cli/serve/platform.sql"];
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const folder = join(root, "dist");
+const { values: flags } = parseArgs({
+  options: { all: { type: "boolean" }, output: { type: "string", default: "dist" } },
+});
+const folder = resolve(root, flags.output);
 
 const deno = Deno.env.get("DENO_COMPILE_BIN") ?? Deno.execPath();
 
@@ -44,7 +48,7 @@ const unread = /\.(map|d\.ts|d\.cts|d\.mts|md)$|\.tar\.gz$/;
 if (import.meta.main) {
   await Deno.mkdir(folder, { recursive: true });
   const made: string[] = [];
-  for (const target of Deno.args.includes("--all") ? targets : [null]) {
+  for (const target of flags.all ? targets : [null]) {
     for (const program of programs) made.push(await compile(program, target));
   }
   await writeChecksums(made);
