@@ -119,7 +119,7 @@ async function repaired({ host, fleet, url }: Scene): Promise<void> {
   assertEnded(await host.install(await fleet.createAgent(), url), 0);
   const before = await host.tree();
   await Deno.remove(host.program);
-  await Deno.writeTextFile(`${host.program}.new`, "half of a program");
+  await Deno.writeTextFile(`${host.program}.openclaw-new`, "half of a program");
   assertEnded(await host.run([]), 0, /installed already/);
   assert.deepEqual(await host.tree(), before);
 }
@@ -422,13 +422,17 @@ async function onlyTools(host: Host): Promise<string> {
     "awk",
     "cat",
     "chmod",
+    "chown",
     "cmp",
+    "cp",
     "cut",
     "date",
+    "dd",
     "dirname",
     "grep",
     "head",
     "id",
+    "ln",
     "ls",
     "mkdir",
     "mv",
@@ -540,7 +544,7 @@ async function killed({ host, fleet, url }: Scene): Promise<void> {
   }
   assertEnded(await host.install(agent, url), 0);
   const installed = Object.keys(await host.tree());
-  assert.deepEqual(installed.filter((path) => /\.(new|old)$/.test(path)), []);
+  assert.deepEqual(installed.filter((path) => /\.openclaw-(new|old)$/.test(path)), []);
   assertEnded(await host.run(["--uninstall"]), 0);
   const rest = Object.keys(await host.tree()).filter((path) => !/\/\.(config|local|local\/bin)$/.test(path));
   assert.deepEqual(rest, []);

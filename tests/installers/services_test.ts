@@ -378,7 +378,9 @@ async function plantedLinks({ system, language, fleet, url }: Scene): Promise<vo
   const victim = join(system.folder, "victim");
   await Deno.writeTextFile(victim, "root's own", { mode: 0o600 });
   for (
-    const name of ["install.json.new", "install.json.old", "credentials.json.new", "credentials.json.old"]
+    const name of ["install.json", "credentials.json"].flatMap((
+      name,
+    ) => [`${name}.openclaw-new`, `${name}.openclaw-old`])
   ) {
     await system.run(["ln", "-sf", victim, `/var/lib/openclaw/${name}`]);
   }
@@ -448,7 +450,8 @@ async function pretendMac({ folder }: System): Promise<string> {
   const launchctl = `#!/usr/bin/python3
 import os, plistlib, signal, subprocess, sys, time
 state = os.environ["SYSTEMCTL_STATE"]
-open(state + "/launchctl", "a").write(" ".join(sys.argv[1:]) + "\\n")
+if sys.argv[1] != "print":
+    open(state + "/launchctl", "a").write(" ".join(sys.argv[1:]) + "\\n")
 pid = int(open(state + "/pid").read()) if os.path.exists(state + "/pid") else 0
 if sys.argv[1] == "bootstrap":
     plist = plistlib.load(open(sys.argv[3], "rb"))
