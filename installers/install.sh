@@ -597,8 +597,11 @@ check_home() {
 }
 
 is_utf8() { # Whether nothing but ASCII is left of $1 once every sequence of UTF-8 is out of it.
-  ! printf '%s\n' "$1" | sed "$(printf '%s' 's/[\302-\337]C/./g;s/\340[\240-\277]C/./g;s/[\341-\354\356\357]CC/./g;s/\355[\200-\237]C/./g;s/\360[\220-\277]CC/./g;s/[\361-\363]CCC/./g;s/\364[\200-\217]CC/./g' |
-    sed 's/C/[\\200-\\277]/g')" | grep "$(printf '[\200-\377]')" >/dev/null
+  ! printf '%s\n' "$1" |
+    sed "$(printf 's/[\302-\337][\200-\277]/./g;s/\340[\240-\277][\200-\277]/./g;s/\355[\200-\237][\200-\277]/./g
+      s/[\341-\354\356\357][\200-\277][\200-\277]/./g;s/\360[\220-\277][\200-\277][\200-\277]/./g
+      s/[\361-\363][\200-\277][\200-\277][\200-\277]/./g;s/\364[\200-\217][\200-\277][\200-\277]/./g')" |
+    grep "$(printf '[\200-\377]')" >/dev/null
 }
 
 # Where everything goes. A service of the whole system is for root under systemd alone.
