@@ -625,8 +625,6 @@ choose_places() {
   credentials=$state/credentials.json
   manifest=$state/install.json
   place_service "$service"
-  # The unit has it started by env, which would take such a path for a variable.
-  case $service/$program in systemd-user/*=*) die 2 "Cannot install into \"$HOME\": a service cannot start what has an equals sign in its path" '--no-service' ;; esac
 }
 
 # A second installation, or a service left behind, is not what anybody wants.
@@ -782,6 +780,8 @@ check_folder() {
 }
 
 check_places() {
+  # The unit has it started by env, which would take such a path for a variable.
+  case $service/$program in systemd-user/*=*) die 2 "Cannot install into \"$HOME\": a service cannot start what has an equals sign in its path" '--no-service' ;; esac
   check_folder "$state"
   if [ -e "$manifest" ]; then check_file "$manifest"; fi
   check_file "$program"
