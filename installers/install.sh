@@ -200,7 +200,8 @@ clamped() { # The same, if it is a number: at least $2, and at most a day.
 # and with the option $5 for curl. Everything that is secret goes to curl on its standard input.
 request() {
   if [ "$ear" = open ]; then
-    fetch "$@" >&3 &
+    # Some shells would tell of a curl that was ended.
+    fetch "$@" >&3 2>/dev/null &
     asking=$!
     wait "$asking"
     asking=''
@@ -632,7 +633,7 @@ check_kind() {
   [ "$state" = "$(folder_of_credentials)" ] || [ ! -e "$(folder_of_credentials)/install.json" ] ||
     die 5 'Cannot install: this user has an installation without a service of the system' 'remove it first: --uninstall --no-service'
   earlier=$(manifest_field service)
-  case $earlier in '' | none | "$service") ;; *) die 5 "Cannot install: the installation that is there has the service \"$earlier\"" 'remove it first: --uninstall' ;; esac
+  case $earlier in '' | none | "$service") ;; *) die 5 "Cannot install: the installation that is there has the service \"$(plain "$earlier")\"" 'remove it first: --uninstall' ;; esac
 }
 
 manifest_field() {
@@ -1262,9 +1263,7 @@ install() {
   # A service that is there already runs again in the end, with the files that it had.
   [ "$service" = none ] || [ "$earlier" != "$service" ] || noted restart
   # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
-  for file in "$manifest" "$program" "$service_file"; do
-    [ -z "$file" ] || make_folder "$(dirname "$file")"
-  done
+  make_folder "$state"
   value=$(mode_of "$state/.")
   case $value in
     drwx------) ;;
@@ -1274,6 +1273,9 @@ install() {
       ;;
   esac
   put "$manifest" 600 manifest_text
+  for file in "$program" "$service_file"; do
+    [ -z "$file" ] || make_folder "$(dirname "$file")"
+  done
   put "$credentials" 600 credentials_text
   put_program
   put_service
@@ -1384,7 +1386,7 @@ check_manifest() {
     case $(dirname "$service_file")/ in "$folder"/*) continue ;; esac
     [ -z "$folder" ] || printf '%s ' "$folder"
   done)
-  [ -z "$bad" ] || die 5 "Cannot uninstall: \"$manifest\" lists what no installer writes: $bad" 'remove it by hand'
+  [ -z "$bad" ] || die 5 "Cannot uninstall: \"$manifest\" lists what no installer writes: $(plain "$bad")" 'remove it by hand'
 }
 
 say_goodbye() {

@@ -61,6 +61,7 @@ export const scenarios: Scenario[] = [
   { name: "wrong options are usage errors", work: wrongUsage },
   { name: "a missing tool is named, and nothing is touched", work: missingTool },
   { name: "without one of its tools it does not run on", work: eachToolMissing },
+  { name: "without a folder for temporary files it goes online, or says so", work: noTemporaryFolder },
   { name: "a platform that is not known is no guess, but what to report", work: unknownPlatform },
   {
     name: "names with quotes, substitutions, backslashes and direction marks are shown and not run",
@@ -693,6 +694,23 @@ async function eachToolMissing(scene: Scene): Promise<void> {
   );
 }
 
+async function noTemporaryFolder({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const env = { TMPDIR: "/nowhere", TMPPREFIX: "/nowhere/zsh" };
+  const ended = await host.install(agent, url, { env });
+  if (ended.code === 1) {
+    assert.match(
+      ended.stderr,
+      /error: Cannot install: the shell cannot read what this installer brings along\nhint/,
+    );
+    assert.deepEqual(await host.tree(), {});
+    return;
+  }
+  assertEnded(ended, 0);
+  assert.equal((await fleet.agent(agent.id)).liveness, "online");
+  assertEnded(await host.run(["--uninstall"], { env }), 0);
+}
+
 async function which(tool: string): Promise<string> {
   return (await run(["sh", "-c", 'command -v "$0"', tool])).stdout.trim();
 }
@@ -831,7 +849,9 @@ async function killed({ host, fleet, url }: Scene): Promise<void> {
   const installed = Object.keys(await host.tree());
   assert.deepEqual(installed.filter((path) => /\.openclaw-(new|old)$/.test(path)), []);
   assertEnded(await host.run(["--uninstall"]), 0);
-  const rest = Object.keys(await host.tree()).filter((path) => !/\/\.(config|local|local\/bin)$/.test(path));
+  // What was made for the manifest, before it could say so, is nobody's.
+  const nobodys = host.language.extension === "sh" ? /\/\.config$/ : /\/\.(config|local|local\/bin)$/;
+  const rest = Object.keys(await host.tree()).filter((path) => !nobodys.test(path));
   assert.deepEqual(rest, []);
 }
 

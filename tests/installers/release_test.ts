@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FleetClient } from "../_support/client.ts";
-import { assertEnded, Host, python, run, sh } from "../_support/installers.ts";
+import { assertEnded, Host, languages, python, run, sh } from "../_support/installers.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 
@@ -13,7 +13,7 @@ async function release(args: string[]): ReturnType<typeof run> {
 }
 
 testWith(
-  [...sh.tools, ...python.tools],
+  ["bash", "busybox", "zsh", ...sh.tools, ...python.tools],
   "a released installer knows its programs' sums, and takes no other program",
   async () => {
     await withFolder(async (folder) => {
@@ -29,8 +29,8 @@ testWith(
       );
       const made = await release(["--release", join(folder, "dist"), sums, "https://example.com/v0.1.0/"]);
       assert.equal(made.code, 0, made.stderr);
-      for (const language of [sh, python]) {
-        const own = join(folder, language.extension);
+      for (const language of languages) {
+        const own = join(folder, language.name.replaceAll(" ", "_"));
         await Deno.mkdir(join(own, "home"), { recursive: true });
         const host = new Host({ ...language, file: join(folder, `dist/install.${language.extension}`) }, own);
         const agent = await fleet.createAgent();
