@@ -6,7 +6,7 @@
 # never an argument, a trace, a file that others can read.
 # shellcheck disable=SC2015 # "a && b || die" is to die when either fails.
 # shellcheck disable=SC2034,SC2154 # what the two parts share is set in one and read in the other.
-{ set +xv; }
+{ set +xva; }
 
 values() { # What a release, or the service, writes into a copy of this file.
   version='0.1.0'
@@ -19,10 +19,11 @@ values() { # What a release, or the service, writes into a copy of this file.
 
 # The agent, and what the installer shares with it: kept as text, so that the one can write down the other.
 agent_source() {
-  cat <<'END_OF_AGENT'
+  # Builtins alone: nothing may be started that would be given the environment as it is.
+  while IFS= read -r line; do printf '%s\n' "$line"; done <<'END_OF_AGENT'
 #!/bin/sh
 # Written by openclaw. The agent of a host that has a shell and curl: it shakes hands, beats, says goodbye.
-{ set +xv; }
+{ set +xva; }
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -37,7 +38,27 @@ whole() { # Whether $1 is a whole number that every shell can count with.
 }
 
 random() { # A fresh whole number from $1 to $2.
-  od -An -N4 -tu4 /dev/urandom | awk -v a="$1" -v b="$2" '{ print a + int($1 / 4294967296 * (b - a + 1)) }'
+  value=$(od -An -N4 -tu4 /dev/urandom | awk -v a="$1" -v b="$2" '{ print a + int($1 / 4294967296 * (b - a + 1)) }')
+  printf '%s\n' "${value:-$2}"
+}
+
+# Without what a terminal would act on: C0, DEL, C1, and what turns the direction of writing.
+plain() {
+  printf '%s' "$1" | LC_ALL=C tr -d '\000-\037\177' |
+    LC_ALL=C sed "$(printf 's/\302[\200-\237]/?/g;s/\342\200[\216\217\250-\256]/?/g;s/\342\201[\246-\251]/?/g')"
+}
+
+# Variables that this program sets, and that whoever started it may have exported: they would be given to others.
+unset_secrets() {
+  unset agent_secret env_secret baked_agent_secret installed_secret credential token value fields line
+}
+
+hide_environment() { # No process that is started from here gets a variable of ours.
+  for name in $(export -p | while IFS= read -r line; do
+    case $line in *OPENCLAW_*) line=OPENCLAW_${line#*OPENCLAW_} ;; *) continue ;; esac
+    line=${line%%=*}
+    case $line in *[!A-Za-z0-9_]*) ;; *) printf '%s\n' "$line" ;; esac
+  done); do unset "$name"; done
 }
 
 uuid() {
@@ -52,10 +73,14 @@ folder_of_credentials() {
   printf '%s\n' "$config/openclaw"
 }
 
-# Reads JSON, or a reply as "curl -i" prints it, and prints "name value" lines: status, retry-after and date of
-# the last reply's head; json, if an object and nothing else follows; its fields, a string after a quote.
+# Reads JSON, or what fetch prints, and prints "name value" lines: curl-code and curl-failure; status, retry-after
+# and date of the last reply's head; json, if an object and nothing else follows; its fields, a string after a quote.
 read_reply() {
-  LC_ALL=C awk -v head="${1:-1}" '
+  LC_ALL=C awk -v head="${1:-1}" -v http="${1:-1}" '
+    function ascii(hex,   i, code) { # What \uXXXX stands for, if a terminal may have it.
+      for (i = 1; i <= 4; i++) code = code * 16 + index("0123456789abcdef", tolower(substr(hex, i, 1))) - 1
+      return code >= 32 && code < 127 ? sprintf("%c", code) : ""
+    }
     function string(   s, c) {
       for (p++; p <= n; p++) {
         c = substr(t, p, 1)
@@ -63,7 +88,11 @@ read_reply() {
         if (c == "\n" || c == "\t") break
         if (c == "\\") {
           c = substr(t, ++p, 1)
-          if (c == "u" && substr(t, p + 1, 4) ~ /^[0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f]$/) c = "\\u"
+          if (c == "u" && substr(t, p + 1, 4) ~ /^[0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f]$/) {
+            c = ascii(substr(t, p + 1, 4))
+            if (c == "") c = "\\u"
+            else p += 4
+          }
           else if (c ~ /^[bfnrt]$/) c = "\\" c
           else if (c !~ /^["\\\/]$/) break
         }
@@ -72,6 +101,11 @@ read_reply() {
       bad = 1
     }
     function skip() { while (p <= n && index(" \t\r\n", substr(t, p, 1))) p++ }
+    # Such as a shell can count with; below zero is zero.
+    function whole(number) {
+      if (number < 0) number = 0
+      return number <= 999999999 ? sprintf("%d", number) : "999999999"
+    }
     function found(path, value) { if (path ~ /^[a-z_.]+$/) out = out path " " value "\n" }
     function value(path, depth,   c, key, end) {
       if (depth > 16) bad = 1
@@ -104,10 +138,12 @@ read_reply() {
       }
       c = substr(t, p, 40)
       if (match(c, /^(true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?)/)) {
-        found(path, substr(c, 1, RLENGTH))
         p += RLENGTH
+        c = substr(c, 1, RLENGTH)
+        found(path, c ~ /^[a-z]/ ? c : whole(c + 0))
       } else bad = 1
     }
+    http && failure == "" && (p = index($0, "curl: (")) { failure = substr($0, p + 6) }
     head && /^HTTP\// { split($0, word, " "); status = word[2]; late = when = ""; inside = 1; next }
     inside {
       sub(/\r$/, "")
@@ -116,12 +152,19 @@ read_reply() {
       if (tolower($0) ~ /^date:/) { when = $0; sub(/^[^:]*:[ \t]*/, "", when) }
       next
     }
-    { head = 0; t = t $0 "\n" }
+    { head = 0; t = t $0 "\n"; end = $0 }
     END {
       print ""
-      if (status ~ /^[0-9][0-9][0-9]$/) print "status " status
-      if (late ~ /^[0-9]+$/) print "retry-after " late
-      if (when ~ /^[A-Za-z0-9:, ]+$/) print "date " when
+      if (http) {
+        # What is cut off, because it is too long, has no end.
+        if (end !~ /^curl [0-9]+$/) end = "curl 0"
+        else t = substr(t, 1, length(t) - length(end) - 1)
+        print "curl-code " substr(end, 6)
+        print "curl-failure " substr(failure, 1, 300)
+        print "status " (status ~ /^[0-9][0-9][0-9]$/ ? status : "000")
+        print "date " (when ~ /^[A-Za-z0-9:, ]+$/ ? when : "")
+        if (late ~ /^[0-9]+$/) print "retry-after " whole(late + 0)
+      }
       n = length(t)
       p = 1
       skip()
@@ -129,7 +172,7 @@ read_reply() {
       if (n > 16384 || substr(t, p, 1) != "{") exit
       value("", 0)
       skip()
-      if (!bad && p > n) printf "json yes\n%s", out
+      if (!bad && p > n && length(out) < 6000) printf "json yes\n%s", out
     }'
 }
 
@@ -147,41 +190,78 @@ text() { # The same, if it is a string.
   case $value in '"'*) value=${value#?} ;; *) value=''; return 1 ;; esac
 }
 
-number() { # The same, if it is a number that is not negative: its whole part.
-  raw "$1" || return 1
-  case $value in *[!0-9.]*) value=''; return 1 ;; esac
-  value=${value%%.*}
-  whole "$value" || value=999999999
+clamped() { # The same, if it is a number: at least $2, and at most a day.
+  raw "$1" && whole "$value" || return 1
+  [ "$value" -ge "$2" ] || value=$2
+  [ "$value" -le 86400 ] || value=86400
 }
 
-clamped() { # The number $1 of the reply, at least 1 and at most $2.
-  number "$1" || return 1
-  [ "$value" -ge 1 ] || value=1
-  [ "$value" -le "$2" ] || value=$2
-}
-
-# Asks the service for $1, with the body $2 if there is one and the session $3 if there is one. Everything
-# that is secret goes to curl on its standard input.
+# Asks the service for $1, with the body $2 if there is one, the session $3 if there is one, for at most $4 seconds
+# and with the option $5 for curl. Everything that is secret goes to curl on its standard input.
 request() {
-  failure=''
-  if reply=$(
+  if [ "$ear" = open ]; then
+    # Some shells would tell of a curl that was ended.
+    fetch "$@" >&3 2>/dev/null &
+    asking=$!
+    wait "$asking"
+    asking=''
+    fields=''
+    printf '\n.\n' >&3
+    while IFS= read -r line <&3 && [ "$line" != . ]; do
+      fields="$fields$line
+"
+    done
+  else
+    fields=$(fetch "$@" 3>/dev/null; echo .)
+  fi
+  raw curl-code || value=2
+  curl_code=$value failure=''
+  if [ "$curl_code" -ne 0 ]; then
+    raw curl-failure && failure=$value
+    failure=$(plain "${failure:-curl ends with $curl_code}")
+    fields=''
+  fi
+  raw status || value=000
+  status=$value
+}
+
+fetch() { # To the third descriptor goes the number of curl's process, for whoever has enough of it.
+  {
     {
       printf 'url = "%s/functions/v1/%s"\n' "$url" "$1"
+      # A proxy has another loopback, and what is not encrypted is not for it to read.
+      case $url/ in http:* | https://localhost[:/]* | https://127.0.0.1[:/]* | https://\[::1\][:/]*) printf 'noproxy = "*"\n' ;; esac
       [ -z "$3" ] || printf 'header = "authorization: Bearer %s"\n' "$3"
       [ -z "$2" ] || printf 'header = "content-type: application/json"\ndata-binary = "%s"\n' \
         "$(printf '%s' "$2" | sed 's/["\\]/\\&/g')"
-    } | curl -q -s -S -g -i -K - --max-time "${4:-15}" --proto '=http,https' -A "openclaw/$version (sh)" 2>&1
-  ); then curl_code=0; else curl_code=$?; fi
-  if [ "$curl_code" -eq 0 ]; then
-    fields=$(printf '%s\n' "$reply" | read_reply; echo .)
-    raw status || value=000
-    status=$value
+    } | /bin/sh -c 'echo "$$" >&3; exec curl "$@"' sh -q -s -S -g -i -K - --max-time "${4:-15}" \
+      --proto '=http,https' -A "openclaw/$version (sh)" ${5:+"$5"} 2>&1
+    printf '\ncurl %s\n' "$?"
+  } | dd bs=1 count=32768 2>/dev/null | read_reply
+}
+
+# A shell hears a signal while it waits, and not while it reads what another process prints. So that goes through a
+# pipe of which this shell has both ends; where there can be none, a signal is heard after the reply.
+open_ear() {
+  ear=${TMPDIR:-/tmp}/openclaw-$instance_id
+  if (umask 077 && mkfifo "$ear" && exec 3<>"$ear") 2>/dev/null; then
+    exec 3<>"$ear"
+    rm -f "$ear"
+    ear=open
   else
-    fields=''
-    status=000
-    failure=${reply##*curl: }
+    rm -f "$ear"
+    ear=''
   fi
-  reply=''
+}
+
+hush() { # Ends what is being asked for.
+  [ -n "$asking" ] || return 0
+  kill "$asking" 2>/dev/null
+  printf '\n' >&3
+  IFS= read -r line <&3
+  if whole "$line"; then kill "$line" 2>/dev/null; fi
+  # What comes of it is not read any more.
+  asking='' ear=''
 }
 
 ours() { # Whether the reply is our JSON, with the status $1.
@@ -194,7 +274,7 @@ what_came() {
   elif raw json && text error; then
     problem=$value
     text error_description || value=''
-    printf '%s\n' "the server answers $status $problem: $value" | LC_ALL=C tr -d '\000-\011\013-\037\177'
+    printf '%s\n' "$(plain "the server answers $status $problem: $value")"
   else
     case $status in
       3??) printf '%s\n' "it redirects (status $status), and that is not followed" ;;
@@ -203,32 +283,28 @@ what_came() {
   fi
 }
 
-# Buys a session. Sets $token, $interval, $refresh_in and $beat_in.
+# Buys a session. Sets $token, $interval, $refresh_in and $beat_in, or none of them.
 shake_hands() {
-  token=''
   client="{\"version\":\"$version\",\"hostname\":\"$host_name\",\"os\":\"$os\",\"arch\":\"$arch\"}"
   credential="\"agent_id\":\"$agent_id\",\"agent_secret\":\"$agent_secret\""
   request handshake "{$credential,\"instance_id\":\"$instance_id\",\"client\":$client}" ''
   credential=''
   ours 200 || return 1
-  clamped refresh_in 86400 || return 1
-  refresh_in=$value
-  clamped heartbeat_interval_seconds 86400 || return 1
-  interval=$value
-  number next_heartbeat_in || return 1
-  beat_in=$value
-  [ "$beat_in" -le 86400 ] || beat_in=86400
+  clamped refresh_in 1 && new_refresh=$value || return 1
+  clamped heartbeat_interval_seconds 1 && new_interval=$value || return 1
+  clamped next_heartbeat_in 0 && new_beat=$value || return 1
   text token || return 1
   case $value in *[!A-Za-z0-9_.-]* | '') return 1 ;; esac
-  token=$value
+  token=$value refresh_in=$new_refresh interval=$new_interval beat_in=$new_beat
 }
 
-# Sends one heartbeat with the status $1, waiting at most $2 seconds. Sets $beat_in.
+# Sends one heartbeat with the status $1, waiting at most $2 seconds. Sets $beat_in and $interval.
 beat() {
   seq=$((seq + 1))
   request heartbeat "{\"status\":\"$1\",\"seq\":$seq,\"instance_id\":\"$instance_id\"}" "$token" "${2:-15}"
-  ours 200 && raw ok && [ "$value" = true ] && clamped next_heartbeat_in 86400 || return 1
+  ours 200 && raw ok && [ "$value" = true ] && clamped next_heartbeat_in 1 || return 1
   beat_in=$value
+  if clamped heartbeat_interval_seconds 1; then interval=$value; fi
 }
 
 know_host() {
@@ -242,7 +318,7 @@ know_host() {
   host_name=$(uname -n | LC_ALL=C tr -c 'A-Za-z0-9._\n-' '-' | cut -c 1-255)
   host_name=${host_name:-unknown}
   instance_id=$(uuid)
-  seq=0
+  seq=0 token='' ear='' asking=''
 }
 
 # Reads url, agent_id and agent_secret from the file $1.
@@ -266,9 +342,9 @@ agent_main() {
     --version) printf '%s\n' "$version"; return ;;
     *) die 2 'Cannot run: "openclaw monitor" is what this agent does' 'openclaw monitor' ;;
   esac
-  for name in OPENCLAW_URL OPENCLAW_AGENT_ID OPENCLAW_AGENT_SECRET OPENCLAW_AGENT_SECRET_FILE; do
-    unset "$name"
-  done
+  unset_secrets
+  hide_environment
+  export LC_ALL=C
   credentials=$(folder_of_credentials)/credentials.json
   [ -r "$credentials" ] || die 1 "Cannot read \"$credentials\": there is no such file, or it is not this user's" 'run the installer again'
   read_credentials "$credentials" || die 1 "Cannot read \"$credentials\": it holds no credentials" 'run the installer again'
@@ -278,9 +354,10 @@ agent_main() {
 
 # The agent's life. $now counts the seconds that this process was awake: a shell has no monotonic clock.
 live() {
-  now=0 token='' interval=60 beat_at=0 refresh_at=0 failures=0 refusals=0 second_chance=no jumped_at=-60 sleeper=''
+  now=0 interval=60 beat_at=0 refresh_at=0 not_before=0 failures=0 refusals=0 second_chance=no jumped_at=-60 sleeper=''
   started_at=$(date +%s)
   trap 'farewell' TERM INT HUP
+  open_ear
   while :; do
     if [ -z "$token" ] || [ "$now" -ge "$refresh_at" ]; then
       measured shake_hands || { after_no_session; continue; }
@@ -316,8 +393,9 @@ after_no_session() {
     [ "$refused_wait" -le 3600 ] || refused_wait=3600
     refusals=$((refusals + 1))
     failures=0
-    beat_at=0
-    pass_until $((now + $(random $((refused_wait * 8 / 10)) $((refused_wait * 12 / 10)))))
+    token='' beat_at=0
+    not_before=$((now + $(random $((refused_wait * 8 / 10)) $((refused_wait * 12 / 10)))))
+    pass_until "$not_before"
   else
     outage
   fi
@@ -347,8 +425,9 @@ outage() {
   fi
   failures=$((failures + 1))
   outage_wait=$(random "$least" "$most")
-  if clamped retry-after 86400; then
+  if clamped retry-after 0; then
     value=$(random "$value" $((value + value / 5)))
+    not_before=$((now + value))
     [ "$outage_wait" -ge "$value" ] || outage_wait=$value
   fi
   pass_until $((now + outage_wait))
@@ -363,8 +442,7 @@ measured() { # Runs $@ and counts the time that it took.
   return "$outcome"
 }
 
-# Waits until the moment $1, in ticks. A wall clock that moves on without us was a host asleep: beat now, but not
-# twice in a minute.
+# Waits until the moment $1, in ticks.
 pass_until() {
   until=$1
   while [ "$now" -lt "$until" ]; do
@@ -373,22 +451,33 @@ pass_until() {
     sleep "$tick" &
     sleeper=$!
     wait "$sleeper"
+    outcome=$?
     sleeper=''
+    [ "$outcome" -eq 0 ] || [ "$outcome" -gt 128 ] || die 1 'Cannot wait: "sleep" fails' 'install "sleep" with the system'\''s package manager'
     now=$((now + tick))
     ahead=$(($(date +%s) - now - started_at))
     started_at=$((started_at + ahead))
-    [ "$ahead" -ge 30 ] || continue
-    jumped_at=$((jumped_at + 60))
-    [ "$jumped_at" -ge "$now" ] || jumped_at=$now
-    beat_at=$jumped_at
-    [ "$until" -le "$jumped_at" ] || until=$jumped_at
+    [ "$ahead" -lt 30 ] || woke
   done
+}
+
+# A wall clock that moved on without us was a host asleep: beat now, but not twice in a minute, and not before the
+# time that a server was promised. The session has aged meanwhile.
+woke() {
+  refresh_at=$((refresh_at - ahead))
+  soonest=$((jumped_at + 60))
+  [ "$soonest" -ge "$now" ] || soonest=$now
+  [ "$soonest" -ge "$not_before" ] || soonest=$not_before
+  if [ "$until" -gt "$soonest" ] || [ "$beat_at" -gt "$soonest" ]; then jumped_at=$soonest; fi
+  [ "$until" -le "$soonest" ] || until=$soonest
+  [ "$beat_at" -le "$soonest" ] || beat_at=$soonest
 }
 
 farewell() {
   trap '' TERM INT HUP
   [ -z "$sleeper" ] || kill "$sleeper" 2>/dev/null
-  [ -z "$token" ] || beat stopping 5
+  hush
+  [ -z "$token" ] || beat stopping 3
   exit 0
 }
 END_OF_AGENT
@@ -421,7 +510,7 @@ END_OF_USAGE
 
 read_environment() { # And keeps it from every process that is started from here.
   env_url=${OPENCLAW_URL:-} env_id=${OPENCLAW_AGENT_ID:-} env_secret=${OPENCLAW_AGENT_SECRET:-} env_secret_file=${OPENCLAW_AGENT_SECRET_FILE:-}
-  unset OPENCLAW_URL OPENCLAW_AGENT_ID OPENCLAW_AGENT_SECRET OPENCLAW_AGENT_SECRET_FILE
+  hide_environment
 }
 
 read_arguments() {
@@ -473,23 +562,19 @@ need() { command -v "$1" >/dev/null 2>&1 || die 1 "Cannot install: \"$1\" is mis
 check_tools() {
   # A printf that is a program of its own would show the secret in the list of processes.
   case $(command -v printf) in /*) die 1 'Cannot install: "printf" is no builtin of this shell' 'run it with bash or dash' ;; esac
-  for tool in awk cat chmod cmp curl cut date dirname grep head id ls mkdir mv od rm rmdir sed sleep sort tr uname; do
+  for tool in awk cat chmod chown cmp cp curl cut date dd dirname grep head id ln ls mkdir mv od rm rmdir sed sleep sort tr uname; do
     need "$tool"
   done
   hash_tool=''
-  for tool in sha256sum shasum openssl; do
+  for tool in sha256sum shasum; do
     [ -n "$hash_tool" ] || ! command -v "$tool" >/dev/null 2>&1 || hash_tool=$tool
   done
   [ -n "$hash_tool" ] || die 1 'Cannot install: "sha256sum" is missing' 'install "sha256sum" with the system'\''s package manager'
 }
 
-# The SHA-256 of what comes on standard input, in hex. openssl serves for programs alone, never for the secret.
+# The SHA-256 of what comes on standard input, in hex.
 hash() {
-  case $hash_tool in
-    sha256sum) sha256sum ;;
-    shasum) shasum -a 256 ;;
-    openssl) openssl dgst -sha256 -r ;;
-  esac | cut -c 1-64
+  if [ "$hash_tool" = sha256sum ]; then sha256sum; else shasum -a 256; fi | cut -c 1-64
 }
 
 check_platform() {
@@ -507,6 +592,17 @@ check_platform() {
 check_home() {
   case ${HOME:-} in /*) ;; *) die 2 'Cannot install: HOME is not an absolute path' 'set HOME to the home folder of this user' ;; esac
   case $HOME${XDG_CONFIG_HOME:-} in *[[:cntrl:]]*) die 2 'Cannot install: HOME has a control character' 'set HOME to the home folder of this user' ;; esac
+  for folder in "$HOME" "${XDG_CONFIG_HOME:-}"; do
+    is_utf8 "$folder" || die 2 "Cannot install into \"$folder\": a path in UTF-8 is wanted" 'set HOME to the home folder of this user'
+  done
+}
+
+is_utf8() { # Whether nothing but ASCII is left of $1 once every sequence of UTF-8 is out of it.
+  ! printf '%s\n' "$1" |
+    sed "$(printf 's/[\302-\337][\200-\277]/./g;s/\340[\240-\277][\200-\277]/./g;s/\355[\200-\237][\200-\277]/./g
+      s/[\341-\354\356\357][\200-\277][\200-\277]/./g;s/\360[\220-\277][\200-\277][\200-\277]/./g
+      s/[\361-\363][\200-\277][\200-\277][\200-\277]/./g;s/\364[\200-\217][\200-\277][\200-\277]/./g')" |
+    grep "$(printf '[\200-\377]')" >/dev/null
 }
 
 # Where everything goes. A service of the whole system is for root under systemd alone.
@@ -537,7 +633,7 @@ check_kind() {
   [ "$state" = "$(folder_of_credentials)" ] || [ ! -e "$(folder_of_credentials)/install.json" ] ||
     die 5 'Cannot install: this user has an installation without a service of the system' 'remove it first: --uninstall --no-service'
   earlier=$(manifest_field service)
-  case $earlier in '' | none | "$service") ;; *) die 5 "Cannot install: the installation that is there has the service \"$earlier\"" 'remove it first: --uninstall' ;; esac
+  case $earlier in '' | none | "$service") ;; *) die 5 "Cannot install: the installation that is there has the service \"$(plain "$earlier")\"" 'remove it first: --uninstall' ;; esac
 }
 
 manifest_field() {
@@ -568,10 +664,22 @@ check_url() { # Leaves $1 in $value, without what follows the host that we add o
   # Refused: all but what RFC 3986 lets stand in a URL, and a user, a query and a fragment.
   case $value in *[!]A-Za-z0-9:/._~%!\$\&\'\(\)*+,\;=[-]*) return 1 ;; esac
   case $value in
-    https://[]A-Za-z0-9[]*) ;;
+    https://[A-Za-z0-9]* | https://\[*) ;;
     http://127.0.0.1 | http://127.0.0.1[:/]* | http://localhost | http://localhost[:/]* | http://\[::1\] | http://\[::1\][:/]*) ;;
     *) return 1 ;;
   esac
+  authority=${value#*://} port=''
+  authority=${authority%%/*}
+  case $authority in
+    \[*\] | \[*\]:*)
+      port=${authority#*\]}
+      authority=${authority#?}
+      case ${authority%%\]*} in '' | *[!0-9A-Fa-f:.]*) return 1 ;; esac
+      ;;
+    *[][]*) return 1 ;;
+    *:*) port=:${authority#*:} ;;
+  esac
+  case ${port#:} in *[!0-9]* | ??????*) return 1 ;; esac
 }
 
 # Id and secret come from one layer together: flags, environment, this file, or what is installed already.
@@ -632,7 +740,6 @@ check_identity() {
     *) value=bad ;;
   esac
   [ "$value" = good ] || die 2 'Cannot use the agent secret: it is not of the form "ocs_..._..."' 'copy it whole'
-  [ "$hash_tool" != openssl ] || return 0
   value=$(printf '%s' "${agent_secret%???????}" | hash | awk '{
     hex = "0123456789abcdef"
     all = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -674,6 +781,8 @@ check_folder() {
 }
 
 check_places() {
+  # The unit has it started by env, which would take such a path for a variable.
+  case $service/$program in systemd-user/*=*) die 2 "Cannot install into \"$HOME\": a service cannot start what has an equals sign in its path" '--no-service' ;; esac
   check_folder "$state"
   if [ -e "$manifest" ]; then check_file "$manifest"; fi
   check_file "$program"
@@ -684,7 +793,7 @@ check_places() {
 
 # Which program is installed, and what proves its origin.
 choose_program() {
-  kind=script
+  kind=script keep_program=no
   source_of_sums=''
   [ "$script_agent" = no ] || return 0
   if [ -n "$binary" ]; then
@@ -694,10 +803,9 @@ choose_program() {
     binary_name=${binary##*/}
   else
     if [ -z "$binary_url" ] && [ -n "$binary_folder" ]; then
-      sum_of "$binary_sums" "openclaw-$platform" || return 0
-      binary_url=$binary_folder/openclaw-$platform
+      ! sum_of "$binary_sums" "openclaw-$platform" || binary_url=$binary_folder/openclaw-$platform
     fi
-    [ -n "$binary_url" ] || return 0
+    [ -n "$binary_url" ] || { keep_binary; return 0; }
     check_url "$binary_url" || die 2 'Cannot use the binary URL: one that begins with "https://" is wanted, or a loopback one' '--binary-url https://example.com/openclaw'
     kind=binary
     binary_name=${binary_url##*/}
@@ -706,11 +814,16 @@ choose_program() {
   [ -n "$sha256" ] || ! sum_of "$binary_sums" "$binary_name" || sha256=$value
   if [ -z "$sha256" ] && [ -n "$source_of_sums" ]; then
     if [ -n "$binary" ]; then value=$(cat "$source_of_sums" 2>/dev/null || :)
-    else value=$(curl -q -f -s -g --max-time 15 --proto '=http' -- "$source_of_sums" || :); fi
+    else value=$(curl -q -f -s -g --max-time 15 --noproxy '*' --proto '=http' -- "$source_of_sums" | dd bs=1 count=65536 2>/dev/null); fi
     sum_of "$value" "$binary_name" || value=''
     sha256=$value
   fi
   [ -n "$sha256" ] || die 2 "Cannot verify \"$binary_name\": its SHA-256 is not known" 'give it with --sha256, from somewhere else than the program'
+}
+
+keep_binary() { # Nobody named a program: the one that is there is no worse than the small agent.
+  [ "$(manifest_field program)" = binary ] && listed "$program" && "$program" --version >/dev/null 2>&1 || return 0
+  kind=binary keep_program=yes
 }
 
 sum_of() { # The sum of the file $2 in $1, which is like a SHA256SUMS.
@@ -720,17 +833,19 @@ sum_of() { # The sum of the file $2 in $1, which is like a SHA256SUMS.
 
 # The seconds since 1970 of an RFC 3339 time or an HTTP date.
 moment() {
-  printf '%s\n' "$1" | awk '{
+  printf '%s\n' "$1" | awk '/^[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T|^[A-Z][a-z][a-z], [0-9][0-9]? [A-Z][a-z][a-z] [0-9][0-9][0-9][0-9] / {
     gsub(/[-T:Z+.,]/, " ")
     if ($1 ~ /^[0-9]/) { y = $1; m = $2; d = $3; h = $4; i = $5; s = $6 }
     else { d = $2; m = (index("JanFebMarAprMayJunJulAugSepOctNovDec", $3) + 2) / 3; y = $4; h = $5; i = $6; s = $7 }
     if (m <= 2) { y--; m += 12 }
-    print (365 * y + int(y / 4) - int(y / 100) + int(y / 400) + int((153 * (m - 3) + 2) / 5) + d - 719469) * 86400 + h * 3600 + i * 60 + s
+    printf "%.0f\n", (365 * y + int(y / 4) - int(y / 100) + int(y / 400) + int((153 * (m - 3) + 2) / 5) + d - 719469) * 86400 + h * 3600 + i * 60 + s
   }'
 }
 
 offset() { # Says how far this clock is from the time $1, if that is more than a minute.
-  ahead=$(($(date +%s) - $(moment "$1")))
+  there=$(moment "$1")
+  case $there in '' | *[!0-9]*) return ;; esac
+  ahead=$(($(date +%s) - there))
   if [ "$ahead" -gt 60 ]; then printf '%s\n' "this host's clock is $ahead s ahead of the server's"
   elif [ "$ahead" -lt -60 ]; then printf '%s\n' "this host's clock is $((-ahead)) s behind the server's"; fi
 }
@@ -740,8 +855,7 @@ try_credentials() {
     text server_time && value=$(offset "$value")
     [ -z "$value" ] || say "warning: $value"
     text agent.name || value=''
-    # What a terminal would act on: C0, DEL, C1, and what turns the direction of writing.
-    agent_name=$(printf '%s' "$value" | LC_ALL=C tr -d '\000-\037\177' | LC_ALL=C sed "$(printf 's/\302[\200-\237]/?/g;s/\342\200[\216\217\250-\256]/?/g;s/\342\201[\246-\251]/?/g')")
+    agent_name=$(plain "$value")
     say "shook hands with $url as \"$agent_name\" ($agent_id)"
     return 0
   fi
@@ -752,11 +866,11 @@ try_credentials() {
     0) die 6 "Cannot shake hands with $url: $(what_came)" 'check the URL, and the proxies on the way' ;;
     35 | 51 | 58 | 59 | 60 | 66 | 77 | 80 | 83 | 90 | 91)
       # Nothing secret is sent: only the time is asked for, of whoever answers.
-      fields=$(curl -q -s -g -k -i --max-time 15 -- "$url/functions/v1/health" 2>/dev/null | read_reply; echo .)
-      late=''
+      tls_failure=$failure late=''
+      request health '' '' 15 -k
       raw date && late=$(offset "$value")
       [ -z "$late" ] || die 6 "Cannot shake hands with $url: TLS fails, and $late" 'set the clock of this host'
-      die 6 "Cannot shake hands with $url: TLS fails: $failure" 'check the certificate; SSL_CERT_FILE names further authorities'
+      die 6 "Cannot shake hands with $url: TLS fails: $tls_failure" 'check the certificate; SSL_CERT_FILE names further authorities'
       ;;
     *) die 6 "Cannot reach $url: $failure" 'check the URL, the network and the proxy' ;;
   esac
@@ -767,12 +881,13 @@ noted() { undo="$1
 $undo"; }
 
 give_up() { # exit code, what is wrong, what to do
+  hush
   take_back
   die "$@"
+  exit 1
 }
 
 cannot_write() {
-  rm -f "$1.new"
   give_up 1 "Cannot write \"$1\"" 'look at the disk and its permissions'
 }
 
@@ -781,8 +896,10 @@ take_back() {
   trap : INT TERM HUP
   printf '%s' "$undo" | while IFS= read -r step; do
     case $step in
+      'part '*) rm -f "${step#part }.openclaw-new" ;;
       'file '*) rm -f "${step#file }" ;;
-      'kept '*) mv -f "${step#kept }.old" "${step#kept }" ;;
+      'kept '*) mv -f "${step#kept }.openclaw-old" "${step#kept }" ;;
+      'mode '*) restore_mode "${step#mode }" ;;
       'folder '*) rmdir "${step#folder }" 2>/dev/null || : ;;
       service) stop_service ;;
       restart) start_service >&2 || : ;;
@@ -790,6 +907,11 @@ take_back() {
   done
   undo=''
   say 'what was done has been undone'
+}
+
+restore_mode() { # As "ls -l" shows it, and a path.
+  set -- "${1#* }" "$(printf '%s' "$1" | sed 's/^.\(...\)\(...\)\(...\).*/u=\1,g=\2,o=\3/;s/-//g')"
+  chmod "$2" "$1" 2>/dev/null || :
 }
 
 make_folder() { # The folder $1 and those above it.
@@ -803,28 +925,33 @@ make_folder() { # The folder $1 and those above it.
 
 # Writes what $3 prints to the file $1 with the mode $2, whole or not at all. Says nothing if it is there already.
 put() {
-  rm -f "$1.new" "$1.old"
+  clear_way "$1"
   # Nothing is written, given away or made readable through a link that the service's own user may have put there.
-  (set -C && "$3" >"$1.new") 2>/dev/null && "$3" | cmp -s - "$1.new" && { [ "$2" = 600 ] || chmod "$2" "$1.new"; } ||
-    cannot_write "$1"
+  (set -C && "$3" >"$1.openclaw-new") 2>/dev/null && "$3" | cmp -s - "$1.openclaw-new" &&
+    { [ "$2" = 600 ] || chmod "$2" "$1.openclaw-new"; } || cannot_write "$1"
   replace "$1"
 }
 
-replace() { # Moves $1.new into its place.
-  if [ -f "$1" ] && cmp -s "$1" "$1.new" && [ "$(mode_of "$1")" = "$(mode_of "$1.new")" ]; then
-    rm -f "$1.new"
+clear_way() { # For $1.openclaw-new, which is no more than a name of ours for what is not in its place yet.
+  rm -f "$1.openclaw-new" "$1.openclaw-old"
+  noted "part $1"
+}
+
+replace() { # Moves $1.openclaw-new into its place.
+  if [ -f "$1" ] && cmp -s "$1" "$1.openclaw-new" && [ "$(mode_of "$1")" = "$(mode_of "$1.openclaw-new")" ]; then
+    rm -f "$1.openclaw-new"
     return 0
   fi
   # The service's own user owns the folder once it has run: what is replaced there stays readable for it.
-  [ "$service" != systemd-system ] || case $1 in "$state"/*) chown -h "$(owner_of "$state/.")" "$1.new" ;; esac
+  [ "$service" != systemd-system ] || case $1 in "$state"/*) chown -h "$(owner_of "$state/.")" "$1.openclaw-new" ;; esac
   if [ -e "$1" ]; then
-    ln "$1" "$1.old" 2>/dev/null || { [ "$service" != systemd-system ] && cp -p "$1" "$1.old" 2>/dev/null; } ||
-      cannot_write "$1"
+    ln "$1" "$1.openclaw-old" 2>/dev/null ||
+      { [ "$service" != systemd-system ] && cp -p "$1" "$1.openclaw-old" 2>/dev/null; } || cannot_write "$1"
     noted "kept $1"
     backups="$backups$1
 "
   else noted "file $1"; fi
-  mv -f "$1.new" "$1" || cannot_write "$1"
+  mv -f "$1.openclaw-new" "$1" || cannot_write "$1"
   changed=yes
   say "wrote $1"
 }
@@ -869,28 +996,49 @@ credentials_text() {
 }
 
 program_text() {
-  agent_source | sed "s/@VERSION@/'$version'/"
+  printf '%s\n' "$agent" | sed "s/@VERSION@/'$version'/"
   printf '\n{ agent_main "$@"; }\n'
 }
 
 put_program() {
-  if [ "$kind" = script ]; then
-    put "$program" 755 program_text
-    return
-  fi
-  rm -f "$program.new" "$program.old"
-  if [ -n "$binary" ]; then
-    cat "$binary" >"$program.new" 2>/dev/null || cannot_write "$program"
-  else
-    case $binary_url in http://*) protocols='=http' ;; *) protocols='=https' ;; esac
-    failure=$(curl -q -f -s -S -L -g --proto "$protocols" --connect-timeout 15 -o "$program.new" -- "$binary_url" 2>&1) ||
-      { rm -f "$program.new"; give_up 6 "Cannot fetch \"$binary_url\": ${failure##*curl: }" 'check the URL, the network and the proxy'; }
-  fi
-  sum=$(hash <"$program.new")
-  [ "$sum" = "$sha256" ] || { rm -f "$program.new"; give_up 1 "Cannot verify \"$binary_name\": its SHA-256 is $sum, $sha256 is wanted" 'fetch it again; if that does not help, tell its publisher'; }
-  chmod 755 "$program.new"
-  "$program.new" --version >/dev/null 2>&1 || { rm -f "$program.new"; give_up 1 "Cannot run \"$binary_name\" on $platform" 'install the agent that needs no binary: --script-agent'; }
+  case $kind in script) put "$program" 755 program_text; return ;; esac
+  [ "$keep_program" = no ] || return 0
+  clear_way "$program"
+  if [ -n "$binary" ]; then cat "$binary" >"$program.openclaw-new" 2>/dev/null || cannot_write "$program"
+  else fetch_program; fi
+  sum=$({ hash <"$program.openclaw-new"; } 2>/dev/null)
+  [ "$sum" = "$sha256" ] || give_up 1 "Cannot verify \"$binary_name\": its SHA-256 is $sum, $sha256 is wanted" 'fetch it again; if that does not help, tell its publisher'
+  chmod 755 "$program.openclaw-new"
+  "$program.openclaw-new" --version >/dev/null 2>&1 || give_up 1 "Cannot run \"$binary_name\" on $platform" 'install the agent that needs no binary: --script-agent'
   replace "$program"
+}
+
+fetch_program() { # Waited for, so that this shell hears a signal meanwhile.
+  set -- -q -f -s -S -L -g --connect-timeout 15 --speed-limit 1 --speed-time 60 -o "$program.openclaw-new"
+  case $binary_url in
+    http://*) set -- "$@" --proto '=http' --noproxy '*' ;;
+    *) set -- "$@" --proto '=https' ;;
+  esac
+  if [ "$ear" = open ]; then
+    curl "$@" -- "$binary_url" >/dev/null 2>&3 &
+    asking=$!
+    wait "$asking"
+    curl_code=$?
+    asking=''
+    printf '\n' >&3
+    IFS= read -r failure <&3
+    # What else curl said there is not for the next one.
+    open_ear
+  else
+    failure=$(curl "$@" -- "$binary_url" 2>&1 >/dev/null)
+    curl_code=$?
+  fi
+  failure=${failure#curl: }
+  case $curl_code in
+    0) ;;
+    23) cannot_write "$program" ;;
+    *) give_up 6 "Cannot fetch \"$binary_name\": $(plain "${failure:-curl ends with $curl_code}")" 'check the URL, the network and the proxy' ;;
+  esac
 }
 
 # A path between quotes, as systemd reads it.
@@ -1002,6 +1150,13 @@ launchd_domain() { if [ "$(id -u)" -eq 0 ]; then echo system; else echo "gui/$(i
 
 systemd() { if [ "$service" = systemd-user ]; then systemctl --user "$@"; else systemctl "$@"; fi; }
 
+service_link() { # What "enable" makes of the unit.
+  case $service in
+    systemd-system) printf '%s\n' /etc/systemd/system/multi-user.target.wants/openclaw.service ;;
+    systemd-user) printf '%s\n' "$(dirname "$service_file")/default.target.wants/openclaw.service" ;;
+  esac
+}
+
 is_running() {
   case $service in
     systemd-*) systemd is-active --quiet openclaw.service ;;
@@ -1010,21 +1165,34 @@ is_running() {
   esac
 }
 
+is_stopped() { # Whether the service is known to run no more: one that cannot be asked may well run.
+  case $service in
+    systemd-*) case $(systemd show -p ActiveState openclaw.service 2>/dev/null) in ActiveState=inactive | ActiveState=failed) ;; *) return 1 ;; esac ;;
+    launchd) command -v launchctl >/dev/null 2>&1 && ! is_running ;;
+  esac
+}
+
 start_service() {
   case $service in
     systemd-*) systemd daemon-reload && systemd enable openclaw.service && systemd restart openclaw.service ;;
-    launchd)
-      launchctl bootout "$(launchd_domain)/dev.openclaw.agent" 2>/dev/null
-      launchctl bootstrap "$(launchd_domain)" "$service_file"
-      ;;
+    launchd) boot_out; launchctl bootstrap "$(launchd_domain)" "$service_file" ;;
   esac
 }
 
 stop_service() {
   case $service in
     systemd-*) systemd disable --now openclaw.service ;;
-    launchd) launchctl bootout "$(launchd_domain)/dev.openclaw.agent" ;;
+    launchd) boot_out ;;
   esac >/dev/null 2>&1
+}
+
+boot_out() { # launchd says that it is done before it is.
+  launchctl bootout "$(launchd_domain)/dev.openclaw.agent" 2>/dev/null
+  tries=25
+  while [ "$tries" -gt 0 ] && is_running; do
+    tries=$((tries - 1))
+    sleep 1
+  done
 }
 
 # What the server makes of the agent: sets $liveness and $seen.
@@ -1037,21 +1205,30 @@ look() {
   seen=$value
 }
 
+needs_environment() { # Whether the service lacks what this shell has.
+  of_environment='the service does not see HTTPS_PROXY and SSL_CERT_FILE of this shell: set them for it, too'
+  [ "$service" != none ] && [ -n "${HTTPS_PROXY:-${https_proxy:-}}${SSL_CERT_FILE:-}" ]
+}
+
 go_online() {
   look || give_up 6 "Cannot see the agent at $url: $(what_came)" 'try again later'
-  seen_before=$seen
+  seen_before=$seen hint='install without: --no-service'
   if [ "$service" = none ]; then
     beat healthy || give_up 6 "Cannot send a heartbeat to $url: $(what_came)" 'try again later'
   elif [ "$changed" = yes ] || ! is_running; then
     noted service
-    start_service >&2 || give_up 1 "Cannot start the service \"$service\"" 'look at what it printed above, or install without: --no-service'
+    if needs_environment; then
+      say "$of_environment"
+      hint="$of_environment, or install without: --no-service"
+    fi
+    start_service >&2 || give_up 1 "Cannot start the service \"$service\"" "look at what it printed above, or $hint"
   else
     seen_before=none
   fi
   tries=30
   while ! look || [ "$liveness" != online ] || [ "$seen" = "$seen_before" ]; do
     tries=$((tries - 1))
-    [ "$tries" -gt 0 ] || give_up 1 "Cannot see the agent online: the server says \"$liveness\"" 'look at the log of the service, or install without: --no-service'
+    [ "$tries" -gt 0 ] || give_up 1 "Cannot see the agent online: the server says \"$liveness\"" "look at the log of the service, or $hint"
     sleep 1
   done
   say "the server calls \"$agent_name\" online"
@@ -1081,21 +1258,30 @@ install() {
   confirm "Install the agent \"$agent_name\" to $program?"
   plan_folders
   undo='' backups='' changed=no
+  open_ear
   trap "give_up 1 'Cannot go on: it was interrupted' ''" INT TERM HUP
   # A service that is there already runs again in the end, with the files that it had.
   [ "$service" = none ] || [ "$earlier" != "$service" ] || noted restart
   # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
-  for file in "$manifest" "$program" "$service_file"; do
+  make_folder "$state"
+  value=$(mode_of "$state/.")
+  case $value in
+    drwx------) ;;
+    *)
+      noted "mode $value $state"
+      chmod 700 "$state" || cannot_write "$state"
+      ;;
+  esac
+  put "$manifest" 600 manifest_text
+  for file in "$program" "$service_file"; do
     [ -z "$file" ] || make_folder "$(dirname "$file")"
   done
-  chmod 700 "$state" || cannot_write "$state"
-  put "$manifest" 600 manifest_text
   put "$credentials" 600 credentials_text
   put_program
   put_service
   go_online
   trap - INT TERM HUP
-  printf '%s' "$backups" | while IFS= read -r file; do rm -f "$file.old"; done
+  printf '%s' "$backups" | while IFS= read -r file; do rm -f "$file.openclaw-old"; done
   report
 }
 
@@ -1108,9 +1294,7 @@ report() {
   if [ "$service" = none ]; then
     printf 'to start the agent: "%s" monitor\n' "$program"
     [ "$service_wanted" = no ] || printf 'there is no systemd or launchd here: have it started at boot by what there is\n'
-  elif [ -n "${HTTPS_PROXY:-${https_proxy:-}}${SSL_CERT_FILE:-}" ]; then
-    printf 'the service does not see HTTPS_PROXY and SSL_CERT_FILE of this shell: set them for it, too\n'
-  fi
+  elif needs_environment; then printf '%s\n' "$of_environment"; fi
   [ "$service" != systemd-user ] || printf 'to keep it running while you are logged out: loginctl enable-linger\n'
   offer_deletion
 }
@@ -1137,26 +1321,58 @@ uninstall() {
     credentials=$state/credentials.json manifest=$state/install.json
   fi
   marked "$manifest" || die 4 "Cannot uninstall: there is no \"$manifest\" of openclaw" 'run it as the user who installed it'
-  service=$(manifest_field service)
-  place_service "$service"
-  files=$(elements files)
-  folders=$(elements folders)
+  read_manifest
   check_manifest
+  check_removal
   if [ "$dry_run" = yes ]; then
     printf '%s\n' "$files" | sed 's/^/would remove /'
     return
   fi
   confirm "Remove the agent from $state?"
   stop_service
+  is_stopped || die 1 "Cannot stop the service \"$service\": it still runs, or cannot be asked" 'stop it, then run the installer again with --uninstall'
   say_goodbye
-  # The manifest is the last of them: until then, a run that was interrupted can be repeated.
-  printf '%s\n' "$files" | while IFS= read -r file; do rm -f "$file" "$file.new" "$file.old"; done
+  # The manifest is the last of them: until then, a run that failed or was interrupted can be repeated.
+  remove "$(printf '%s\n' "$files" | grep -F -x -v -e "$manifest")"
+  link=$(service_link)
+  if [ -h "$link" ]; then
+    remove "$link"
+    rmdir "$(dirname "$link")" 2>/dev/null || :
+  fi
+  remove "$manifest"
   [ ! -h "$state" ] || { rm -f "$state" && rmdir /var/lib/private/openclaw; } 2>/dev/null
   printf '%s\n' "$folders" | while IFS= read -r folder; do rmdir "$folder" 2>/dev/null || :; done
   case $service in systemd-*) systemd daemon-reload ;; esac
-  left=$(printf '%s\n' "$files" | while IFS= read -r file; do [ ! -e "$file" ] || printf '%s ' "$file"; done)
-  [ -z "$left" ] || die 1 "Cannot remove $left" 'look at the permissions'
   printf '%s\n' "$files" | sed 's/^/removed /'
+  [ "$service" != none ] || printf 'an agent that was started by hand goes on: end it, too\n'
+}
+
+remove() { # The files in the lines of $1.
+  printf '%s\n' "$1" | while IFS= read -r file; do
+    rm -f "$file" "$file.openclaw-new" "$file.openclaw-old" 2>/dev/null
+    for file in "$file" "$file.openclaw-new" "$file.openclaw-old"; do cannot_remove "$file"; done
+  done || exit
+}
+
+cannot_remove() { # Dies if the file $1 is there.
+  [ ! -e "$1" ] && [ ! -h "$1" ] || die 1 "Cannot remove \"$1\": this user may not" 'run it as the user who installed it, or as root'
+}
+
+check_removal() {
+  printf '%s\n' "$files" | while IFS= read -r file; do
+    [ -w "$(dirname "$file")" ] || cannot_remove "$file"
+  done || exit
+}
+
+# Reads $service, $files and $folders from the manifest.
+read_manifest() {
+  service='' files=$(elements files) folders=$(elements folders)
+  fields=$(read_reply 0 <"$manifest"; echo .)
+  if raw json && text agent_id && text program && text service; then service=$value; fi
+  place_service "$service"
+  case $service in none | systemd-system | systemd-user | launchd) ;; *) service='' ;; esac
+  [ -n "$service" ] && grep '^  "folders": \[$' "$manifest" >/dev/null && printf '%s\n' "$files" | grep -F -x -e "$manifest" >/dev/null ||
+    die 5 "Cannot read the manifest \"$manifest\": it is not as an installer wrote it" 'look at it, and move it away if it is not wanted'
 }
 
 # The service may have written to the folder of the manifest: nothing is removed but what an installer writes.
@@ -1170,7 +1386,7 @@ check_manifest() {
     case $(dirname "$service_file")/ in "$folder"/*) continue ;; esac
     [ -z "$folder" ] || printf '%s ' "$folder"
   done)
-  [ -z "$bad" ] || die 5 "Cannot uninstall: \"$manifest\" lists what no installer writes: $bad" 'remove it by hand'
+  [ -z "$bad" ] || die 5 "Cannot uninstall: \"$manifest\" lists what no installer writes: $(plain "$bad")" 'remove it by hand'
 }
 
 say_goodbye() {
@@ -1183,10 +1399,18 @@ say_goodbye() {
 }
 
 main() {
+  unset agent
+  # What cannot be read says nothing, and the rest without it would do anything.
+  agent=$(agent_source) && eval "$agent" && command -v farewell >/dev/null 2>&1 || {
+    printf 'error: Cannot install: the shell cannot read what this installer brings along\n' >&2
+    printf 'hint: set TMPDIR to a folder that can be written to\n' >&2
+    exit 1
+  }
+  unset_secrets
   values
   read_environment
+  export LC_ALL=C
   umask 077
-  eval "$(agent_source)"
   read_arguments "$@"
   case $mode in
     help) usage; return ;;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { withFolder } from "../_support/server.ts";
 
-const compiler = new URL("../../cli/compile.ts", import.meta.url).pathname;
+const compiler = fileURLToPath(new URL("../../cli/compile.ts", import.meta.url));
 const systems = new Map([
   ["linux-x64", "x86_64-unknown-linux-gnu"],
   ["linux-arm64", "aarch64-unknown-linux-gnu"],

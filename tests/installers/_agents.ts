@@ -87,7 +87,7 @@ time.sleep = lambda seconds: sleep(seconds / ${haste})
 }
 
 /** What a fake service answers to its nth request, n from 0. */
-export type Script = (seen: Seen, index: number) => Response;
+export type Script = (seen: Seen, index: number) => Response | Promise<Response>;
 
 /** Runs a fast agent against a fake service for as long as the work takes. */
 export async function withFake(
@@ -110,7 +110,7 @@ export async function withFake(
       token: request.headers.get("authorization"),
     };
     seen.push(one);
-    return script(one, seen.length - 1);
+    return await script(one, seen.length - 1);
   });
   await Deno.writeTextFile(
     host.credentials,

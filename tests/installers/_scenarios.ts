@@ -38,17 +38,30 @@ export const scenarios: Scenario[] = [
   { name: "a redirect is not followed", work: redirected },
   { name: "a certificate that nobody signed is TLS's fault", work: untrusted },
   { name: "JSON with other spacing and key order is read", work: otherJson },
+  { name: "numbers and letters written in other ways that JSON has are read", work: otherNumbers },
+  { name: "a time that no clock shows is no warning", work: oddTime },
+  { name: "what a server says is shown without what a terminal acts on", work: plainWords },
+  { name: "a proxy is never asked for a loopback address", work: proxied },
   { name: "a clock that is off is a warning with the offset", work: clockOff },
   { name: "a binary with its checksum is installed, one with another is not", work: binary },
   { name: "a binary without a checksum is refused, but for one that a file beside it has", work: checksums },
+  { name: "run again without any option, a binary stays the program", work: keptBinary },
+  { name: "a download that is cut off is undone", work: cutDownload },
+  { name: "interrupted in a download, it ends at once and leaves nothing", work: interruptedDownload },
   { name: "somebody else's openclaw stays where it is", work: foreign },
+  { name: "somebody else's openclaw.new and openclaw.old stay where they are", work: foreignVersions },
   { name: "somebody else's credentials file stays where it is", work: foreignCredentials },
   { name: "a dry run changes not one file", work: dryRun },
   { name: "uninstalled, nothing is left, and the server knows that the agent stopped", work: uninstalled },
   { name: "a manifest that lists somebody else's file removes nothing", work: forgedManifest },
   { name: "what is not installed cannot be uninstalled", work: notInstalled },
+  { name: "a manifest that no installer wrote so is no order to remove anything", work: brokenManifest },
+  { name: "what this user may not remove stays, and so does the manifest", work: notAllowed },
+  { name: "help and version are answers, and nothing is touched", work: answers },
   { name: "wrong options are usage errors", work: wrongUsage },
   { name: "a missing tool is named, and nothing is touched", work: missingTool },
+  { name: "without one of its tools it does not run on", work: eachToolMissing },
+  { name: "without a folder for temporary files it goes online, or says so", work: noTemporaryFolder },
   { name: "a platform that is not known is no guess, but what to report", work: unknownPlatform },
   {
     name: "names with quotes, substitutions, backslashes and direction marks are shown and not run",
@@ -61,6 +74,9 @@ export const scenarios: Scenario[] = [
     work: killed,
   },
   { name: "interrupted, it undoes what it did", work: interrupted },
+  { name: "interrupted while the server lets it wait, it ends at once", work: interruptedRequest },
+  { name: "a server that does not call it online has it undone, modes of folders included", work: notOnline },
+  { name: "a home whose name is not UTF-8 is refused", work: notUnicode },
   { name: "in a home that cannot be written to, nothing is touched", work: readOnly, root: true },
   { name: "on a disk that is full, nothing is left", work: diskFull, root: true },
 ];
@@ -119,7 +135,7 @@ async function repaired({ host, fleet, url }: Scene): Promise<void> {
   assertEnded(await host.install(await fleet.createAgent(), url), 0);
   const before = await host.tree();
   await Deno.remove(host.program);
-  await Deno.writeTextFile(`${host.program}.new`, "half of a program");
+  await Deno.writeTextFile(`${host.program}.openclaw-new`, "half of a program");
   assertEnded(await host.run([]), 0, /installed already/);
   assert.deepEqual(await host.tree(), before);
 }
@@ -186,6 +202,7 @@ async function proxyPage({ host, fleet }: Scene): Promise<void> {
     ['{"ok": true}', 200],
     ['{"token": 5, "refresh_in": "a", "next_heartbeat_in": 0}', 200],
     ["[]", 200],
+    [`{"token": "${"a".repeat(100_000)}", "refresh_in": 9, "next_heartbeat_in": 0}`, 200],
     ["", 200],
     ["<h1>Bad gateway</h1>", 502],
   ];
@@ -245,7 +262,8 @@ async function untrusted({ host, fleet }: Scene): Promise<void> {
   const late = new Date(Date.now() - 3_600_000).toUTCString();
   let date = {};
   await withFront(() => new Response("{}", { headers: date }), async (url) => {
-    await untouched(host, host.install(agent, url), 6, /TLS fails: .*certificate/i);
+    const { stderr } = await untouched(host, host.install(agent, url), 6, /TLS fails: .*certificate/i);
+    assert.match(stderr, /^error: .*\nhint: .*\n$/);
     date = { date: late };
     await untouched(host, host.install(agent, url), 6, /TLS fails, and this host's clock is 36\d\d s ahead/);
   }, tls);
@@ -265,6 +283,75 @@ async function otherJson({ host, fleet, url }: Scene): Promise<void> {
     assertEnded(await host.install(agent, front), 0);
   });
   assert.equal((await fleet.agent(agent.id)).liveness, "online");
+}
+
+async function otherNumbers({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const shapes = ["-5", "1e999", "7e2", "0.5", "86400e0", "123456789012345678901234567890"];
+  const odd = (body: Record<string, unknown>): string => {
+    const shape = shapes.shift() ?? "5.7E1";
+    const text = JSON.stringify({ ...body, next_heartbeat_in: 0 }).replace('"next_heartbeat_in":0', () => {
+      return `"next_heartbeat_in":${shape}`;
+    });
+    return text.replace(/"(token|refresh_in|ok|liveness)"/g, (name) => name.replaceAll(/[a-e_]/g, escaped));
+  };
+  await withFront((request) => forward(request, url, odd), async (front) => {
+    for (let time = 0; time < 3; time++) assertEnded(await host.install(agent, front), 0);
+  });
+  assert.deepEqual(shapes, []);
+  const credentials = await Deno.readTextFile(host.credentials);
+  await Deno.writeTextFile(host.credentials, credentials.replace("ocs_", "ocs\\u005F"));
+  await withFront((request) => forward(request, url, JSON.stringify), async (front) => {
+    await untouched(host, host.run(["--url", front, "--dry-run"]), 5, /has other credentials/);
+  });
+  assertEnded(await host.install(agent, JSON.parse(credentials).url, { args: ["--dry-run"] }), 6);
+}
+
+/** As JSON may write a letter. */
+function escaped(letter: string): string {
+  return `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+async function oddTime({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  for (const time of ["999999-01-01T00:00:00Z", "2026", "", "now", "$(id)", 7]) {
+    const odd = (body: Record<string, unknown>): string => JSON.stringify({ ...body, server_time: time });
+    await withFront((request) => forward(request, url, odd), async (front) => {
+      const { stderr } = await untouched(host, host.install(agent, front, { args: ["--dry-run"] }), 0);
+      assert.match(stderr, /^shook hands with .*\n$/);
+    });
+  }
+}
+
+async function plainWords({ host, fleet }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const error_description = "Cannot \u009b31m say \u202e it \u2066 \u200f \u007f é";
+  const body = { error: "internal", error_description };
+  await withFront(() => Response.json(body, { status: 500 }), async (front) => {
+    const { stderr } = await untouched(host, host.install(agent, front), 6);
+    assert.ok(stderr.includes("the server answers 500 internal: Cannot ?31m say ? it ? ?  é\n"), stderr);
+  });
+}
+
+/** A proxy has another loopback, and an address without TLS would show it the secret. */
+async function proxied({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const { sum, page } = await standIn(host);
+  let asked = 0;
+  await withFront(() => (asked++, new Response("a proxy")), async (proxy) => {
+    const env: Record<string, string> = {};
+    for (const name of ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]) {
+      env[name] = proxy;
+    }
+    await withFront((request) => new Response(page(request)), async (front) => {
+      const sums = ["--binary-url", `${front}/openclaw`];
+      assertEnded(await host.install(agent, url, { env, args: ["--dry-run", ...sums] }), 0);
+      assertEnded(await host.install(agent, url, { env, args: [...sums, "--sha256", sum] }), 0);
+    });
+    assertEnded(await host.run(["--uninstall"], { env }), 0);
+  });
+  assert.equal(asked, 0);
+  assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
 }
 
 async function clockOff({ host, fleet, url }: Scene): Promise<void> {
@@ -335,6 +422,91 @@ async function checksums({ host, fleet, url }: Scene): Promise<void> {
   });
 }
 
+async function keptBinary({ host, fleet, url }: Scene): Promise<void> {
+  const { path, sum } = await standIn(host);
+  const args = ["--binary", path, "--sha256", sum];
+  assertEnded(await host.install(await fleet.createAgent(), url, { args }), 0);
+  await untouched(host, host.run([]), 0, /nothing had to be changed/);
+  await Deno.remove(host.program);
+  assertEnded(await host.run([]), 0);
+  assert.match(await Deno.readTextFile(host.manifest), /"program": "script"/);
+}
+
+async function cutDownload({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const { sum } = await standIn(host);
+  const replies = [
+    "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n#!/bin/sh\necho 0.1.0\n",
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n15\r\n#!/bin/sh\necho 0.1.0\n\r\n",
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+    "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
+    "nonsense\r\n",
+    "",
+  ];
+  for (const reply of replies) {
+    await withRaw(reply, async (front) => {
+      const args = ["--binary-url", `${front}/openclaw`, "--sha256", sum];
+      await untouched(host, host.install(agent, url, { args }), 6, /\nerror: Cannot fetch "openclaw": ./);
+    });
+  }
+}
+
+/** Something that says the same to everybody, and hangs up. */
+async function withRaw(reply: string, work: (url: string) => Promise<void>): Promise<void> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const served = (async () => {
+    for await (const connection of listener) {
+      await connection.read(new Uint8Array(4096));
+      await connection.write(new TextEncoder().encode(reply));
+      connection.close();
+    }
+  })();
+  try {
+    await work(`http://127.0.0.1:${listener.addr.port}`);
+  } finally {
+    listener.close();
+    await served;
+  }
+}
+
+async function interruptedDownload({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const { sum } = await standIn(host);
+  const slow = new AbortController();
+  const front = (): Response => {
+    const drip = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        controller.enqueue(new TextEncoder().encode("#!/bin/sh\n"));
+        slow.signal.addEventListener("abort", () => controller.error(new Error("over")));
+      },
+    });
+    return new Response(drip);
+  };
+  await withFront(front, async (there) => {
+    const args = ["--binary-url", `${there}/openclaw`, "--sha256", sum];
+    const start = performance.now();
+    const wrapper = ["timeout", "--signal=TERM", "--foreground", "2"];
+    const { stderr } = await host.install(agent, url, { args, wrapper });
+    assert.match(stderr, /what was done has been undone\nerror: Cannot go on: it was interrupted/);
+    assert.ok(performance.now() - start < 6000, "it took too long");
+    slow.abort();
+  });
+  assert.deepEqual(await host.tree(), {});
+}
+
+async function foreignVersions({ host, fleet, url }: Scene): Promise<void> {
+  await Deno.mkdir(dirname(host.program), { recursive: true });
+  const own = ["new", "old"].map((suffix) => `${host.program}.${suffix}`);
+  for (const path of own) await Deno.writeTextFile(path, "somebody's own");
+  const before = await host.tree();
+  assertEnded(await host.install(await fleet.createAgent(), url), 0);
+  await Deno.writeTextFile(host.program, "# Written by openclaw once\n");
+  assertEnded(await host.run([]), 0);
+  for (const path of own) assert.equal(await Deno.readTextFile(path), "somebody's own");
+  assertEnded(await host.run(["--uninstall"]), 0);
+  assert.deepEqual(await host.tree(), before);
+}
+
 async function foreign({ host, fleet, url }: Scene): Promise<void> {
   await Deno.mkdir(dirname(host.program), { recursive: true });
   await Deno.writeTextFile(host.program, "#!/bin/sh\necho somebody else\n");
@@ -381,6 +553,83 @@ async function notInstalled({ host }: Scene): Promise<void> {
   await untouched(host, host.run(["--uninstall"]), 4, /Cannot uninstall: there is no/);
 }
 
+async function brokenManifest({ host, fleet, url }: Scene): Promise<void> {
+  assertEnded(await host.install(await fleet.createAgent(), url), 0);
+  const whole = await Deno.readTextFile(host.manifest);
+  const broken = [
+    whole.slice(0, -3),
+    `${whole}{}`,
+    whole.replace(/ {2}"service": .*\n/, ""),
+    whole.replace('"service": "none"', '"service": "cron"'),
+    whole.replace('"service": "none"', '"service": 7'),
+    whole.replace(/"files": \[[^\]]*\]/, '"files": {}'),
+    whole.replace(/"files": \[[^\]]*\]/, '"files": []'),
+    whole.replace(/"folders": \[[^\]]*\]/, '"folders": "/"'),
+  ];
+  const message = `Cannot read the manifest "${host.manifest}": it is not as an installer wrote it`;
+  for (const text of broken) {
+    assert.notEqual(text, whole);
+    await Deno.writeTextFile(host.manifest, text);
+    const { stderr } = await untouched(host, host.run(["--uninstall"]), 5);
+    assert.ok(stderr.includes(`error: ${message}\nhint: look at it, and move it away if it`), stderr);
+  }
+  await Deno.writeTextFile(host.manifest, whole);
+  assertEnded(await host.run(["--uninstall"]), 0);
+}
+
+async function notAllowed(scene: Scene): Promise<void> {
+  const { host, fleet, url } = scene;
+  const { install, uninstall } = await asNobody(scene, await fleet.createAgent(), url);
+  assertEnded(await install(), 0);
+  await Deno.chmod(dirname(host.program), 0o500);
+  const { stderr } = await untouched(host, uninstall(), 1);
+  const message =
+    `error: Cannot remove "${host.program}": this user may not\nhint: run it as the user who installed`;
+  assert.ok(stderr.includes(message), stderr);
+  await Deno.chmod(dirname(host.program), 0o700);
+  assertEnded(await uninstall(), 0);
+  assert.deepEqual(await host.tree(), {});
+}
+
+/** Root may do everything: as somebody who may not, whatever the test runs as. */
+async function asNobody(
+  { host }: Scene,
+  { id, secret }: CreatedAgent,
+  url: string,
+): Promise<
+  { install: (env?: Record<string, string>) => Promise<Finished>; uninstall: () => Promise<Finished> }
+> {
+  const { command, extension } = host.language;
+  const own = dirname(host.home);
+  const file = join(own, `installer.${extension}`);
+  await Deno.copyFile(host.language.file, file);
+  await Deno.writeTextFile(host.secretFile, secret);
+  const wrapper: string[] = [];
+  if (Deno.uid() === 0) {
+    for (const path of [file, host.secretFile, host.home]) await Deno.chown(path, 65534, 65534);
+    for (const path of [dirname(own), own]) await Deno.chmod(path, 0o755);
+    wrapper.push("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups");
+  }
+  const there = (args: string[], env = {}): Promise<Finished> => {
+    const path = Object.entries({ HOME: host.home, ...env }).map(([name, value]) => `${name}=${value}`);
+    return run([...wrapper, "env", "-C", own, ...path, ...command, file, ...args]);
+  };
+  const flags = ["--url", url, "--agent-id", id, "--agent-secret-file", host.secretFile];
+  return { install: (env) => there(flags, env), uninstall: () => there(["--uninstall"]) };
+}
+
+async function answers({ host }: Scene): Promise<void> {
+  const help = await untouched(host, host.run(["--help"]), 0);
+  const options =
+    "url agent-id agent-secret-file binary binary-url sha256 script-agent no-service uninstall dry-run yes";
+  for (const option of [...options.split(" "), "help", "version"]) {
+    assert.match(help.stdout, new RegExp(`^  --${option} .*\\S$`, "m"));
+  }
+  assert.equal(help.stderr, "");
+  const version = await untouched(host, host.run(["--version"]), 0);
+  assert.deepEqual([version.stdout, version.stderr], ["0.1.0\n", ""]);
+}
+
 async function wrongUsage({ host, fleet, url }: Scene): Promise<void> {
   const { id, secret } = await fleet.createAgent();
   await Deno.writeTextFile(host.secretFile, secret);
@@ -414,6 +663,58 @@ async function missingTool({ host, fleet, url }: Scene): Promise<void> {
   await untouched(host, host.install(agent, url, { wrapper }), 1, /Cannot install: "sha256sum" is missing/);
 }
 
+/** What a shell's installer starts; the others bring all that they need. */
+async function eachToolMissing(scene: Scene): Promise<void> {
+  const { host, fleet } = scene;
+  if (host.language.extension !== "sh") return;
+  const bin = await onlyTools(host);
+  for (const more of ["curl", "sha256sum"]) await Deno.symlink(await which(more), join(bin, more));
+  const { install } = await asNobody(
+    scene,
+    await fleet.createAgent(),
+    `http://127.0.0.1:${await freePort()}`,
+  );
+  const env = { PATH: bin };
+  assertEnded(await install(env), 6, /Cannot reach http/);
+  for await (const { name } of Deno.readDir(bin)) {
+    if (name === host.language.command[0]) continue;
+    const target = await Deno.readLink(join(bin, name));
+    await Deno.remove(join(bin, name));
+    const before = await host.tree();
+    assertEnded(await install(env), 1, new RegExp(`Cannot install: "${name}" is missing`));
+    assert.deepEqual(await host.tree(), before);
+    await Deno.symlink(target, join(bin, name));
+  }
+  // Bash and zsh keep what they are to read from themselves in a folder that may be full, or not there.
+  const nowhere = { ...env, TMPDIR: "/nowhere", TMPPREFIX: "/nowhere/zsh" };
+  const { code, stderr } = await install(nowhere);
+  assert.match(
+    `${code} ${stderr}`,
+    /^(6 error: Cannot reach|1 [^]*error: Cannot install: the shell cannot read)/,
+  );
+}
+
+async function noTemporaryFolder({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const env = { TMPDIR: "/nowhere", TMPPREFIX: "/nowhere/zsh" };
+  const ended = await host.install(agent, url, { env });
+  if (ended.code === 1) {
+    assert.match(
+      ended.stderr,
+      /error: Cannot install: the shell cannot read what this installer brings along\nhint/,
+    );
+    assert.deepEqual(await host.tree(), {});
+    return;
+  }
+  assertEnded(ended, 0);
+  assert.equal((await fleet.agent(agent.id)).liveness, "online");
+  assertEnded(await host.run(["--uninstall"], { env }), 0);
+}
+
+async function which(tool: string): Promise<string> {
+  return (await run(["sh", "-c", 'command -v "$0"', tool])).stdout.trim();
+}
+
 /** A folder of all tools but curl, and what could tell a sum. */
 async function onlyTools(host: Host): Promise<string> {
   const bin = join(dirname(host.home), "bin");
@@ -422,13 +723,17 @@ async function onlyTools(host: Host): Promise<string> {
     "awk",
     "cat",
     "chmod",
+    "chown",
     "cmp",
+    "cp",
     "cut",
     "date",
+    "dd",
     "dirname",
     "grep",
     "head",
     "id",
+    "ln",
     "ls",
     "mkdir",
     "mv",
@@ -443,8 +748,7 @@ async function onlyTools(host: Host): Promise<string> {
     host.language.command[0] ?? "",
   ];
   for (const name of names) {
-    const { stdout } = await run(["sh", "-c", 'command -v "$0"', name]);
-    await Deno.symlink(stdout.trim(), join(bin, name));
+    await Deno.symlink(await which(name), join(bin, name));
   }
   return bin;
 }
@@ -499,6 +803,9 @@ async function urls({ host, fleet }: Scene): Promise<void> {
     "https://fleet.example/\nheader = x",
     "https://élan.example",
     "https://",
+    "https://[",
+    "https://[::1",
+    "http://[::1",
     "fleet.example",
   ];
   for (const url of refused) await untouched(host, host.install(agent, url), 2, /Cannot use the URL/);
@@ -540,9 +847,11 @@ async function killed({ host, fleet, url }: Scene): Promise<void> {
   }
   assertEnded(await host.install(agent, url), 0);
   const installed = Object.keys(await host.tree());
-  assert.deepEqual(installed.filter((path) => /\.(new|old)$/.test(path)), []);
+  assert.deepEqual(installed.filter((path) => /\.openclaw-(new|old)$/.test(path)), []);
   assertEnded(await host.run(["--uninstall"]), 0);
-  const rest = Object.keys(await host.tree()).filter((path) => !/\/\.(config|local|local\/bin)$/.test(path));
+  // What was made for the manifest, before it could say so, is nobody's.
+  const nobodys = host.language.extension === "sh" ? /\/\.config$/ : /\/\.(config|local|local\/bin)$/;
+  const rest = Object.keys(await host.tree()).filter((path) => !nobodys.test(path));
   assert.deepEqual(rest, []);
 }
 
@@ -564,6 +873,56 @@ async function interrupted({ host, fleet, url }: Scene): Promise<void> {
     assert.match(stderr, /error: Cannot go on: it was interrupted/);
   });
   assert.deepEqual(await host.tree(), {});
+}
+
+/** The reply to the first heartbeat never comes: whoever interrupts it does not wait for it. */
+async function interruptedRequest({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const over = Promise.withResolvers<void>();
+  const hang = async (request: Request): Promise<Response> => {
+    if (request.url.endsWith("/heartbeat")) await over.promise;
+    return await forward(request, url, JSON.stringify);
+  };
+  await withFront(hang, async (front) => {
+    const start = performance.now();
+    const { stderr } = await host.install(agent, front, {
+      wrapper: ["timeout", "--signal=TERM", "--foreground", "2"],
+    });
+    assert.match(stderr, /what was done has been undone\nerror: Cannot go on: it was interrupted/);
+    assert.ok(performance.now() - start < 6000, "it took too long");
+    over.resolve();
+  });
+  assert.deepEqual(await host.tree(), {});
+}
+
+async function notOnline({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  for (const path of [dirname(dirname(host.credentials)), dirname(host.credentials)]) {
+    await Deno.mkdir(path);
+    await Deno.chmod(path, 0o755);
+  }
+  const broken = (request: Request): Promise<Response> | Response =>
+    request.url.endsWith("/heartbeat")
+      ? Response.json({ error: "internal", error_description: "Cannot go on" }, { status: 500 })
+      : forward(request, url, JSON.stringify);
+  await withFront(broken, async (front) => {
+    await untouched(
+      host,
+      host.install(agent, front),
+      6,
+      /undone\nerror: Cannot .*500 internal: Cannot go on/,
+    );
+  });
+}
+
+async function notUnicode({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  for (const bytes of ["\\377", "\\303", "\\303(", "\\355\\240\\200", "a\\340\\200\\200"]) {
+    const home = `HOME=$HOME/$(printf '${bytes}x'); export HOME; exec "$@"`;
+    const wrapper = ["sh", "-c", home, "sh"];
+    const refusal = /Cannot install into ".*": a path in UTF-8 is wanted/;
+    await untouched(host, host.install(agent, url, { wrapper }), 2, refusal);
+  }
 }
 
 async function readOnly({ host, fleet, url }: Scene): Promise<void> {

@@ -1,9 +1,11 @@
 #!/bin/sh
 # Stands in for systemctl where no systemd runs: does with a unit what systemd would, as far as root in a mount
-# namespace of its own can. What it is asked is written to $SYSTEMCTL_STATE/log.
+# namespace of its own can. What it is told to do is written to $SYSTEMCTL_STATE/log; with $SYSTEMCTL_STATE/deaf there,
+# it does and answers nothing, as where its bus cannot be reached.
 set -eu
 state=$SYSTEMCTL_STATE
-printf '%s\n' "$*" >>"$state/log"
+[ ! -e "$state/deaf" ] || { echo 'Failed to connect to bus: No such file or directory' >&2; exit 1; }
+case $* in *is-active* | *show\ *) ;; *) printf '%s\n' "$*" >>"$state/log" ;; esac
 unit=/etc/systemd/system/openclaw.service
 if [ "$1" = --user ]; then
   shift
@@ -60,7 +62,17 @@ start() {
 
 case $1 in
   show-environment | daemon-reload | enable) ;;
-  is-active) running ;;
+  is-active)
+    shown=inactive code=3
+    if running; then shown=active code=0; fi
+    case $* in *--quiet*) ;; *) echo "$shown" ;; esac
+    exit "$code"
+    ;;
+  show)
+    # "-p ActiveState", in one word or two.
+    case $* in *ActiveState*) ;; *) exit 64 ;; esac
+    if running; then echo ActiveState=active; else echo ActiveState=inactive; fi
+    ;;
   restart)
     # Once, so that a second attempt shows what the first one left behind.
     [ ! -e "$state/fail" ] || { rm "$state/fail" && exit 1; }

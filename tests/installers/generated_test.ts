@@ -122,21 +122,44 @@ async function oddUrl({ folder, shell, stdin }: Scene): Promise<void> {
 
 const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
 
+const shells = languages.filter((one) => one.extension === "sh");
+
 testWith(
-  ["dash", "bash", "zsh", "curl"],
-  "no trace of a shell shows the secret that is in an installer",
+  ["dash", "bash", "busybox", "zsh", "curl"],
+  "no trace of a shell shows the secret that is in an installer, from the first line to online",
   async () => {
-    await withFolder(async (folder) => {
-      const agent = { id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", secret };
+    await withFleet(async ({ folder, fleet, url }) => {
+      const agent = await fleet.createAgent();
       const file = join(folder, "install.sh");
-      const url = `http://127.0.0.1:${await freePort()}`;
       await Deno.writeTextFile(file, makeInstaller("bash", { url, agent }).content);
-      for (const { command } of languages.filter((one) => one.extension === "sh")) {
+      for (const { command } of shells) {
         for (const flags of ["-x", "-v", "-xv"]) {
-          const ended = await run([...command, flags, file], { env: { HOME: folder } });
-          assertEnded(ended, 6);
-          assert.ok(!`${ended.stdout}${ended.stderr}`.includes(secret.slice(4, 20)), `${command} ${flags}`);
+          const env = { HOME: folder };
+          const ended = await run([...command, flags, file], { env });
+          assertEnded(ended, 0);
+          const undone = await run([...command, flags, file, "--uninstall"], { env });
+          assertEnded(undone, 0);
+          const shown = `${ended.stdout}${ended.stderr}${undone.stdout}${undone.stderr}`;
+          assert.ok(!shown.includes(agent.secret.slice(4, 20)), `${command} ${flags}`);
         }
+      }
+    });
+  },
+);
+
+testWith(
+  ["dash", "bash", "busybox", "zsh", "curl"],
+  "an installer from a pipe runs under every shell",
+  async () => {
+    await withFleet(async ({ folder, fleet, url }) => {
+      for (const { command } of shells) {
+        const agent = await fleet.createAgent();
+        const { content: stdin } = makeInstaller("bash", { url, agent });
+        const env = { HOME: folder };
+        assertEnded(await run(command, { stdin, env }), 0);
+        assert.equal((await fleet.agent(agent.id)).liveness, "online");
+        assertEnded(await run([...command, "-s", "--", "--uninstall"], { stdin, env }), 0);
+        assert.deepEqual(await tree(folder), {});
       }
     });
   },
@@ -146,15 +169,30 @@ testWith(["sh", "python3", "curl"], "no process that an installer starts is give
   await withFleet(async ({ folder, fleet, url }) => {
     const { id, secret } = await fleet.createAgent();
     const { bin, log } = await spies(folder);
-    const env = { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: id, OPENCLAW_AGENT_SECRET: secret };
+    // What the installers call their own variables may be exported already, or everything by "sh -a".
+    const own =
+      "agent_secret env_secret baked_agent_secret installed_secret credential token value fields line agent";
+    const env = {
+      OPENCLAW_URL: url,
+      OPENCLAW_AGENT_ID: id,
+      OPENCLAW_AGENT_SECRET: secret,
+      OPENCLAW_OPERATOR_KEY: "x",
+      OPENCLAW_UNHEARD_OF: "y\nOPENCLAW_TWO_LINES=z",
+      ...Object.fromEntries(own.split(" ").map((name) => [name, "x"])),
+    };
     for (const language of languages) {
       const home = join(folder, language.name);
       await Deno.mkdir(home);
-      const [, ...command] = [...language.command];
+      const command = [...language.command.slice(1), ...(language.extension === "sh" ? ["-a"] : [])];
       const program = await which(language.command[0] ?? "");
       const path = { ...env, HOME: home, PATH: `${bin}:${Deno.env.get("PATH") ?? ""}` };
       assertEnded(await run([program, ...command, language.file, "--yes"], { env: path }), 0);
-      const before = { HOME: home, PATH: path.PATH };
+      if (language.extension === "sh") {
+        const agent = [program, ...command, join(home, ".local/bin/openclaw"), "monitor"];
+        await run(["timeout", "2", ...agent], { env: path });
+        assert.equal((await fleet.agent(id)).liveness, "stopped");
+      }
+      const before = { ...path, OPENCLAW_AGENT_ID: "", OPENCLAW_AGENT_SECRET: "" };
       assertEnded(await run([program, ...command, language.file, "--uninstall"], { env: before }), 0);
     }
     const seen = await Deno.readTextFile(log);
@@ -172,19 +210,23 @@ async function spies(folder: string): Promise<{ bin: string; log: string }> {
     "awk",
     "cat",
     "chmod",
+    "chown",
     "cmp",
+    "cp",
     "curl",
     "cut",
     "date",
+    "dd",
     "dirname",
     "grep",
     "head",
     "id",
+    "ln",
     "ls",
     "mkdir",
+    "mkfifo",
     "mv",
     "od",
-    "openssl",
     "rm",
     "rmdir",
     "sed",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FleetClient } from "../_support/client.ts";
-import { assertEnded, Host, powershell, python, run, sh } from "../_support/installers.ts";
+import { assertEnded, Host, languages, powershell, run, sh } from "../_support/installers.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { isInstalled, testWith } from "../_support/tools.ts";
 
@@ -14,10 +14,10 @@ async function release(args: string[]): ReturnType<typeof run> {
 }
 
 const hasPowershell = isInstalled("pwsh");
-const released = hasPowershell ? [sh, python, powershell] : [sh, python];
+const released = hasPowershell ? [...languages, powershell] : languages;
 
 testWith(
-  [...sh.tools, ...python.tools],
+  ["bash", "busybox", "zsh", "python3", ...sh.tools],
   `a released installer knows its programs' sums, and takes no other program${
     hasPowershell ? "" : " (install.ps1: not run, there is no PowerShell here)"
   }`,
@@ -36,7 +36,7 @@ testWith(
       const made = await release(["--release", join(folder, "dist"), sums, "https://example.com/v0.1.0/"]);
       assert.equal(made.code, 0, made.stderr);
       for (const language of released) {
-        const own = join(folder, language.extension);
+        const own = join(folder, language.name.replaceAll(" ", "_"));
         await Deno.mkdir(join(own, "home"), { recursive: true });
         const host = new Host({ ...language, file: join(folder, `dist/install.${language.extension}`) }, own);
         const agent = await fleet.createAgent();

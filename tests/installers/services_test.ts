@@ -9,6 +9,7 @@ import {
   installPy,
   installSh,
   type Language,
+  languages,
   python,
   run,
   sh,
@@ -285,12 +286,29 @@ const scenes: [string, (scene: Scene) => Promise<void>][] = [
   ["follows no link that the service's user has put into its folder", plantedLinks],
   ["installs and removes a service of one user, whose home has an odd name", userService],
   ["installs and removes a service under launchd", launchdService],
+  ["removes nothing while the service runs on, or cannot be asked", deafService],
+  ["installs no service where none is wanted", noService],
+  ["tells of a proxy that the service will not see before it starts it", proxiedService],
 ];
 
-for (const language of [sh, python]) {
-  testWith(tools, `the services of ${language.name}`, async (context) => {
+/** What concerns one of the languages alone, or is the same in the others by now. */
+const scenesOfSh: typeof scenes = [
+  ["waits until launchd has let go of the service before it starts it again", launchdRestart],
+  ["removes the link that starts the service with the host", leftLink],
+  ["refuses a home that env would take for a variable", equalsSign],
+];
+
+const shells = languages.filter(({ extension }) => extension === "sh");
+
+for (const language of [...shells, python]) {
+  testWith(tools.concat(language.tools), `the services of ${language.name}`, async (context) => {
     await withFleet(async (given) => {
-      for (const [name, work] of scenes) {
+      const told = language === python
+        ? scenes
+        : language === sh
+        ? [...scenes, ...scenesOfSh]
+        : scenes.filter(([, work]) => [userService, deafService].includes(work));
+      for (const [name, work] of told) {
         await context.step(name, () => withSystem((system) => work({ ...given, system, language })));
       }
     });
@@ -379,7 +397,9 @@ async function plantedLinks({ system, language, fleet, url }: Scene): Promise<vo
   const victim = join(system.folder, "victim");
   await Deno.writeTextFile(victim, "root's own", { mode: 0o600 });
   for (
-    const name of ["install.json.new", "install.json.old", "credentials.json.new", "credentials.json.old"]
+    const name of ["install.json", "credentials.json"].flatMap((
+      name,
+    ) => [`${name}.openclaw-new`, `${name}.openclaw-old`])
   ) {
     await system.run(["ln", "-sf", victim, `/var/lib/openclaw/${name}`]);
   }
@@ -443,27 +463,115 @@ async function launchdService({ system, language, fleet, url }: Scene): Promise<
   assert.match(log, /^bootout gui\/65534\/dev\.openclaw\.agent\nbootstrap gui\/65534 .*\.plist\n/);
 }
 
+async function deafService({ system, language, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+  assertEnded(await system.run([...commandOf(language), ...await flagsOf(system, agent, url)]), 0, /online/);
+  const before = await system.files();
+  const deaf = join(system.folder, "state/deaf");
+  await Deno.writeTextFile(deaf, "");
+  const { code, stdout, stderr } = await system.run([...commandOf(language), "--uninstall"]);
+  await Deno.remove(deaf);
+  assert.equal(code, 1, stdout + stderr);
+  assert.ok(
+    stderr.includes(
+      'error: Cannot stop the service "systemd-system": it still runs, or cannot be asked\n' +
+        "hint: stop it, then run the installer again with --uninstall\n",
+    ),
+    stderr,
+  );
+  assert.equal(stdout, "");
+  assert.deepEqual(await system.files(), before);
+  assert.equal((await fleet.agent(agent.id)).liveness, "online");
+  assertEnded(await system.run([...commandOf(language), "--uninstall"]), 0, /removed \/etc/);
+  assert.deepEqual(await system.files(), []);
+}
+
+async function noService({ system, language, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const command = [...commandOf(language), ...await flagsOf(system, agent, url), "--no-service"];
+  const { code, stdout, stderr } = await system.run(command);
+  assert.equal(code, 0, stderr);
+  const program = join(system.folder, "home/.local/bin/openclaw");
+  assert.ok(stdout.includes(`to start the agent: "${program}" monitor\n`), stdout);
+  assert.doesNotMatch(stdout, /there is no systemd/);
+  await assert.rejects(system.log(), Deno.errors.NotFound);
+  assertEnded(await system.run([...commandOf(language), "--uninstall"]), 0);
+  assert.deepEqual(await system.files(), []);
+}
+
+async function proxiedService({ system, language, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const command = [...commandOf(language), ...await flagsOf(system, agent, url)];
+  await Deno.writeTextFile(join(system.folder, "state/fail"), "");
+  const line = "the service does not see HTTPS_PROXY and SSL_CERT_FILE of this shell: set them for it, too";
+  const ended = await system.run(command, { HTTPS_PROXY: "http://127.0.0.1:1" });
+  assertEnded(ended, 1, /Cannot start the service/);
+  assert.match(ended.stderr, new RegExp(`^${line}$[^]*^hint: .*${line}`, "m"));
+}
+
+/** launchd says that it has booted a service out before its process has ended, and takes no other until then. */
+async function launchdRestart({ system, language, fleet, url }: Scene): Promise<void> {
+  const home = join(system.folder, "mac");
+  await Deno.mkdir(home);
+  await Deno.chown(home, 65534, 65534);
+  const env = { HOME: home, PYTHONPATH: await pretendMac(system) };
+  const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+  const user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...commandOf(language)];
+  const install = [...user, ...await flagsOf(system, agent, url)];
+  assertEnded(await system.run(install, env), 0, /online/);
+  const pid = await Deno.readTextFile(join(system.folder, "state/pid"));
+  await system.run(["rm", join(home, ".local/bin/openclaw")]);
+  assertEnded(await system.run(install, env), 0, /online/);
+  assert.notEqual(await Deno.readTextFile(join(system.folder, "state/pid")), pid);
+  assertEnded(await system.run([...user, "--uninstall"], env), 0);
+}
+
+async function leftLink({ system, language, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  assertEnded(await system.run([...commandOf(language), ...await flagsOf(system, agent, url)]), 0);
+  const wants = "/etc/systemd/system/multi-user.target.wants";
+  await system.run(["sh", "-c", `mkdir ${wants}; ln -s ../openclaw.service ${wants}`]);
+  assertEnded(await system.run([...commandOf(language), "--uninstall"]), 0);
+  assert.deepEqual(await system.files(), []);
+}
+
+async function equalsSign({ system, language, fleet, url }: Scene): Promise<void> {
+  const home = join(system.folder, "a=b");
+  await Deno.mkdir(home);
+  await Deno.chown(home, 65534, 65534);
+  const flags = await flagsOf(system, await fleet.createAgent(), url);
+  const user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...commandOf(language)];
+  const ended = await system.run([...user, ...flags], { HOME: home });
+  assertEnded(ended, 2, /a service cannot start what has an equals sign in its path\nhint: --no-service/);
+  assertEnded(await system.run([...user, ...flags, "--no-service"], { HOME: home }), 0);
+  assertEnded(await system.run([...user, "--uninstall"], { HOME: home }), 0);
+}
+
 /** Makes the host look like a Mac, as far as the installers look. */
 async function pretendMac({ folder }: System): Promise<string> {
   const uname = "#!/bin/sh\ncase $1 in -s) echo Darwin ;; -m) echo arm64 ;; *) echo mac ;; esac\n";
   const launchctl = `#!/usr/bin/python3
 import os, plistlib, signal, subprocess, sys, time
 state = os.environ["SYSTEMCTL_STATE"]
-open(state + "/launchctl", "a").write(" ".join(sys.argv[1:]) + "\\n")
+if sys.argv[1] != "print":
+    open(state + "/launchctl", "a").write(" ".join(sys.argv[1:]) + "\\n")
 pid = int(open(state + "/pid").read()) if os.path.exists(state + "/pid") else 0
+leaving = os.path.exists(state + "/leaving") and time.time() - os.stat(state + "/leaving").st_mtime < 3
 if sys.argv[1] == "bootstrap":
+    if leaving:
+        sys.exit("Bootstrap failed: 5: Input/output error")
     plist = plistlib.load(open(sys.argv[3], "rb"))
     env = {name: os.environ[name] for name in ("PATH", "PYTHONPATH")}
     env.update(plist["EnvironmentVariables"])
     child = subprocess.Popen(plist["ProgramArguments"], env=env, start_new_session=True, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     open(state + "/pid", "w").write(str(child.pid))
-elif not pid:
+elif not pid and not leaving:
     sys.exit(3)
 elif sys.argv[1] == "bootout":
     os.kill(pid, signal.SIGTERM)
     os.remove(state + "/pid")
-    time.sleep(1)
+    open(state + "/leaving", "w").close()
 `;
   await Deno.writeTextFile(join(folder, "bin/uname"), uname, { mode: 0o755 });
   await Deno.writeTextFile(join(folder, "bin/launchctl"), launchctl, { mode: 0o755 });

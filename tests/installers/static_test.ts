@@ -21,10 +21,10 @@ testWith(["shellcheck"], "shellcheck finds nothing in install.sh, nor in the age
   await withFolder(async (folder) => {
     const agent = join(folder, "agent.sh");
     // The directive is the installer's own; what only the installer calls is unused in the agent.
-    const directive = "# shellcheck disable=SC2015,SC2034,SC2154,SC2317,SC2329\n{ set +xv; }";
+    const directive = "# shellcheck disable=SC2015,SC2034,SC2154,SC2317,SC2329\n{ set +xva; }";
     await Deno.writeTextFile(
       agent,
-      agentOfSh.replace("{ set +xv; }", directive).replaceAll("@VERSION@", "1"),
+      agentOfSh.replace("{ set +xva; }", directive).replaceAll("@VERSION@", "1"),
     );
     const { code, stdout, stderr } = await run(["shellcheck", "--shell=sh", installSh, agent]);
     assert.equal(code, 0, stdout + stderr);

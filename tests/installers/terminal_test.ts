@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FleetClient } from "../_support/client.ts";
-import { type Finished, Host, python, run, sh } from "../_support/installers.ts";
+import { type Finished, Host, languages, python, run, sh } from "../_support/installers.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 
@@ -18,14 +18,14 @@ sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[2:], read, lambda descript
 `;
 
 testWith(
-  [...sh.tools, ...python.tools],
+  ["bash", "busybox", "zsh", ...sh.tools, ...python.tools],
   "at a terminal, both installers ask before they touch anything",
   async () => {
     await withFolder(async (folder) => {
       const server = await startServerProcess({ data: join(folder, "data") });
       const fleet = new FleetClient(server.base, server.operatorKey);
-      for (const language of [sh, python]) {
-        const own = join(folder, language.extension);
+      for (const language of languages) {
+        const own = join(folder, language.name.replaceAll(" ", "_"));
         await Deno.mkdir(join(own, "home"), { recursive: true });
         const host = new Host(language, own);
         const { id, secret } = await fleet.createAgent();
