@@ -1,0 +1,43 @@
+import { dirname } from "node:path";
+import { readIfThere, removeFile, writePrivateFile } from "../private_file.ts";
+import { isThere, removeIfEmpty } from "./own_files.ts";
+import type { Place } from "./place.ts";
+
+/** What stood where an installation writes. */
+export interface Undo {
+  /** Puts all of it back. */
+  undo: () => Promise<void>;
+  /** Drops what was kept for that. */
+  forget: () => Promise<void>;
+}
+
+/** Keeps what an installation is about to replace: the small files in memory, the program beside itself. */
+export async function rememberFiles({ program, credentials, unit }: Place, copies: boolean): Promise<Undo> {
+  const folders = (await Promise.all([program, credentials, unit].map(missingFolders))).flat()
+    .sort((one, other) => other.length - one.length);
+  const secret = await readIfThere(credentials);
+  const definition = await isThere(Deno.lstat, unit) ? await Deno.readFile(unit) : null;
+  const old = `${program}.old`;
+  const hadProgram = await isThere(Deno.lstat, program);
+  if (copies && hadProgram) await Deno.copyFile(program, old);
+  return {
+    async undo() {
+      if (copies && hadProgram) await Deno.rename(old, program);
+      else if (copies) await removeFile(program);
+      if (secret === null) await removeFile(credentials);
+      else if (secret !== await readIfThere(credentials)) await writePrivateFile(credentials, secret);
+      if (definition === null) await removeFile(unit);
+      else await Deno.writeFile(unit, definition);
+      for (const folder of folders) await removeIfEmpty(folder);
+    },
+    async forget() {
+      if (copies && hadProgram) await removeFile(old);
+    },
+  };
+}
+
+async function missingFolders(path: string): Promise<string[]> {
+  const missing: string[] = [];
+  for (let one = dirname(path); !await isThere(Deno.stat, one); one = dirname(one)) missing.push(one);
+  return missing;
+}
