@@ -166,8 +166,16 @@ async function showSteps(steps: Step[], { json }: ServiceFlags): Promise<void> {
   if (json) return answerJson({ dry_run: true, steps });
   for (const step of steps) {
     answer(showStep(step));
-    if (step.do !== "remove own files") continue;
-    for (const name of (await sortNames(step.folder, step.log)).ours) answer(`    ${name}`);
+    if (step.do === "remove own files") { for (const name of await namesToShow(step)) answer(`    ${name}`); }
+  }
+}
+
+async function namesToShow({ folder, log }: { folder: string; log: string | null }): Promise<string[]> {
+  try {
+    return (await sortNames(folder, log)).ours;
+  } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied) return ["which ones, root alone can see"];
+    throw error;
   }
 }
 

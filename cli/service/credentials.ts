@@ -60,11 +60,23 @@ function isNamed(
 }
 
 async function storedAt(path: string): Promise<StoredCredentials | null> {
-  const text = await readIfThere(path);
+  const text = await readUnlessClosed(path);
   if (text === null) return null;
   const read = parseCredentials(text);
   if (!("fault" in read)) return read;
   throw new CliError("refused", `Cannot use the credentials file "${path}": ${read.fault}`, { hint });
+}
+
+async function readUnlessClosed(path: string): Promise<string | null> {
+  try {
+    return await readIfThere(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    throw new CliError("refused", `Cannot read "${path}": this user may not`, {
+      hint: "sudo openclaw service install",
+      cause: error,
+    });
+  }
 }
 
 /** What is replaced anyway may be broken. */

@@ -74,6 +74,8 @@ export async function removeIfEmpty(folder: string): Promise<void> {
   try {
     await Deno.remove(folder);
   } catch (error) {
-    if (!isErrno(error, "ENOTEMPTY", "EEXIST") && !(error instanceof Deno.errors.NotFound)) throw error;
+    if (!isErrno(error, "ENOTEMPTY", "EEXIST", "ENOTDIR") && !(error instanceof Deno.errors.NotFound)) {
+      throw error;
+    }
   }
 }

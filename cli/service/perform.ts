@@ -132,7 +132,7 @@ async function runWords(words: string[], mayFail: boolean, ask: Ask): Promise<vo
     "unexpected",
     `Cannot run "${words.join(" ")}": it ended with ${code}: ${output.slice(0, 300)}`,
     {
-      hint: "openclaw service logs",
+      hint: words.join(" "),
     },
   );
 }

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { readIfThere, removeFile, writePrivateFile } from "../private_file.ts";
-import { isThere, removeIfEmpty } from "./own_files.ts";
+import { isThere, removeIfEmpty, removeOwnFiles } from "./own_files.ts";
 import type { Place } from "./place.ts";
 
 /** What stood where an installation writes. */
@@ -12,9 +12,11 @@ export interface Undo {
 }
 
 /** Keeps what an installation is about to replace: the small files in memory, the program beside itself. */
-export async function rememberFiles({ program, credentials, unit }: Place, copies: boolean): Promise<Undo> {
+export async function rememberFiles(place: Place, copies: boolean): Promise<Undo> {
+  const { program, credentials, unit, log } = place;
   const folders = (await Promise.all([program, credentials, unit].map(missingFolders))).flat()
     .sort((one, other) => other.length - one.length);
+  const isNew = await Promise.all(place.folders.map(async (folder) => !await isThere(Deno.lstat, folder)));
   const secret = await readIfThere(credentials);
   const definition = await isThere(Deno.lstat, unit) ? await Deno.readFile(unit) : null;
   const old = `${program}.old`;
@@ -28,6 +30,10 @@ export async function rememberFiles({ program, credentials, unit }: Place, copie
       else if (secret !== await readIfThere(credentials)) await writePrivateFile(credentials, secret);
       if (definition === null) await removeFile(unit);
       else await Deno.writeFile(unit, definition);
+      // A service that ran for a moment may have left something in a folder that was not there.
+      for (const folder of place.folders.filter((_, index) => isNew[index])) {
+        await removeOwnFiles(folder, log);
+      }
       for (const folder of folders) await removeIfEmpty(folder);
     },
     async forget() {

@@ -104,3 +104,12 @@ test("openclaw service install takes over what an installer brought, with its ma
     assert.deepEqual(await names(dirname(programOf(home))), ["openclaw"]);
     assert.equal(((await Deno.stat(programOf(home))).mode ?? 0) & 0o777, 0o755);
   }));
+
+test("openclaw service install says which variables of the shell the service does not see, and where they go", () =>
+  withSystemctl(async (home, service) => {
+    const env = { HTTPS_PROXY: "http://127.0.0.1:9", NO_PROXY: "" };
+    const { code, stderr } = await service(["install", ...flags], { stdin: secret, env });
+    assert.equal(code, 0, stderr);
+    const warning = /^warning: the service does not see HTTPS_PROXY of this shell: .* goes into (.*)$/m;
+    assert.equal(warning.exec(stderr)?.[1], join(home, ".config/openclaw/environment"));
+  }));

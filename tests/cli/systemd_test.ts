@@ -105,6 +105,11 @@ if (isBinary) {
           /^hint: sudo openclaw service install, or openclaw service install --user$/m,
         );
 
+        const plan = await host.run([...asAlice, program, "service", "uninstall", "--dry-run"], {
+          env: alice,
+        });
+        assertDone(plan, /^run systemctl stop openclaw.service$/m);
+
         const sudo = { SUDO_UID: "4242", SUDO_GID: "4242", SUDO_USER: "alice", HOME: "/root" };
         const path = "/home/alice/.config/openclaw/credentials.json";
         await host.run(["chmod", "644", path]);
@@ -117,6 +122,13 @@ if (isBinary) {
           /^takes the credentials of alice: \/home\/alice\/.config\/openclaw\/credentials.json$/m,
         );
         await online(fleet, agent.id);
+        const closed = await host.run([...asAlice, program, "service", "install", "--dry-run"], {
+          env: alice,
+        });
+        assert.equal(closed.code, 3, closed.stderr);
+        assert.match(closed.stderr, /this user may not\nhint: sudo openclaw service install$/m);
+        const removal = [...asAlice, installed, "service", "uninstall", "--dry-run"];
+        assertDone(await host.run(removal, { env: alice }), /^ {4}which ones, root alone can see$/m);
         assertDone(await host.run([installed, "service", "uninstall"], { env: sudo }), /nothing is left$/m);
         assert.equal((await host.run(["stat", "-c", "%u %a", path])).stdout, "4242 600\n");
       })
