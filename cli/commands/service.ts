@@ -84,7 +84,6 @@ async function installService(flags: InstallFlags, environment: Environment): Pr
     );
   }
   await assertCanInstall(place, askHost);
-  if (!flags.json) { for (const step of plan.steps) say(outlineStep(step)); }
   await install(place, plan, talk);
   const state = await settledState(place);
   if (flags.json) answerJson({ installed: true, running: true, unit: place.unit, program: place.program });

@@ -79,17 +79,17 @@ export async function install(
   talk: Talk,
 ): Promise<void> {
   const before = { isDefined: earlier !== null, wasRunning: (await stateAt(place, talk.ask)).running };
-  const { undo, forget } = await rememberFiles(place, steps.some((step) => step.do === "copy program"));
+  const undo = await rememberFiles(place, steps.some((step) => step.do === "copy program"));
   try {
     for (const step of steps) {
       talk.say(outlineStep(step));
       await perform(step, credentials, talk.ask);
     }
   } catch (error) {
-    await undoAll(place, before, { ...talk, undo });
+    await undoAll(place, before, { ...talk, undo: undo.undo });
     throw error;
   }
-  await forget();
+  await undo.forget();
 }
 
 async function undoAll(

@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { CliError } from "../errors.ts";
 import { readIfThere, removeFile, writePrivateFile } from "../private_file.ts";
 import { isThere, removeIfEmpty, removeOwnFiles } from "./own_files.ts";
 import type { Place } from "./place.ts";
@@ -19,9 +20,9 @@ export async function rememberFiles(place: Place, copies: boolean): Promise<Undo
   const isNew = await Promise.all(place.folders.map(async (folder) => !await isThere(Deno.lstat, folder)));
   const secret = await readIfThere(credentials);
   const definition = await isThere(Deno.lstat, unit) ? await Deno.readFile(unit) : null;
-  const old = `${program}.old`;
+  const old = `${program}.${crypto.randomUUID()}`;
   const hadProgram = await isThere(Deno.lstat, program);
-  if (copies && hadProgram) await Deno.copyFile(program, old);
+  if (copies && hadProgram) await copyWhole(program, old);
   return {
     async undo() {
       if (copies && hadProgram) await Deno.rename(old, program);
@@ -40,6 +41,19 @@ export async function rememberFiles(place: Place, copies: boolean): Promise<Undo
       if (copies && hadProgram) await removeFile(old);
     },
   };
+}
+
+async function copyWhole(from: string, to: string): Promise<void> {
+  try {
+    await Deno.copyFile(from, to);
+  } catch (error) {
+    await removeFile(to);
+    if (!(error instanceof Error)) throw error;
+    throw new CliError("unexpected", `Cannot keep a copy of "${from}": ${error.message}`, {
+      hint: "look at the disk and its permissions",
+      cause: error,
+    });
+  }
 }
 
 async function missingFolders(path: string): Promise<string[]> {

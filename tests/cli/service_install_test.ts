@@ -89,6 +89,7 @@ test("openclaw service install takes over what an installer brought, with its ma
     const before = await pretendInstaller(home);
     const { code, stderr } = await service(["install", "--user", "--url", "https://new.example"]);
     assert.equal(code, 0, stderr);
+    assert.equal(stderr.match(/^run systemctl --user restart openclaw.service$/gm)?.length, 1);
     for (const name of ["install.json", "environment"]) {
       const path = join(home, ".config/openclaw", name);
       assert.equal(await Deno.readTextFile(path), before[path]);
