@@ -1,6 +1,6 @@
 import { type Command, Option } from "@commander-js/extra-typings";
 import { join } from "node:path";
-import { parseUrl } from "../config.ts";
+import { isLoopback, parseUrl } from "../config.ts";
 import {
   checkCredentials,
   formatCredentials,
@@ -28,7 +28,9 @@ export function addConfigure(program: Command, environment: Environment): void {
   const command = program.command("configure")
     .description("write the credentials file from flags, the environment, stdin or what you type")
     .addHelpText("after", example);
-  for (const option of [...agentOptions(), jsonOption()]) command.addOption(option);
+  // It asks no server, so it has no use for certificates.
+  const options = agentOptions().filter(({ long }) => long !== "--ca-file");
+  for (const option of [...options, jsonOption()]) command.addOption(option);
   command.addOption(new Option("--no-input", "never ask"))
     .action((flags: Flags) => configure(flags, environment));
 }
@@ -48,7 +50,16 @@ async function configure(flags: Flags, environment: Environment): Promise<void> 
     });
   }
   if (flags.json) answerJson({ path, url: stored.url, agent_id: stored.agentId });
-  else say(`wrote ${path}; try it with: openclaw handshake`);
+  else {say(
+      `wrote ${path}; try it with: openclaw handshake${
+        needsInsecureHttp(stored.url) ? " --insecure-http" : ""
+      }`,
+    );}
+}
+
+function needsInsecureHttp(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === "http:" && !isLoopback(hostname);
 }
 
 /** Id and secret from one layer together: flags, or environment; what that one lacks is asked for. */

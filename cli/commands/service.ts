@@ -1,16 +1,16 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import { parseUrl } from "../config.ts";
-import { readIdentity, type StoredCredentials } from "../credentials.ts";
 import { AnsweredNo, CliError } from "../errors.ts";
 import { answer, answerJson, say, warn } from "../output.ts";
 import { giveUp } from "../permissions.ts";
 import type { Environment } from "../places.ts";
-import { readIfThere } from "../private_file.ts";
-import { assertProgramIsOurs, assertUnitIsOurs } from "../service/ours.ts";
-import { askHost, perform } from "../service/perform.ts";
+import { assertCanInstall, install, planInstall } from "../service/install.ts";
+import { readOurDefinition } from "../service/ours.ts";
+import { sortNames } from "../service/own_files.ts";
+import { askHost, perform, variablesOfOthers } from "../service/perform.ts";
 import { type Place, placeOf } from "../service/place.ts";
 import { stateAt } from "../service/state.ts";
-import { installSteps, logWords, showStep, type Step, uninstallSteps } from "../service/steps.ts";
+import { logWords, outlineStep, showStep, type Step } from "../service/steps.ts";
+import { findKept, findLeft, planRemoval, type Removal } from "../service/uninstall.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 
 interface ServiceFlags {
@@ -32,9 +32,11 @@ export function addService(program: Command, environment: Environment): void {
   const service = program.command("service")
     .description("run the monitor as a service of this host: systemd, launchd or a Windows task")
     .addHelpText("after", example);
-  const install = service.command("install").description("install the service, or bring it to this version")
+  const installing = service.command("install").description(
+    "install the service, or bring it to this version",
+  )
     .addHelpText("after", example);
-  const uninstall = service.command("uninstall").description("remove the service and everything it left")
+  const uninstall = service.command("uninstall").description("remove the service and all that is its own")
     .addHelpText("after", "\nExample:\n  sudo openclaw service uninstall --dry-run\n");
   const status = service.command("status").description(
     "tell whether the service is installed and runs (exit code 0)",
@@ -42,18 +44,18 @@ export function addService(program: Command, environment: Environment): void {
     .addHelpText("after", "\nExample:\n  openclaw service status --user\n");
   const logs = service.command("logs").description("show the service's last lines")
     .addHelpText("after", "\nExample:\n  openclaw service logs --lines 20 --follow\n");
-  for (const command of [install, uninstall, status, logs]) command.addOption(userOption());
-  for (const command of [install, uninstall]) {
+  for (const command of [installing, uninstall, status, logs]) command.addOption(userOption());
+  for (const command of [installing, uninstall]) {
     command.addOption(new Option("--dry-run", "show what would be done, and do nothing"));
   }
-  for (const option of agentOptions()) install.addOption(option);
+  for (const option of agentOptions()) installing.addOption(option);
   uninstall.addOption(
     new Option("--keep-credentials", "leave the credentials and the session where they are"),
   );
-  for (const command of [install, uninstall, status]) command.addOption(jsonOption());
+  for (const command of [installing, uninstall, status]) command.addOption(jsonOption());
   logs.addOption(new Option("--lines <number>", "how many (default: 50)").argParser(parseLines))
     .addOption(new Option("--follow", "go on showing new ones"));
-  install.action((flags: InstallFlags) => installService(flags, environment));
+  installing.action((flags: InstallFlags) => installService(flags, environment));
   uninstall.action((flags: ServiceFlags & { keepCredentials?: true }) =>
     uninstallService(flags, environment)
   );
@@ -68,10 +70,11 @@ function userOption(): Option {
 async function installService(flags: InstallFlags, environment: Environment): Promise<void> {
   await giveUp("service");
   const place = here(flags, environment);
-  await assertUnitIsOurs(place);
-  const program = Deno.execPath();
-  const isCompiled = Deno.build.standalone;
-  if (!isCompiled && !flags.dryRun) {
+  assertMayDo("install", place, flags);
+  const talk = { ask: askHost, say: flags.json ? () => undefined : say, warn };
+  const plan = await planInstall(place, flags, { environment, ...talk });
+  if (flags.dryRun) return await showSteps(plan.steps, flags);
+  if (!Deno.build.standalone) {
     throw new CliError(
       "usage",
       "Cannot install a service that runs from source: the compiled program is wanted",
@@ -80,50 +83,50 @@ async function installService(flags: InstallFlags, environment: Environment): Pr
       },
     );
   }
-  if (program !== place.program) await assertProgramIsOurs(place.program);
-  const credentials = await credentialsFor(place, flags, environment);
-  const steps = installSteps(place, isCompiled ? program : place.program, credentials !== null);
-  await follow(steps, { flags, credentials });
-  if (flags.dryRun) return;
+  await assertCanInstall(place, askHost);
+  await install(place, plan, talk);
   const state = await settledState(place);
   if (flags.json) answerJson({ installed: true, running: true, unit: place.unit, program: place.program });
   else say(`installed ${place.unit}: ${state}`);
   if (place.os === "linux" && place.scope === "user") {
     say("it ends when you log out, unless: loginctl enable-linger");
   }
+  tellOfVariables(place, environment);
 }
 
-/** A manager says of a program that ends at once, too, that it was started: two seconds later it knows. */
+/** A shell's variables are not the service's. */
+function tellOfVariables({ environmentFile }: Place, environment: Environment): void {
+  const names = ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE"];
+  const set = names.filter((name) => environment(name) !== undefined);
+  if (set.length === 0) return;
+  const where = environmentFile === "" ? "" : `: what it needs of them goes into ${environmentFile}`;
+  warn(`the service does not see ${set.join(", ")} of this shell${where}`);
+}
+
+/**
+ * A manager says of a program that ends at once, too, that it was started, and of one that it is about to start that
+ * it does not run: what runs for two seconds, within five, is taken for running.
+ */
 async function settledState(place: Place): Promise<string> {
+  let inARow = 0;
   for (let looks = 0;; looks++) {
     const { running, text } = await stateAt(place);
-    if (!running) {
+    inARow = running ? inARow + 1 : 0;
+    if (inARow === 5) return text;
+    if (looks >= 9 && !running) {
       throw new CliError("unexpected", `Cannot keep the service running: it is "${text}" after its start`, {
         hint: `openclaw service logs${place.scope === "user" ? " --user" : ""}`,
       });
     }
-    if (looks === 4) return text;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
 
-/** The credentials to store, or null when the service has its own already and no others are given. */
-async function credentialsFor(
-  place: Place,
-  flags: InstallFlags,
-  environment: Environment,
-): Promise<StoredCredentials | null> {
-  const given = [flags.agentId, flags.agentSecret, flags.agentSecretFile].some((flag) => flag !== undefined);
-  if (!given && await readIfThere(place.credentials) !== null) return null;
-  const identity = await readIdentity(flags, { environment, warn });
-  if (identity.path === place.credentials) return null;
-  const url = flags.url ?? environment("OPENCLAW_URL") ?? identity.url;
-  if (url === null) {
-    throw new CliError("usage", "Cannot install the service: --url is missing", {
-      hint: "openclaw service install --url https://fleet.example.com",
-    });
-  }
-  return { ...identity, url: parseUrl(url, { insecureHttp: flags.insecureHttp === true }) };
+function assertMayDo(what: string, { os, scope, uid }: Place, { dryRun }: ServiceFlags): void {
+  if (dryRun || os === "windows" || scope === "user" || uid === 0) return;
+  throw new CliError("usage", `Cannot ${what} the service of the whole system: root may do that alone`, {
+    hint: `sudo openclaw service ${what}, or openclaw service ${what} --user`,
+  });
 }
 
 async function uninstallService(
@@ -132,49 +135,47 @@ async function uninstallService(
 ): Promise<void> {
   await giveUp("service");
   const place = here(flags, environment);
-  const installed = await assertUnitIsOurs(place);
-  await assertProgramIsOurs(place.program);
-  const all = uninstallSteps(place, { keepCredentials: flags.keepCredentials === true });
-  // Where there is no unit there is no service to stop, but there may be files.
-  const steps = installed ? all : all.filter((step) => step.do !== "run");
-  await follow(steps, { flags, credentials: null });
-  if (flags.dryRun) return;
-  const left = await findLeft(steps);
-  if (flags.json) answerJson({ removed: true, left });
-  else say(left.length === 0 ? "looked again: nothing is left" : `still there: ${left.join(", ")}`);
-  if (place.os === "windows") {
-    say(`remove the program yourself, a program that runs cannot: ${place.program}`);
+  assertMayDo("uninstall", place, flags);
+  const keepCredentials = flags.keepCredentials === true;
+  const removal = await planRemoval(place, { keepCredentials, ask: flags.dryRun ? null : askHost });
+  if (flags.dryRun) return await showSteps(removal.steps, flags);
+  if (removal.unasked !== null) warn(`the service manager is not asked to stop it: ${removal.unasked}`);
+  for (const step of removal.steps) {
+    if (!flags.json) say(outlineStep(step));
+    await perform(step, null, askHost);
   }
+  const left = await findLeft(place, removal, askHost);
+  const kept = await findKept(place, removal.steps);
+  if (flags.json) answerJson({ removed: left.length === 0, left, kept });
+  else say(`looked again: ${verdict(left, { removal, keepCredentials })}`);
+  if (!flags.json && kept.length > 0) say(`kept, remove it yourself if it is not wanted: ${kept.join(", ")}`);
   if (left.length > 0) throw new AnsweredNo("unexpected");
 }
 
-async function follow(
-  steps: Step[],
-  { flags, credentials }: { flags: ServiceFlags; credentials: StoredCredentials | null },
-): Promise<void> {
-  if (flags.dryRun) {
-    if (flags.json) answerJson({ dry_run: true, steps: steps.map((step) => ({ ...step })) });
-    else for (const step of steps) answer(showStep(step));
-    return;
-  }
+function verdict(
+  left: string[],
+  { removal, keepCredentials }: { removal: Removal; keepCredentials: boolean },
+): string {
+  if (left.length > 0) return `still there: ${left.join(", ")}`;
+  const what = removal.unasked === null || removal.isElsewhere ? "nothing" : "no file";
+  return `${what} is left${keepCredentials ? " but the credentials" : ""}`;
+}
+
+async function showSteps(steps: Step[], { json }: ServiceFlags): Promise<void> {
+  if (json) return answerJson({ dry_run: true, steps });
   for (const step of steps) {
-    if (!flags.json) say(showStep(step).split(":\n")[0] ?? "");
-    await perform(step, credentials, askHost);
+    answer(showStep(step));
+    if (step.do === "remove own files") { for (const name of await namesToShow(step)) answer(`    ${name}`); }
   }
 }
 
-async function findLeft(steps: Step[]): Promise<string[]> {
-  const left: string[] = [];
-  for (const step of steps) {
-    if (step.do !== "remove" && step.do !== "remove program") continue;
-    try {
-      await Deno.lstat(step.path);
-      left.push(step.path);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+async function namesToShow({ folder, log }: { folder: string; log: string | null }): Promise<string[]> {
+  try {
+    return (await sortNames(folder, log)).ours;
+  } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied) return ["which ones, root alone can see"];
+    throw error;
   }
-  return left;
 }
 
 async function showState(flags: ServiceFlags, environment: Environment): Promise<void> {
@@ -192,7 +193,7 @@ async function showLogs(
 ): Promise<void> {
   await giveUp("service");
   const place = here(flags, environment);
-  if (!await assertUnitIsOurs(place)) {
+  if (await readOurDefinition(place) === null) {
     throw new CliError("notFound", `Cannot show the service's lines: "${place.unit}" is not there`, {
       hint: "openclaw service install",
     });
@@ -201,7 +202,8 @@ async function showLogs(
     lines: flags.lines ?? 50,
     follow: flags.follow === true,
   });
-  const { code } = await new Deno.Command(program, { args, stdin: "null" }).spawn().status;
+  const options = { args, stdin: "null", clearEnv: true, env: variablesOfOthers() } as const;
+  const { code } = await new Deno.Command(program, options).spawn().status;
   if (code !== 0) throw new AnsweredNo("unexpected");
 }
 

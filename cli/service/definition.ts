@@ -1,14 +1,19 @@
-import { launchdLabel, marker, type Place } from "./place.ts";
+import { dirname } from "node:path/posix";
+import { mark } from "./mark.ts";
+import { noOptions, optionWords, type ServiceOptions } from "./options.ts";
+import { launchdLabel, type Place } from "./place.ts";
 
 /** The unit, plist or task that runs `openclaw monitor` at this place. */
-export function defineService(place: Place): string {
-  if (place.os === "linux") return place.scope === "system" ? systemUnit(place) : userUnit(place);
-  return place.os === "darwin" ? plist(place) : task(place);
+export function defineService(place: Place, options: ServiceOptions = noOptions): string {
+  if (place.os === "linux") {
+    return place.scope === "system" ? systemUnit(place, options) : userUnit(place, options);
+  }
+  return place.os === "darwin" ? plist(place, options) : task(place, options);
 }
 
 /** The service has a user of its own, made by systemd while it runs, and may write its state folder alone. */
-function systemUnit({ program, environmentFile }: Place): string {
-  return `${unitHead(program, environmentFile)}
+function systemUnit({ program, environmentFile }: Place, options: ServiceOptions): string {
+  return `${unitHead([program], environmentFile, options)}
 DynamicUser=yes
 User=openclaw
 StateDirectory=openclaw
@@ -21,8 +26,17 @@ WantedBy=multi-user.target
 }
 
 /** A user's manager has no right to most of what hardens a unit; what it can do without, it does. */
-function userUnit({ program, environmentFile }: Place): string {
-  return `${unitHead(program, environmentFile)}
+function userUnit(
+  { program, environmentFile, credentials, folders }: Place,
+  options: ServiceOptions,
+): string {
+  const places = { XDG_CONFIG_HOME: credentials, XDG_STATE_HOME: `${folders[1]}/session.json` };
+  const variables = Object.entries(places)
+    .map(([name, path]) => quoted(`${name}=${dirname(dirname(path))}`).replaceAll("$$", "$"));
+  // What systemd itself starts may have no quotes and backslashes in its name, an argument may have anything.
+  return `${unitHead(["/usr/bin/env", program], environmentFile, options)}
+# The user's manager may have others than the shell that installed it.
+Environment=${variables.join(" ")}
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
@@ -33,8 +47,8 @@ WantedBy=default.target
 `;
 }
 
-function unitHead(program: string, environmentFile: string): string {
-  return `# ${marker}: "openclaw service install" replaces this file, "openclaw service uninstall" removes it.
+function unitHead(program: string[], environmentFile: string, options: ServiceOptions): string {
+  return `# ${mark}
 [Unit]
 Description=openclaw agent
 Documentation=man:systemd.exec(5)
@@ -44,7 +58,7 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart=${quoted(program)} monitor
+ExecStart=${[...program, "monitor", ...optionWords(options)].map(quoted).join(" ")}
 ExecReload=/bin/kill -HUP $MAINPID
 # For HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE, where they are needed.
 EnvironmentFile=-${environmentFile.replaceAll("%", "%%")}
@@ -83,12 +97,12 @@ SystemCallErrorNumber=EPERM
 SystemCallFilter=@system-service @pkey
 SystemCallFilter=~@privileged`;
 
-function plist({ program, log }: Place): string {
-  const strings = [program, "monitor", "--quiet", "--log-file", log ?? ""]
+function plist({ program, log }: Place, options: ServiceOptions): string {
+  const strings = [program, "monitor", "--quiet", "--log-file", log ?? "", ...optionWords(options)]
     .map((text) => `    <string>${escaped(text)}</string>\n`).join("");
   return `<?xml version="1.0" encoding="UTF-8"?>
+<!-- ${mark} -->
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
-<!-- ${marker} -->
 <plist version="1.0">
 <dict>
   <key>Label</key>
@@ -113,12 +127,14 @@ ${strings}  </array>
 `;
 }
 
-/** Starts at logon and, unless it runs already, every minute after; without a time limit. */
-function task({ program, log }: Place): string {
-  return `<?xml version="1.0" encoding="UTF-8"?>
+/** Starts at its user's logon and, unless it runs already, every minute after; without a time limit. */
+function task({ program, log, account }: Place, options: ServiceOptions): string {
+  const words = optionWords(options).map((word) => word.includes("=") ? `"${word}"` : word);
+  const parts = ["monitor", "--quiet", "--log-file", `"${log ?? ""}"`, ...words];
+  return `<?xml version="1.0" encoding="UTF-16"?>
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
   <RegistrationInfo>
-    <Description>openclaw agent. ${marker}.</Description>
+    <Description>${mark}</Description>
   </RegistrationInfo>
   <Triggers>
     <LogonTrigger>
@@ -127,10 +143,12 @@ function task({ program, log }: Place): string {
         <Interval>PT1M</Interval>
         <StopAtDurationEnd>false</StopAtDurationEnd>
       </Repetition>
+      <UserId>${escaped(account)}</UserId>
     </LogonTrigger>
   </Triggers>
   <Principals>
     <Principal id="Author">
+      <UserId>${escaped(account)}</UserId>
       <LogonType>InteractiveToken</LogonType>
       <RunLevel>LeastPrivilege</RunLevel>
     </Principal>
@@ -144,13 +162,13 @@ function task({ program, log }: Place): string {
     <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
     <RestartOnFailure>
       <Interval>PT1M</Interval>
-      <Count>999</Count>
+      <Count>255</Count>
     </RestartOnFailure>
   </Settings>
   <Actions Context="Author">
     <Exec>
       <Command>${escaped(program)}</Command>
-      <Arguments>${escaped(`monitor --quiet --log-file "${log ?? ""}"`)}</Arguments>
+      <Arguments>${escaped(parts.join(" "))}</Arguments>
     </Exec>
   </Actions>
 </Task>
@@ -158,8 +176,8 @@ function task({ program, log }: Place): string {
 }
 
 /** As systemd reads a word: quoted, `%` and `$` for themselves. */
-function quoted(path: string): string {
-  const safe = path.replaceAll("%", "%%").replaceAll("$", "$$$$");
+function quoted(word: string): string {
+  const safe = word.replaceAll("%", "%%").replaceAll("$", "$$$$");
   return /[\s"'\\]/.test(safe) ? `"${safe.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"` : safe;
 }
 

@@ -1,21 +1,30 @@
 import { CliError } from "../errors.ts";
-import { readIfThere } from "../private_file.ts";
-import { marker, type Place } from "./place.ts";
+import { isMarked, readDefinition } from "./mark.ts";
+import type { Place } from "./place.ts";
 
 /** In every program that was compiled from this source, so that one can be told from another of the same name. */
 export const programMark = "openclaw-program:7d774b9fd90df2752ac4d1671dd09199";
 
-/** @throws {CliError} `conflict` when something that we did not write is where a unit should be */
-export async function assertUnitIsOurs({ unit }: Place): Promise<boolean> {
-  const text = await readIfThere(unit);
-  if (text === null) return false;
-  if (text.includes(marker)) return true;
-  throw new CliError("conflict", `Cannot touch "${unit}": it was not written by this program`, {
+const scriptMark = /^(#!.*\n)?# Written by openclaw\. The agent of a host that has /;
+
+/**
+ * The definition of our service, or null where there is none.
+ *
+ * @throws {CliError} `conflict` when something that we did not write is where a unit should be
+ */
+export async function readOurDefinition(place: Place): Promise<string | null> {
+  const text = await readDefinition(place);
+  if (text === null || isMarked(text, place.os)) return text;
+  throw new CliError("conflict", `Cannot touch "${place.unit}": it was not written by this program`, {
     hint: `look at it, and move it away if it is not wanted`,
   });
 }
 
-/** Whether a file is a program of ours; false when there is none. @throws {CliError} `conflict` when it is another */
+/**
+ * Whether a file is a program of ours, compiled or an installer's script; false when there is none.
+ *
+ * @throws {CliError} `conflict` when it is another
+ */
 export async function assertProgramIsOurs(path: string): Promise<boolean> {
   const found = await holdsMark(path);
   if (found === null) return false;
@@ -36,6 +45,9 @@ async function holdsMark(path: string): Promise<boolean | null> {
   }
   try {
     const { size } = await file.stat();
+    const beginning = new Uint8Array(256);
+    const head = new TextDecoder().decode(beginning.subarray(0, await fill(file, beginning)));
+    if (scriptMark.test(head.replaceAll("\r\n", "\n"))) return true;
     const overlap = programMark.length;
     const buffer = new Uint8Array(4 * 1024 * 1024);
     const decoder = new TextDecoder("latin1");

@@ -1,8 +1,10 @@
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { formatCredentials, type StoredCredentials } from "../credentials.ts";
-import { CliError } from "../errors.ts";
-import { writePrivateFile } from "../private_file.ts";
+import { CliError, isErrno } from "../errors.ts";
+import { removeFile, writePrivateFile } from "../private_file.ts";
+import { encodeDefinition } from "./mark.ts";
 import { assertProgramIsOurs } from "./ours.ts";
+import { removeOwnFiles } from "./own_files.ts";
 import type { Step } from "./steps.ts";
 
 /** How the host's own programs are asked; a test brings its own. */
@@ -18,14 +20,21 @@ export async function perform(step: Step, credentials: StoredCredentials | null,
         if (credentials !== null) await writePrivateFile(step.path, formatCredentials(credentials));
         return;
       case "write":
-        return await replaceFile(step.path, step.text);
+        return await replaceFile(step.path, encodeDefinition(step.text, Deno.build.os === "windows"));
       case "remove":
-        return await removeAll(step.path);
+        return void await removeFile(step.path);
+      case "remove link":
+        if (await leadsTo(step.path, step.to)) await Deno.remove(step.path);
+        return;
+      case "remove own files":
+        return await removeOwnFiles(step.folder, step.log);
       case "remove program":
         if (await assertProgramIsOurs(step.path)) await Deno.remove(step.path);
         return;
       case "run":
         return await runWords(step.words, step.mayFail === true, ask);
+      case "wait until gone":
+        return await waitUntilGone(step.words, ask);
     }
   } catch (error) {
     if (error instanceof CliError || !(error instanceof Error)) throw error;
@@ -41,7 +50,8 @@ export async function perform(step: Step, credentials: StoredCredentials | null,
 /** Runs a program of the host and reads what it says. */
 export async function askHost([program = "", ...args]: string[]): Promise<{ code: number; output: string }> {
   try {
-    const { code, stdout, stderr } = await new Deno.Command(program, { args, stdin: "null" }).output();
+    const options = { args, stdin: "null", clearEnv: true, env: variablesOfOthers() } as const;
+    const { code, stdout, stderr } = await new Deno.Command(program, options).output();
     const decoder = new TextDecoder();
     return { code, output: `${decoder.decode(stdout)}${decoder.decode(stderr)}`.trim() };
   } catch (error) {
@@ -52,6 +62,13 @@ export async function askHost([program = "", ...args]: string[]): Promise<{ code
   }
 }
 
+/** The variables of this process but ours: a secret must not reach a child. */
+export function variablesOfOthers(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(Deno.env.toObject()).filter(([name]) => !name.toUpperCase().startsWith("OPENCLAW_")),
+  );
+}
+
 /** A program that runs is not overwritten but replaced. */
 async function copyProgram(from: string, to: string): Promise<void> {
   await assertProgramIsOurs(to);
@@ -60,25 +77,51 @@ async function copyProgram(from: string, to: string): Promise<void> {
   try {
     await Deno.copyFile(from, beside);
     if (Deno.build.os !== "windows") await Deno.chmod(beside, 0o755);
-    await Deno.rename(beside, to);
+    await moveProgram(beside, to);
   } catch (error) {
-    await removeAll(beside);
+    await removeFile(beside);
     throw error;
   }
 }
 
-async function replaceFile(path: string, text: string): Promise<void> {
-  await Deno.mkdir(dirname(path), { recursive: true });
-  const beside = `${path}.${crypto.randomUUID()}`;
-  await Deno.writeTextFile(beside, text, { mode: 0o644 });
-  await Deno.rename(beside, path);
+/** Windows holds a program for a moment after it was ended. */
+async function moveProgram(from: string, to: string): Promise<void> {
+  for (let tries = 0;; tries++) {
+    try {
+      return await Deno.rename(from, to);
+    } catch (error) {
+      if (Deno.build.os !== "windows" || tries === 20) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }
 }
 
-async function removeAll(path: string): Promise<void> {
+async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  const beside = `${path}.${crypto.randomUUID()}`;
   try {
-    await Deno.remove(path, { recursive: true });
+    await Deno.writeFile(beside, bytes, { mode: 0o644 });
+    await Deno.rename(beside, path);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    await removeFile(beside);
+    throw error;
+  }
+}
+
+/** Whether a path is a link to another, as `systemctl enable` makes one. */
+export async function leadsTo(path: string, to: string): Promise<boolean> {
+  try {
+    return resolve(dirname(path), await Deno.readLink(path)) === to;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || isErrno(error, "EINVAL", "ENOTDIR")) return false;
+    throw error;
+  }
+}
+
+async function waitUntilGone(words: string[], ask: Ask): Promise<void> {
+  for (let tries = 0; tries < 20; tries++) {
+    if ((await ask(words)).code !== 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 250));
   }
 }
 
@@ -89,7 +132,7 @@ async function runWords(words: string[], mayFail: boolean, ask: Ask): Promise<vo
     "unexpected",
     `Cannot run "${words.join(" ")}": it ended with ${code}: ${output.slice(0, 300)}`,
     {
-      hint: "openclaw service logs",
+      hint: words.join(" "),
     },
   );
 }

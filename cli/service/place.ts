@@ -10,7 +10,7 @@ export interface Place {
   program: string;
   /** The unit, plist or task that the service manager reads. */
   unit: string;
-  /** What the running service keeps, with the credentials file in it; uninstall removes these whole. */
+  /** What the running service keeps, with the credentials file in it; other programs may keep things there too. */
   folders: string[];
   credentials: string;
   /** The log of managers that keep none themselves. */
@@ -18,16 +18,24 @@ export interface Place {
   /** What a unit of systemd takes its variables from, if it is there. */
   environmentFile: string;
   uid: number;
+  /** The agents in a script's language that an installer puts where a program with another ending stands. */
+  scripts: string[];
+  /** The user whose logon starts the task. */
+  account: string;
 }
 
 const { join } = posix;
 
-/** Every unit, plist and task that we write has this line, and nothing without it is overwritten or removed. */
-export const marker = "Written by openclaw";
-
 export const systemdUnit = "openclaw.service";
 export const launchdLabel = "dev.openclaw.agent";
 export const windowsTask = "openclaw";
+
+/** What `systemctl enable` may have put beside the unit. */
+export function wantsLinks({ os, unit }: Place): string[] {
+  if (os !== "linux") return [];
+  return ["default.target", "multi-user.target"]
+    .map((target) => join(posix.dirname(unit), `${target}.wants`, systemdUnit));
+}
 
 /** @throws {CliError} `usage` where there is no service manager that we know */
 export function placeOf(
@@ -49,11 +57,14 @@ function linuxSystem(uid: number): Place {
     scope: "system",
     program: "/usr/local/bin/openclaw",
     unit: `/etc/systemd/system/${systemdUnit}`,
-    folders: ["/var/lib/openclaw", "/var/lib/private/openclaw"],
+    // systemd makes the second one a link to the first, where the service has a user of its own.
+    folders: ["/var/lib/private/openclaw", "/var/lib/openclaw"],
     credentials: "/var/lib/openclaw/credentials.json",
     log: null,
     environmentFile: "/etc/default/openclaw",
     uid,
+    scripts: [],
+    account: "",
   };
 }
 
@@ -70,6 +81,8 @@ function linuxUser(environment: Environment, home: string, uid: number): Place {
     log: null,
     environmentFile: join(config, "openclaw", "environment"),
     uid,
+    scripts: [],
+    account: "",
   };
 }
 
@@ -86,6 +99,8 @@ function macSystem(uid: number): Place {
     log: join(folder, "openclaw.log"),
     environmentFile: "",
     uid,
+    scripts: [],
+    account: "",
   };
 }
 
@@ -101,22 +116,26 @@ function macUser(home: string, uid: number): Place {
     log: join(folder, "openclaw.log"),
     environmentFile: "",
     uid,
+    scripts: [],
+    account: "",
   };
 }
 
 /** A task of the user who installs it; the definition is kept beside the credentials for the scheduler to read. */
 function windows(environment: Environment, home: string): Place {
   const folder = `${environment("APPDATA") ?? `${home}\\AppData\\Roaming`}\\openclaw`;
-  const programs = environment("LOCALAPPDATA") ?? `${home}\\AppData\\Local`;
+  const programs = `${environment("LOCALAPPDATA") ?? `${home}\\AppData\\Local`}\\openclaw`;
   return {
     os: "windows",
     scope: "user",
-    program: `${programs}\\Programs\\openclaw\\openclaw.exe`,
-    unit: `${folder}\\openclaw-task.xml`,
+    program: `${programs}\\openclaw.exe`,
+    unit: `${folder}\\task.xml`,
     folders: [folder],
     credentials: `${folder}\\credentials.json`,
     log: `${folder}\\openclaw.log`,
     environmentFile: "",
     uid: 0,
+    scripts: [`${programs}\\openclaw.py`, `${programs}\\openclaw.ps1`],
+    account: `${environment("USERDOMAIN") ?? "."}\\${environment("USERNAME") ?? ""}`,
   };
 }

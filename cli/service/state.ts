@@ -1,8 +1,8 @@
 import type { Environment } from "../places.ts";
-import { readIfThere } from "../private_file.ts";
+import { isMarked, readDefinition } from "./mark.ts";
 import { type Ask, askHost } from "./perform.ts";
-import { marker, type Place, placeOf } from "./place.ts";
-import { stateWords } from "./steps.ts";
+import { type Place, placeOf } from "./place.ts";
+import { askWords } from "./steps.ts";
 
 export interface ServiceState {
   installed: boolean;
@@ -12,13 +12,27 @@ export interface ServiceState {
 
 /** What this host's service manager says of our service at a place. */
 export async function stateAt(place: Place, ask: Ask = askHost): Promise<ServiceState> {
-  const text = await readIfThere(place.unit);
+  const text = await readDefinition(place);
   if (text === null) return { installed: false, running: false, text: "not installed" };
-  if (!text.includes(marker)) return { installed: false, running: false, text: `not ours: ${place.unit}` };
-  const { code, output } = await ask(stateWords(place));
-  const running = code === 0;
-  const word = place.os === "linux" ? output.split("\n")[0] : running ? "loaded" : "not loaded";
+  if (!isMarked(text, place.os)) {
+    return { installed: false, running: false, text: `not ours: ${place.unit}` };
+  }
+  const { running, word } = readState(place.os, await ask(askWords(place).state));
   return { installed: true, running, text: `${word} (${place.scope})` };
+}
+
+/** What a manager's answer comes to. That launchd or Windows knows a service does not yet mean that it runs. */
+function readState(
+  os: Place["os"],
+  { code, output }: { code: number; output: string },
+): { running: boolean; word: string } {
+  const [line = ""] = output.split("\n");
+  if (os === "linux") return { running: code === 0, word: line };
+  if (code !== 0) return { running: false, word: "not loaded" };
+  const word = os === "darwin"
+    ? /^\s*state = (.+)$/m.exec(output)?.[1] ?? "loaded"
+    : line.trim().toLowerCase();
+  return { running: word === "running", word };
 }
 
 /** The same in a few words, for the system's service, else the user's. */

@@ -44,6 +44,8 @@ done
 
 mkdir run/host-root
 pivot_root . run/host-root
+# What systemd mounts for a service in a namespace of its own, credentials, has to arrive here. In a container it takes
+# for granted that somebody saw to that.
 exec env -i container=openclaw-test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-  sh -c 'umount -l /run/host-root && exec /lib/systemd/systemd --unit=basic.target --log-target=journal' \
+  sh -c 'umount -l /run/host-root && mount --make-rshared / && exec /lib/systemd/systemd --unit=basic.target --log-target=journal' \
   </dev/null >/dev/null 2>&1

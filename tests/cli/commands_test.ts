@@ -373,6 +373,30 @@ Deno.test("openclaw configure without a terminal and without all it needs → us
     assert.equal(await exists(credentialsPath(home)), false);
   }));
 
+Deno.test("openclaw configure takes no --ca-file, which it would not keep → usage, and no file", () =>
+  withFolder(async (home) => {
+    const args = ["configure", "--url", nowhere, "--agent-id", agentId, "--agent-secret-file", "-"];
+    const result = await run([...args, "--ca-file", "ca.pem"], { home, stdin: secret });
+    assertRefused(result, 2, /unknown option '--ca-file'/);
+    await assert.rejects(Deno.stat(credentialsPath(home)), Deno.errors.NotFound);
+  }));
+
+Deno.test("openclaw configure for plain http to another host names what it takes to use it", () =>
+  withFolder(async (home) => {
+    const args = [
+      "configure",
+      "--url",
+      "http://fleet.example",
+      "--agent-id",
+      agentId,
+      "--agent-secret-file",
+      "-",
+    ];
+    const { code, stderr } = await run([...args, "--insecure-http"], { home, stdin: secret });
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /try it with: openclaw handshake --insecure-http$/m);
+  }));
+
 Deno.test("openclaw configure with a secret that cannot be right leaves the old file as it was", () =>
   inHome(async (home) => {
     await storeCredentials(home, nowhere, { id: agentId, secret });

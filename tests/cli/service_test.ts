@@ -2,15 +2,20 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { formatCredentials } from "../../cli/credentials.ts";
 import { defineService } from "../../cli/service/definition.ts";
+import { encodeDefinition, isMarked } from "../../cli/service/mark.ts";
+import { earlierOptions, noOptions } from "../../cli/service/options.ts";
 import { type Ask, perform } from "../../cli/service/perform.ts";
 import { type Place, placeOf } from "../../cli/service/place.ts";
-import { installSteps, logWords, stateWords, uninstallSteps } from "../../cli/service/steps.ts";
+import { askWords, installSteps, logWords, uninstallSteps } from "../../cli/service/steps.ts";
 import { withFolder } from "../_support/server.ts";
-import { credentialsPath, isBinary, type Run, run } from "./_program.ts";
+import { testWith } from "../_support/tools.ts";
+import { credentialsPath, isBinary } from "./_program.ts";
+import { filesIn, names, withSystemctl } from "./_systemctl.ts";
 
 const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
 const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
 const linux = Deno.build.os === "linux";
+const strange = { caFile: `/etc/a "b" 100% $HOME \\ <&>/ca.pem`, insecureHttp: true };
 const flags = ["--user", "--url", "https://fleet.example", "--agent-id", agentId, "--agent-secret-file", "-"];
 
 function place(os: typeof Deno.build.os, user: boolean, home = "/home/a b&c"): Place {
@@ -18,6 +23,8 @@ function place(os: typeof Deno.build.os, user: boolean, home = "/home/a b&c"): P
     HOME: home,
     USERPROFILE: "C:\\Users\\a&b",
     APPDATA: "C:\\Users\\a&b\\Roaming",
+    USERDOMAIN: "HOST",
+    USERNAME: "a&b",
   };
   return placeOf((name) => variables[name], { os, user, uid: 1000 });
 }
@@ -38,19 +45,21 @@ async function host(
   }
 }
 
-const hasVerify = linux && await host("systemd-analyze", ["--version"]) !== null;
-const python = await host("python3", ["--version"]) !== null;
+const places = [["linux", false], ["linux", true], ["darwin", false], ["darwin", true], [
+  "windows",
+  true,
+]] as const;
 
 for (const user of [false, true]) {
-  Deno.test({
-    name: `systemd takes the ${user ? "user's" : "system's"} unit without a complaint`,
-    ignore: !hasVerify,
-    fn: () =>
+  testWith(
+    ["systemd-analyze"],
+    `systemd takes the ${user ? "user's" : "system's"} unit without a complaint`,
+    () =>
       withFolder(async (folder) => {
         const program = join(folder, "a program");
         await Deno.writeTextFile(program, "#!/bin/sh\n", { mode: 0o755 });
         const unit = join(folder, "openclaw.service");
-        await Deno.writeTextFile(unit, defineService({ ...place("linux", user), program }));
+        await Deno.writeTextFile(unit, defineService({ ...place("linux", user), program }, strange));
         const verified = await host("systemd-analyze", ["verify", ...(user ? ["--user"] : []), unit], {
           XDG_RUNTIME_DIR: folder,
         });
@@ -58,20 +67,20 @@ for (const user of [false, true]) {
         const complaints = verified?.output.split("\n").filter((line) => line.includes("openclaw.service"));
         assert.deepEqual(complaints, []);
       }),
-  });
+  );
 }
 
-Deno.test({
-  name: "systemd finds the system's unit well protected",
-  ignore: !hasVerify,
-  fn: () =>
+testWith(
+  ["systemd-analyze"],
+  "systemd finds the system's unit well protected",
+  () =>
     withFolder(async (folder) => {
       const unit = join(folder, "openclaw.service");
       await Deno.writeTextFile(unit, defineService(place("linux", false)));
       const judged = await host("systemd-analyze", ["security", "--offline=true", "--threshold=20", unit]);
       assert.equal(judged?.code, 0, judged?.output.split("\n").slice(-3).join("\n"));
     }),
-});
+);
 
 Deno.test("the system's unit is hardened as the installers' is", async () => {
   const sh = await Deno.readTextFile(new URL("../../installers/install.sh", import.meta.url));
@@ -87,67 +96,81 @@ function hardening(text: string): string[] {
   return /^CapabilityBoundingSet=[^]*?^SystemCallFilter=~.*$/m.exec(text)?.[0].split("\n") ?? [];
 }
 
-Deno.test({
-  name: "a property list parser reads what launchd would, with every path as it is",
-  ignore: !python,
-  fn: () =>
+testWith(
+  ["python3"],
+  "a property list parser reads what launchd would, with every path as it is",
+  () =>
     withFolder(async (folder) => {
       const path = join(folder, "x.plist");
-      await Deno.writeTextFile(path, defineService(place("darwin", true)));
+      await Deno.writeTextFile(path, defineService(place("darwin", true), strange));
       const script = "import json,plistlib,sys; print(json.dumps(plistlib.load(open(sys.argv[1],'rb'))))";
       const read = JSON.parse((await host("python3", ["-c", script, path]))?.output ?? "");
       assert.equal(read.Label, "dev.openclaw.agent");
       assert.equal(read.KeepAlive, true);
       assert.deepEqual(read.ProgramArguments.slice(0, 2), ["/home/a b&c/.local/bin/openclaw", "monitor"]);
       assert.equal(read.Umask, 0o077);
+      assert.deepEqual(read.ProgramArguments.slice(-2), [`--ca-file=${strange.caFile}`, "--insecure-http"]);
     }),
-});
+);
 
-Deno.test({
-  name: "an XML parser reads what the Windows scheduler would, with every path as it is",
-  ignore: !python,
-  fn: () =>
+testWith(
+  ["python3"],
+  "an XML parser reads what the Windows scheduler would, with every path as it is",
+  () =>
     withFolder(async (folder) => {
       const path = join(folder, "x.xml");
-      await Deno.writeTextFile(path, defineService(place("windows", true)));
+      await Deno.writeFile(path, encodeDefinition(defineService(place("windows", true)), true));
       const script = `import sys, xml.etree.ElementTree as e
 n = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
 r = e.parse(sys.argv[1]).getroot()
 print(r.find(".//t:Command", n).text); print(r.find(".//t:Arguments", n).text); print(r.find(".//t:ExecutionTimeLimit", n).text)`;
       const lines = (await host("python3", ["-c", script, path]))?.output.trimEnd().split("\n");
       assert.deepEqual(lines, [
-        "C:\\Users\\a&b\\AppData\\Local\\Programs\\openclaw\\openclaw.exe",
+        "C:\\Users\\a&b\\AppData\\Local\\openclaw\\openclaw.exe",
         'monitor --quiet --log-file "C:\\Users\\a&b\\Roaming\\openclaw\\openclaw.log"',
         "PT0S",
       ]);
     }),
-});
+);
 
-for (
-  const [os, user] of [["linux", false], ["linux", true], ["darwin", false], ["darwin", true], [
-    "windows",
-    true,
-  ]] as const
-) {
+for (const [os, user] of places) {
   Deno.test(`the service of ${os} (${user ? "user" : "system"}) carries our mark, and no secret`, () => {
     const here = place(os, user);
-    const steps = JSON.stringify(installSteps(here, "/tmp/openclaw", true));
-    assert.match(steps, /Written by openclaw/);
+    const steps = JSON.stringify(installSteps(here, "/tmp/openclaw", { storesCredentials: true }));
+    assert.ok(isMarked(defineService(here), os));
     assert.doesNotMatch(steps, /ocs_/);
-    assert.ok(stateWords(here).length > 2);
+    assert.ok(askWords(here).state.length > 2);
     assert.ok(logWords(here, { lines: 5, follow: true }).length > 2);
   });
 
   Deno.test(`uninstalling on ${os} (${user ? "user" : "system"}) removes what installing wrote`, () => {
     const here = place(os, user);
-    const removed = uninstallSteps(here, { keepCredentials: false })
-      .flatMap((step) => step.do === "remove" || step.do === "remove program" ? [step.path] : []);
-    for (const step of installSteps(here, "/tmp/openclaw", true)) {
+    const removed = uninstallSteps(here, { keepCredentials: false, asksManager: true, self: "/tmp/openclaw" })
+      .flatMap((step) =>
+        step.do === "remove" || step.do === "remove program"
+          ? [step.path]
+          : step.do === "remove own files"
+          ? [step.folder]
+          : []
+      );
+    for (const step of installSteps(here, "/tmp/openclaw", { storesCredentials: true })) {
       if (step.do === "write") assert.ok(removed.includes(step.path));
       if (step.do === "write credentials") {
         assert.ok(removed.some((path) => step.path.startsWith(path)), step.path);
       }
-      if (step.do === "copy program" && os !== "windows") assert.ok(removed.includes(step.to));
+      if (step.do === "copy program") assert.ok(removed.includes(step.to));
+    }
+  });
+
+  Deno.test(`a definition of ${os} (${user ? "user" : "system"}) tells later what it was told`, () => {
+    const caFile = os === "windows" ? "C:\\a b & c\\100%\\ca.pem" : strange.caFile;
+    for (
+      const options of [noOptions, { caFile: "/etc/ca.pem", insecureHttp: false }, {
+        caFile,
+        insecureHttp: true,
+      }]
+    ) {
+      assert.deepEqual(earlierOptions(defineService(place(os, user), options), os), options);
     }
   });
 }
@@ -168,41 +191,12 @@ Deno.test({
     }),
 });
 
-/** A home with a systemctl that notes what it is asked, and knows one unit. */
-async function withSystemctl(
-  work: (
-    home: string,
-    service: (args: string[], stdin?: string) => Promise<Run>,
-    asked: () => Promise<string>,
-  ) => Promise<void>,
-): Promise<void> {
-  await withFolder(async (home) => {
-    const bin = join(home, "bin");
-    await Deno.mkdir(bin);
-    const log = join(home, "asked");
-    await Deno.writeTextFile(log, "");
-    await Deno.writeTextFile(
-      join(bin, "systemctl"),
-      `#!/bin/sh\necho "$*" >> '${log}'\ncase "$*" in *is-active*) echo active;; esac\n`,
-      {
-        mode: 0o755,
-      },
-    );
-    const env = { PATH: `${bin}:${Deno.env.get("PATH")}` };
-    await work(
-      home,
-      (args, stdin) => run(["service", ...args], { home, env, ...(stdin === undefined ? {} : { stdin }) }),
-      () => Deno.readTextFile(log),
-    );
-  });
-}
-
 Deno.test({
   name: "openclaw service install --dry-run shows every step and does none",
   ignore: !linux,
   fn: () =>
     withSystemctl(async (home, service, asked) => {
-      const { code, stdout, stderr } = await service(["install", ...flags, "--dry-run"], secret);
+      const { code, stdout, stderr } = await service(["install", ...flags, "--dry-run"], { stdin: secret });
       assert.equal(code, 0, stderr);
       assert.match(stdout, /^write .*openclaw.service:$/m);
       assert.match(stdout, /^run systemctl --user enable openclaw.service$/m);
@@ -217,7 +211,7 @@ Deno.test({
   ignore: !linux || isBinary,
   fn: () =>
     withSystemctl(async (home, service, asked) => {
-      const { code, stderr } = await service(["install", ...flags], secret);
+      const { code, stderr } = await service(["install", ...flags], { stdin: secret });
       assert.equal(code, 2);
       assert.match(stderr, /the compiled program is wanted/);
       assert.equal(await asked(), "");
@@ -234,7 +228,7 @@ Deno.test({
       await Deno.mkdir(join(unit, ".."), { recursive: true });
       await Deno.writeTextFile(unit, "[Service]\nExecStart=/usr/bin/other-openclaw\n");
       for (const args of [["install", ...flags], ["uninstall", "--user"], ["logs", "--user"]]) {
-        const { code, stderr } = await service(args, secret);
+        const { code, stderr } = await service(args, { stdin: secret });
         assert.equal(code, 5, stderr);
         assert.match(stderr, /it was not written by this program/);
       }
@@ -253,7 +247,7 @@ Deno.test({
       await Deno.writeTextFile(program, "#!/bin/sh\necho another\n", { mode: 0o755 });
       const args = isBinary ? [["install", ...flags], ["uninstall", "--user"]] : [["uninstall", "--user"]];
       for (const one of args) {
-        const { code, stderr } = await service(one, secret);
+        const { code, stderr } = await service(one, { stdin: secret });
         assert.equal(code, 5, stderr);
         assert.match(stderr, /another program of that name is there/);
       }
@@ -282,7 +276,7 @@ Deno.test({
     withSystemctl(async (home, service) => {
       const script = '#!/bin/sh\ncase "$*" in *is-active*) echo activating; exit 3;; esac\n';
       await Deno.writeTextFile(join(home, "bin/systemctl"), script);
-      const { code, stdout, stderr } = await service(["install", ...flags], secret);
+      const { code, stdout, stderr } = await service(["install", ...flags], { stdin: secret });
       assert.deepEqual([code, stdout], [1, ""]);
       assert.match(
         stderr,
@@ -298,7 +292,7 @@ Deno.test({
   fn: () =>
     withSystemctl(async (home, service, asked) => {
       for (const args of [["install", ...flags], ["install", "--user"]]) {
-        const { code, stderr } = await service(args, secret);
+        const { code, stderr } = await service(args, { stdin: secret });
         assert.equal(code, 0, stderr);
       }
       assert.equal(JSON.parse(await Deno.readTextFile(credentialsPath(home))).agent_id, agentId);
@@ -309,23 +303,11 @@ Deno.test({
       const { code, stderr } = await service(["uninstall", "--user"]);
       assert.equal(code, 0, stderr);
       assert.match(stderr, /looked again: nothing is left/);
-      const left: string[] = [];
-      for await (const path of walk(home)) left.push(path.slice(home.length + 1));
-      assert.deepEqual(left.sort(), ["asked", "bin/systemctl"]);
-      assert.match(await asked(), /--user restart openclaw.service[^]*--user disable --now openclaw.service/);
+      assert.deepEqual(await filesIn(home), ["asked", "bin/systemctl"]);
+      assert.doesNotMatch(stderr, /kept/);
+      assert.match(
+        await asked(),
+        /--user restart openclaw.service[^]*--user stop openclaw.service\n--user disable openclaw.service/,
+      );
     }),
 });
-
-async function names(folder: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { name } of Deno.readDir(folder)) found.push(name);
-  return found.sort();
-}
-
-async function* walk(folder: string): AsyncGenerator<string> {
-  for await (const { name, isDirectory } of Deno.readDir(folder)) {
-    const path = join(folder, name);
-    if (isDirectory) yield* walk(path);
-    else yield path;
-  }
-}

@@ -1,0 +1,126 @@
+import { parseUrl } from "../config.ts";
+import {
+  type IdentityFlags,
+  parseCredentials,
+  readIdentity,
+  type StoredCredentials,
+} from "../credentials.ts";
+import { CliError } from "../errors.ts";
+import { type Environment, placesHere } from "../places.ts";
+import { readIfThere } from "../private_file.ts";
+import type { Ask } from "./perform.ts";
+import type { Place } from "./place.ts";
+
+interface Around {
+  environment: Environment;
+  ask: Ask;
+  say: (text: string) => void;
+  warn: (text: string) => void;
+  insecureHttp: boolean;
+}
+
+const hint =
+  "openclaw service install --url https://fleet.example.com --agent-id <uuid> --agent-secret-file -";
+
+/**
+ * The credentials that the service is to have, or null when it has them already. The agent is what flags or
+ * environment say, else the one that the service has, that this user has, or that the user behind sudo has.
+ *
+ * @throws {CliError} `usage` when there is none or no server, `refused` when they cannot be right
+ */
+export async function credentialsFor(
+  place: Place,
+  flags: IdentityFlags,
+  around: Around,
+): Promise<StoredCredentials | null> {
+  const { environment, warn, insecureHttp } = around;
+  const stored = isNamed(flags, environment)
+    ? await storedUnlessBroken(place)
+    : await storedAt(place.credentials);
+  const identity = isNamed(flags, environment)
+    ? await readIdentity(flags, { environment, warn })
+    : stored ?? await ownOrSudoUsers(flags, around);
+  const url = flags.url ?? environment("OPENCLAW_URL") ?? stored?.url ?? identity.url;
+  if (url === null) {
+    throw new CliError("usage", "Cannot install the service: --url is missing", { hint });
+  }
+  const { agentId, secret } = identity;
+  const wanted = { agentId, secret, url: parseUrl(url, { insecureHttp }) };
+  const isStored = stored !== null && stored.agentId === agentId && stored.secret === secret &&
+    stored.url === wanted.url;
+  return isStored ? null : wanted;
+}
+
+function isNamed(
+  { agentId, agentSecret, agentSecretFile }: IdentityFlags,
+  environment: Environment,
+): boolean {
+  const names = ["OPENCLAW_AGENT_ID", "OPENCLAW_AGENT_SECRET", "OPENCLAW_AGENT_SECRET_FILE"];
+  return [agentId, agentSecret, agentSecretFile, ...names.map(environment)].some((one) => one !== undefined);
+}
+
+async function storedAt(path: string): Promise<StoredCredentials | null> {
+  const text = await readUnlessClosed(path);
+  if (text === null) return null;
+  const read = parseCredentials(text);
+  if (!("fault" in read)) return read;
+  throw new CliError("refused", `Cannot use the credentials file "${path}": ${read.fault}`, { hint });
+}
+
+async function readUnlessClosed(path: string): Promise<string | null> {
+  try {
+    return await readIfThere(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    throw new CliError("refused", `Cannot read "${path}": this user may not`, {
+      hint: "sudo openclaw service install",
+      cause: error,
+    });
+  }
+}
+
+/** What is replaced anyway may be broken. */
+async function storedUnlessBroken({ credentials }: Place): Promise<StoredCredentials | null> {
+  try {
+    return await storedAt(credentials);
+  } catch (error) {
+    if (error instanceof CliError) return null;
+    throw error;
+  }
+}
+
+/** `openclaw configure` and then `sudo openclaw service install` is what one types. */
+async function ownOrSudoUsers(
+  flags: IdentityFlags,
+  { environment, ask, say, warn }: Around,
+): Promise<StoredCredentials | { agentId: string; secret: string; url: string | null }> {
+  const { credentials } = await placesHere(environment);
+  const path = await sudoUsersFile(environment, ask);
+  if (path === null || (path !== credentials && await readIfThere(credentials) !== null)) {
+    return await readIdentity(flags, { environment, warn });
+  }
+  const stored = await storedAt(path);
+  if (stored === null) return await readIdentity(flags, { environment, warn });
+  say(`takes the credentials of ${environment("SUDO_USER")}: ${path}`);
+  return stored;
+}
+
+/** The credentials file of who typed sudo, if it is that user's alone. */
+async function sudoUsersFile(environment: Environment, ask: Ask): Promise<string | null> {
+  const uid = environment("SUDO_UID");
+  if (Deno.build.os === "windows" || Deno.uid() !== 0 || uid === undefined || !/^[1-9]\d*$/.test(uid)) {
+    return null;
+  }
+  const home = Deno.build.os === "darwin"
+    ? `/Users/${environment("SUDO_USER")}`
+    : (await ask(["getent", "passwd", uid])).output.split(":")[5];
+  if (home === undefined || !home.startsWith("/")) return null;
+  const folder = Deno.build.os === "darwin" ? "Library/Application Support" : ".config";
+  const path = `${home}/${folder}/openclaw/credentials.json`;
+  if (await readIfThere(path) === null) return null;
+  const { uid: owner, mode, isFile } = await Deno.lstat(path);
+  if (isFile && String(owner) === uid && ((mode ?? 0) & 0o077) === 0) return path;
+  throw new CliError("refused", `Cannot use the credentials file "${path}": it is open to others`, {
+    hint: `chown ${uid} '${path}' && chmod 600 '${path}'`,
+  });
+}

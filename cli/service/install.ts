@@ -1,0 +1,112 @@
+import type { ConnectionFlags } from "../config.ts";
+import type { IdentityFlags, StoredCredentials } from "../credentials.ts";
+import { CliError } from "../errors.ts";
+import type { Environment } from "../places.ts";
+import { credentialsFor } from "./credentials.ts";
+import { definedElsewhere, managerFault } from "./manager.ts";
+import { optionsFor } from "./options.ts";
+import { assertProgramIsOurs, readOurDefinition } from "./ours.ts";
+import { type Ask, perform } from "./perform.ts";
+import type { Place } from "./place.ts";
+import { stateAt } from "./state.ts";
+import { type Before, installSteps, outlineStep, restoreSteps, type Step } from "./steps.ts";
+import { rememberFiles } from "./undo.ts";
+
+export interface Talk {
+  ask: Ask;
+  say: (text: string) => void;
+  warn: (text: string) => void;
+}
+
+export interface Plan {
+  steps: Step[];
+  credentials: StoredCredentials | null;
+  earlier: string | null;
+}
+
+/** What an installation would do. Asks no service manager, and touches nothing. */
+export async function planInstall(
+  place: Place,
+  flags: ConnectionFlags & IdentityFlags,
+  { environment, ...talk }: Talk & { environment: Environment },
+): Promise<Plan> {
+  // deno-lint-ignore no-control-regex -- a line break would begin another line of the unit
+  if (/[\u0000-\u001f\u007f]/.test(place.program + place.unit)) {
+    throw new CliError(
+      "usage",
+      "Cannot install the service: the home folder's name has a control character",
+      {
+        hint: "sudo openclaw service install",
+      },
+    );
+  }
+  const earlier = await readOurDefinition(place);
+  const program = Deno.execPath();
+  if (program !== place.program) await assertProgramIsOurs(place.program);
+  const options = await optionsFor(place, flags, earlier);
+  const credentials = await credentialsFor(place, flags, {
+    environment,
+    ...talk,
+    insecureHttp: options.insecureHttp,
+  });
+  const from = Deno.build.standalone ? program : place.program;
+  return {
+    steps: installSteps(place, from, { storesCredentials: credentials !== null, options }),
+    credentials,
+    earlier,
+  };
+}
+
+/** Has the service manager nothing to say against it? Asked before anything is touched. */
+export async function assertCanInstall(place: Place, ask: Ask): Promise<void> {
+  const fault = await managerFault(place, ask);
+  if (fault !== null) {
+    throw new CliError("unexpected", `Cannot install the service: its manager cannot be asked: ${fault}`, {
+      hint: "openclaw monitor, started by what this host has",
+    });
+  }
+  const elsewhere = await definedElsewhere(place, ask);
+  if (elsewhere === null) return;
+  throw new CliError("conflict", `Cannot install the service: another one of that name is in ${elsewhere}`, {
+    hint: "look at it, and remove it if it is not wanted",
+  });
+}
+
+/** Does it, or nothing: when a step fails, what was there is there again, and runs if it ran. */
+export async function install(
+  place: Place,
+  { steps, credentials, earlier }: Plan,
+  talk: Talk,
+): Promise<void> {
+  const before = { isDefined: earlier !== null, wasRunning: (await stateAt(place, talk.ask)).running };
+  const undo = await rememberFiles(place, steps.some((step) => step.do === "copy program"));
+  try {
+    for (const step of steps) {
+      talk.say(outlineStep(step));
+      await perform(step, credentials, talk.ask);
+    }
+  } catch (error) {
+    await undoAll(place, before, { ...talk, undo: undo.undo });
+    throw error;
+  }
+  await undo.forget();
+}
+
+async function undoAll(
+  place: Place,
+  before: Before,
+  { undo, ask, say, warn }: Talk & { undo: () => Promise<void> },
+): Promise<void> {
+  try {
+    // What still has its definition can be stopped by it.
+    if (!before.isDefined) {
+      for (const step of restoreSteps(place, before)) await perform(step, null, ask);
+    }
+    await undo();
+    for (const step of restoreSteps(place, before)) await perform(step, null, ask);
+    say("nothing was changed: what had been done is undone");
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    warn(`not all of it could be undone: ${error.message}`);
+  }
+}

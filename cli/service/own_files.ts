@@ -1,0 +1,81 @@
+import { join } from "node:path";
+import { isErrno } from "../errors.ts";
+import { parseObject } from "../json.ts";
+import { readIfThere, removeFile } from "../private_file.ts";
+
+const uuid = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+const certain = new RegExp(
+  `^(?:monitor-${uuid}\\.lock|(?:credentials|session)\\.json\\.${uuid}|install\\.json\\.(?:new|old))$`,
+);
+
+/** The files of a folder that have a name that another program may give too, and a field that only ours have. */
+const fields: Record<string, string> = {
+  "credentials.json": "agent_secret",
+  "credentials.json.new": "agent_secret",
+  "credentials.json.old": "agent_secret",
+  "session.json": "received_at",
+  "install.json": "written_by",
+};
+
+/** The names in a folder that this program or its installers gave, sorted; the others are somebody else's. */
+export async function sortNames(
+  folder: string,
+  log: string | null,
+): Promise<{ ours: string[]; others: string[] }> {
+  const sorted: { ours: string[]; others: string[] } = { ours: [], others: [] };
+  for (const { name, isFile } of await entriesOf(folder)) {
+    const isOurs = isFile &&
+      (certain.test(name) || isLog(join(folder, name), log) || await hasField(folder, name));
+    (isOurs ? sorted.ours : sorted.others).push(name);
+  }
+  return { ours: sorted.ours.sort(), others: sorted.others.sort() };
+}
+
+/** Removes what is ours, and the folder with it when nothing else is there. A link goes after its folder. */
+export async function removeOwnFiles(folder: string, log: string | null): Promise<void> {
+  for (const name of (await sortNames(folder, log)).ours) await removeFile(join(folder, name));
+  if (await isThere(Deno.stat, folder) && (await Deno.lstat(folder)).isSymlink) return;
+  await removeIfEmpty(folder);
+}
+
+/** Whether something is at a path, as `lstat` or `stat` see it. */
+export async function isThere(look: (path: string) => Promise<unknown>, path: string): Promise<boolean> {
+  try {
+    await look(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || isErrno(error, "ENOTDIR")) return false;
+    throw error;
+  }
+}
+
+async function entriesOf(folder: string): Promise<Deno.DirEntry[]> {
+  try {
+    return await Array.fromAsync(Deno.readDir(folder));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || isErrno(error, "ENOTDIR")) return [];
+    throw error;
+  }
+}
+
+function isLog(path: string, log: string | null): boolean {
+  return log !== null && (path === log || [1, 2, 3].some((age) => path === `${log}.${age}`));
+}
+
+async function hasField(folder: string, name: string): Promise<boolean> {
+  const field = fields[name];
+  if (field === undefined) return false;
+  const object = parseObject(await readIfThere(join(folder, name)) ?? "");
+  return object !== null && field in object;
+}
+
+/** Removes a folder, or a link to none, in which nothing is. */
+export async function removeIfEmpty(folder: string): Promise<void> {
+  try {
+    await Deno.remove(folder);
+  } catch (error) {
+    if (!isErrno(error, "ENOTEMPTY", "EEXIST", "ENOTDIR") && !(error instanceof Deno.errors.NotFound)) {
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import { dirname } from "node:path";
+import { CliError } from "../errors.ts";
+import { readIfThere, removeFile, writePrivateFile } from "../private_file.ts";
+import { isThere, removeIfEmpty, removeOwnFiles } from "./own_files.ts";
+import type { Place } from "./place.ts";
+
+/** What stood where an installation writes. */
+export interface Undo {
+  /** Puts all of it back. */
+  undo: () => Promise<void>;
+  /** Drops what was kept for that. */
+  forget: () => Promise<void>;
+}
+
+/** Keeps what an installation is about to replace: the small files in memory, the program beside itself. */
+export async function rememberFiles(place: Place, copies: boolean): Promise<Undo> {
+  const { program, credentials, unit, log } = place;
+  const folders = (await Promise.all([program, credentials, unit].map(missingFolders))).flat()
+    .sort((one, other) => other.length - one.length);
+  const isNew = await Promise.all(place.folders.map(async (folder) => !await isThere(Deno.lstat, folder)));
+  const secret = await readIfThere(credentials);
+  const definition = await isThere(Deno.lstat, unit) ? await Deno.readFile(unit) : null;
+  const old = `${program}.${crypto.randomUUID()}`;
+  const hadProgram = await isThere(Deno.lstat, program);
+  if (copies && hadProgram) await copyWhole(program, old);
+  return {
+    async undo() {
+      if (copies && hadProgram) await Deno.rename(old, program);
+      else if (copies) await removeFile(program);
+      if (secret === null) await removeFile(credentials);
+      else if (secret !== await readIfThere(credentials)) await writePrivateFile(credentials, secret);
+      if (definition === null) await removeFile(unit);
+      else await Deno.writeFile(unit, definition);
+      // A service that ran for a moment may have left something in a folder that was not there.
+      for (const folder of place.folders.filter((_, index) => isNew[index])) {
+        await removeOwnFiles(folder, log);
+      }
+      for (const folder of folders) await removeIfEmpty(folder);
+    },
+    async forget() {
+      if (copies && hadProgram) await removeFile(old);
+    },
+  };
+}
+
+async function copyWhole(from: string, to: string): Promise<void> {
+  try {
+    await Deno.copyFile(from, to);
+  } catch (error) {
+    await removeFile(to);
+    if (!(error instanceof Error)) throw error;
+    throw new CliError("unexpected", `Cannot keep a copy of "${from}": ${error.message}`, {
+      hint: "look at the disk and its permissions",
+      cause: error,
+    });
+  }
+}
+
+async function missingFolders(path: string): Promise<string[]> {
+  const missing: string[] = [];
+  for (let one = dirname(path); !await isThere(Deno.stat, one); one = dirname(one)) missing.push(one);
+  return missing;
+}
