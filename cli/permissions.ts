@@ -22,7 +22,7 @@ export const kept = {
   "completions": [],
   "version": [],
   "serve": ["net", "read", "write", "sys", "env"],
-  "serve beside": ["run"],
+  "serve beside": ["run", "env"],
 } as const satisfies Record<string, readonly Ability[]>;
 
 /** Gives up, for good, everything that the command does not keep: what it does not need nobody can make it do. */

@@ -77,10 +77,14 @@ Deno.test({
     withFolder(async (folder) => {
       const alone = join(folder, basename(binary));
       await Deno.copyFile(binary, alone);
-      const { stdout } = await succeed(alone, ["serve", "--help"]);
-      assert.match(stdout, /Example:\n {2}openclaw serve/);
+      for (const args of [["serve", "--help"], ["serve", "-h"], ["help", "serve"]]) {
+        const { code, stdout, stderr } = await new Deno.Command(alone, { args, clearEnv: true }).output();
+        assert.equal(code, 0, new TextDecoder().decode(stderr));
+        assert.match(new TextDecoder().decode(stdout), /Example:\n {2}openclaw serve/);
+      }
       assert.equal(await isThere(join(folder, ".openclaw")), false);
-      const { code } = await new Deno.Command(alone, { args: ["serve"], stderr: "null" }).output();
+      const serve = new Deno.Command(alone, { args: ["serve"], clearEnv: true, stderr: "null" });
+      const { code } = await serve.output();
       assert.equal(code, 4);
     }),
 });
