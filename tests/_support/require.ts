@@ -1,6 +1,8 @@
+type Work = (context: Deno.TestContext) => Promise<void> | void;
+
 /** Something that a test needs from this machine, and that may not be there. */
 export interface Part<Found> {
-  /** A test with that part. Without it, one that is ignored and says so, or fails under `OPENCLAW_REQUIRE=all`. */
+  /** A test with that part; without it, one that was left out. */
   test: (name: string, work: (found: Found, context: Deno.TestContext) => Promise<void>) => void;
 }
 
@@ -9,17 +11,25 @@ export async function part<Found>(what: string, find: () => Promise<Found | null
   const found = await find();
   return {
     test(name, work) {
-      if (found !== null) Deno.test(name, (context) => work(found, context));
-      else if (Deno.env.get("OPENCLAW_REQUIRE") === "all") Deno.test(name, () => missing(what));
-      else {Deno.test({
-          name: `LEFT OUT, there is no ${what} here: ${name}`,
-          ignore: true,
-          fn: () => undefined,
-        });}
+      if (found === null) leaveOut(name, what);
+      else Deno.test(name, (context) => work(found, context));
     },
   };
 }
 
-function missing(what: string): never {
-  throw new Error(`Cannot test this: there is no ${what} here, and OPENCLAW_REQUIRE=all wants all`);
+/** A test for which nothing is missing (null), or one that was left out. */
+export function testUnless(missing: string | null, name: string, work: Work): void {
+  if (missing === null) Deno.test(name, work);
+  else leaveOut(name, missing);
+}
+
+/** What cannot be tested here is ignored and says so; with `OPENCLAW_REQUIRE=all` it fails. */
+function leaveOut(name: string, missing: string): void {
+  if (Deno.env.get("OPENCLAW_REQUIRE") !== "all") {
+    Deno.test.ignore(`LEFT OUT, there is no ${missing} here: ${name}`, () => undefined);
+    return;
+  }
+  Deno.test(name, () => {
+    throw new Error(`Cannot test this: there is no ${missing} here, and OPENCLAW_REQUIRE=all wants all`);
+  });
 }

@@ -1,19 +1,14 @@
 import { join } from "node:path";
+import { testUnless } from "./require.ts";
 
-type Work = (context: Deno.TestContext) => Promise<void> | void;
-
-/**
- * A test that needs programs of this host. Where one is missing it is ignored, with the reason in its name;
- * with `OPENCLAW_REQUIRE=all` it fails.
- */
-export function testWith(tools: readonly string[], name: string, work: Work): void {
+/** A test that needs programs of this host; where one is missing, it is left out. */
+export function testWith(
+  tools: readonly string[],
+  name: string,
+  work: (context: Deno.TestContext) => Promise<void> | void,
+): void {
   const missing = tools.filter((tool) => !isInstalled(tool));
-  if (missing.length === 0) Deno.test(name, work);
-  else if (Deno.env.get("OPENCLAW_REQUIRE") === "all") {
-    Deno.test(name, () => {
-      throw new Error(`Cannot test: ${missing.join(", ")} is not installed, and OPENCLAW_REQUIRE is "all"`);
-    });
-  } else Deno.test.ignore(`${name} (not run: ${missing.join(", ")} is missing)`, work);
+  testUnless(missing.length === 0 ? null : missing.join(", "), name, work);
 }
 
 /** Whether the host has the program; `root` stands for being allowed to mount. */

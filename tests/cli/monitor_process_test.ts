@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { makeSecret } from "../../supabase/functions/_shared/secret.ts";
 import { FleetClient } from "../_support/client.ts";
+import { testUnless } from "../_support/require.ts";
 import { openclaw, startServerProcess, withFolder } from "../_support/server.ts";
 import { accepts, type Fault, greets, ours, refuses, startFaultServer } from "./_fault_server.ts";
 import { credentialsPath, identify, linesOf, run, type Running, start } from "./_program.ts";
@@ -354,12 +355,10 @@ Deno.test("a wall clock that is hours off, here or at the server, changes nothin
 
 const mayMount = await canMount();
 
-Deno.test({
-  name: `${
-    mayMount ? "" : "LEFT OUT, nothing can be mounted here: "
-  }a disk that is full costs the kept session, not the beats, and one line`,
-  ignore: !mayMount,
-  fn: () =>
+testUnless(
+  mayMount ? null : "root who may mount",
+  "a disk that is full costs the kept session, not the beats, and one line",
+  () =>
     withFolder(async (home) => {
       const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts(1));
       const state = join(home, "state");
@@ -383,7 +382,7 @@ Deno.test({
         await new Deno.Command("umount", { args: [state] }).output();
       }
     }),
-});
+);
 
 /** A file system of 64 KiB, for who may mount one. */
 async function mount(folder: string): Promise<boolean> {
