@@ -255,8 +255,10 @@ function reasonOf(error: Error): string {
   if (/proxy authentication required/.test(inner)) {
     return "the proxy wants a user and a password, as in HTTPS_PROXY=http://user:password@proxy.example:3128";
   }
+  // The runtime says what the system said twice: "tcp connect error: Connection refused: Connection refused".
   return printable(
-    inner.replace(/^error sending request for url \([^)]*\):? ?/, "").replace(/^client error \(\w+\): /, ""),
+    inner.replace(/^error sending request for url \([^)]*\):? ?/, "").replace(/^client error \(\w+\): /, "")
+      .replace(/(: [^:]+)\1$/, "$1"),
   );
 }
 

@@ -1,4 +1,5 @@
 import process from "node:process";
+import { isLoopback } from "../config.ts";
 import type { Failure } from "../errors.ts";
 
 /** One line of the doctor's report. */
@@ -53,8 +54,9 @@ export async function checkTcp(hostname: string, port: number): Promise<Check> {
       name: "tcp",
       ok: false,
       detail: `port ${port} of ${hostname} cannot be reached: ${error.message}`,
-      hint:
-        `curl -v telnet://${hostname}:${port} on another host tells a firewall from a server that does not run`,
+      hint: isLoopback(hostname)
+        ? "openclaw serve, or where the server is elsewhere: openclaw configure --url https://fleet.example.com"
+        : `curl -v telnet://${hostname}:${port} on another host tells a firewall from a server that does not run`,
       failure: "unreachable",
     };
   }

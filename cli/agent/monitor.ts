@@ -69,6 +69,8 @@ export class Monitor {
   #observing = 0;
   /** Whether an outage was told of, and its end was not. */
   #isOut = false;
+  /** Whether there will be another try: one beat alone has none. */
+  #goesOn = true;
   #last: { wall: number; monotonic: number };
 
   constructor(deps: Deps, kept: KeptSession | null) {
@@ -98,6 +100,7 @@ export class Monitor {
    * an agent out of service of one that another process may be watching over.
    */
   async once(): Promise<End> {
+    this.#goesOn = false;
     while (true) {
       await this.#wait();
       if (this.#state.due.act === "stop") return { type: "interrupted" };
@@ -240,7 +243,7 @@ export class Monitor {
     const level = this.#state.refusals === 0 ? "error" : "debug";
     this.#token = null;
     this.#follow({ type: "refused", at });
-    this.#deps.tell({ level, event: "refused", text: `${reason}; asking again in ${this.#waitText()}` });
+    this.#deps.tell({ level, event: "refused", text: `${reason}${this.#next("asking")}` });
     return { type: "refused", reason, verdict: true } as const;
   }
 
@@ -249,7 +252,7 @@ export class Monitor {
     const retryAfter = outcome.kind === "outage" ? outcome.retryAfter : 0;
     this.#follow({ type: "outage", at, retryAfter });
     if (!this.#deps.inbox.isStopping) {
-      const text = `the server cannot be had: ${reason}; trying again in ${this.#waitText()}`;
+      const text = `the server cannot be had: ${reason}${this.#next("trying")}`;
       this.#deps.tell({ level: this.#isOut ? "debug" : "warn", event: "outage", text, details: { reason } });
       this.#isOut = true;
     }
@@ -297,6 +300,10 @@ export class Monitor {
   #now(): { wall: number; monotonic: number } {
     const { clock } = this.#deps;
     return { wall: clock.wall(), monotonic: clock.monotonic() };
+  }
+
+  #next(doing: "asking" | "trying"): string {
+    return this.#goesOn ? `; ${doing} again in ${this.#waitText()}` : "";
   }
 
   #waitText(): string {

@@ -75,3 +75,17 @@ Deno.test("a server is reached over IPv6", () =>
       await server.shutdown();
     }
   }));
+
+Deno.test("one beat to a port where nobody listens → its reason once, and no word of another try", () =>
+  withFolder(async (home) => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    listener.close();
+    const env = identify(agent, `http://127.0.0.1:${port}`);
+    const { code, stdout, stderr } = await run(["monitor", "--once"], { home, env });
+    assert.equal(code, 6);
+    assert.equal(stdout, "");
+    assert.doesNotMatch(stderr, /again/);
+    for (const line of stderr.split("\n")) assert.doesNotMatch(line, /refused.*refused/);
+    assert.match(stderr, /^error: Cannot reach the server: .*refused.*\nhint: openclaw doctor\n$/m);
+  }));
