@@ -5,7 +5,8 @@ set -eu
 shared=$1
 
 mount --make-rprivate /
-space=$(mktemp -d)
+space=$shared/copy
+mkdir "$space"
 mount -t tmpfs -o mode=755 none "$space"
 mkdir "$space/upper" "$space/work" "$space/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$space/upper,workdir=$space/work" "$space/root"

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Finished, run } from "./installers.ts";
+import { type Finished, installPy, installSh, type Language, run } from "./installers.ts";
 import { type Part, part } from "./require.ts";
 import { withFolder } from "./server.ts";
 import { isInstalled } from "./tools.ts";
@@ -9,6 +9,8 @@ import { isInstalled } from "./tools.ts";
 /** A systemd that runs, on a copy of this host that is thrown away; the network and one folder are this host's. */
 export interface SystemdHost {
   folder: string;
+  /** The installers, in a place that is there, too, and that everybody may read. */
+  installer: (language: Pick<Language, "file">) => string;
   /** Runs a command there, as its root unless the command says otherwise. */
   run: (
     command: readonly string[],
@@ -28,6 +30,11 @@ export const systemd: Part<true> = await part("systemd that root may boot in nam
 export async function withSystemd(work: (host: SystemdHost) => Promise<void>): Promise<void> {
   await withFolder(async (folder) => {
     await Deno.chmod(folder, 0o755);
+    const installer: SystemdHost["installer"] = ({ file }) => join(folder, basename(file));
+    for (const file of [installSh, installPy]) {
+      await Deno.copyFile(file, installer({ file }));
+      await Deno.chmod(installer({ file }), 0o644);
+    }
     const group = join(
       await controlGroups() ?? assert.fail("no control groups"),
       `openclaw-test-${crypto.randomUUID()}`,
@@ -36,7 +43,7 @@ export async function withSystemd(work: (host: SystemdHost) => Promise<void>): P
     const booting = new Deno.Command("sh", {
       args: [
         "-c",
-        'echo $$ >"$1/cgroup.procs" && exec unshare -mpiuCf "$2" "$3"',
+        'echo $$ >"$1/cgroup.procs" && exec unshare -mpiuCf --kill-child "$2" "$3"',
         "sh",
         group,
         script,
@@ -54,6 +61,7 @@ export async function withSystemd(work: (host: SystemdHost) => Promise<void>): P
       await running(init, complaints);
       await work({
         folder,
+        installer,
         run: (command, options = {}) => run(command, { ...options, ...within(init, options.env) }),
       });
     } finally {

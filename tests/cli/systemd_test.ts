@@ -58,7 +58,15 @@ if (isBinary) {
         await Deno.copyFile(Deno.env.get("OPENCLAW_TEST_BINARY") ?? "", program);
         const sum = (await host.run(["sha256sum", program])).stdout.split(" ")[0] ?? "";
         const identity = ["--url", url, "--agent-id", agent.id, "--agent-secret-file", secret];
-        const command = ["sh", installSh, ...identity, "--binary", program, "--sha256", sum];
+        const command = [
+          "sh",
+          host.installer({ file: installSh }),
+          ...identity,
+          "--binary",
+          program,
+          "--sha256",
+          sum,
+        ];
         assertDone(await host.run(command), /online/);
         assertDone(await host.run(command), /nothing had to be changed/);
         assertDone(await host.run([installed, "service", "status"]), /^active \(system\)$/m);
@@ -76,13 +84,19 @@ if (isBinary) {
         await Deno.writeTextFile(secret, agent.secret, { mode: 0o600 });
         const program = await download(host);
         const named = ["--url", url, "--agent-id", agent.id, "--agent-secret-file", secret];
-        assertDone(await host.run(["sh", installSh, ...named, "--script-agent"]), /online/);
+        assertDone(
+          await host.run(["sh", host.installer({ file: installSh }), ...named, "--script-agent"]),
+          /online/,
+        );
         const manifest = (await host.run(["cat", "/var/lib/openclaw/install.json"])).stdout;
         assertDone(await host.run([program, "service", "install"]), /active \(system\)/);
         assert.deepEqual(await commandLine(host), [installed, "monitor"]);
         assert.equal((await host.run(["cat", "/var/lib/openclaw/install.json"])).stdout, manifest);
         await online(fleet, agent.id);
-        assertDone(await host.run(["sh", installSh, "--uninstall"]), /^removed \/etc\/systemd/m);
+        assertDone(
+          await host.run(["sh", host.installer({ file: installSh }), "--uninstall"]),
+          /^removed \/etc\/systemd/m,
+        );
         assert.equal((await show(host)).LoadState, "not-found");
         assert.equal((await host.run(["test", "-e", installed])).code, 1);
       })

@@ -13,7 +13,7 @@ for (const language of [sh, python]) {
     withFleet((fleet, url) =>
       withSystemd(async (host) => {
         const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-        const install = [...language.command, language.file];
+        const install = [...language.command, host.installer(language)];
         const flags = [
           "--url",
           url,
@@ -71,7 +71,7 @@ for (const language of [sh, python]) {
         const env = { HOME: home, XDG_RUNTIME_DIR: "/run/user/65534" };
         await startUserManager(host, env);
         const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-        const install = [...nobody, ...language.command, language.file];
+        const install = [...nobody, ...language.command, host.installer(language)];
         const flags = [
           "--url",
           url,
