@@ -13,7 +13,7 @@ import {
   run,
 } from "../_support/installers.ts";
 import { withFolder } from "../_support/server.ts";
-import { isInstalled, testWith } from "../_support/tools.ts";
+import { isInstalled } from "../_support/tools.ts";
 import { well, withFake } from "./_agents.ts";
 import { withFront } from "./_scenarios.ts";
 
