@@ -54,11 +54,15 @@ unset_secrets() {
 }
 
 hide_environment() { # No process that is started from here gets a variable of ours.
-  for name in $(export -p | while IFS= read -r line; do
+  for name in $(export -p | names_of_ours); do unset "$name"; done
+}
+
+names_of_ours() {
+  while IFS= read -r line; do
     case $line in *OPENCLAW_*) line=OPENCLAW_${line#*OPENCLAW_} ;; *) continue ;; esac
     line=${line%%=*}
     case $line in *[!A-Za-z0-9_]*) ;; *) printf '%s\n' "$line" ;; esac
-  done); do unset "$name"; done
+  done
 }
 
 uuid() {
@@ -225,12 +229,15 @@ request() {
   status=$value
 }
 
+is_direct() { # A proxy has another loopback, and what is not encrypted is not for it to read.
+  case $1/ in http:* | https://localhost[:/]* | https://127.0.0.1[:/]* | https://\[::1\][:/]*) ;; *) return 1 ;; esac
+}
+
 fetch() { # To the third descriptor goes the number of curl's process, for whoever has enough of it.
   {
     {
       printf 'url = "%s/functions/v1/%s"\n' "$url" "$1"
-      # A proxy has another loopback, and what is not encrypted is not for it to read.
-      case $url/ in http:* | https://localhost[:/]* | https://127.0.0.1[:/]* | https://\[::1\][:/]*) printf 'noproxy = "*"\n' ;; esac
+      if is_direct "$url"; then printf 'noproxy = "*"\n'; fi
       [ -z "$3" ] || printf 'header = "authorization: Bearer %s"\n' "$3"
       [ -z "$2" ] || printf 'header = "content-type: application/json"\ndata-binary = "%s"\n' \
         "$(printf '%s' "$2" | sed 's/["\\]/\\&/g')"
@@ -722,6 +729,8 @@ read_secret_file() {
   [ -r "$1" ] || die 2 "Cannot read \"$1\": there is no such file, or this user may not read it" 'name a file that holds the secret'
   IFS= read -r agent_secret <"$1" || [ -n "$agent_secret" ] || die 2 "Cannot read \"$1\": it is empty" 'name a file that holds the secret'
   agent_secret=${agent_secret%"$(printf '\r')"}
+  # The mark that Windows' editors put before UTF-8.
+  agent_secret=${agent_secret#"$(printf '\357\273\277')"}
 }
 
 check_identity() {
@@ -896,9 +905,13 @@ take_back() {
   trap : INT TERM HUP
   printf '%s' "$undo" | while IFS= read -r step; do
     case $step in
-      'part '*) rm -f "${step#part }.openclaw-new" ;;
+      'part '*) rm -f "${step#part }.openclaw-new" "${step#part }.openclaw-old.openclaw-new" ;;
       'file '*) rm -f "${step#file }" ;;
-      'kept '*) mv -f "${step#kept }.openclaw-old" "${step#kept }" ;;
+      'kept '*)
+        # One file under both names is left so by a rename.
+        [ ! -e "${step#kept }.openclaw-old" ] || mv -f "${step#kept }.openclaw-old" "${step#kept }"
+        rm -f "${step#kept }.openclaw-old"
+        ;;
       'mode '*) restore_mode "${step#mode }" ;;
       'folder '*) rmdir "${step#folder }" 2>/dev/null || : ;;
       service) stop_service ;;
@@ -917,10 +930,10 @@ restore_mode() { # As "ls -l" shows it, and a path.
 make_folder() { # The folder $1 and those above it.
   [ ! -d "$1" ] || return 0
   make_folder "$(dirname "$1")"
+  noted "folder $1"
   mkdir "$1" 2>/dev/null || give_up 1 "Cannot make the folder \"$1\"" 'look at the disk and its permissions'
   # Everybody runs the programs of a system; what a user has is the user's.
   [ "$service" != systemd-system ] || [ "$1" = "$state" ] || chmod 755 "$1"
-  noted "folder $1"
 }
 
 # Writes what $3 prints to the file $1 with the mode $2, whole or not at all. Says nothing if it is there already.
@@ -933,7 +946,7 @@ put() {
 }
 
 clear_way() { # For $1.openclaw-new, which is no more than a name of ours for what is not in its place yet.
-  rm -f "$1.openclaw-new" "$1.openclaw-old"
+  rm -f "$1.openclaw-new" "$1.openclaw-old" "$1.openclaw-old.openclaw-new"
   noted "part $1"
 }
 
@@ -945,15 +958,21 @@ replace() { # Moves $1.openclaw-new into its place.
   # The service's own user owns the folder once it has run: what is replaced there stays readable for it.
   [ "$service" != systemd-system ] || case $1 in "$state"/*) chown -h "$(owner_of "$state/.")" "$1.openclaw-new" ;; esac
   if [ -e "$1" ]; then
-    ln "$1" "$1.openclaw-old" 2>/dev/null ||
-      { [ "$service" != systemd-system ] && cp -p "$1" "$1.openclaw-old" 2>/dev/null; } || cannot_write "$1"
     noted "kept $1"
     backups="$backups$1
 "
+    ln "$1" "$1.openclaw-old" 2>/dev/null || copy_aside "$1" || cannot_write "$1"
   else noted "file $1"; fi
   mv -f "$1.openclaw-new" "$1" || cannot_write "$1"
   changed=yes
   say "wrote $1"
+}
+
+copy_aside() { # Where there are no hard links. A copy is not the whole file before its name says so.
+  [ "$service" != systemd-system ] && cp -p "$1" "$1.openclaw-old.openclaw-new" 2>/dev/null &&
+    mv -f "$1.openclaw-old.openclaw-new" "$1.openclaw-old" && return 0
+  rm -f "$1.openclaw-old.openclaw-new"
+  return 1
 }
 
 mode_of() { set -- "$(ls -ld "$1")"; printf '%.10s\n' "$1"; }
@@ -1004,8 +1023,11 @@ put_program() {
   case $kind in script) put "$program" 755 program_text; return ;; esac
   [ "$keep_program" = no ] || return 0
   clear_way "$program"
-  if [ -n "$binary" ]; then cat "$binary" >"$program.openclaw-new" 2>/dev/null || cannot_write "$program"
-  else fetch_program; fi
+  if [ -z "$binary" ]; then fetch_program
+  elif ! cat "$binary" >"$program.openclaw-new" 2>/dev/null; then
+    cat "$binary" >/dev/null 2>&1 || give_up 1 "Cannot read \"$binary_name\": it breaks off" 'look at the disk that it is on'
+    cannot_write "$program"
+  fi
   sum=$({ hash <"$program.openclaw-new"; } 2>/dev/null)
   [ "$sum" = "$sha256" ] || give_up 1 "Cannot verify \"$binary_name\": its SHA-256 is $sum, $sha256 is wanted" 'fetch it again; if that does not help, tell its publisher'
   chmod 755 "$program.openclaw-new"
@@ -1015,10 +1037,8 @@ put_program() {
 
 fetch_program() { # Waited for, so that this shell hears a signal meanwhile.
   set -- -q -f -s -S -L -g --connect-timeout 15 --speed-limit 1 --speed-time 60 -o "$program.openclaw-new"
-  case $binary_url in
-    http://*) set -- "$@" --proto '=http' --noproxy '*' ;;
-    *) set -- "$@" --proto '=https' ;;
-  esac
+  case $binary_url in http://*) set -- "$@" --proto '=http' ;; *) set -- "$@" --proto '=https' ;; esac
+  if is_direct "$binary_url"; then set -- "$@" --noproxy '*'; fi
   if [ "$ear" = open ]; then
     curl "$@" -- "$binary_url" >/dev/null 2>&3 &
     asking=$!
@@ -1280,8 +1300,10 @@ install() {
   put_program
   put_service
   go_online
-  trap - INT TERM HUP
+  # What is done stays done, whatever signal comes now.
+  trap : INT TERM HUP
   printf '%s' "$backups" | while IFS= read -r file; do rm -f "$file.openclaw-old"; done
+  trap - INT TERM HUP
   report
 }
 
@@ -1349,7 +1371,7 @@ uninstall() {
 
 remove() { # The files in the lines of $1.
   printf '%s\n' "$1" | while IFS= read -r file; do
-    rm -f "$file" "$file.openclaw-new" "$file.openclaw-old" 2>/dev/null
+    rm -f "$file" "$file.openclaw-new" "$file.openclaw-old" "$file.openclaw-old.openclaw-new" 2>/dev/null
     for file in "$file" "$file.openclaw-new" "$file.openclaw-old"; do cannot_remove "$file"; done
   done || exit
 }
@@ -1377,7 +1399,12 @@ read_manifest() {
 
 # The service may have written to the folder of the manifest: nothing is removed but what an installer writes.
 check_manifest() {
-  bad=$(printf '%s\n' "$files" | while IFS= read -r file; do
+  bad=$(unknown_paths)
+  [ -z "$bad" ] || die 5 "Cannot uninstall: \"$manifest\" lists what no installer writes: $(plain "$bad")" 'remove it by hand'
+}
+
+unknown_paths() { # What the manifest lists and no installer writes.
+  printf '%s\n' "$files" | while IFS= read -r file; do
     case $file in "$manifest" | "$credentials" | "$program" | "$service_file") ;; *) printf '%s ' "$file" ;; esac
   done
   printf '%s\n' "$folders" | while IFS= read -r folder; do
@@ -1385,8 +1412,7 @@ check_manifest() {
     case $(dirname "$program")/ in "$folder"/*) continue ;; esac
     case $(dirname "$service_file")/ in "$folder"/*) continue ;; esac
     [ -z "$folder" ] || printf '%s ' "$folder"
-  done)
-  [ -z "$bad" ] || die 5 "Cannot uninstall: \"$manifest\" lists what no installer writes: $(plain "$bad")" 'remove it by hand'
+  done
 }
 
 say_goodbye() {

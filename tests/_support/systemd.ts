@@ -24,7 +24,9 @@ const tools = ["root", "unshare", "nsenter", "setpriv", "systemctl"];
 /** A systemd that can be booted here: it takes root, namespaces and the second version of control groups. */
 export const systemd: Part<true> = await part("systemd that root may boot in namespaces", async () => {
   if (Deno.build.os !== "linux" || !tools.every(isInstalled)) return null;
-  return await controlGroups() === null ? null : true;
+  const groups = await controlGroups();
+  if (groups === null) return null;
+  return await succeeds(["unshare", "-m", "true"]) && await mayMakeGroups(groups) ? true : null;
 });
 
 export async function withSystemd(work: (host: SystemdHost) => Promise<void>): Promise<void> {
@@ -56,7 +58,15 @@ export async function withSystemd(work: (host: SystemdHost) => Promise<void>): P
       stderr: "piped",
     }).spawn();
     const complaints = new Response(booting.stderr).text();
-    const init = await childOf(booting.pid);
+    let init: number;
+    try {
+      init = await childOf(booting.pid);
+    } catch (error) {
+      booting.kill("SIGKILL");
+      await booting.status;
+      await removeGroup(group);
+      throw error;
+    }
     try {
       await running(init, complaints);
       await work({
@@ -100,6 +110,16 @@ async function childOf(pid: number): Promise<number> {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error("No process came that could become systemd");
+}
+
+async function succeeds(command: string[]): Promise<boolean> {
+  return (await run(command)).code === 0;
+}
+
+/** In a container they may be there to be looked at alone. */
+async function mayMakeGroups(groups: string): Promise<boolean> {
+  const group = join(groups, `openclaw-test-${crypto.randomUUID()}`);
+  return await succeeds(["mkdir", group]) && await succeeds(["rmdir", group]);
 }
 
 /** Where the second version of control groups is mounted. */

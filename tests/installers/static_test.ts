@@ -82,6 +82,29 @@ const lacking: [string, RegExp][] = [
   ],
 ];
 
+// Before version 4, bash takes the parenthesis behind a pattern for the end of $(…).
+Deno.test("install.sh avoids case within $(…)", () => {
+  const code = inSh.replaceAll(/^\s*#.*$/gm, "");
+  const found = Array.from(code.matchAll(/\$\((?!\()/g), ({ index }) => substitution(code, index + 2));
+  assert.ok(found.length > 50);
+  assert.deepEqual(found.filter((text) => /(^|[\s;|&])case\s/.test(text)), []);
+});
+
+/** What stands between `$(` and the parenthesis that closes it, quotes and inner ones aside. */
+function substitution(code: string, start: number): string {
+  let depth = 1;
+  let quote = "";
+  for (let at = start; at < code.length; at++) {
+    const letter = code[at] ?? "";
+    if (letter === "\\" && quote !== "'") at++;
+    else if (quote !== "") quote = letter === quote ? "" : quote;
+    else if (letter === "'" || letter === '"') quote = letter;
+    else if (letter === "(") depth++;
+    else if (letter === ")" && --depth === 0) return code.slice(start, at);
+  }
+  return code.slice(start);
+}
+
 for (const [what, pattern] of lacking) {
   Deno.test(`install.sh avoids ${what}`, () => {
     const code = inSh.replaceAll(/^\s*#.*$/gm, "");
