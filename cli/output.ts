@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- the one place that writes to the terminal
 
 import { styleText } from "node:util";
-import { isErrno } from "./errors.ts";
+import { CliError, isErrno } from "./errors.ts";
 
 type Colour = "red" | "green" | "yellow" | "grey" | "bold";
 
@@ -44,12 +44,20 @@ export function releaseWarnings(): void {
 
 /** The answer to what was asked, on stdout. */
 export function answer(text: string): void {
-  console.log(text);
+  try {
+    console.log(text);
+  } catch (error) {
+    if (!(error instanceof Error) || !isErrno(error, "ENOSPC", "EDQUOT", "EIO")) throw error;
+    throw new CliError("unexpected", `Cannot write the answer: ${error.message}`, {
+      hint: "df -h",
+      cause: error,
+    });
+  }
 }
 
 /** The answer as one JSON object on one line. */
 export function answerJson(value: object): void {
-  console.log(JSON.stringify(value));
+  answer(JSON.stringify(value));
 }
 
 /** A text without the agent's secret, which people put where an id, an address or another flag belongs. */

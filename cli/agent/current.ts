@@ -6,6 +6,9 @@ import type { SessionCache } from "./session_cache.ts";
 
 const patienceMilliseconds = 5000;
 
+/** What reading the credentials again brought. */
+export type Reloaded = "same" | "other" | "other server";
+
 /** What a running monitor works with: server, identity and the files that belong to them. */
 export class Current {
   readonly #warn: (text: string) => void;
@@ -29,24 +32,25 @@ export class Current {
   }
 
   /**
-   * Takes what was read again; whether the credentials are others now. Whatever is wrong with it, or if it does
+   * Takes what was read again, and says what is other now. Whatever is wrong with it, or if it does
    * not come within 5 s (a pipe that nobody writes to), the old one stays.
    */
-  async reload(reading: Promise<Setup>, stopping: AbortSignal): Promise<boolean> {
+  async reload(reading: Promise<Setup>, stopping: AbortSignal): Promise<Reloaded> {
     const over = AbortSignal.timeout(patienceMilliseconds);
     try {
-      const fresh = await unlessAborted(reading, AbortSignal.any([stopping, over]));
+      const fresh = await unlessAborted(unlessAborted(reading, over), stopping);
       if (fresh !== null) return await this.#take(fresh);
+      reading.then(({ connection }) => connection.client?.close(), () => undefined);
       if (!stopping.aborted) this.#refuse(`they could not be read within ${patienceMilliseconds / 1000} s`);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       this.#refuse(error.message);
     }
-    return false;
+    return "same";
   }
 
   /** A certificate authority may be another though the credentials are the same: its client is taken, too. */
-  async #take(fresh: Setup): Promise<boolean> {
+  async #take(fresh: Setup): Promise<Reloaded> {
     const old = this.#setup;
     if (this.#lock !== null && fresh.identity.agentId !== old.identity.agentId) {
       try {
@@ -61,9 +65,9 @@ export class Current {
     this.#setup = fresh;
     old.connection.client?.close();
     const cache = cacheOf(fresh, this.#warn);
-    if (cache.owner === this.#cache.owner) return false;
+    if (cache.owner === this.#cache.owner) return "same";
     this.#cache = cache;
-    return true;
+    return fresh.connection.url === old.connection.url ? "other" : "other server";
   }
 
   #refuse(reason: string): void {

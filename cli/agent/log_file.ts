@@ -5,7 +5,7 @@ const oldFiles = 3;
 /**
  * A log that does not fill the disk: at `mostBytes` the file becomes `<path>.1`, that one `<path>.2`, and the
  * last of three is dropped; where the folder lets nobody rename, it is emptied. What is no regular file (a
- * terminal, a pipe) is written to without end. A disk that is full costs lines, not the agent.
+ * terminal, a device) is written to without end; a pipe is refused, for who does not read it would stop the agent. A disk that is full costs lines, not the agent.
  */
 export class LogFile {
   readonly #path: string;
@@ -21,6 +21,7 @@ export class LogFile {
     this.#mostBytes = mostBytes;
     this.#warn = warn;
     try {
+      if (isPipe(path)) throw new Error("it is a pipe, and a file is wanted");
       this.#open = open(path);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
@@ -77,6 +78,15 @@ export class LogFile {
       }
     }
     return null;
+  }
+}
+
+function isPipe(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFifo === true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Acceptance, BeatReport, Greeting, Outcome } from "../api.ts";
 import type { Clock } from "./clock.ts";
+import type { Reloaded } from "./current.ts";
 import type { Inbox } from "./inbox.ts";
 import { type Act, type Event, next, type State, unborn } from "./rules.ts";
 
@@ -28,7 +29,7 @@ export interface Deps {
   keep: (greeting: Greeting) => Promise<void>;
   touch: () => Promise<void>;
   /** Reads the credentials again; whether they are others now. */
-  reload: () => Promise<boolean>;
+  reload: () => Promise<Reloaded>;
   tell: (news: News) => void;
 }
 
@@ -116,9 +117,10 @@ export class Monitor {
     const { clock, inbox } = this.#deps;
     while (true) {
       await this.#obey();
+      if (this.#state.due.act === "stop") return;
       this.#noticeJump();
       const left = this.#state.due.at - this.#lead() - clock.monotonic();
-      if (left <= 0 || this.#state.due.act === "stop") return;
+      if (left <= 0) return;
       await clock.sleep(Math.min(tickSeconds, left), inbox.signal);
     }
   }
@@ -134,10 +136,12 @@ export class Monitor {
     const order = inbox.take();
     if (order === "stop") this.#follow({ type: "stop", at: this.#now().monotonic });
     if (order !== "reload") return;
-    if (!await this.#deps.reload()) return;
+    const reloaded = await this.#deps.reload();
+    if (reloaded === "same") return;
     tell({ level: "info", event: "reloaded", text: "the credentials were read again" });
     this.#token = null;
-    this.#follow({ type: "reloaded", at: this.#now().monotonic });
+    const event = { type: "reloaded", at: this.#now().monotonic } as const;
+    this.#follow(reloaded === "other server" ? { ...event, isOtherServer: true } : event);
   }
 
   #noticeJump(): void {

@@ -31,8 +31,8 @@ export type Event =
     | { type: "outage"; retryAfter: number }
     /** The wall clock moved further than the monotonic one: the host was suspended. */
     | { type: "woke"; drift: number }
-    /** The credentials were read again and are others. */
-    | { type: "reloaded" }
+    /** The credentials were read again and are others, perhaps those of another server. */
+    | { type: "reloaded"; isOtherServer?: true }
     | { type: "stop" }
   );
 
@@ -89,7 +89,7 @@ export function next(state: State, event: Event, random: () => number): Plan {
     case "woke":
       return afterWake(state, event);
     case "reloaded":
-      return afterReload(state, event.at);
+      return afterReload(state, event);
     case "stop":
       return { state: { ...state, due: { at: event.at, act: "stop" } }, wait: 0, act: "stop" };
   }
@@ -135,10 +135,11 @@ function afterWake(state: State, { at, drift }: Event & { type: "woke" }): Plan 
   return plan({ ...known, lastWake: earliest }, at, earliest - at);
 }
 
-/** Somebody mended the credentials: ask now, but for what a server was promised. */
-function afterReload(state: State, at: number): Plan {
-  const known = { ...state, session: null, distrusted: 0, outages: 0, refusals: 0 };
-  return plan(known, at, Math.max(0, state.notBefore - at));
+/** Somebody mended the credentials: ask now, but for what this server was promised. */
+function afterReload(state: State, { at, isOtherServer }: Event & { type: "reloaded" }): Plan {
+  const notBefore = isOtherServer ? -Infinity : state.notBefore;
+  const known = { ...state, session: null, distrusted: 0, outages: 0, refusals: 0, notBefore };
+  return plan(known, at, Math.max(0, notBefore - at));
 }
 
 /** Any 200 of ours starts the waiting anew. */

@@ -77,10 +77,15 @@ async function examineWay(
       checks.push(await checkTcp(url.hostname, Number(url.port || (url.protocol === "http:" ? 80 : 443))));
     }
     if (isFine(checks)) checks.push(await checkTls(url, authorities));
-  } else checks.push({ ...await checkTcp(proxy.hostname, Number(proxy.port || 80)), name: "proxy" });
+  } else {checks.push({
+      ...await checkTcp(proxy.hostname, Number(proxy.port || portsOfProxies.get(proxy.protocol) || 80)),
+      name: "proxy",
+    });}
   if (!isFine(checks)) return checks;
   return [...checks, ...await examineService(connection, identity, authorities.length > 0)];
 }
+
+const portsOfProxies = new Map([["https:", 443], ["socks5:", 1080], ["socks5h:", 1080]]);
 
 async function examineService(
   connection: Connection,

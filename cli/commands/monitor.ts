@@ -4,6 +4,7 @@ import { hostClock } from "../agent/clock.ts";
 import { Current } from "../agent/current.ts";
 import { Inbox } from "../agent/inbox.ts";
 import { makeJournal } from "../agent/journal.ts";
+import { LineWriter } from "../agent/line_writer.ts";
 import { lockAgent } from "../agent/lock.ts";
 import { LogFile } from "../agent/log_file.ts";
 import { type Deps, Monitor, type News } from "../agent/monitor.ts";
@@ -12,7 +13,7 @@ import { unlessAborted } from "../agent/patience.ts";
 import { parseCommand } from "../agent/program.ts";
 import { parseProbeUrl, readSetup, type Setup } from "../config.ts";
 import { comesFromPipe } from "../credentials.ts";
-import { releaseWarnings, warn } from "../output.ts";
+import { paint, redact, takeWarnings, warn } from "../output.ts";
 import { giveUp } from "../permissions.ts";
 import type { Environment } from "../places.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
@@ -60,15 +61,33 @@ function monitorOptions(): Option[] {
 }
 
 async function monitor(flags: Flags, environment: Environment): Promise<void> {
+  const early = new LineWriter(Deno.stderr);
+  try {
+    await live(flags, { environment, early });
+  } finally {
+    await early.flush(500);
+  }
+}
+
+/** What is warned of before there is a journal goes to `early`: nobody may be there to read it. */
+async function live(
+  flags: Flags,
+  { environment, early }: { environment: Environment; early: LineWriter },
+): Promise<void> {
+  const sayEarly = (text: string): void => early.line(redact(`${paint("yellow", "warning:")} ${text}`));
+  // With --json, an error that comes first has the warnings in it.
+  const warnEarly = flags.json ? warn : sayEarly;
   const inbox = new Inbox();
   // Deno 2.4 stands still while it opens a pipe: a signal then has to find the system's own answer.
   const waits = await comesFromPipe(flags, environment);
   if (!waits) listenToSignals(inbox);
   const { probeUrl, ...commands } = readWatched(flags);
-  const setup = await unlessAborted(readSetup(flags, { environment, warn }), inbox.stopping);
+  const setup = await unlessAborted(readSetup(flags, { environment, warn: warnEarly }), inbox.stopping);
   if (setup === null) return throwEnd({ type: flags.once ? "interrupted" : "stopped" });
   if (waits) listenToSignals(inbox);
-  const lock = flags.once ? null : await lockAgent(setup.places.state, { ...setup.identity, warn });
+  const lock = flags.once
+    ? null
+    : await lockAgent(setup.places.state, { ...setup.identity, warn: warnEarly });
   const logFile = flags.logFile === undefined
     ? null
     : new LogFile(flags.logFile, { mostBytes: flags.logMaxBytes ?? 10_485_760, warn: complain });
@@ -98,7 +117,7 @@ async function monitor(flags: Flags, environment: Environment): Promise<void> {
     tell,
   };
   // Its end may be far away.
-  if (flags.once !== true) releaseWarnings();
+  if (flags.once !== true) { for (const text of takeWarnings()) sayEarly(text); }
   tell(startOf(setup));
   try {
     const life = new Monitor(deps, await current.cache.read(new Date()));

@@ -35,9 +35,17 @@ export function addServeBeside(program: Command): void {
     });
 }
 
+/** What an agent or an operator of this host knows is not for the server; an empty variable counts as unset. */
+const hidden = {
+  OPENCLAW_AGENT_ID: "",
+  OPENCLAW_AGENT_SECRET: "",
+  OPENCLAW_AGENT_SECRET_FILE: "",
+  OPENCLAW_OPERATOR_KEY: "",
+};
+
 /** Null: it is not there. */
 function start(args: string[]): Deno.ChildProcess | null {
-  const options = { args, stdin: "inherit", stdout: "inherit", stderr: "inherit" } as const;
+  const options = { args, env: hidden, stdin: "inherit", stdout: "inherit", stderr: "inherit" } as const;
   try {
     return new Deno.Command(pathBeside(), options).spawn();
   } catch (error) {

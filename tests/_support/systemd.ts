@@ -75,12 +75,20 @@ export async function withSystemd(work: (host: SystemdHost) => Promise<void>): P
         run: (command, options = {}) => run(command, { ...options, ...within(init, options.env) }),
       });
     } finally {
-      Deno.kill(init, "SIGKILL");
+      endIfThere(init);
       await booting.status;
       await complaints;
       await removeGroup(group);
     }
   });
+}
+
+function endIfThere(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 function within(

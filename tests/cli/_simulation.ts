@@ -101,7 +101,7 @@ export async function live(rules: Rules): Promise<Life> {
     },
     keep: () => Promise.resolve(),
     touch: () => Promise.resolve(),
-    reload: () => Promise.resolve(rules.reload?.() ?? false),
+    reload: () => Promise.resolve(rules.reload?.() ? "other" : "same"),
     tell: (line) => void news.push(line),
   };
   const life = new Monitor(deps, null);

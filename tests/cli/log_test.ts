@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { LineWriter } from "../../cli/agent/line_writer.ts";
 import { LogFile } from "../../cli/agent/log_file.ts";
+import { CliError } from "../../cli/errors.ts";
 import { openclaw, withFolder } from "../_support/server.ts";
 import { accepts, greets, startFaultServer } from "./_fault_server.ts";
-import { identify } from "./_program.ts";
 
 const agent = {
   id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11",
@@ -151,6 +151,11 @@ const sinks: [string, string][] = [
     `mkfifo pipe; sleep 60 < pipe & reader=$!; exec 3> pipe; ${fill}
     "$0" "$@" >&3 & echo $! > pid; wait $!; echo $? > code; kill $reader`,
   ],
+  [
+    "and warnings to a pipe that is full and that nobody empties",
+    `mkfifo pipe; sleep 60 < pipe & reader=$!; exec 3> pipe; ${fill}
+    "$0" "$@" 2>&3 >&3 & echo $! > pid; wait $!; echo $? > code; kill $reader`,
+  ],
   ["to a disk that is full", '"$0" "$@" > /dev/full & echo $! > pid; wait $!; echo $? > code'],
   [
     "and warnings to a disk that is full",
@@ -168,7 +173,8 @@ for (const [name, script] of sinks) {
         await withFolder(async (home) => {
           // A file where the folder should be, so that there is something to warn of from the start.
           await Deno.writeTextFile(join(home, "state"), "");
-          const { program, args } = openclaw(["monitor", "--json"]);
+          const warned = ["--agent-id", agent.id, "--agent-secret", agent.secret];
+          const { program, args } = openclaw(["monitor", "--json", "--url", server.url, ...warned]);
           const shell = new Deno.Command("sh", {
             args: ["-c", script, program, ...args],
             cwd: home,
@@ -176,14 +182,19 @@ for (const [name, script] of sinks) {
               HOME: home,
               XDG_STATE_HOME: join(home, "state"),
               DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
-              ...identify(agent, server.url),
             },
             stdin: "null",
             stdout: "null",
             stderr: "null",
           }).spawn();
-          await server.until(5);
-          Deno.kill(Number(await Deno.readTextFile(join(home, "pid"))), "SIGTERM");
+          const pid = async (): Promise<number> => Number(await Deno.readTextFile(join(home, "pid")));
+          try {
+            await server.until(5);
+          } catch (error) {
+            Deno.kill(await pid(), "SIGKILL");
+            throw error;
+          }
+          Deno.kill(await pid(), "SIGTERM");
           await shell.status;
           assert.equal((await Deno.readTextFile(join(home, "code"))).trim(), "0");
           assert.match(server.caught.at(-1)?.body ?? "", /"stopping"/);
@@ -194,3 +205,18 @@ for (const [name, script] of sinks) {
     },
   });
 }
+
+Deno.test({
+  name: "a log that is a pipe is refused, whether somebody reads it or not",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withFolder(async (folder) => {
+      const path = join(folder, "pipe");
+      assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
+      assert.throws(
+        () => new LogFile(path, { mostBytes: 1000, warn: () => undefined }),
+        (error) =>
+          error instanceof CliError && error.failure === "usage" && /it is a pipe/.test(error.message),
+      );
+    }),
+});

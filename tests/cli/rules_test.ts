@@ -232,6 +232,13 @@ const rows: Row[] = [
     act: "handshake",
   },
   {
+    name: "another server was promised nothing",
+    state: { notBefore: 87_400, outages: 3 },
+    event: { type: "reloaded", at: 1000, isOtherServer: true },
+    wait: [0, 0],
+    act: "handshake",
+  },
+  {
     name: "an order to stop is obeyed at once",
     event: { type: "stop", at: 1000 },
     wait: [0, 0],

@@ -155,7 +155,7 @@ Deno.test({
         const { program, args } = openclaw([...flags, source]);
         const child = new Deno.Command(program, { args, stdin: "piped", stdout: "null", stderr: "null" })
           .spawn();
-        await pause(1500);
+        await pause(3000);
         const asked = performance.now();
         child.kill("SIGTERM");
         const { code } = await child.status;
