@@ -11,6 +11,7 @@ function Install-OpenClaw {
     if ($ExecutionContext.SessionState.LanguageMode -ne 'FullLanguage') {
         Write-Host 'error: Cannot install: this PowerShell runs in a restricted language mode, and the full language is wanted'
         if ($PSCommandPath) { exit 1 }
+        $global:LASTEXITCODE = 1
         return
     }
 
@@ -194,6 +195,8 @@ function Install-OpenClaw {
         }
         catch {
             $Agent.Status = 0
+            # What is no reply asks for no wait.
+            $Agent.RetryAfter = -1
             $reason = $_.Exception
             while ($null -ne $reason.InnerException) {
                 if ($reason -is [Security.Authentication.AuthenticationException]) { break }
@@ -692,7 +695,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Test-OwnTask {
         $ErrorActionPreference = 'Continue'
         $lines = & schtasks /Query /TN openclaw /XML 2>$null
-        if ($LASTEXITCODE -ne 0) { return $true }
+        # Asked once more: one whose description cannot be read is there all the same.
+        if ($LASTEXITCODE -ne 0 -or -not $lines) { return -not (Test-Run 'schtasks' '/Query', '/TN', 'openclaw') }
         $xml = $lines -join "`n"
         $own = [Security.Principal.WindowsIdentity]::GetCurrent()
         $users = @([regex]::Matches($xml, '<UserId>([^<]*)</UserId>') | ForEach-Object { $_.Groups[1].Value })
@@ -1085,10 +1089,14 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Protect-State {
         $state = $place.State
         if (-not $place.IsWindows) {
-            # As chmod understands it: "drwxr-x---" is u=rwx,g=rx,o=.
-            $mode = "$((Get-Item -LiteralPath $state -Force).UnixMode)"
-            $mode = "u=$($mode.Substring(1, 3)),g=$($mode.Substring(4, 3)),o=$($mode.Substring(7, 3))".Replace('-', '')
-            $place.Undo.Add({ chmod $mode $state }.GetNewClosure())
+            # Before PowerShell 7.1 nothing tells it, and the folder stays private.
+            $property = (Get-Item -LiteralPath $state -Force).PSObject.Properties['UnixMode']
+            if ($null -ne $property) {
+                # As chmod understands it: "drwxr-x---" is u=rwx,g=rx,o=.
+                $mode = "$($property.Value)"
+                $mode = "u=$($mode.Substring(1, 3)),g=$($mode.Substring(4, 3)),o=$($mode.Substring(7, 3))".Replace('-', '')
+                $place.Undo.Add({ chmod $mode $state }.GetNewClosure())
+            }
             chmod 700 $state
             return
         }
