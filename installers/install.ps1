@@ -1076,8 +1076,18 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         }
         catch {
             if ($problem -and $problem -ne 'openclaw cannot write') { Give-Up 6 "Cannot fetch `"$($place.BinaryName)`": $problem" 'check the URL, the network and the proxy' }
+            # Read once more by itself: it is that, or the place that it goes to.
+            if ($options['binary'] -and -not (Test-Readable $options['binary'])) {
+                Give-Up 1 "Cannot read `"$($place.BinaryName)`": it breaks off" 'look at the disk that it is on'
+            }
             Stop-Writing $place.Program
         }
+    }
+
+    function Test-Readable {
+        param([string] $Path)
+        try { [void][IO.File]::ReadAllBytes((Resolve-Path -LiteralPath $Path).ProviderPath) } catch { return $false }
+        return $true
     }
 
     function Get-Cause {

@@ -1054,6 +1054,8 @@ class Installation:
                 file.flush()
                 os.fsync(file.fileno())
         except Unread as error:
+            if self.options.binary:
+                self.give_up(1, 'Cannot read "%s": it breaks off' % self.binary_name, "look at the disk that it is on")
             self.give_up(6, 'Cannot fetch "%s": %s' % (self.binary_name, agent.shown(str(error))),
                          "check the URL, the network and the proxy")
         except OSError:
