@@ -3,6 +3,7 @@ import { type Connection, printable } from "./api.ts";
 import { type Identity, type IdentityFlags, readIdentity } from "./credentials.ts";
 import { CliError } from "./errors.ts";
 import { type Environment, type Places, placesHere } from "./places.ts";
+import { shellQuote } from "./shell_quote.ts";
 
 /** What a command line says of the way to the server. */
 export interface ConnectionFlags {
@@ -147,7 +148,7 @@ function openClient(path: string, authority: string): Deno.HttpClient {
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw new CliError("usage", `Cannot use the certificates in "${path}": ${error.message}`, {
-      hint: `openssl x509 -in '${path}' -noout -text`,
+      hint: `openssl x509 -in ${shellQuote(path)} -noout -text`,
       cause: error,
     });
   }

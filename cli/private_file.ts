@@ -16,8 +16,8 @@ export interface Exposure {
 
 /**
  * Writes a file that only its owner can read, whole or not at all: beside its place, synced, and renamed. Its
- * folder is made with mode 0700, and it belongs to the folder's owner. A process that is killed half-way leaves the old file, and beside it a part
- * that the next write removes.
+ * folder is made with mode 0700, and it belongs to the folder's owner. A process that is killed half-way leaves the
+ * old file, and beside it a part that the next write removes.
  */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
   await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });

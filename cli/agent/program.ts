@@ -1,3 +1,4 @@
+import { childEnvironment } from "../child_environment.ts";
 import { CliError } from "../errors.ts";
 import { unlessAborted } from "./patience.ts";
 
@@ -45,7 +46,7 @@ export async function runProgram(
     const child = new Deno.Command(program, {
       args,
       clearEnv: true,
-      env: ownEnvironment(),
+      env: childEnvironment(),
       stdin: "null",
       stdout: "piped",
       stderr: "null",
@@ -111,13 +112,6 @@ function kill(child: Deno.ChildProcess): void {
     // It has ended meanwhile.
     if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
   }
-}
-
-/** The variables of this process but ours: a secret must not reach a child. */
-function ownEnvironment(): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(Deno.env.toObject()).filter(([name]) => !name.toUpperCase().startsWith("OPENCLAW_")),
-  );
 }
 
 function splitWords(text: string): string[] | null {

@@ -6,7 +6,8 @@ import type { Environment } from "../places.ts";
 import { assertCanInstall, install, planInstall } from "../service/install.ts";
 import { readOurDefinition } from "../service/ours.ts";
 import { sortNames } from "../service/own_files.ts";
-import { askHost, perform, variablesOfOthers } from "../service/perform.ts";
+import { childEnvironment } from "../child_environment.ts";
+import { askHost, perform } from "../service/perform.ts";
 import { type Place, placeOf } from "../service/place.ts";
 import { stateAt } from "../service/state.ts";
 import { logWords, outlineStep, showStep, type Step } from "../service/steps.ts";
@@ -84,8 +85,7 @@ async function installService(flags: InstallFlags, environment: Environment): Pr
     );
   }
   await assertCanInstall(place, askHost);
-  await install(place, plan, talk);
-  const state = await settledState(place);
+  const state = await install(place, plan, talk);
   if (flags.json) answerJson({ installed: true, running: true, unit: place.unit, program: place.program });
   else say(`installed ${place.unit}: ${state}`);
   if (place.os === "linux" && place.scope === "user") {
@@ -101,25 +101,6 @@ function tellOfVariables({ environmentFile }: Place, environment: Environment): 
   if (set.length === 0) return;
   const where = environmentFile === "" ? "" : `: what it needs of them goes into ${environmentFile}`;
   warn(`the service does not see ${set.join(", ")} of this shell${where}`);
-}
-
-/**
- * A manager says of a program that ends at once, too, that it was started, and of one that it is about to start that
- * it does not run: what runs for two seconds, within five, is taken for running.
- */
-async function settledState(place: Place): Promise<string> {
-  let inARow = 0;
-  for (let looks = 0;; looks++) {
-    const { running, text } = await stateAt(place);
-    inARow = running ? inARow + 1 : 0;
-    if (inARow === 5) return text;
-    if (looks >= 9 && !running) {
-      throw new CliError("unexpected", `Cannot keep the service running: it is "${text}" after its start`, {
-        hint: `openclaw service logs${place.scope === "user" ? " --user" : ""}`,
-      });
-    }
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
 }
 
 function assertMayDo(what: string, { os, scope, uid }: Place, { dryRun }: ServiceFlags): void {
@@ -202,7 +183,7 @@ async function showLogs(
     lines: flags.lines ?? 50,
     follow: flags.follow === true,
   });
-  const options = { args, stdin: "null", clearEnv: true, env: variablesOfOthers() } as const;
+  const options = { args, stdin: "null", clearEnv: true, env: childEnvironment() } as const;
   const { code } = await new Deno.Command(program, options).spawn().status;
   if (code !== 0) throw new AnsweredNo("unexpected");
 }

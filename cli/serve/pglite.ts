@@ -9,6 +9,7 @@ import { migrate } from "./migrate.ts";
 import { newestSnapshot, removeUnfinished, Snapshots } from "./snapshots.ts";
 import { StartError } from "./start_error.ts";
 import { Upkeep } from "./upkeep.ts";
+import { shellQuote } from "../shell_quote.ts";
 
 interface PgliteOptions {
   /** The database's own folder. Who calls holds the lock on it: PGlite itself lets a second process in. */
@@ -151,7 +152,9 @@ async function restore({ folder, snapshots, log }: PgliteOptions): Promise<void>
     if (error instanceof StartError) throw error;
     throw new StartError(
       `Cannot restore the snapshot "${newest}": it is damaged, or it is none`,
-      `move it away, and --restore takes the one before it: mv '${newest}' '${newest}.damaged'`,
+      `move it away, and --restore takes the one before it: mv ${shellQuote(newest)} ${
+        shellQuote(`${newest}.damaged`)
+      }`,
       { cause: error },
     );
   }

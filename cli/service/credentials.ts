@@ -10,6 +10,7 @@ import { type Environment, placesHere } from "../places.ts";
 import { readIfThere } from "../private_file.ts";
 import type { Ask } from "./perform.ts";
 import type { Place } from "./place.ts";
+import { shellQuote } from "../shell_quote.ts";
 
 interface Around {
   environment: Environment;
@@ -121,6 +122,6 @@ async function sudoUsersFile(environment: Environment, ask: Ask): Promise<string
   const { uid: owner, mode, isFile } = await Deno.lstat(path);
   if (isFile && String(owner) === uid && ((mode ?? 0) & 0o077) === 0) return path;
   throw new CliError("refused", `Cannot use the credentials file "${path}": it is open to others`, {
-    hint: `chown ${uid} '${path}' && chmod 600 '${path}'`,
+    hint: `chown ${uid} ${shellQuote(path)} && chmod 600 ${shellQuote(path)}`,
   });
 }

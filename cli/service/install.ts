@@ -8,7 +8,7 @@ import { optionsFor } from "./options.ts";
 import { assertProgramIsOurs, readOurDefinition } from "./ours.ts";
 import { type Ask, perform } from "./perform.ts";
 import type { Place } from "./place.ts";
-import { stateAt } from "./state.ts";
+import { NotSettled, settledState, stateAt } from "./state.ts";
 import { type Before, installSteps, outlineStep, restoreSteps, type Step } from "./steps.ts";
 import { rememberFiles } from "./undo.ts";
 
@@ -72,12 +72,15 @@ export async function assertCanInstall(place: Place, ask: Ask): Promise<void> {
   });
 }
 
-/** Does it, or nothing: when a step fails, what was there is there again, and runs if it ran. */
+/**
+ * Does it, or nothing: when a step fails, or the new program does not keep running where one ran before, what was
+ * there is there again. A first one that does not keep running stays, so that its lines can be read.
+ */
 export async function install(
   place: Place,
   { steps, credentials, earlier }: Plan,
   talk: Talk,
-): Promise<void> {
+): Promise<string> {
   const before = { isDefined: earlier !== null, wasRunning: (await stateAt(place, talk.ask)).running };
   const undo = await rememberFiles(place, steps.some((step) => step.do === "copy program"));
   try {
@@ -85,11 +88,14 @@ export async function install(
       talk.say(outlineStep(step));
       await perform(step, credentials, talk.ask);
     }
+    const state = await settledState(place, talk.ask);
+    await undo.forget();
+    return state;
   } catch (error) {
-    await undoAll(place, before, { ...talk, undo: undo.undo });
+    if (error instanceof NotSettled && !before.wasRunning) await undo.forget();
+    else await undoAll(place, before, { ...talk, undo: undo.undo });
     throw error;
   }
-  await undo.forget();
 }
 
 async function undoAll(

@@ -2,6 +2,7 @@ import { dirname, resolve } from "node:path";
 import { type ConnectionFlags, readAuthorities } from "../config.ts";
 import { CliError } from "../errors.ts";
 import type { Place } from "./place.ts";
+import { shellQuote } from "../shell_quote.ts";
 
 /** What the service's monitor is told besides its credentials. */
 export interface ServiceOptions {
@@ -63,9 +64,9 @@ async function checkedCaFile(place: Place, caFile: string): Promise<string> {
     : await faultForService(place, path);
   if (fault === null) return path;
   throw new CliError("usage", `Cannot use the certificates in "${path}": ${fault}`, {
-    hint: `sudo install -m 644 '${
-      path.replaceAll("'", "'\\''")
-    }' /etc/ssl/openclaw-ca.pem # and --ca-file /etc/ssl/openclaw-ca.pem`,
+    hint: `sudo install -m 644 ${
+      shellQuote(path)
+    } /etc/ssl/openclaw-ca.pem # and --ca-file /etc/ssl/openclaw-ca.pem`,
   });
 }
 

@@ -5,17 +5,25 @@ import { readIfThere, removeFile } from "../private_file.ts";
 
 const uuid = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 const certain = new RegExp(
-  `^(?:monitor-${uuid}\\.lock|(?:credentials|session)\\.json\\.${uuid}|install\\.json\\.(?:new|old))$`,
+  `^(?:monitor-${uuid}\\.lock|(?:credentials|session)\\.json\\.${uuid}|(?:credentials|install)\\.json\\.openclaw-(?:new|old(?:\\.openclaw-new)?))$`,
 );
 
 /** The files of a folder that have a name that another program may give too, and a field that only ours have. */
 const fields: Record<string, string> = {
   "credentials.json": "agent_secret",
-  "credentials.json.new": "agent_secret",
-  "credentials.json.old": "agent_secret",
   "session.json": "received_at",
   "install.json": "written_by",
 };
+
+/** What is to take a file's place, and is not whole yet. The installers call it so, too, and nobody else does. */
+export function newPath(path: string): string {
+  return `${path}.openclaw-new`;
+}
+
+/** What had a file's place, for as long as it may have to come back. */
+export function oldPath(path: string): string {
+  return `${path}.openclaw-old`;
+}
 
 /** The names in a folder that this program or its installers gave, sorted; the others are somebody else's. */
 export async function sortNames(

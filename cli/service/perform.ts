@@ -1,10 +1,11 @@
 import { dirname, resolve } from "node:path";
+import { childEnvironment } from "../child_environment.ts";
 import { formatCredentials, type StoredCredentials } from "../credentials.ts";
 import { CliError, isErrno } from "../errors.ts";
 import { removeFile, writePrivateFile } from "../private_file.ts";
 import { encodeDefinition } from "./mark.ts";
 import { assertProgramIsOurs } from "./ours.ts";
-import { removeOwnFiles } from "./own_files.ts";
+import { newPath, removeOwnFiles } from "./own_files.ts";
 import type { Step } from "./steps.ts";
 
 /** How the host's own programs are asked; a test brings its own. */
@@ -50,7 +51,7 @@ export async function perform(step: Step, credentials: StoredCredentials | null,
 /** Runs a program of the host and reads what it says. */
 export async function askHost([program = "", ...args]: string[]): Promise<{ code: number; output: string }> {
   try {
-    const options = { args, stdin: "null", clearEnv: true, env: variablesOfOthers() } as const;
+    const options = { args, stdin: "null", clearEnv: true, env: childEnvironment() } as const;
     const { code, stdout, stderr } = await new Deno.Command(program, options).output();
     const decoder = new TextDecoder();
     return { code, output: `${decoder.decode(stdout)}${decoder.decode(stderr)}`.trim() };
@@ -62,19 +63,13 @@ export async function askHost([program = "", ...args]: string[]): Promise<{ code
   }
 }
 
-/** The variables of this process but ours: a secret must not reach a child. */
-export function variablesOfOthers(): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(Deno.env.toObject()).filter(([name]) => !name.toUpperCase().startsWith("OPENCLAW_")),
-  );
-}
-
 /** A program that runs is not overwritten but replaced. */
 async function copyProgram(from: string, to: string): Promise<void> {
   await assertProgramIsOurs(to);
   await Deno.mkdir(dirname(to), { recursive: true });
-  const beside = `${to}.${crypto.randomUUID()}`;
+  const beside = newPath(to);
   try {
+    await removeFile(beside);
     await Deno.copyFile(from, beside);
     if (Deno.build.os !== "windows") await Deno.chmod(beside, 0o755);
     await moveProgram(beside, to);
@@ -98,9 +93,10 @@ async function moveProgram(from: string, to: string): Promise<void> {
 
 async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
   await Deno.mkdir(dirname(path), { recursive: true });
-  const beside = `${path}.${crypto.randomUUID()}`;
+  const beside = newPath(path);
   try {
-    await Deno.writeFile(beside, bytes, { mode: 0o644 });
+    await removeFile(beside);
+    await Deno.writeFile(beside, bytes, { mode: 0o644, createNew: true });
     await Deno.rename(beside, path);
   } catch (error) {
     await removeFile(beside);

@@ -1,3 +1,4 @@
+import { CliError } from "../errors.ts";
 import type { Environment } from "../places.ts";
 import { isMarked, readDefinition } from "./mark.ts";
 import { type Ask, askHost } from "./perform.ts";
@@ -19,6 +20,30 @@ export async function stateAt(place: Place, ask: Ask = askHost): Promise<Service
   }
   const { running, word } = readState(place.os, await ask(askWords(place).state));
   return { installed: true, running, text: `${word} (${place.scope})` };
+}
+
+/** The service was started, and does not keep running. */
+export class NotSettled extends CliError {}
+
+/**
+ * A manager says of a program that ends at once, too, that it was started, and of one that it is about to start
+ * that it does not run: what runs for two seconds, within five, is taken for running.
+ *
+ * @throws {NotSettled} when it does not
+ */
+export async function settledState(place: Place, ask: Ask): Promise<string> {
+  let inARow = 0;
+  for (let looks = 0;; looks++) {
+    const { running, text } = await stateAt(place, ask);
+    inARow = running ? inARow + 1 : 0;
+    if (inARow === 5) return text;
+    if (looks >= 9 && !running) {
+      throw new NotSettled("unexpected", `Cannot keep the service running: it is "${text}" after its start`, {
+        hint: `openclaw service logs${place.scope === "user" ? " --user" : ""}`,
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
 }
 
 /** What a manager's answer comes to. That launchd or Windows knows a service does not yet mean that it runs. */

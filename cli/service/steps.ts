@@ -1,4 +1,5 @@
 import { defineService } from "./definition.ts";
+import { newPath, oldPath } from "./own_files.ts";
 import { noOptions, type ServiceOptions } from "./options.ts";
 import { launchdLabel, type Place, systemdUnit, wantsLinks, windowsTask } from "./place.ts";
 
@@ -56,6 +57,9 @@ export function uninstallSteps(
   return [
     ...(asksManager ? [...stopSteps(place), ...forgetSteps(place)] : []),
     { do: "remove", path: place.unit },
+    // What an installation left that was cut off.
+    ...[newPath(place.unit), newPath(place.program), oldPath(place.program)]
+      .map((path) => ({ do: "remove", path }) as const),
     ...wantsLinks(place).map((path) => ({ do: "remove link", path, to: place.unit }) as const),
     ...(asksManager ? reloadSteps(place) : []),
     ...(keepCredentials ? [] : place.folders.map((folder) => ownFiles(place, folder))),

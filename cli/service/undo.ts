@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import { CliError } from "../errors.ts";
 import { readIfThere, removeFile, writePrivateFile } from "../private_file.ts";
-import { isThere, removeIfEmpty, removeOwnFiles } from "./own_files.ts";
+import { isThere, oldPath, removeIfEmpty, removeOwnFiles } from "./own_files.ts";
 import type { Place } from "./place.ts";
 
 /** What stood where an installation writes. */
@@ -20,7 +20,7 @@ export async function rememberFiles(place: Place, copies: boolean): Promise<Undo
   const isNew = await Promise.all(place.folders.map(async (folder) => !await isThere(Deno.lstat, folder)));
   const secret = await readIfThere(credentials);
   const definition = await isThere(Deno.lstat, unit) ? await Deno.readFile(unit) : null;
-  const old = `${program}.${crypto.randomUUID()}`;
+  const old = oldPath(program);
   const hadProgram = await isThere(Deno.lstat, program);
   if (copies && hadProgram) await copyWhole(program, old);
   return {
@@ -38,13 +38,14 @@ export async function rememberFiles(place: Place, copies: boolean): Promise<Undo
       for (const folder of folders) await removeIfEmpty(folder);
     },
     async forget() {
-      if (copies && hadProgram) await removeFile(old);
+      await removeFile(old);
     },
   };
 }
 
 async function copyWhole(from: string, to: string): Promise<void> {
   try {
+    await removeFile(to);
     await Deno.copyFile(from, to);
   } catch (error) {
     await removeFile(to);

@@ -51,7 +51,9 @@ export async function findLeft(
 
 /** What stays because it is not ours, or, on Windows, because it runs. */
 export async function findKept(place: Place, steps: Step[]): Promise<string[]> {
-  const folders = steps.flatMap((step) => step.do === "remove own files" ? [step.folder] : []);
+  const folders = await withoutLinks(
+    steps.flatMap((step) => step.do === "remove own files" ? [step.folder] : []),
+  );
   const inFolders = (await Promise.all(folders.map(async (folder) => {
     const { others } = await sortNames(folder, place.log);
     return others.map((name) => join(folder, name));
@@ -61,6 +63,13 @@ export async function findKept(place: Place, steps: Step[]): Promise<string[]> {
   for (const path of beside) if (path !== "" && await isThere(Deno.lstat, path)) kept.push(path);
   if (isLeft(place, Deno.execPath())) kept.push(place.program);
   return [...new Set(kept)];
+}
+
+/** systemd has one folder under two names. */
+async function withoutLinks(folders: string[]): Promise<string[]> {
+  const found = new Set<string>();
+  for (const folder of folders) if (await isThere(Deno.stat, folder)) found.add(await Deno.realPath(folder));
+  return [...found];
 }
 
 async function leftOf(step: Step): Promise<string[]> {

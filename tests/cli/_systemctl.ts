@@ -14,7 +14,8 @@ case $2 in
   show) echo "FragmentPath=$(cat "$state/fragment" 2>/dev/null)" ;;
   is-active) if is running; then echo active; else echo inactive; exit 3; fi ;;
   is-enabled) if is enabled; then echo enabled; else exit 1; fi ;;
-  restart) touch "$state/running" ;;
+  # A program that ends as soon as it was started.
+  restart) if is "ends-at-once"; then rm -f "$state/ends-at-once" "$state/running"; else touch "$state/running"; fi ;;
   stop) is disobeys || rm -f "$state/running" ;;
   enable)
     touch "$state/enabled" && mkdir -p "$units/default.target.wants"

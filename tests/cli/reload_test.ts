@@ -68,12 +68,13 @@ const garbage = "-----BEGIN CERTIFICATE-----\ngarbage\n-----END CERTIFICATE-----
 
 Deno.test("a certificate file with garbage in it → usage, with a hint, at the start", () =>
   onStage(async ({ home, server }) => {
-    const path = join(home, "ca.pem");
+    const path = join(home, "it's.pem");
     await Deno.writeTextFile(path, garbage);
     const options = { home, env: identify(agent, server.url) };
     const { code, stderr } = await run(["handshake", "--ca-file", path], options);
     assert.equal(code, 2, stderr);
     assert.match(stderr, /Cannot use the certificates in .*\nhint: openssl x509 /);
+    assert.ok(stderr.includes(String.raw`/it'\''s.pem' -noout`), stderr);
     assert.equal(server.caught.length, 0);
   }));
 

@@ -84,6 +84,51 @@ test("openclaw service install over a service that runs, and that fails, leaves 
     assert.ok((await names(join(home, "bin"))).includes("running"));
   }));
 
+test("openclaw service install over a service that runs, with a program that does not keep running, puts it back", () =>
+  withSystemctl(async (home, service) => {
+    const before = await pretendInstaller(home);
+    await write(join(home, "bin/ends-at-once"), "");
+    const { code, stderr } = await service(["install", ...flags], { stdin: secret });
+    assert.equal(code, 1, stderr);
+    assert.match(
+      stderr,
+      /^error: Cannot keep the service running: it is "inactive \(user\)" after its start$/m,
+    );
+    assert.match(stderr, /^nothing was changed/m);
+    for (const [path, text] of Object.entries(before)) assert.equal(await Deno.readTextFile(path), text);
+    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw"]);
+    assert.ok((await names(join(home, "bin"))).includes("running"));
+  }));
+
+test("openclaw service install for the first time, with a program that does not keep running, leaves it to be looked at", () =>
+  withSystemctl(async (home, service) => {
+    await write(join(home, "bin/ends-at-once"), "");
+    const { code, stderr } = await service(["install", ...flags], { stdin: secret });
+    assert.equal(code, 1, stderr);
+    assert.match(
+      stderr,
+      /^error: Cannot keep the service running[^\n]*\nhint: openclaw service logs --user$/m,
+    );
+    assert.doesNotMatch(stderr, /nothing was changed/);
+    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw"]);
+    assert.match(await Deno.readTextFile(unitOf(home)), /^ExecStart=/m);
+  }));
+
+test("what an installation left that was cut off is gone after the next one, and after an uninstallation", () =>
+  withSystemctl(async (home, service) => {
+    const rests = [
+      `${programOf(home)}.openclaw-new`,
+      `${programOf(home)}.openclaw-old`,
+      `${unitOf(home)}.openclaw-new`,
+    ];
+    for (const args of [["install", ...flags], ["uninstall", "--user"]]) {
+      for (const path of rests) await write(path, "half a prog");
+      const { code, stderr } = await service(args, { stdin: secret });
+      assert.equal(code, 0, stderr);
+      for (const path of rests) await assert.rejects(Deno.lstat(path), Deno.errors.NotFound, path);
+    }
+  }));
+
 test("openclaw service install takes over what an installer brought, with its manifest and environment", () =>
   withSystemctl(async (home, service) => {
     const before = await pretendInstaller(home);

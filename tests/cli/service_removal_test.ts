@@ -46,7 +46,8 @@ test("openclaw service uninstall removes its own files and keeps another program
     const state = dirname(sessionPath(home));
     const ours = [
       `credentials.json.${agentId}`,
-      "install.json.old",
+      "install.json.openclaw-old",
+      "credentials.json.openclaw-new",
     ];
     for (const name of ours) await write(join(config, name), "half");
     await write(join(config, "install.json"), '{"written_by": "Written by openclaw"}');

@@ -221,7 +221,7 @@ if (isBinary) {
         assertDone(gone, /looked again: nothing is left$/m);
         assertDone(
           gone,
-          /^kept, .*: \/var\/lib\/private\/openclaw\/gateway.db, .*\/etc\/default\/openclaw$/m,
+          /^kept, .*: \/var\/lib\/private\/openclaw\/gateway.db, \/etc\/default\/openclaw$/m,
         );
         assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
         assert.equal((await host.run(["systemctl", "is-active", unit])).stdout, "inactive\n");
