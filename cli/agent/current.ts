@@ -52,22 +52,31 @@ export class Current {
   /** A certificate authority may be another though the credentials are the same: its client is taken, too. */
   async #take(fresh: Setup): Promise<Reloaded> {
     const old = this.#setup;
-    if (this.#lock !== null && fresh.identity.agentId !== old.identity.agentId) {
-      try {
-        const lock = await lockAgent(fresh.places.state, { ...fresh.identity, warn: this.#warn });
-        this.#lock.release();
-        this.#lock = lock;
-      } catch (error) {
-        fresh.connection.client?.close();
-        throw error;
-      }
-    }
+    if (fresh.identity.agentId !== old.identity.agentId) await this.#changeLock(fresh);
+    this.#lock?.prove(fresh.identity.secret);
     this.#setup = fresh;
     old.connection.client?.close();
     const cache = cacheOf(fresh, this.#warn);
     if (cache.owner === this.#cache.owner) return "same";
     this.#cache = cache;
     return fresh.connection.url === old.connection.url ? "other" : "other server";
+  }
+
+  async #changeLock({ places, identity, connection }: Setup): Promise<void> {
+    if (this.#lock === null) return;
+    try {
+      const lock = await lockAgent(places.state, { ...identity, warn: this.#warn });
+      await this.#lock.release();
+      this.#lock = lock;
+    } catch (error) {
+      connection.client?.close();
+      throw error;
+    }
+  }
+
+  /** Lets another process watch over the agent. */
+  async release(): Promise<void> {
+    await this.#lock?.release();
   }
 
   #refuse(reason: string): void {

@@ -1,36 +1,46 @@
 import { join } from "node:path";
-import { CliError } from "../errors.ts";
 import { tryLock } from "../file_lock.ts";
 import { giveToOwner } from "../private_file.ts";
+import { alreadyWatched, cannotTell, claimHost, type HostClaim } from "./host_claim.ts";
 
 /** Held for as long as the process lives, however it ends. */
-export interface Lock {
-  release: () => void;
-}
+export type Lock = HostClaim;
 
 /**
- * Keeps a second process with the same state folder from watching over the same agent. Not one with another:
- * a lock where every user may write would let any of them keep the agent down. Where nothing can be written, it
- * goes on without.
+ * Keeps a second process from watching over the same agent: with a file in the state folder, and with the host's
+ * claim, for who keeps another one. Where one of them cannot be had, it goes on without, and warns.
  *
  * @throws {CliError} `conflict` when there is one already
  */
 export async function lockAgent(
   folder: string,
-  { agentId, warn }: { agentId: string; warn: (text: string) => void },
+  { agentId, secret, warn }: { agentId: string; secret: string; warn: (text: string) => void },
 ): Promise<Lock> {
-  const path = join(folder, `monitor-${agentId}.lock`);
-  const file = await openLock(folder, path, warn);
-  if (file === null) return { release: () => undefined };
-  if (await tryLock(file)) return { release: () => file.close() };
+  const file = await lockFolder(folder, { agentId, warn });
+  try {
+    const claim = await claimHost({ agentId, secret, warn });
+    return {
+      prove: claim.prove,
+      async release() {
+        await claim.release();
+        file?.close();
+      },
+    };
+  } catch (error) {
+    file?.close();
+    throw error;
+  }
+}
+
+/** Null where nothing can be written. */
+async function lockFolder(
+  folder: string,
+  { agentId, warn }: { agentId: string; warn: (text: string) => void },
+): Promise<Deno.FsFile | null> {
+  const file = await openLock(folder, join(folder, `monitor-${agentId}.lock`), warn);
+  if (file === null || await tryLock(file)) return file;
   file.close();
-  throw new CliError(
-    "conflict",
-    `Cannot watch over agent ${agentId}: another process on this host does so already`,
-    {
-      hint: "openclaw status",
-    },
-  );
+  throw alreadyWatched(agentId);
 }
 
 async function openLock(
@@ -45,7 +55,7 @@ async function openLock(
     return file;
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    warn(`cannot tell whether another process watches over this agent, going on: ${error.message}`);
+    warn(`${cannotTell}: ${error.message}`);
     return null;
   }
 }

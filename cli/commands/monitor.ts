@@ -123,6 +123,7 @@ async function live(
     const life = new Monitor(deps, await current.cache.read(new Date()));
     throwEnd(await (flags.once ? life.once() : life.run()));
   } finally {
+    await current.release();
     await flush();
   }
 }

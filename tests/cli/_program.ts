@@ -94,6 +94,11 @@ export function start(args: string[], { home, env = {}, stdin }: RunOptions): Ru
   };
 }
 
+/** An agent that no other process on this host watches over, be it another run of these tests. */
+export function makeAgent(): CreatedAgent {
+  return { id: crypto.randomUUID(), secret: "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A" };
+}
+
 /** The environment that names an agent and its server. */
 export function identify({ id, secret }: CreatedAgent, url: string): Record<string, string> {
   return { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: id, OPENCLAW_AGENT_SECRET: secret };

@@ -3,7 +3,16 @@ import { join } from "node:path";
 import { type CreatedAgent, FleetClient } from "../_support/client.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { accepts, greets, refuses, startFaultServer } from "./_fault_server.ts";
-import { credentialsPath, identify, type Run, run, type RunOptions, sessionPath, start } from "./_program.ts";
+import {
+  credentialsPath,
+  identify,
+  makeAgent,
+  type Run,
+  run,
+  type RunOptions,
+  sessionPath,
+  start,
+} from "./_program.ts";
 
 const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
 const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
@@ -739,7 +748,8 @@ Deno.test({
         const state = join(home, "state");
         await Deno.mkdir(state, { mode: 0o700 });
         await Deno.chown(state, 12_345, 12_345);
-        const env = { ...identify({ id: agentId, secret }, server.url), STATE_DIRECTORY: state };
+        const agent = makeAgent();
+        const env = { ...identify(agent, server.url), STATE_DIRECTORY: state };
         const monitor = start(["monitor", "--json"], { home, env });
         await monitor.until("heartbeat");
         monitor.kill("SIGTERM");
@@ -748,7 +758,7 @@ Deno.test({
         for await (const { name } of Deno.readDir(state)) {
           owners[name] = (await Deno.stat(join(state, name))).uid;
         }
-        assert.deepEqual(owners, { [`monitor-${agentId}.lock`]: 12_345, "session.json": 12_345 });
+        assert.deepEqual(owners, { [`monitor-${agent.id}.lock`]: 12_345, "session.json": 12_345 });
       } finally {
         server.close();
       }
@@ -761,7 +771,7 @@ Deno.test("two agents with one state folder: a beat of the one is no beat of the
       path.endsWith("/handshake") ? greets({ agent: { id: agentId, name: "other" } }) : accepts()
     );
     try {
-      const env = identify({ id: agentId, secret }, server.url);
+      const env = identify(makeAgent(), server.url);
       const monitor = start(["monitor", "--json"], { home, env });
       await monitor.until("heartbeat");
       const other = { ...env, OPENCLAW_AGENT_ID: "1c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11" };

@@ -5,11 +5,9 @@ import { LogFile } from "../../cli/agent/log_file.ts";
 import { CliError } from "../../cli/errors.ts";
 import { openclaw, withFolder } from "../_support/server.ts";
 import { accepts, greets, startFaultServer } from "./_fault_server.ts";
+import { makeAgent } from "./_program.ts";
 
-const agent = {
-  id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11",
-  secret: "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A",
-};
+const agent = makeAgent();
 const text = "x".repeat(49);
 /** A log stays open for as long as its process lives. */
 const open = { sanitizeResources: false };

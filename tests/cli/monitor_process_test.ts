@@ -5,11 +5,10 @@ import { FleetClient } from "../_support/client.ts";
 import { testUnless } from "../_support/require.ts";
 import { openclaw, startServerProcess, withFolder } from "../_support/server.ts";
 import { accepts, type Fault, greets, ours, refuses, startFaultServer } from "./_fault_server.ts";
-import { credentialsPath, identify, linesOf, run, type Running, start } from "./_program.ts";
+import { credentialsPath, identify, linesOf, makeAgent, run, type Running, start } from "./_program.ts";
 
-const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
-const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
-const agent = { id: agentId, secret };
+const agent = makeAgent();
+const { id: agentId, secret } = agent;
 const windows = Deno.build.os === "windows";
 const root = new URL("../../", import.meta.url).href;
 
@@ -153,7 +152,7 @@ Deno.test("a reply that hangs or drips is given up after 15 s; an order to stop 
   const results = (["hang", "slow bytes"] as const).map(async (fault) => {
     const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : fault);
     try {
-      await withMonitor([], identify(agent, server.url), async (monitor) => {
+      await withMonitor([], identify(makeAgent(), server.url), async (monitor) => {
         await server.until(2);
         const asked = performance.now();
         await monitor.until("outage");
@@ -240,7 +239,7 @@ Deno.test({
   name: "SIGHUP reads the credentials again; a file that is broken changes nothing",
   ignore: windows,
   async fn() {
-    const other = "1c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
+    const { id: other } = makeAgent();
     const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
     try {
       await withFolder(async (home) => {

@@ -5,12 +5,9 @@ import { startServerProcess, withFolder } from "../_support/server.ts";
 import { makeCertificate } from "./_certificate.ts";
 import { startConnectProxy } from "./_connect_proxy.ts";
 import { accepts, greets, startFaultServer } from "./_fault_server.ts";
-import { identify, run, start } from "./_program.ts";
+import { identify, makeAgent, run, start } from "./_program.ts";
 
-const agent = {
-  id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11",
-  secret: "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A",
-};
+const agent = makeAgent();
 
 for (const variable of ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]) {
   Deno.test(`with ${variable} set, what goes to this host itself goes past the proxy, which sees nothing`, () =>

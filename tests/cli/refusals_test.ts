@@ -9,6 +9,7 @@ import {
   credentialsPath,
   identify,
   isThere,
+  makeAgent,
   ownEnvironment,
   type Run,
   run,
@@ -17,10 +18,7 @@ import {
   start,
 } from "./_program.ts";
 
-const agent = {
-  id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11",
-  secret: "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A",
-};
+const agent = makeAgent();
 const nowhere = "http://127.0.0.1:9";
 const unix = Deno.build.os !== "windows";
 

@@ -3,12 +3,17 @@ import { join } from "node:path";
 import { withFolder } from "../_support/server.ts";
 import { makeCertificate } from "./_certificate.ts";
 import { accepts, type FaultServer, greets, startFaultServer } from "./_fault_server.ts";
-import { credentialsPath, identify, run, type Running, type RunOptions, start } from "./_program.ts";
+import {
+  credentialsPath,
+  identify,
+  makeAgent,
+  run,
+  type Running,
+  type RunOptions,
+  start,
+} from "./_program.ts";
 
-const agent = {
-  id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11",
-  secret: "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A",
-};
+const agent = makeAgent();
 const ignore = Deno.build.os === "windows";
 
 interface Stage {

@@ -2,12 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openclaw, withFolder } from "../_support/server.ts";
 import { accepts, type Caught, type Fault, greets, refuses, startFaultServer } from "./_fault_server.ts";
-import { identify, type Run, run, type Running, start } from "./_program.ts";
+import { identify, makeAgent, type Run, run, type Running, start } from "./_program.ts";
 
-const agent = {
-  id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11",
-  secret: "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A",
-};
+const agent = makeAgent();
 const windows = Deno.build.os === "windows";
 
 interface Stage {

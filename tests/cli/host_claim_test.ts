@@ -1,0 +1,361 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { claimHost, type HostClaim } from "../../cli/agent/host_claim.ts";
+import { CliError } from "../../cli/errors.ts";
+import { makeSecret } from "../../supabase/functions/_shared/secret.ts";
+import type { CreatedAgent } from "../_support/client.ts";
+import { testUnless } from "../_support/require.ts";
+import { run as runCommand } from "../_support/run.ts";
+import { withFolder } from "../_support/server.ts";
+import { isInstalled } from "../_support/tools.ts";
+import { accepts, type FaultServer, greets, startFaultServer } from "./_fault_server.ts";
+import { identify, makeAgent, run, type Running, start } from "./_program.ts";
+
+const linux = Deno.build.os === "linux";
+const unix = Deno.build.os !== "windows";
+const another = "ocs_HB0eHyAhIiMkJSYnKCkqKywtLi8wMTIzNDU2Nzg5Ojs_abcdef";
+
+/** Where the claim is made: as on Linux, and as on macOS. */
+const kinds: { kind: string; ignore: boolean; at: (id: string, folder: string) => string }[] = [
+  { kind: "an abstract socket", ignore: !linux, at: (id) => `\0openclaw-test-${id}` },
+  { kind: "a socket's file", ignore: !unix, at: (id, folder) => join(folder, id.slice(0, 8)) },
+];
+
+interface Scene {
+  path: string;
+  claim: (secret?: string) => Promise<{ claim: HostClaim | null; warnings: string[] }>;
+}
+
+/** The claims of one agent, each released in the end; null where another process has proven its own. */
+async function onHost(at: (id: string, folder: string) => string, work: (scene: Scene) => Promise<void>) {
+  const agent = makeAgent();
+  const claims: HostClaim[] = [];
+  await withFolder(async (folder) => {
+    const path = at(agent.id, folder);
+    const claim: Scene["claim"] = async (secret = agent.secret) => {
+      const warnings: string[] = [];
+      const warn = (text: string): void => void warnings.push(text);
+      try {
+        const made = await claimHost({ agentId: agent.id, secret, warn }, path);
+        claims.push(made);
+        return { claim: made, warnings };
+      } catch (error) {
+        assert.ok(error instanceof CliError && error.failure === "conflict", String(error));
+        return { claim: null, warnings };
+      }
+    };
+    try {
+      await work({ path, claim });
+    } finally {
+      for (const one of claims) await one.release();
+    }
+  });
+}
+
+/** Somebody else who has the place, and what it does with whoever asks. */
+async function withStranger(
+  path: string,
+  handle: (connection: Deno.UnixConn) => Promise<void>,
+  work: () => Promise<void>,
+): Promise<void> {
+  const listener = Deno.listen({ transport: "unix", path });
+  const open: Deno.UnixConn[] = [];
+  const handled: Promise<void>[] = [];
+  const accepting = (async () => {
+    for await (const connection of listener) {
+      open.push(connection);
+      handled.push(handle(connection));
+    }
+  })();
+  try {
+    await work();
+  } finally {
+    listener.close();
+    await accepting;
+    await Promise.all(handled);
+    for (const connection of open) connection.close();
+  }
+}
+
+async function nonceFrom(connection: Deno.UnixConn): Promise<void> {
+  await connection.read(new Uint8Array(32));
+}
+
+const strangers: { name: string; handle: (connection: Deno.UnixConn) => Promise<void> }[] = [
+  { name: "says nothing", handle: () => Promise.resolve() },
+  {
+    name: "says something else",
+    async handle(connection) {
+      await nonceFrom(connection);
+      await connection.write(new Uint8Array(32).fill(1));
+    },
+  },
+  {
+    name: "gives the nonce back",
+    async handle(connection) {
+      const nonce = new Uint8Array(32);
+      await connection.read(nonce);
+      await connection.write(nonce);
+    },
+  },
+  {
+    name: "breaks off",
+    async handle(connection) {
+      await nonceFrom(connection);
+      await connection.closeWrite();
+    },
+  },
+];
+
+for (const { kind, ignore, at } of kinds) {
+  Deno.test({
+    name: `${kind}: one claim a host, until it is released`,
+    ignore,
+    fn: () =>
+      onHost(at, async ({ claim }) => {
+        const first = await claim();
+        assert.deepEqual(first.warnings, []);
+        assert.equal((await claim()).claim, null);
+        assert.equal((await claim()).claim, null);
+        await first.claim?.release();
+        const later = await claim();
+        assert.notEqual(later.claim, null);
+        assert.deepEqual(later.warnings, []);
+      }),
+  });
+
+  Deno.test({
+    name: `${kind}: the claim is proven with the agent's secret, the newest one`,
+    ignore,
+    fn: () =>
+      onHost(at, async ({ claim }) => {
+        const first = await claim();
+        const other = await claim(another);
+        assert.notEqual(other.claim, null);
+        assert.match(
+          other.warnings.join(),
+          /^cannot tell whether another process .*: another program holds /,
+        );
+        first.claim?.prove(another);
+        assert.equal((await claim(another)).claim, null);
+      }),
+  });
+
+  for (const { name, handle } of strangers) {
+    Deno.test({
+      name: `${kind}: who has the place and ${name} keeps no agent down`,
+      ignore,
+      fn: () =>
+        onHost(at, ({ path, claim }) =>
+          withStranger(path, handle, async () => {
+            const { claim: made, warnings } = await claim();
+            assert.notEqual(made, null);
+            assert.equal(warnings.length, 1);
+            assert.match(warnings[0] ?? "", /going on: another program holds "/);
+          })),
+    });
+  }
+
+  Deno.test({
+    name: `${kind}: whoever asks amiss is let go, and the next one is answered`,
+    ignore,
+    fn: () =>
+      onHost(at, async ({ path, claim }) => {
+        await claim();
+        const silent = await Deno.connect({ transport: "unix", path });
+        const hasty = await Deno.connect({ transport: "unix", path });
+        hasty.close();
+        const brief = await Deno.connect({ transport: "unix", path });
+        await brief.write(new Uint8Array(5));
+        await brief.closeWrite();
+        assert.equal(await brief.read(new Uint8Array(1)), null);
+        assert.equal((await claim()).claim, null);
+        silent.close();
+        brief.close();
+      }),
+  });
+}
+
+Deno.test({
+  name: "a socket's file that a killed process left is no claim, and other users may ask at a new one",
+  ignore: !unix,
+  fn: () =>
+    onHost((id, folder) => join(folder, id.slice(0, 8)), async ({ path, claim }) => {
+      const killed = Deno.listen({ transport: "unix", path: `${path}.first` });
+      await Deno.rename(`${path}.first`, path);
+      killed.close();
+      assert.equal((await Deno.stat(path)).isSocket, true);
+      const { claim: made, warnings } = await claim();
+      assert.deepEqual(warnings, []);
+      assert.equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o666);
+      assert.equal((await claim()).claim, null);
+      await made?.release();
+      await assert.rejects(Deno.lstat(path), Deno.errors.NotFound);
+    }),
+});
+
+Deno.test({
+  name: "something else in the place of a socket's file stays there, and keeps no agent down",
+  ignore: !unix,
+  fn: () =>
+    onHost((id, folder) => join(folder, id.slice(0, 8)), async ({ path, claim }) => {
+      await Deno.mkdir(path);
+      await Deno.writeTextFile(join(path, "mine"), "");
+      const { claim: made, warnings } = await claim();
+      assert.notEqual(made, null);
+      assert.equal(warnings.length, 1);
+      assert.ok(await Deno.stat(join(path, "mine")));
+    }),
+});
+
+/** Does as the docstring says, as another user: prints whether the holder proved itself. */
+const asker = `
+import hashlib, hmac, os, socket, sys
+one = socket.socket(socket.AF_UNIX)
+one.settimeout(3)
+one.connect("\\0openclaw-monitor-" + sys.argv[1])
+nonce = os.urandom(32)
+one.sendall(nonce)
+proof = b"".join(iter(lambda: one.recv(64), b""))
+print(hmac.compare_digest(proof, hmac.new(sys.stdin.read().encode(), b"openclaw monitor\\n" + nonce, hashlib.sha256).digest()))
+`;
+
+interface Stage {
+  agent: CreatedAgent;
+  server: FaultServer;
+  url: string;
+  /** Starts a monitor with a home, and so a state folder, of its own. */
+  begin: (env?: Record<string, string>) => Promise<Running>;
+}
+
+async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
+  const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
+  const agent = makeAgent();
+  const begun: Running[] = [];
+  try {
+    await withFolder(async (folder) => {
+      const begin: Stage["begin"] = async (env = identify(agent, server.url)) => {
+        const home = join(folder, `home ${begun.length}`);
+        await Deno.mkdir(home);
+        const monitor = start(["monitor", "--json"], { home, env });
+        begun.push(monitor);
+        return monitor;
+      };
+      try {
+        await work({ agent, server, url: server.url, begin });
+      } finally {
+        for (const monitor of begun) await stop(monitor);
+      }
+    });
+  } finally {
+    server.close();
+  }
+}
+
+async function stop(monitor: Running): Promise<void> {
+  try {
+    monitor.kill("SIGKILL");
+  } catch (error) {
+    // It has ended already.
+    if (!(error instanceof TypeError)) throw error;
+  }
+  await monitor.ended;
+}
+
+Deno.test({
+  name:
+    "a second monitor with another state folder → conflict, without a request; once the first is killed it may",
+  ignore: !unix,
+  fn: () =>
+    onStage(async ({ agent, server, url, begin }) => {
+      const first = await begin();
+      await first.until("heartbeat");
+      await withFolder(async (home) => {
+        const { code, stdout, stderr } = await run(["monitor"], { home, env: identify(agent, url) });
+        assert.equal(code, 5, stderr);
+        assert.equal(stdout, "");
+        const message = `Cannot watch over agent ${agent.id}: another process on this host does so already`;
+        assert.equal(stderr, `error: ${message}\nhint: openclaw status\n`);
+      });
+      await first.until("heartbeat", 3);
+      assert.equal(server.caught.filter(({ path }) => path.endsWith("/handshake")).length, 1);
+      await stop(first);
+      const second = await begin();
+      await second.until("heartbeat");
+      assert.deepEqual(second.events().map(({ event }) => event), ["started", "handshake", "heartbeat"]);
+    }),
+});
+
+testUnless(
+  linux && Deno.uid() === 0 && ["python3", "setpriv"].every(isInstalled)
+    ? null
+    : "Linux, root, python3 and setpriv",
+  "any user of the host may ask a monitor for its proof, and learns no secret",
+  () =>
+    onStage(async ({ agent, begin }) => {
+      const monitor = await begin();
+      await monitor.until("heartbeat");
+      const user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+      for (const [secret, proven] of [[agent.secret, "True\n"], [another, "False\n"]] as const) {
+        const asked = await runCommand("setpriv", [...user, "python3", "-c", asker, agent.id], {
+          stdin: secret,
+          env: { PATH: "/usr/bin:/bin" },
+        });
+        assert.equal(asked?.stdout, proven, asked?.stderr);
+      }
+    }),
+);
+
+/** A monitor with a credentials file that is written anew, and read again. */
+async function reloaded(
+  work: (stage: Stage, reload: (agent: CreatedAgent) => Promise<void>) => Promise<void>,
+) {
+  await onStage((stage) =>
+    withFolder(async (config) => {
+      const env = { XDG_CONFIG_HOME: config };
+      const configure = async ({ id, secret }: CreatedAgent): Promise<void> => {
+        const args = ["configure", "--url", stage.url, "--agent-id", id, "--agent-secret-file", "-"];
+        assert.equal((await run(args, { home: config, env, stdin: secret })).code, 0);
+      };
+      await configure(stage.agent);
+      const monitor = await stage.begin(env);
+      await monitor.until("heartbeat");
+      await work(stage, async (agent) => {
+        await configure(agent);
+        monitor.kill("SIGHUP");
+        await monitor.until("reloaded");
+        await monitor.until("handshake", 2);
+      });
+    })
+  );
+}
+
+async function assertWatched(agent: CreatedAgent, url: string): Promise<void> {
+  await withFolder(async (home) => {
+    const { code, stderr } = await run(["monitor"], { home, env: identify(agent, url) });
+    assert.equal(code, 5, stderr);
+  });
+}
+
+Deno.test({
+  name: "SIGHUP with another agent lets go of the one, and claims the other",
+  ignore: !unix,
+  fn: () =>
+    reloaded(async ({ url, begin }, reload) => {
+      const other = makeAgent();
+      await reload(other);
+      await assertWatched(other, url);
+      await (await begin()).until("heartbeat");
+    }),
+});
+
+Deno.test({
+  name: "SIGHUP with another secret of the agent: the claim is proven with that one",
+  ignore: !unix,
+  fn: () =>
+    reloaded(async ({ agent, url }, reload) => {
+      const fresh = { id: agent.id, secret: await makeSecret(new Uint8Array(32).fill(7)) };
+      await reload(fresh);
+      await assertWatched(fresh, url);
+    }),
+});
