@@ -86,7 +86,18 @@ async function time(path: string, args: string[]): Promise<number> {
   return performance.now() - started;
 }
 
+/**
+ * Has the system forget the file's pages, as after a boot: of a file that was just written it maps larger pieces,
+ * which moves the memory of a process by some MB.
+ */
+async function forget(path: string): Promise<void> {
+  const args = [`of=${path}`, "oflag=nocache", "conv=notrunc,fdatasync", "count=0", "status=none"];
+  const { success } = await new Deno.Command("dd", { args }).output();
+  if (!success) throw new Error(`Cannot have the system forget the pages of ${path}`);
+}
+
 async function life(sleeping: string, folder: string): Promise<Reading[]> {
+  for (const path of [program, sleeping]) await forget(path);
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => undefined }, answer);
   const sleeper = start(sleeping, [], folder);
   const monitor = start(program, ["monitor", "--quiet"], folder, {
