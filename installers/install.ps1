@@ -771,8 +771,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         return [Text.Encoding]::UTF8.GetString($memory.ToArray())
     }
 
-    # Writes what is under the URL into the stream. Redirects are followed, but never to where it would not be
-    # encrypted. A server may be silent for so many seconds.
+    # Writes what is under the URL into the stream. Redirects are followed as long as they stay with the scheme. A
+    # server may be silent for so many seconds.
     function Copy-Download {
         param([string] $Url, [IO.Stream] $To, [int] $Redirects, [int] $Seconds)
         $uri = New-Object Uri $Url
@@ -795,9 +795,23 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
                 $request.Abort()
                 $response.Dispose()
             }
-            if ($uri.Scheme -ne 'https' -and -not $Url.StartsWith('http://')) { throw 'it redirects to what is not encrypted' }
+            if (-not $Url.StartsWith("$($uri.Scheme)://")) { throw 'it redirects to another protocol' }
         }
         throw 'it redirects too often'
+    }
+
+    function Copy-Local {
+        param([string] $Path, [IO.Stream] $To)
+        $source = [IO.File]::OpenRead($Path)
+        try {
+            $buffer = New-Object byte[] 65536
+            while ($true) {
+                $length = $source.Read($buffer, 0, $buffer.Length)
+                if ($length -eq 0) { break }
+                try { $To.Write($buffer, 0, $length) } catch { throw 'openclaw cannot write' }
+            }
+        }
+        finally { $source.Dispose() }
     }
 
     function Copy-Body {
@@ -972,6 +986,14 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         }.GetNewClosure())
     }
 
+    # A manifest lists one name alone, so what could not be removed of a former program is looked for by name.
+    function Get-ProgramRests {
+        $folder = Split-Path -Parent $place.Program
+        foreach ($name in 'openclaw', 'openclaw.exe', 'openclaw.py', 'openclaw.ps1') {
+            foreach ($end in '.openclaw-new', '.openclaw-new.exe', '.openclaw-old') { Join-Path $folder "$name$end" }
+        }
+    }
+
     # Of another kind or language, it has another name on Windows, and nobody would know it any more.
     function Remove-Former {
         param([string[]] $Files)
@@ -1060,34 +1082,27 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         param([string] $New)
         $problem = ''
         try {
-            if ($options['binary']) { [IO.File]::Copy((Resolve-Path -LiteralPath $options['binary']).ProviderPath, $New) }
-            else {
-                $file = New-Object IO.FileStream $New, 'CreateNew', 'Write'
+            $file = New-Object IO.FileStream $New, 'CreateNew', 'Write'
+            try {
                 try {
-                    try { Copy-Download $place.BinaryUrl $file 10 60 }
-                    catch {
-                        $problem = Get-Shown (Get-Cause $_.Exception)
-                        throw
-                    }
-                    $file.Flush($true)
+                    if ($options['binary']) { Copy-Local (Resolve-Path -LiteralPath $options['binary']).ProviderPath $file }
+                    else { Copy-Download $place.BinaryUrl $file 10 60 }
                 }
-                finally { $file.Dispose() }
+                catch {
+                    $problem = Get-Shown (Get-Cause $_.Exception)
+                    throw
+                }
+                $file.Flush($true)
             }
+            finally { $file.Dispose() }
         }
         catch {
-            if ($problem -and $problem -ne 'openclaw cannot write') { Give-Up 6 "Cannot fetch `"$($place.BinaryName)`": $problem" 'check the URL, the network and the proxy' }
-            # Read once more by itself: it is that, or the place that it goes to.
-            if ($options['binary'] -and -not (Test-Readable $options['binary'])) {
-                Give-Up 1 "Cannot read `"$($place.BinaryName)`": it breaks off" 'look at the disk that it is on'
+            if ($problem -and $problem -ne 'openclaw cannot write') {
+                if ($options['binary']) { Give-Up 1 "Cannot read `"$($place.BinaryName)`": it breaks off" 'look at the disk that it is on' }
+                Give-Up 6 "Cannot fetch `"$($place.BinaryName)`": $problem" 'check the URL, the network and the proxy'
             }
             Stop-Writing $place.Program
         }
-    }
-
-    function Test-Readable {
-        param([string] $Path)
-        try { [void][IO.File]::ReadAllBytes((Resolve-Path -LiteralPath $Path).ProviderPath) } catch { return $false }
-        return $true
     }
 
     function Get-Cause {
@@ -1257,9 +1272,14 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             # A service that is there already runs again in the end, with the files that it had.
             if ($place.Service -ne 'none' -and $place.Earlier.Service -eq $place.Service) { $place.Undo.Add({ [void](Start-Task) }) }
             # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
-            foreach ($file in Get-Files) { New-Folder (Split-Path -Parent $file) }
+            New-Folder $place.State
             Protect-State
             Write-Whole $place.Manifest '600' (ConvertTo-Bytes (Get-ManifestText $folders))
+            foreach ($file in Get-Files) { New-Folder (Split-Path -Parent $file) }
+            foreach ($rest in Get-ProgramRests) {
+                # It still runs. Where its place is not needed now, the next run, and --uninstall, will.
+                try { Remove-Files $rest } catch { Say "warning: $_" }
+            }
             Write-Whole $place.Credentials '600' (ConvertTo-Bytes (Get-CredentialsText))
             Write-Program
             if ($place.Service -eq 'task') { Write-Whole $place.ServiceFile '600' ([byte[]](255, 254) + [Text.Encoding]::Unicode.GetBytes((Get-TaskText))) }
@@ -1339,6 +1359,9 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         Send-Goodbye
         # The manifest is the last of them: until then, a run that failed or was interrupted can be repeated.
         foreach ($file in @($manifest.Files | Where-Object { $_ -cne $place.Manifest }) + $place.Manifest) {
+            if ($file -ceq $place.Manifest) {
+                foreach ($rest in Get-ProgramRests) { try { Remove-Files $rest } catch { Stop-Removing $rest } }
+            }
             try {
                 Remove-Files $file
                 Remove-Rests $file

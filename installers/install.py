@@ -558,6 +558,9 @@ OF_ENVIRONMENT = "the service does not see HTTPS_PROXY and SSL_CERT_FILE of this
 # Nobody else calls a file so: what has these endings is what a run left that was killed.
 NEW, OLD = ".openclaw-new", ".openclaw-old"
 
+# What the program may be called, by its kind and its language.
+PROGRAMS = ("openclaw", "openclaw.exe", "openclaw.py", "openclaw.ps1")
+
 
 class Installation:
     """What is, or is to be, on this host, and the steps that take it there."""
@@ -1031,6 +1034,11 @@ class Installation:
                          "install the agent that needs no binary: --script-agent")
         self.replace(self.program)
 
+    def rests(self):
+        """A manifest lists one name alone, so what could not be removed of a former program is looked for by name."""
+        folder = os.path.dirname(self.program)
+        return [os.path.join(folder, name + end) for name in PROGRAMS for end in (NEW, NEW + ".exe", OLD)]
+
     def remove_former(self, files):
         """Of another kind or language, it has another name on Windows, and nobody would know it any more."""
         for path in files:
@@ -1064,7 +1072,7 @@ class Installation:
     def open_binary(self):
         if self.options.binary:
             return open(self.options.binary, "rb")
-        return agent.opener_for(self.binary_url, Encrypted).open(self.binary_url, timeout=60)
+        return agent.opener_for(self.binary_url, SameScheme).open(self.binary_url, timeout=60)
 
     def read_from(self, read, *arguments):
         """Tells what cannot be read from what cannot be written."""
@@ -1220,10 +1228,17 @@ class Installation:
         if self.service != "none" and earlier.get("service") == self.service:
             self.undo.append(self.start_service)
         # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
-        for file in self.files():
-            self.make_folder(os.path.dirname(file))
+        self.make_folder(self.state)
         self.protect_state()
         self.put(self.manifest, 0o600, os.fsencode(self.manifest_text(folders)))
+        for file in self.files():
+            self.make_folder(os.path.dirname(file))
+        for rest in self.rests():
+            try:
+                discard(rest)
+            except OSError as error:
+                # It still runs. Where its place is not needed now, the next run, and --uninstall, will.
+                say("warning: %s" % error)
         self.put(self.credentials, 0o600, os.fsencode(self.credentials_text()))
         self.put_program()
         self.put_service()
@@ -1271,7 +1286,7 @@ class Installation:
                 "look at it, and move it away if it is not wanted")
         self.place_service(fields["service"])
         if os.name == "nt":
-            named = [file for file in fields["files"] if os.path.basename(file) in ("openclaw.exe", "openclaw.py", "openclaw.ps1")]
+            named = [file for file in fields["files"] if os.path.basename(file) in PROGRAMS[1:]]
             self.program = os.path.join(os.path.dirname(self.program), os.path.basename(named[0])) if named else self.program
         files, folders = fields["files"], fields["folders"]
         self.check_manifest(files, folders)
@@ -1295,6 +1310,7 @@ class Installation:
         for file in sorted(files, key=lambda file: file == self.manifest):
             if file == self.manifest:
                 self.remove_link()
+                self.remove_rests()
             self.remove(file)
         self.remove_folders(folders)
         if self.service.startswith("systemd"):
@@ -1315,6 +1331,13 @@ class Installation:
             discard(file, file + NEW, file + OLD)
         except OSError:
             self.cannot_remove(file)
+
+    def remove_rests(self):
+        for rest in self.rests():
+            try:
+                discard(rest)
+            except OSError:
+                self.cannot_remove(rest)
 
     def cannot_remove(self, file):
         die(1, 'Cannot remove "%s": this user may not' % file, "run it as the user who installed it, or as root")
@@ -1351,12 +1374,12 @@ class Installation:
             say("warning: %s was not told that the agent stops" % (one.url if one else ""))
 
 
-class Encrypted(urllib.request.HTTPRedirectHandler):
-    """Follows redirects of a download, but never to where it would not be encrypted."""
+class SameScheme(urllib.request.HTTPRedirectHandler):
+    """Follows redirects of a download, as long as they stay with its scheme."""
 
     def redirect_request(self, request, file, code, message, headers, url):
-        if not url.startswith("https://") and not request.full_url.startswith("http://"):
-            raise urllib.error.URLError("it redirects to what is not encrypted")
+        if url.partition(":")[0].lower() != request.type:
+            raise urllib.error.URLError("it redirects to another protocol")
         return super().redirect_request(request, file, code, message, headers, url)
 
 

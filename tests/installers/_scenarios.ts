@@ -46,6 +46,7 @@ export const scenarios: Scenario[] = [
   { name: "a binary with its checksum is installed, one with another is not", work: binary },
   { name: "a binary without a checksum is refused, but for one that a file beside it has", work: checksums },
   { name: "run again without any option, a binary stays the program", work: keptBinary },
+  { name: "a program that breaks off while it is read is undone", work: cutFile },
   { name: "a download that is cut off is undone", work: cutDownload },
   { name: "interrupted in a download, it ends at once and leaves nothing", work: interruptedDownload },
   { name: "somebody else's openclaw stays where it is", work: foreign },
@@ -387,6 +388,16 @@ async function binary({ host, fleet, url }: Scene): Promise<void> {
   assert.equal((await Deno.stat(host.program)).mode ?? 0 & 0o777, 0o100755);
   assert.match(await Deno.readTextFile(host.manifest), /"program": "binary"/);
   assertEnded(await host.run(["--uninstall"]), 0);
+  assert.deepEqual(await host.tree(), {});
+}
+
+async function cutFile({ host, fleet, url }: Scene): Promise<void> {
+  // A file that is there, and whose first byte nobody can read.
+  const args = ["--binary", "/proc/self/mem", "--sha256", "0".repeat(64)];
+  const ended = await host.install(await fleet.createAgent(), url, { args });
+  const message = 'error: Cannot read "mem": it breaks off\nhint: look at the disk that it is on\n';
+  assertEnded(ended, 1);
+  assert.ok(ended.stderr.endsWith(`what was done has been undone\n${message}`), ended.stderr);
   assert.deepEqual(await host.tree(), {});
 }
 
@@ -869,8 +880,7 @@ async function killed({ host, fleet, url }: Scene): Promise<void> {
   assert.deepEqual(installed.filter((path) => /\.openclaw-(new|old)$/.test(path)), []);
   assertEnded(await host.run(["--uninstall"]), 0);
   // What was made for the manifest, before it could say so, is nobody's.
-  const nobodys = host.language.extension === "sh" ? /\/\.config$/ : /\/\.(config|local|local\/bin)$/;
-  const rest = Object.keys(await host.tree()).filter((path) => !nobodys.test(path));
+  const rest = Object.keys(await host.tree()).filter((path) => !/\/\.config$/.test(path));
   assert.deepEqual(rest, []);
 }
 

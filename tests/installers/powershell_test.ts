@@ -104,6 +104,55 @@ Deno.test("install.ps1 never asks by way of a proxy what is on this host", () =>
   for (const [name, body] of asking) assert.match(body, /Create\([^\n]*\n[^]*Set-Proxy \$request\n/, name);
 });
 
+/** What a function, or the beginning, is to say, where no PowerShell runs it. */
+const said: [string, string, RegExp][] = [
+  [
+    "a restricted language mode is 1, from a pipe too",
+    "",
+    /exit 1 \}\n\s+\$global:LASTEXITCODE = 1\n\s+return/,
+  ],
+  [
+    "what is no reply asks for no wait",
+    "Send-Request",
+    /catch \{\n\s+\$Agent\.Status = 0\n[^}]*RetryAfter = -1/,
+  ],
+  [
+    "a task that cannot be described is there",
+    "Test-OwnTask",
+    /-not \(Test-Run 'schtasks' '\/Query', '\/TN', 'openclaw'\)/,
+  ],
+  [
+    "a download stays with its scheme, at any hop",
+    "Copy-Download",
+    /StartsWith\("\$\(\$uri\.Scheme\):\/\/"\)\) \{ throw/,
+  ],
+  ["a file that cannot be read is 1", "Get-Binary", /if \(\$options\['binary'\]\) \{ Give-Up 1 "Cannot read/],
+  [
+    "a mode is asked for where there is one",
+    "Protect-State",
+    /^(?![^]*\)\.UnixMode)[^]*Properties\['UnixMode'\]\n\s+if \(\$null -ne/,
+  ],
+  [
+    "the next run removes what is left",
+    "Install-Agent",
+    /foreach \(\$rest in Get-ProgramRests\) \{\n[^]*try \{ Remove-Files \$rest \} catch \{ Say [^]*\n\s+Write-Program\n/,
+  ],
+  [
+    "--uninstall removes what is left",
+    "Uninstall-Agent",
+    /Manifest\) \{\n\s+foreach \(\$rest in Get-ProgramRests\) \{ try \{ Remove-Files \$rest \} catch \{ Stop-Removing \$rest/,
+  ],
+  [
+    "the manifest precedes all folders but its own",
+    "Install-Agent",
+    /New-Folder \$place\.State\n[^]*\$place\.Manifest[^]*foreach \(\$file in Get-Files\) \{ New-Folder/,
+  ],
+];
+
+for (const [what, name, pattern] of said) {
+  Deno.test(`install.ps1: ${what}`, () => assert.match(name ? functions.get(name) ?? "" : source, pattern));
+}
+
 Deno.test("install.ps1 undoes what it has touched before it says why", () => {
   const touching = source.slice(
     source.indexOf("From here on things are touched"),

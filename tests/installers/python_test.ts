@@ -172,6 +172,31 @@ for (const [what, rest] of cutReplies) {
   });
 }
 
+testWith(
+  python.tools,
+  "install.py: a redirect of a download may not change its scheme, at any hop",
+  async () => {
+    const script = `
+import json, sys
+names = {"__name__": "installer"}
+with open(sys.argv[1], encoding="utf-8") as file:
+    exec(file.read().rpartition("main(sys.argv")[0], names)
+request, shown = names["urllib"].request.Request, []
+for here, there in (("https", "https"), ("https", "http"), ("http", "http"), ("http", "https"), ("https", "HTTPS")):
+    try:
+        names["SameScheme"]().redirect_request(request(here + "://localhost/"), None, 302, "", {}, there + "://localhost/a")
+        shown.append("followed")
+    except OSError as error:
+        shown.append(error.reason)
+json.dump(shown, sys.stdout)
+`;
+    const { code, stdout, stderr } = await run(["python3", "-c", script, installPy]);
+    assert.equal(code, 0, stderr);
+    const refused = "it redirects to another protocol";
+    assert.deepEqual(JSON.parse(stdout), ["followed", refused, "followed", refused, "followed"]);
+  },
+);
+
 story("a server that dribbles is given up after fifteen seconds", async (host) => {
   const dribble = async (connection: Deno.TcpConn): Promise<void> => {
     await connection.write(new TextEncoder().encode("HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n"));

@@ -88,6 +88,66 @@ shown.append(sorted(os.listdir(folder)))
   ]);
 });
 
+/** What is beside the program of a run that could not remove the former one, which still ran. */
+const rests = `
+names["answer"] = lambda words: None
+place.url, place.agent_id, place.agent_secret = "https://fleet.example.com", "1", "2"
+for path in (folder, place.state):
+    os.makedirs(path)
+for name in ("openclaw.exe", "openclaw.py", "openclaw.ps1", "openclaw"):
+    for end in (".openclaw-old", ".openclaw-new"):
+        open(os.path.join(folder, name + end), "w").close()
+open(os.path.join(folder, "mine.openclaw-old"), "w").close()
+`;
+
+testWith(
+  python.tools,
+  "install.py on Windows: the next run removes what is left of a former program",
+  async () => {
+    const script = `${rests}
+for step in ("protect_state", "put", "put_program", "put_service", "go_online"):
+    setattr(place, step, lambda *_: None)
+place.write([])
+shown = os.listdir(folder)
+`;
+    assert.deepEqual(await found(script), ["mine.openclaw-old"]);
+  },
+);
+
+testWith(
+  python.tools,
+  "install.py on Windows: a former program of another name that still runs stops no installation",
+  async () => {
+    const script = `${rests}
+for step in ("protect_state", "put", "put_program", "put_service", "go_online"):
+    setattr(place, step, lambda *_: None)
+def discard(*paths, really=names["discard"]):
+    if paths[-1].endswith("openclaw.exe.openclaw-old"):
+        raise PermissionError(13, "in use", paths[-1])
+    really(*paths)
+names["discard"] = discard
+place.write([])
+shown = sorted(os.listdir(folder))
+`;
+    assert.deepEqual(await found(script), ["mine.openclaw-old", "openclaw.exe.openclaw-old"]);
+  },
+);
+
+testWith(
+  python.tools,
+  "install.py on Windows: --uninstall removes what is left of a former program",
+  async () => {
+    const script = `${rests}
+place.service, place.service_file = "none", ""
+with open(place.manifest, "w") as file:
+    file.write(place.manifest_text([]))
+place.uninstall()
+shown = [os.listdir(folder), os.listdir(place.state)]
+`;
+    assert.deepEqual(await found(script, { args: ["--uninstall", "--yes"] }), [["mine.openclaw-old"], []]);
+  },
+);
+
 testWith(python.tools, "install.py on Windows has the agent run without a window", async () => {
   const script = `
 for name in ("python.exe", "pythonw.exe"):
