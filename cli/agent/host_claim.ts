@@ -16,9 +16,11 @@ interface Claimant {
 
 const nonceBytes = 32;
 const proofBytes = 32;
-const againMilliseconds = 100;
-const askMilliseconds = 3000;
+const mostTries = 5;
+const againMilliseconds = 50;
+const askMilliseconds = 1000;
 const answerMilliseconds = 500;
+const restMilliseconds = 20;
 
 /**
  * Keeps a second process on this host from watching over the same agent, whichever user runs it and wherever it
@@ -35,22 +37,45 @@ export async function claimHost(
 ): Promise<HostClaim> {
   if (path === null) return unclaimed;
   try {
-    let holder: Holder = "nobody";
-    // Again: a holder may be about to end, and what a killed one left is removed.
-    for (let tries = 0; tries < 3 && holder === "nobody"; tries++) {
-      if (tries > 0) await pause(againMilliseconds);
-      const listener = await listen(path);
-      if (listener !== null) return hold(listener, { path, secret: claimant.secret });
-      holder = await ask(path, claimant.secret);
-      if (holder === "ours") throw alreadyWatched(claimant.agentId);
-      if (holder === "nobody" && !isAbstract(path)) await removeFile(path);
-    }
+    const claim = await take(claimant, path);
+    if (claim !== null) return claim;
     claimant.warn(`${cannotTell}: another program holds "${path.replace("\0", "@")}"`);
   } catch (error) {
     if (!(error instanceof Error) || error instanceof CliError) throw error;
     claimant.warn(`${cannotTell}: ${error.message}`);
   }
   return unclaimed;
+}
+
+/** Null when somebody else has the place. A holder that is about to begin or to end is asked again. */
+async function take({ agentId, secret }: Claimant, path: string): Promise<HostClaim | null> {
+  let refusing: string | null = null;
+  for (let tries = 0; tries < mostTries; tries++) {
+    if (tries > 0) await pause(againMilliseconds * (1 + Math.random()));
+    const listener = await listen(path);
+    if (listener !== null) return hold(listener, { path, secret });
+    const holder = await ask(path, secret);
+    if (holder === "ours") throw alreadyWatched(agentId);
+    if (holder === "stranger") return null;
+    refusing = holder === "nobody" && !isAbstract(path) ? removeStale(path, refusing) : null;
+  }
+  return null;
+}
+
+/**
+ * Removes a file that refused twice, as one does that a killed process left; the first time, it may be one that does
+ * not listen yet. At a stretch, or it could be another's by now. Which one it is, where it stays.
+ */
+function removeStale(path: string, refusing: string | null): string | null {
+  try {
+    const { ino, mtime } = Deno.lstatSync(path);
+    const file = `${ino} ${mtime?.getTime()}`;
+    if (file !== refusing) return file;
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return null;
 }
 
 export const cannotTell = "cannot tell whether another process watches over this agent, going on";
@@ -76,11 +101,20 @@ function isAbstract(path: string): boolean {
 async function listen(path: string): Promise<Deno.UnixListener | null> {
   try {
     const listener = Deno.listen({ transport: "unix", path });
-    // Other users ask, too. A file takes its rights from this process's mask.
-    if (!isAbstract(path)) await Deno.chmod(path, 0o666);
+    if (!isAbstract(path)) await openToAll(listener, path);
     return listener;
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) return null;
+    throw error;
+  }
+}
+
+/** Other users ask, too. A file takes its rights from this process's mask. */
+async function openToAll(listener: Deno.UnixListener, path: string): Promise<void> {
+  try {
+    await Deno.chmod(path, 0o666);
+  } catch (error) {
+    listener.close();
     throw error;
   }
 }
@@ -93,10 +127,10 @@ function hold(listener: Deno.UnixListener, { path, secret }: { path: string; sec
       try {
         await answer(await listener.accept(), proven);
       } catch (error) {
+        // Too many open files, say: the next one is tried after a rest.
         if (!(error instanceof Error)) throw error;
-        // Too many open files, say: nobody is answered for a while.
-        if (isHeld) await pause(answerMilliseconds);
       }
+      if (isHeld) await pause(restMilliseconds);
     }
   };
   void answerAll();
@@ -106,12 +140,21 @@ function hold(listener: Deno.UnixListener, { path, secret }: { path: string; sec
       if (!isHeld) return;
       isHeld = false;
       listener.close();
-      if (!isAbstract(path)) await removeFile(path);
+      if (!isAbstract(path)) await removeIfMay(path);
     },
   };
 }
 
-/** One at a time: whoever asks without end holds up others who ask, and nothing else. */
+/** Who may not, or finds another's there, leaves it: the next claim is not held up by it. */
+async function removeIfMay(path: string): Promise<void> {
+  try {
+    await removeFile(path);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
+}
+
+/** One at a time, and few in a second: whoever asks without end holds up others who ask, not the beats. */
 async function answer(connection: Deno.UnixConn, secret: string): Promise<void> {
   await within(answerMilliseconds, connection, async () => {
     const nonce = await read(connection, nonceBytes);
@@ -119,7 +162,8 @@ async function answer(connection: Deno.UnixConn, secret: string): Promise<void> 
   });
 }
 
-type Holder = "ours" | "stranger" | "nobody";
+/** `gone`: it broke off, as one does that ends. */
+type Holder = "ours" | "stranger" | "nobody" | "gone";
 
 async function ask(path: string, secret: string): Promise<Holder> {
   const connection = await connect(path);
@@ -129,7 +173,8 @@ async function ask(path: string, secret: string): Promise<Holder> {
     await write(connection, nonce);
     return await read(connection, proofBytes);
   });
-  return proof !== null && await isProof(proof, { secret, nonce }) ? "ours" : "stranger";
+  if (proof === null) return "gone";
+  return proof !== "late" && await isProof(proof, { secret, nonce }) ? "ours" : "stranger";
 }
 
 /** Null when nobody listens there. */
@@ -142,26 +187,25 @@ async function connect(path: string): Promise<Deno.UnixConn | null> {
   }
 }
 
-/** What the talk over a connection brings before it is closed; null when it fails, or takes too long. */
+/** What the talk over a connection brings before it is closed; null when it breaks off. */
 async function within<Value>(
   milliseconds: number,
   connection: Deno.UnixConn,
   talk: () => Promise<Value>,
-): Promise<Value | null> {
-  let isOpen = true;
-  const close = (): void => {
-    if (isOpen) connection.close();
-    isOpen = false;
-  };
-  const timer = setTimeout(close, milliseconds);
+): Promise<Value | "late" | null> {
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    connection.close();
+  }, milliseconds);
   try {
     return await talk();
   } catch (error) {
-    if (error instanceof Error) return null;
+    if (error instanceof Error) return isLate ? "late" : null;
     throw error;
   } finally {
     clearTimeout(timer);
-    close();
+    if (!isLate) connection.close();
   }
 }
 

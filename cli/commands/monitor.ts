@@ -85,9 +85,9 @@ async function live(
   const setup = await unlessAborted(readSetup(flags, { environment, warn: warnEarly }), inbox.stopping);
   if (setup === null) return throwEnd({ type: flags.once ? "interrupted" : "stopped" });
   if (waits) listenToSignals(inbox);
-  const lock = flags.once
-    ? null
-    : await lockAgent(setup.places.state, { ...setup.identity, warn: warnEarly });
+  const locking = flags.once ? null : lockAgent(setup.places.state, { ...setup.identity, warn: warnEarly });
+  const lock = locking && await unlessAborted(locking, inbox.stopping);
+  if (locking !== null && lock === null) return throwEnd({ type: "stopped" });
   const logFile = flags.logFile === undefined
     ? null
     : new LogFile(flags.logFile, { mostBytes: flags.logMaxBytes ?? 10_485_760, warn: complain });

@@ -9,8 +9,8 @@ import { assertProgramIsOurs, readOurDefinition } from "./ours.ts";
 import { type Ask, perform } from "./perform.ts";
 import type { Place } from "./place.ts";
 import { NotSettled, settledState, stateAt } from "./state.ts";
-import { type Before, installSteps, outlineStep, restoreSteps, type Step } from "./steps.ts";
-import { rememberFiles } from "./undo.ts";
+import { type Before, endSteps, installSteps, outlineStep, restoreSteps, type Step } from "./steps.ts";
+import { rememberFiles, type Undo } from "./undo.ts";
 
 export interface Talk {
   ask: Ask;
@@ -73,42 +73,51 @@ export async function assertCanInstall(place: Place, ask: Ask): Promise<void> {
 }
 
 /**
- * Does it, or nothing: when a step fails, or the new program does not keep running where one ran before, what was
- * there is there again. A first one that does not keep running stays, so that its lines can be read.
+ * Does it, or nothing: when a step fails, or the new program does not keep running where there was a service before,
+ * what was there is there again. A first one that does not keep running stays, so that its lines can be read.
  */
 export async function install(
   place: Place,
   { steps, credentials, earlier }: Plan,
   talk: Talk,
 ): Promise<string> {
-  const before = { isDefined: earlier !== null, wasRunning: (await stateAt(place, talk.ask)).running };
-  const undo = await rememberFiles(place, steps.some((step) => step.do === "copy program"));
+  const { ask, say } = talk;
+  const before = { isDefined: earlier !== null, wasStarted: (await stateAt(place, ask)).started };
+  const kept = await rememberFiles(place, steps.some((step) => step.do === "copy program"));
   try {
     for (const step of steps) {
-      talk.say(outlineStep(step));
-      await perform(step, credentials, talk.ask);
+      say(outlineStep(step));
+      await perform(step, credentials, ask);
     }
-    const state = await settledState(place, talk.ask);
-    await undo.forget();
+    const state = await settledState(place, ask);
+    await forget(kept, talk);
     return state;
   } catch (error) {
-    if (error instanceof NotSettled && !before.wasRunning) await undo.forget();
-    else await undoAll(place, before, { ...talk, undo: undo.undo });
+    if (error instanceof NotSettled && !before.isDefined) await forget(kept, talk);
+    else await undoAll(place, before, { ...talk, kept });
     throw error;
+  }
+}
+
+/** What cannot be dropped costs nobody the installation. */
+async function forget(kept: Undo, { warn }: Talk): Promise<void> {
+  try {
+    await kept.forget();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    warn(`a copy of the program that was replaced stays: ${error.message}`);
   }
 }
 
 async function undoAll(
   place: Place,
   before: Before,
-  { undo, ask, say, warn }: Talk & { undo: () => Promise<void> },
+  { kept, ask, say, warn }: Talk & { kept: Undo },
 ): Promise<void> {
   try {
     // What still has its definition can be stopped by it.
-    if (!before.isDefined) {
-      for (const step of restoreSteps(place, before)) await perform(step, null, ask);
-    }
-    await undo();
+    for (const step of endSteps(place, before)) await perform(step, null, ask);
+    await kept.undo();
     for (const step of restoreSteps(place, before)) await perform(step, null, ask);
     say("nothing was changed: what had been done is undone");
   } catch (error) {

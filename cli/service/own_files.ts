@@ -25,6 +25,11 @@ export function oldPath(path: string): string {
   return `${path}.openclaw-old`;
 }
 
+/** All that an installation may leave beside a file when it is cut off, this program's or an installer's. */
+export function restsOf(path: string): string[] {
+  return [newPath(path), `${newPath(path)}.exe`, oldPath(path), newPath(oldPath(path))];
+}
+
 /** The names in a folder that this program or its installers gave, sorted; the others are somebody else's. */
 export async function sortNames(
   folder: string,

@@ -5,7 +5,7 @@ import { CliError, isErrno } from "../errors.ts";
 import { removeFile, writePrivateFile } from "../private_file.ts";
 import { encodeDefinition } from "./mark.ts";
 import { assertProgramIsOurs } from "./ours.ts";
-import { newPath, removeOwnFiles } from "./own_files.ts";
+import { newPath, removeOwnFiles, restsOf } from "./own_files.ts";
 import type { Step } from "./steps.ts";
 
 /** How the host's own programs are asked; a test brings its own. */
@@ -32,6 +32,8 @@ export async function perform(step: Step, credentials: StoredCredentials | null,
       case "remove program":
         if (await assertProgramIsOurs(step.path)) await Deno.remove(step.path);
         return;
+      case "remove rests":
+        return await removeRests(step.path);
       case "run":
         return await runWords(step.words, step.mayFail === true, ask);
       case "wait until gone":
@@ -79,8 +81,19 @@ async function copyProgram(from: string, to: string): Promise<void> {
   }
 }
 
+/** What cannot be removed, because it runs, say, is named when it is looked for again. */
+export async function removeRests(path: string): Promise<void> {
+  for (const rest of restsOf(path)) {
+    try {
+      await removeFile(rest);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+    }
+  }
+}
+
 /** Windows holds a program for a moment after it was ended. */
-async function moveProgram(from: string, to: string): Promise<void> {
+export async function moveProgram(from: string, to: string): Promise<void> {
   for (let tries = 0;; tries++) {
     try {
       return await Deno.rename(from, to);

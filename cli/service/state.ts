@@ -8,19 +8,23 @@ import { askWords } from "./steps.ts";
 export interface ServiceState {
   installed: boolean;
   running: boolean;
+  /** It runs, or its manager is about to start it again. */
+  started: boolean;
   text: string;
 }
 
 /** What this host's service manager says of our service at a place. */
 export async function stateAt(place: Place, ask: Ask = askHost): Promise<ServiceState> {
   const text = await readDefinition(place);
-  if (text === null) return { installed: false, running: false, text: "not installed" };
+  if (text === null) return { ...absent, text: "not installed" };
   if (!isMarked(text, place.os)) {
-    return { installed: false, running: false, text: `not ours: ${place.unit}` };
+    return { ...absent, text: `not ours: ${place.unit}` };
   }
-  const { running, word } = readState(place.os, await ask(askWords(place).state));
-  return { installed: true, running, text: `${word} (${place.scope})` };
+  const { word, ...state } = readState(place.os, await ask(askWords(place).state));
+  return { installed: true, ...state, text: `${word} (${place.scope})` };
 }
+
+const absent = { installed: false, running: false, started: false };
 
 /** The service was started, and does not keep running. */
 export class NotSettled extends CliError {}
@@ -50,14 +54,18 @@ export async function settledState(place: Place, ask: Ask): Promise<string> {
 function readState(
   os: Place["os"],
   { code, output }: { code: number; output: string },
-): { running: boolean; word: string } {
+): { running: boolean; started: boolean; word: string } {
   const [line = ""] = output.split("\n");
-  if (os === "linux") return { running: code === 0, word: line };
-  if (code !== 0) return { running: false, word: "not loaded" };
+  if (os === "linux") {
+    return { running: code === 0, started: code === 0 || line === "activating", word: line };
+  }
+  if (code !== 0) return { running: false, started: false, word: "not loaded" };
   const word = os === "darwin"
     ? /^\s*state = (.+)$/m.exec(output)?.[1] ?? "loaded"
     : line.trim().toLowerCase();
-  return { running: word === "running", word };
+  const running = word === "running";
+  // launchd keeps alive whatever it has loaded.
+  return { running, started: running || os === "darwin", word };
 }
 
 /** The same in a few words, for the system's service, else the user's. */

@@ -1,5 +1,4 @@
 import { defineService } from "./definition.ts";
-import { newPath, oldPath } from "./own_files.ts";
 import { noOptions, type ServiceOptions } from "./options.ts";
 import { launchdLabel, type Place, systemdUnit, wantsLinks, windowsTask } from "./place.ts";
 
@@ -16,7 +15,9 @@ export type Step =
   | { do: "remove link"; path: string; to: string }
   /** Only what this program or an installer wrote there; the folder too, when nothing else is in it. */
   | { do: "remove own files"; folder: string; log: string | null }
-  | { do: "remove program"; path: string };
+  | { do: "remove program"; path: string }
+  /** What an installation left beside it that was cut off. */
+  | { do: "remove rests"; path: string };
 
 export interface InstallOptions {
   storesCredentials: boolean;
@@ -57,13 +58,11 @@ export function uninstallSteps(
   return [
     ...(asksManager ? [...stopSteps(place), ...forgetSteps(place)] : []),
     { do: "remove", path: place.unit },
-    // What an installation left that was cut off.
-    ...[newPath(place.unit), newPath(place.program), oldPath(place.program)]
-      .map((path) => ({ do: "remove", path }) as const),
     ...wantsLinks(place).map((path) => ({ do: "remove link", path, to: place.unit }) as const),
     ...(asksManager ? reloadSteps(place) : []),
     ...(keepCredentials ? [] : place.folders.map((folder) => ownFiles(place, folder))),
     ...programs.map((path) => ({ do: "remove program", path }) as const),
+    ...[place.unit, place.program, ...place.scripts].map((path) => ({ do: "remove rests", path }) as const),
   ];
 }
 
@@ -72,20 +71,26 @@ export function isLeft(place: Place, self: string): boolean {
   return place.os === "windows" && self.toLowerCase() === place.program.toLowerCase();
 }
 
-/** Has the service manager take what is there: a definition of ours, or none. */
-export function restoreSteps(place: Place, { isDefined, wasRunning }: Before): Step[] {
-  const steps = isDefined && wasRunning
-    ? startSteps(place)
-    : isDefined
-    ? reloadSteps(place)
-    : [...stopSteps(place), ...forgetSteps(place), ...reloadSteps(place)];
-  return steps.map((step) => step.do === "run" ? { ...step, mayFail: true } : step);
+/** Ends what an installation that failed has started; the definition is still there. */
+export function endSteps(place: Place, { isDefined }: Before): Step[] {
+  return [...stopSteps(place), ...(isDefined ? [] : forgetSteps(place))].map(leniently);
+}
+
+/** Has the service manager take what is there again: a definition of ours, or none. */
+export function restoreSteps(place: Place, { isDefined, wasStarted }: Before): Step[] {
+  if (!isDefined) return reloadSteps(place).map(leniently);
+  return (wasStarted ? startSteps(place) : defineSteps(place)).map(leniently);
+}
+
+function leniently(step: Step): Step {
+  return step.do === "run" ? { ...step, mayFail: true } : step;
 }
 
 /** What there was before a change. */
 export interface Before {
   isDefined: boolean;
-  wasRunning: boolean;
+  /** Whether it ran, or its manager was about to start it again. */
+  wasStarted: boolean;
 }
 
 function ownFiles(place: Place, folder: string): Step {
@@ -107,10 +112,16 @@ function startSteps(place: Place): Step[] {
     ];
   }
   return [
-    { do: "run", words: ["schtasks", "/Create", "/TN", windowsTask, "/XML", place.unit, "/F"] },
+    ...defineSteps(place),
     ...stopSteps(place),
     { do: "run", words: ["schtasks", "/Run", "/TN", windowsTask] },
   ];
+}
+
+/** The manager knows the definition, and starts nothing for it. */
+function defineSteps(place: Place): Step[] {
+  if (place.os !== "windows") return reloadSteps(place);
+  return [{ do: "run", words: ["schtasks", "/Create", "/TN", windowsTask, "/XML", place.unit, "/F"] }];
 }
 
 function reloadSteps(place: Place): Step[] {
@@ -211,6 +222,8 @@ export function showStep(step: Step): string {
       return `remove openclaw's own files in ${step.folder}, and the folder if nothing else is there`;
     case "remove program":
       return `remove ${step.path}, if it is ours`;
+    case "remove rests":
+      return `remove what an installation left beside ${step.path} that was cut off`;
   }
 }
 

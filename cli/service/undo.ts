@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import { CliError } from "../errors.ts";
 import { readIfThere, removeFile, writePrivateFile } from "../private_file.ts";
 import { isThere, oldPath, removeIfEmpty, removeOwnFiles } from "./own_files.ts";
+import { moveProgram, removeRests } from "./perform.ts";
 import type { Place } from "./place.ts";
 
 /** What stood where an installation writes. */
@@ -25,7 +26,7 @@ export async function rememberFiles(place: Place, copies: boolean): Promise<Undo
   if (copies && hadProgram) await copyWhole(program, old);
   return {
     async undo() {
-      if (copies && hadProgram) await Deno.rename(old, program);
+      if (copies && hadProgram) await moveProgram(old, program);
       else if (copies) await removeFile(program);
       if (secret === null) await removeFile(credentials);
       else if (secret !== await readIfThere(credentials)) await writePrivateFile(credentials, secret);
@@ -48,10 +49,10 @@ async function copyWhole(from: string, to: string): Promise<void> {
     await removeFile(to);
     await Deno.copyFile(from, to);
   } catch (error) {
-    await removeFile(to);
     if (!(error instanceof Error)) throw error;
-    throw new CliError("unexpected", `Cannot keep a copy of "${from}": ${error.message}`, {
-      hint: "look at the disk and its permissions",
+    await removeRests(from);
+    throw new CliError("unexpected", `Cannot keep a copy of "${from}" as "${to}": ${error.message}`, {
+      hint: "look at the disk and its permissions, and end what still runs from that copy",
       cause: error,
     });
   }

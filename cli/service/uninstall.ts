@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { definedElsewhere, leftOver, managerFault, monitorsOf } from "./manager.ts";
 import { assertProgramIsOurs, readOurDefinition } from "./ours.ts";
-import { isThere, sortNames } from "./own_files.ts";
+import { isThere, restsOf, sortNames } from "./own_files.ts";
 import { type Ask, leadsTo } from "./perform.ts";
 import type { Place } from "./place.ts";
 import { isLeft, type Step, uninstallSteps } from "./steps.ts";
@@ -59,10 +59,16 @@ export async function findKept(place: Place, steps: Step[]): Promise<string[]> {
     return others.map((name) => join(folder, name));
   }))).flat();
   const beside = [place.environmentFile, ...(place.os === "linux" ? [`${place.unit}.d`] : [])];
-  const kept = [...inFolders];
-  for (const path of beside) if (path !== "" && await isThere(Deno.lstat, path)) kept.push(path);
+  const kept = [...inFolders, ...await those(beside.filter((path) => path !== ""))];
   if (isLeft(place, Deno.execPath())) kept.push(place.program);
   return [...new Set(kept)];
+}
+
+/** Those of the paths at which something is. */
+async function those(paths: string[]): Promise<string[]> {
+  const there: string[] = [];
+  for (const path of paths) if (await isThere(Deno.lstat, path)) there.push(path);
+  return there;
 }
 
 /** systemd has one folder under two names. */
@@ -76,7 +82,9 @@ async function leftOf(step: Step): Promise<string[]> {
   switch (step.do) {
     case "remove":
     case "remove program":
-      return await isThere(Deno.lstat, step.path) ? [step.path] : [];
+      return await those([step.path]);
+    case "remove rests":
+      return await those(restsOf(step.path));
     case "remove link":
       return await leadsTo(step.path, step.to) ? [step.path] : [];
     case "remove own files":

@@ -12,11 +12,14 @@ if is no-bus; then echo 'Failed to connect to bus: No medium found' >&2; exit 1;
 if is "fail-$2"; then rm "$state/fail-$2"; exit 1; fi
 case $2 in
   show) echo "FragmentPath=$(cat "$state/fragment" 2>/dev/null)" ;;
-  is-active) if is running; then echo active; else echo inactive; exit 3; fi ;;
+  is-active) if is running; then echo active; elif is starting; then echo activating; exit 3; else echo inactive; exit 3; fi ;;
   is-enabled) if is enabled; then echo enabled; else exit 1; fi ;;
   # A program that ends as soon as it was started.
-  restart) if is "ends-at-once"; then rm -f "$state/ends-at-once" "$state/running"; else touch "$state/running"; fi ;;
-  stop) is disobeys || rm -f "$state/running" ;;
+  restart)
+    if is "ends-at-once"; then rm -f "$state/ends-at-once" "$state/running"; else touch "$state/running"; fi
+    if is meanwhile; then . "$state/meanwhile"; fi
+    ;;
+  stop) is disobeys || rm -f "$state/running" "$state/starting" ;;
   enable)
     touch "$state/enabled" && mkdir -p "$units/default.target.wants"
     ln -sf "$units/openclaw.service" "$units/default.target.wants/"

@@ -13,6 +13,7 @@ import { identify, makeAgent, run, type Running, start } from "./_program.ts";
 
 const linux = Deno.build.os === "linux";
 const unix = Deno.build.os !== "windows";
+const root = new URL("../../", import.meta.url).href;
 const another = "ocs_HB0eHyAhIiMkJSYnKCkqKywtLi8wMTIzNDU2Nzg5Ojs_abcdef";
 
 /** Where the claim is made: as on Linux, and as on macOS. */
@@ -99,7 +100,7 @@ const strangers: { name: string; handle: (connection: Deno.UnixConn) => Promise<
     },
   },
   {
-    name: "breaks off",
+    name: "breaks off each time",
     async handle(connection) {
       await nonceFrom(connection);
       await connection.closeWrite();
@@ -175,6 +176,98 @@ for (const { kind, ignore, at } of kinds) {
       }),
   });
 }
+
+/** Asks by itself until it holds the claim; prints how that went. */
+const contender = `
+import { claimHost } from "${root}cli/agent/host_claim.ts";
+const [agentId, secret, path] = Deno.args;
+let refused = 0;
+const warnings = [];
+console.log("begun");
+for (;;) {
+  try {
+    const claim = await claimHost({ agentId, secret, warn: (text) => warnings.push(text) }, path.replace("@", "\\0"));
+    console.log(JSON.stringify({ refused, warnings }));
+    await claim.release();
+    break;
+  } catch (error) {
+    if (error.failure !== "conflict") throw error;
+    refused += 1;
+  }
+}
+`;
+
+for (const { kind, ignore, at } of kinds) {
+  Deno.test({
+    name: `${kind}: who asks while the holder ends has the claim after it, not a stranger before it`,
+    ignore,
+    fn: () =>
+      withFolder(async (folder) => {
+        const script = join(folder, "contender.ts");
+        await Deno.writeTextFile(script, contender);
+        for (let round = 0; round < 5; round++) {
+          const { id, secret } = makeAgent();
+          const path = at(id, folder);
+          const claim = await claimHost({ agentId: id, secret, warn: (text) => assert.fail(text) }, path);
+          const child = new Deno.Command(Deno.execPath(), {
+            args: ["run", "--quiet", "--no-prompt", "--no-config", "--allow-all", script, id, secret]
+              .concat(path.replace("\0", "@")),
+            stdout: "piped",
+            stderr: "inherit",
+          }).spawn();
+          const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+          assert.equal((await lines.read()).value, "begun\n");
+          await new Promise((resolve) => setTimeout(resolve, 200 + 50 * Math.random()));
+          await claim.release();
+          const { refused, warnings } = JSON.parse((await lines.read()).value ?? "");
+          assert.ok(refused > 0, "it never met the holder");
+          assert.deepEqual(warnings, []);
+          await lines.cancel();
+          await child.status;
+        }
+      }),
+  });
+}
+
+Deno.test({
+  name: "a socket's file that a killed process left, and several that start at once: one of them holds it",
+  ignore: !unix,
+  fn: () =>
+    withFolder(async (folder) => {
+      for (let round = 0; round < 30; round++) {
+        const { id: agentId, secret } = makeAgent();
+        const path = join(folder, `s${round}`);
+        const killed = Deno.listen({ transport: "unix", path: `${path}.first` });
+        await Deno.rename(`${path}.first`, path);
+        killed.close();
+        const warnings: string[] = [];
+        const warn = (text: string): void => void warnings.push(text);
+        const started = [1, 2, 3, 4].map(() => claimHost({ agentId, secret, warn }, path));
+        const ended = await Promise.allSettled(started);
+        const held = ended.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
+        assert.deepEqual([held.length, warnings], [1, []]);
+        await held[0]?.release();
+      }
+    }),
+});
+
+Deno.test({
+  name: "a monitor that waits for a stranger's proof still ends at once when it is told to",
+  ignore: !linux,
+  fn: () =>
+    onStage(async ({ agent, server, begin }) => {
+      const { promise: isAsked, resolve } = Promise.withResolvers<void>();
+      const handle = (): Promise<void> => Promise.resolve(resolve());
+      await withStranger(`\0openclaw-monitor-${agent.id}`, handle, async () => {
+        const monitor = await begin();
+        await isAsked;
+        monitor.kill("SIGTERM");
+        const { code, stdout, stderr } = await monitor.ended;
+        assert.deepEqual([code, stdout, stderr], [0, "", ""], "it did not wait for the proof");
+        assert.equal(server.caught.length, 0);
+      });
+    }),
+});
 
 Deno.test({
   name: "a socket's file that a killed process left is no claim, and other users may ask at a new one",

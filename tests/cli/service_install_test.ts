@@ -100,6 +100,45 @@ test("openclaw service install over a service that runs, with a program that doe
     assert.ok((await names(join(home, "bin"))).includes("running"));
   }));
 
+for (const state of ["stopped", "starting"]) {
+  test(`openclaw service install over a service that is ${state}, with a program that does not keep running, puts it back`, () =>
+    withSystemctl(async (home, service) => {
+      const before = await pretendInstaller(home);
+      await Deno.remove(join(home, "bin/running"));
+      if (state === "starting") await write(join(home, "bin/starting"), "");
+      await write(join(home, "bin/ends-at-once"), "");
+      const { code, stderr } = await service(["install", ...flags], { stdin: secret });
+      assert.equal(code, 1, stderr);
+      assert.match(stderr, /^error: Cannot keep the service running/m);
+      assert.match(stderr, /^nothing was changed/m);
+      for (const [path, text] of Object.entries(before)) assert.equal(await Deno.readTextFile(path), text);
+      assert.deepEqual(await names(dirname(programOf(home))), ["openclaw"]);
+      assert.equal((await names(join(home, "bin"))).includes("running"), state === "starting");
+    }));
+}
+
+test("openclaw service install whose copy of the old program cannot be dropped says so, and is done", () =>
+  withSystemctl(async (home, service) => {
+    await pretendInstaller(home);
+    const old = `${programOf(home)}.openclaw-old`;
+    await write(join(home, "bin/meanwhile"), `rm '${old}' && mkdir '${old}' && touch '${old}/held'\n`);
+    const { code, stderr } = await service(["install", ...flags], { stdin: secret });
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^warning: a copy of the program that was replaced stays: .*openclaw-old/m);
+    assert.match(stderr, /^installed .*: active \(user\)$/m);
+  }));
+
+test("openclaw service install that cannot keep the old program touches nothing", () =>
+  withSystemctl(async (home, service, asked) => {
+    const before = await pretendInstaller(home);
+    await write(`${programOf(home)}.openclaw-old/held`, "");
+    const { code, stderr } = await service(["install", ...flags], { stdin: secret });
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /^error: Cannot keep a copy of ".*" as ".*openclaw-old": .*\nhint: /m);
+    for (const [path, text] of Object.entries(before)) assert.equal(await Deno.readTextFile(path), text);
+    assert.doesNotMatch(await asked(), /restart|stop/);
+  }));
+
 test("openclaw service install for the first time, with a program that does not keep running, leaves it to be looked at", () =>
   withSystemctl(async (home, service) => {
     await write(join(home, "bin/ends-at-once"), "");
@@ -121,7 +160,9 @@ test("what an installation left that was cut off is gone after the next one, and
       `${programOf(home)}.openclaw-old`,
       `${unitOf(home)}.openclaw-new`,
     ];
+    const installers = [`${unitOf(home)}.openclaw-old`, `${programOf(home)}.openclaw-old.openclaw-new`];
     for (const args of [["install", ...flags], ["uninstall", "--user"]]) {
+      if (args[0] === "uninstall") rests.push(...installers);
       for (const path of rests) await write(path, "half a prog");
       const { code, stderr } = await service(args, { stdin: secret });
       assert.equal(code, 0, stderr);

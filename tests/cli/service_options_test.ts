@@ -5,7 +5,7 @@ import { encodeDefinition, isMarked } from "../../cli/service/mark.ts";
 import { defineService } from "../../cli/service/definition.ts";
 import { type Place, placeOf } from "../../cli/service/place.ts";
 import { stateAt } from "../../cli/service/state.ts";
-import { installSteps } from "../../cli/service/steps.ts";
+import { endSteps, installSteps, restoreSteps } from "../../cli/service/steps.ts";
 import { withFolder } from "../_support/server.ts";
 import { credentialsPath } from "./_program.ts";
 import { withSystemctl } from "./_systemctl.ts";
@@ -122,6 +122,7 @@ const answers = [
     output: "dev.openclaw.agent = {\n\tstate = running\n}",
     code: 0,
     running: true,
+    started: true,
     text: "running (user)",
   },
   {
@@ -129,14 +130,25 @@ const answers = [
     output: "x = {\n\tstate = spawn scheduled\n}",
     code: 0,
     running: false,
+    started: true,
     text: "spawn scheduled (user)",
   },
-  { os: "darwin", output: "Could not find service", code: 113, running: false, text: "not loaded (user)" },
-  { os: "windows", output: "Running", code: 0, running: true, text: "running (user)" },
-  { os: "windows", output: "Ready", code: 0, running: false, text: "ready (user)" },
-  { os: "windows", output: "", code: 1, running: false, text: "not loaded (user)" },
+  {
+    os: "darwin",
+    output: "Could not find service",
+    code: 113,
+    running: false,
+    started: false,
+    text: "not loaded (user)",
+  },
+  { os: "windows", output: "Running", code: 0, running: true, started: true, text: "running (user)" },
+  { os: "windows", output: "Ready", code: 0, running: false, started: false, text: "ready (user)" },
+  { os: "windows", output: "", code: 1, running: false, started: false, text: "not loaded (user)" },
+  { os: "linux", output: "active", code: 0, running: true, started: true, text: "active (user)" },
+  { os: "linux", output: "activating", code: 3, running: false, started: true, text: "activating (user)" },
+  { os: "linux", output: "failed", code: 3, running: false, started: false, text: "failed (user)" },
 ] as const;
-for (const { os, output, code, running, text } of answers) {
+for (const { os, output, code, running, started, text } of answers) {
   Deno.test(`a service of ${os} of which its manager says "${output}" ${running ? "runs" : "does not run"}`, () =>
     withFolder(async (folder) => {
       const unit = join(folder, "definition");
@@ -146,8 +158,45 @@ for (const { os, output, code, running, text } of answers) {
       };
       await Deno.writeFile(unit, encodeDefinition(defineService(place), os === "windows"));
       const state = await stateAt(place, () => Promise.resolve({ code, output }));
-      assert.deepEqual(state, { installed: true, running, text });
+      assert.deepEqual(state, { installed: true, running, started, text });
     }));
+}
+
+/** What an installation that failed asks of the manager: to end what it started, and then to have what was there. */
+const undone = [
+  {
+    os: "linux",
+    first: [["stop", "disable"], ["daemon-reload", "reset-failed"]],
+    stopped: [["stop"], ["daemon-reload", "reset-failed"]],
+    started: [["stop"], ["daemon-reload", "reset-failed", "enable", "restart"]],
+  },
+  {
+    os: "darwin",
+    first: [["bootout"], []],
+    stopped: [["bootout"], []],
+    started: [["bootout"], ["bootout", "bootstrap"]],
+  },
+  {
+    os: "windows",
+    first: [["/End", "/Delete"], []],
+    stopped: [["/End"], ["/Create"]],
+    started: [["/End"], ["/Create", "/End", "/Run"]],
+  },
+] as const;
+for (const { os, ...cases } of undone) {
+  for (const [what, [ends, restores]] of Object.entries(cases)) {
+    Deno.test(`on ${os}, an installation that failed over a service that was ${what} is undone, and never by force`, () => {
+      const place = os === "windows" ? windows() : placeOf(() => "/home/x", { os, user: true, uid: 1 });
+      const before = { isDefined: what !== "first", wasStarted: what === "started" };
+      const asked = [endSteps(place, before), restoreSteps(place, before)].map((steps) =>
+        steps.flatMap((step) => {
+          assert.ok(step.do !== "run" || step.mayFail);
+          return step.do === "run" ? step.words.slice(1).filter((word) => word !== "--user").slice(0, 1) : [];
+        })
+      );
+      assert.deepEqual(asked, [ends, restores]);
+    });
+  }
 }
 
 const stored = ["install", "--user", "--dry-run"];

@@ -137,6 +137,21 @@ test("a service that does not stop is what is left → unexpected", () =>
     assert.deepEqual(JSON.parse(stdout), { removed: false, left: ['the service, "active"'], kept: [] });
   }));
 
+test("what an installation left and cannot be removed is what is left → unexpected, and the secret is gone", () =>
+  withSystemctl(async (home, service) => {
+    await pretendInstalled(home);
+    const held = `${placeIn(home).program}.openclaw-old`;
+    await write(join(held, "held"), "");
+    const { code, stdout } = await service(["uninstall", "--user", "--json"]);
+    assert.equal(code, 1);
+    assert.deepEqual(JSON.parse(stdout), { removed: false, left: [held], kept: [] });
+    assert.deepEqual(await filesIn(home), [
+      `${held.slice(home.length + 1)}/held`,
+      "asked",
+      "bin/systemctl",
+    ]);
+  }));
+
 test("a link to another unit of our name is not ours to remove", () =>
   withSystemctl(async (home, service) => {
     await pretendInstalled(home);
