@@ -257,8 +257,8 @@ function reasonOf(error: Error): string {
   }
   // The runtime says what the system said twice: "tcp connect error: Connection refused: Connection refused".
   return printable(
-    inner.replace(/^error sending request for url \([^)]*\):? ?/, "").replace(/^client error \(\w+\): /, "")
-      .replace(/(: [^:]+)\1$/, "$1"),
+    inner.replace(/^error sending request (?:from \S+ )?for (?:url )?\(?[^ )]*\)?(?: \([^)]*\))?:? ?/, "")
+      .replace(/^client error \(\w+\): /, "").replace(/(: .+?)\1$/, "$1"),
   );
 }
 

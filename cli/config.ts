@@ -1,4 +1,4 @@
-import { keepLoopbackDirect } from "./agent/proxy.ts";
+import { keepLoopbackDirect, proxyFor } from "./agent/proxy.ts";
 import { type Connection, printable } from "./api.ts";
 import { type Identity, type IdentityFlags, readIdentity } from "./credentials.ts";
 import { CliError } from "./errors.ts";
@@ -24,7 +24,8 @@ interface Surroundings {
   warn: (text: string) => void;
 }
 
-const defaultUrl = "http://127.0.0.1:54321";
+/** The server, where none is named: this host's own. */
+export const defaultUrl = "http://127.0.0.1:54321";
 
 /** Server and identity: flags, environment, file, default, in that order. */
 export async function readSetup(
@@ -37,9 +38,13 @@ export async function readSetup(
   return { connection, identity, places: await placesHere(environment) };
 }
 
-/** The server alone, for who has no identity yet. */
-export async function readConnection(flags: ConnectionFlags, environment: Environment): Promise<Connection> {
-  return await openConnection(flags, { environment, stored: null });
+/** The server alone, for who has no identity yet. `stored` is the one that the credentials file names. */
+export async function readConnection(
+  flags: ConnectionFlags,
+  environment: Environment,
+  stored: string | null,
+): Promise<Connection> {
+  return await openConnection(flags, { environment, stored });
 }
 
 /**
@@ -134,6 +139,7 @@ async function openConnection(
     : [defaultUrl, "the default"];
   const url = parseUrl(text, { insecureHttp: flags.insecureHttp === true, from });
   keepLoopbackDirect(environment);
+  proxyFor(new URL(url), environment);
   const path = caFileOf(flags, environment);
   return path === undefined ? { url } : { url, client: openClient(path, await readAuthority(path)) };
 }

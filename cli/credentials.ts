@@ -2,7 +2,9 @@ import { dirname } from "node:path";
 import { CliError, isErrno } from "./errors.ts";
 import { isText, parseObject } from "./json.ts";
 import { type Environment, placesHere } from "./places.ts";
+import { printable } from "./api.ts";
 import { exposure, folderExposure } from "./private_file.ts";
+import { shellQuote } from "./shell_quote.ts";
 import { secretFault } from "./secret.ts";
 
 /** What a command line says of server and agent. */
@@ -33,7 +35,8 @@ export interface StoredCredentials {
 
 type Warn = (text: string) => void;
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+/** The form of an agent's id. */
+export const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const hint = "openclaw configure";
 
 /**
@@ -68,10 +71,10 @@ export async function readIdentity(
 }
 
 /**
- * The server that the credentials file names: it counts, whoever the agent is. One that may not be read is an
+ * The server that the credentials file names, or null where there is no such file: it counts, whoever the agent is. One that may not be read is an
  * error, or the secret would go to the default server instead.
  */
-async function storedUrl(environment: Environment): Promise<string | null> {
+export async function storedUrl(environment: Environment): Promise<string | null> {
   const { path, brought } = await findCredentials(environment);
   try {
     const text = await readCredentialsFile(path);
@@ -115,9 +118,13 @@ export function parseCredentials(text: string): StoredCredentials | { fault: str
 /** @throws {CliError} `usage` for an id that is not one, `refused` for a secret that cannot be right. */
 export function checkCredentials(agentId: string, secret: string): { agentId: string; secret: string } {
   if (!uuid.test(agentId)) {
-    throw new CliError("usage", `Cannot use the agent id "${agentId.slice(0, 60)}": it is not a UUID`, {
-      hint: `${hint} --agent-id <uuid>, with the id from the answer that created the agent`,
-    });
+    throw new CliError(
+      "usage",
+      `Cannot use the agent id "${printable(agentId.slice(0, 60))}": it is not a UUID`,
+      {
+        hint: `${hint} --agent-id <uuid>, with the id from the answer that created the agent`,
+      },
+    );
   }
   const fault = secretFault(secret);
   if (fault !== null) {
@@ -186,9 +193,9 @@ export async function readSecretFile(path: string, warn: Warn): Promise<string> 
     if (path === "-" || !(await Deno.stat(path)).isFile) return await readOnce(path);
     const open = await exposure(path);
     if (open !== null) warn(`the secret's file "${path}" is open to others: ${open.fault}; ${open.mend}`);
-    return await Deno.readTextFile(path);
+    return await readAll((await Deno.open(path)).readable);
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
+    if (!(error instanceof Error) || error instanceof CliError) throw error;
     const missing = error instanceof Deno.errors.NotFound;
     throw new CliError(
       missing ? "notFound" : "refused",
@@ -205,15 +212,31 @@ const texts = new Map<string, Promise<string>>();
 
 /** Stdin and pipes can be read once, and a monitor may be told to read its credentials again. */
 function readOnce(path: string): Promise<string> {
-  const text = texts.get(path) ?? (path === "-" ? readStdin() : Deno.readTextFile(path));
+  const text = texts.get(path) ?? (path === "-" ? readStdin() : readPipe(path));
   texts.set(path, text);
   return text;
 }
 
 async function readStdin(): Promise<string> {
+  if (!Deno.stdin.isTerminal()) return await readAll(Deno.stdin.readable);
+  throw new CliError(
+    "usage",
+    "Cannot read the agent secret from stdin: it is a terminal, which would show it",
+    {
+      hint: `${hint}, which asks for it and does not show it`,
+    },
+  );
+}
+
+async function readPipe(path: string): Promise<string> {
+  return await readAll((await Deno.open(path)).readable);
+}
+
+/** No more than a secret could need: what is named may have no end. */
+async function readAll(bytes: ReadableStream<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
-  for await (const chunk of Deno.stdin.readable) {
+  for await (const chunk of bytes) {
     text += decoder.decode(chunk, { stream: true });
     if (text.length > 4096) break;
   }
@@ -261,7 +284,27 @@ async function readCredentialsFile(path: string): Promise<string | null> {
     if (error instanceof Deno.errors.NotFound || isErrno(error, "ENOTDIR")) return null;
     throw new CliError("refused", `Cannot read the credentials file "${path}": ${error.message}`, {
       cause: error,
-      hint,
+      hint: error instanceof Deno.errors.PermissionDenied ? mendOf(path) : hint,
     });
+  }
+}
+
+/** What gives this user the file, for which it takes another one. */
+function mendOf(path: string): string {
+  const file = shellQuote(path);
+  return Deno.build.os === "windows" ? hint : `sudo chown ${Deno.uid()} ${file} && chmod 600 ${file}`;
+}
+
+/** What the credentials file holds, where it is there and may be used; else null. */
+export async function readUsable(environment: Environment): Promise<StoredCredentials | null> {
+  try {
+    const found = await findCredentials(environment);
+    const text = await readCredentialsFile(found.path);
+    if (text === null) return null;
+    const { agentId, secret, url } = await checkStored(text, found, () => undefined);
+    return url === null ? null : { agentId, secret, url };
+  } catch (error) {
+    if (error instanceof CliError) return null;
+    throw error;
   }
 }

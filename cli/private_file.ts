@@ -16,10 +16,11 @@ export interface Exposure {
 
 /**
  * Writes a file that only its owner can read, whole or not at all: beside its place, synced, and renamed. Its
- * folder is made with mode 0700, and it belongs to the folder's owner. A process that is killed half-way leaves the
+ * folder is made with mode 0700, and it belongs to the folder's owner. `modified` is the time that it is to bear; none:
+ * that of the writing. A process that is killed half-way leaves the
  * old file, and beside it a part that the next write removes.
  */
-export async function writePrivateFile(path: string, text: string): Promise<void> {
+export async function writePrivateFile(path: string, text: string, modified?: Date): Promise<void> {
   await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await removeStale(path);
   const beside = `${path}.${crypto.randomUUID()}`;
@@ -28,6 +29,7 @@ export async function writePrivateFile(path: string, text: string): Promise<void
     try {
       const bytes = new TextEncoder().encode(text);
       for (let written = 0; written < bytes.length;) written += await file.write(bytes.subarray(written));
+      if (modified !== undefined) await file.utime(new Date(), modified);
       await file.sync();
     } finally {
       file.close();

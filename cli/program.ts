@@ -54,7 +54,10 @@ export async function makeProgram(
     .description("agents that prove who they are before anybody believes that they are alive")
     .version(version)
     .addHelpText("after", "\nExample:\n  openclaw configure && openclaw monitor\n")
-    .configureOutput({ writeErr: (text) => json ? undefined : say(text.replace(/\n$/, "")) })
+    .configureOutput({
+      writeErr: (text) => json ? undefined : say(text.replace(/\n$/, "")),
+      outputError: (text, write) => write(text.replace(/^error:/, paint("red", "error:"))),
+    })
     .exitOverride();
   const all = entries.some((entry) => entry.describesAll && inFull(entry));
   for (const entry of entries) {
@@ -66,7 +69,11 @@ export async function makeProgram(
   return program;
 }
 
-function report(error: unknown, { json, command }: { json: boolean; command: string | undefined }): number {
+/** Says what went wrong, and returns the exit code for it. */
+export function report(
+  error: unknown,
+  { json, command }: { json: boolean; command: string | undefined },
+): number {
   // Help and version that were asked for are no error.
   if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
   if (error instanceof AnsweredNo) return exitCodes[error.failure];

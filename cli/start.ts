@@ -7,12 +7,19 @@ import { version } from "./version.ts";
  * Runs the program and returns its exit code. Who only asks for the version does not wait for the rest to load.
  */
 export async function start(args: string[], entries: readonly Entry[]): Promise<number> {
-  if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
-    answer(version);
-    return 0;
-  }
+  if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) return await tellVersion();
   const { run } = await import("./program.ts");
   return await run(args, entries, readEnvironment);
+}
+
+async function tellVersion(): Promise<number> {
+  try {
+    answer(version);
+    return 0;
+  } catch (error) {
+    const { report } = await import("./program.ts");
+    return report(error, { json: false, command: undefined });
+  }
 }
 
 /**

@@ -78,7 +78,7 @@ function removeStale(path: string, refusing: string | null): string | null {
   return null;
 }
 
-export const cannotTell = "cannot tell whether another process watches over this agent, going on";
+const cannotTell = "cannot tell whether another process watches over this agent, going on";
 
 export function alreadyWatched(agentId: string): CliError {
   const message = `Cannot watch over agent ${agentId}: another process on this host does so already`;

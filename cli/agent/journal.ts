@@ -28,13 +28,19 @@ export function makeJournal({ json, quiet, logFile }: Style): Journal {
   const least = quiet ? ranks.warn : json || watched ? ranks.debug : ranks.info;
   const writer = new LineWriter(json ? Deno.stdout : Deno.stderr);
   const tell = (news: News): void => {
-    const time = new Date().toISOString();
+    const now = new Date();
+    const time = now.toISOString();
     const line = redact(json ? asJson(news, time) : `${time} ${news.level.padEnd(5)} ${news.text}`);
     if (json || ranks[news.level] >= ranks.info) logFile?.line(line);
     if (ranks[news.level] < least) return;
-    writer.line(json || !watched ? line : redact(`${paint("grey", time.slice(11, 19))} ${coloured(news)}`));
+    writer.line(json || !watched ? line : redact(`${paint("grey", localTime(now))} ${coloured(news)}`));
   };
   return { tell, flush: () => writer.flush(flushMilliseconds) };
+}
+
+/** Who watches has a clock beside it. */
+function localTime(time: Date): string {
+  return time.toTimeString().slice(0, 8);
 }
 
 function asJson({ level, event, text, details = {} }: News, time: string): string {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { tryLock } from "../file_lock.ts";
 import { giveToOwner } from "../private_file.ts";
-import { alreadyWatched, cannotTell, claimHost, type HostClaim } from "./host_claim.ts";
+import { alreadyWatched, claimHost, type HostClaim } from "./host_claim.ts";
 
 /** Held for as long as the process lives, however it ends. */
 export type Lock = HostClaim;
@@ -55,7 +55,7 @@ async function openLock(
     return file;
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    warn(`${cannotTell}: ${error.message}`);
+    warn(`the state folder cannot be locked, going on without: ${error.message}`);
     return null;
   }
 }

@@ -24,7 +24,7 @@ export interface Deps {
   random: () => number;
   instanceId: string;
   /** What the host says of itself; never fails, and stops when the signal says so. */
-  observe: (signal: AbortSignal) => Promise<Pick<BeatReport, "status" | "message" | "metrics">>;
+  observe: (signal: AbortSignal) => Promise<Observed>;
   /** Keeps a session for the next process; a beat that was accepted is remembered as its last use. */
   keep: (greeting: Greeting) => Promise<void>;
   touch: () => Promise<void>;
@@ -34,6 +34,8 @@ export interface Deps {
 }
 
 export type Level = "error" | "warn" | "info" | "debug";
+
+type Observed = Pick<BeatReport, "status" | "message" | "metrics">;
 
 /** One line of the log. Never a token or a secret. */
 export interface News {
@@ -68,6 +70,8 @@ export class Monitor {
   #seq = 0;
   /** How long it took to look at the host before the last beat. */
   #observing = 0;
+  /** How the host was when that was last told of. */
+  #told: BeatReport["status"] = "healthy";
   /** Whether an outage was told of, and its end was not. */
   #isOut = false;
   /** Whether there will be another try: one beat alone has none. */
@@ -205,6 +209,7 @@ export class Monitor {
     const started = clock.monotonic();
     const observed = await observe(signal);
     this.#observing = clock.monotonic() - started;
+    if (!signal.aborted) this.#tellHealth(observed);
     const early = this.#state.due.at - clock.monotonic();
     if (early > 0) await clock.sleep(early, signal);
     if (signal.aborted) return null;
@@ -220,7 +225,7 @@ export class Monitor {
         level: "debug",
         event: "heartbeat",
         text: `beat ${seq} accepted (${observed.status}), the next one in ${value.nextHeartbeatIn} s`,
-        details: { seq, status: observed.status, next_heartbeat_in: value.nextHeartbeatIn },
+        details: { seq, next_heartbeat_in: value.nextHeartbeatIn, ...healthOf(observed) },
       });
       await touch();
       return { type: "accepted", acceptance: value };
@@ -229,6 +234,19 @@ export class Monitor {
       return this.#unauthorized(outcome, at);
     }
     return this.#outage(outcome, at);
+  }
+
+  /** Says it where the host is, too, and not at every beat. */
+  #tellHealth(observed: Observed): void {
+    if (observed.status === this.#told) return;
+    this.#told = observed.status;
+    const reason = observed.message === undefined ? "" : `: ${observed.message}`;
+    this.#deps.tell({
+      level: observed.status === "healthy" ? "info" : "warn",
+      event: "status",
+      text: `the host is ${observed.status}${reason}`,
+      details: healthOf(observed),
+    });
   }
 
   #unauthorized({ code, description }: { code: string; description: string }, at: number) {
@@ -314,6 +332,10 @@ export class Monitor {
     const seconds = this.#state.due.at - this.#deps.clock.monotonic();
     return `${Math.max(0, seconds).toFixed(seconds < 10 ? 1 : 0)} s`;
   }
+}
+
+function healthOf({ status, message }: Observed): Record<string, string> {
+  return { status, ...(message === undefined ? {} : { status_message: message }) };
 }
 
 /** Whether a refusal is a 401 on a beat: the session does not hold, which says nothing of the agent. */

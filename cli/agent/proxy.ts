@@ -1,3 +1,4 @@
+import { CliError } from "../errors.ts";
 import type { Environment } from "../places.ts";
 
 /** This host itself, as the runtime understands it in a list of who needs no proxy. */
@@ -18,13 +19,20 @@ export function keepLoopbackDirect(environment: Environment): void {
 /**
  * The proxy through which requests to this address go, or null: what the runtime does once
  * `keepLoopbackDirect` was called, `ALL_PROXY` before the scheme's own and `*` for names alone.
+ *
+ * @throws {CliError} `usage` for one that is no address
  */
 export function proxyFor(url: URL, environment: Environment): URL | null {
   const names = url.protocol === "https:" ? ["HTTPS_PROXY", "https_proxy"] : ["HTTP_PROXY", "http_proxy"];
-  const given = ["ALL_PROXY", "all_proxy", ...names].map(environment).find((text) => text !== undefined);
-  if (given === undefined || isExempt(url, exemptions(environment))) return null;
+  const name = ["ALL_PROXY", "all_proxy", ...names].find((one) => environment(one) !== undefined);
+  if (name === undefined || isExempt(url, exemptions(environment))) return null;
+  const given = environment(name) ?? "";
   const text = given.includes("://") ? given : `http://${given}`;
-  return URL.canParse(text) ? new URL(text) : null;
+  if (URL.canParse(text)) return new URL(text);
+  // It is not repeated: there may be a password in it. The runtime would go without a proxy.
+  throw new CliError("usage", `Cannot use the proxy of ${name}: it is no address`, {
+    hint: `export ${name}=http://proxy.example.com:3128`,
+  });
 }
 
 /** The runtime does not know the form `*.example.com`, which others take for `.example.com`. */

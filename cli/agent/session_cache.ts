@@ -12,6 +12,9 @@ export interface CachedSession extends KeptSession {
   lastBeat: Date | null;
 }
 
+/** The time of a session with which no beat was accepted yet. */
+const never = new Date(0);
+
 /**
  * The session on the disk, so that a restart does not shake hands again. It is bound to the credentials it
  * was opened with, and holds the local time at which it was received; whether it still stands, the server
@@ -40,8 +43,7 @@ export class SessionCache {
         this.#warn(`the session in "${this.path}" is not used: ${cached}`);
         return null;
       }
-      const { mtime } = await Deno.stat(this.path);
-      return { ...cached, lastBeat: mtime };
+      return { ...cached, lastBeat: await this.#lastBeat() };
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       this.#complain("read", error);
@@ -50,8 +52,8 @@ export class SessionCache {
   }
 
   async write({ token, expiresIn, refreshIn, intervalSeconds }: Greeting, now: Date): Promise<void> {
-    await this.#try("kept", () =>
-      writePrivateFile(
+    await this.#try("kept", async () =>
+      await writePrivateFile(
         this.path,
         `${
           JSON.stringify(
@@ -68,16 +70,26 @@ export class SessionCache {
             2,
           )
         }\n`,
+        await this.#isOurs() ? await this.#lastBeat() ?? never : never,
       ));
   }
 
   /** Remembers that a beat was accepted, where the session is still there and still this agent's. */
   async touch(now: Date): Promise<void> {
     await this.#try("kept", async () => {
-      const text = await readIfThere(this.path);
-      if (text === null || parseObject(text)?.owner !== this.owner) return;
-      await Deno.utime(this.path, now, now);
+      if (await this.#isOurs()) await Deno.utime(this.path, now, now);
     });
+  }
+
+  async #isOurs(): Promise<boolean> {
+    const text = await readIfThere(this.path);
+    return text !== null && parseObject(text)?.owner === this.owner;
+  }
+
+  /** The file's own time: a beat costs no writing. */
+  async #lastBeat(): Promise<Date | null> {
+    const { mtime } = await Deno.stat(this.path);
+    return mtime === null || mtime.getTime() === never.getTime() ? null : mtime;
   }
 
   async remove(): Promise<void> {

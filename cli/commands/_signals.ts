@@ -7,7 +7,8 @@ const farewellMilliseconds = 4000;
 /**
  * SIGTERM and SIGINT (Ctrl-C; Ctrl-Break on Windows) order a stop. One that comes when the farewell should be
  * over ends the process at once; until then it is the same order once more: a task runner forwards what the
- * terminal has sent already. SIGHUP orders the credentials to be read again.
+ * terminal has sent already. SIGHUP orders the credentials to be read again, or a stop where it says that the
+ * terminal is gone.
  */
 export function listenToSignals(inbox: Inbox): void {
   const stops: Deno.Signal[] = windows ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
@@ -19,5 +20,11 @@ export function listenToSignals(inbox: Inbox): void {
       inbox.put("stop");
     });
   }
-  if (!windows) Deno.addSignalListener("SIGHUP", () => inbox.put("reload"));
+  if (windows) return;
+  const hadTerminal = hasTerminal();
+  Deno.addSignalListener("SIGHUP", () => inbox.put(hadTerminal && !hasTerminal() ? "stop" : "reload"));
+}
+
+function hasTerminal(): boolean {
+  return Deno.stdin.isTerminal() || Deno.stderr.isTerminal();
 }

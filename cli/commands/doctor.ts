@@ -4,7 +4,7 @@ import { type Check, checkClock, checkDns, checkTcp, checkTls, tlsFault } from "
 import { proxyFor } from "../agent/proxy.ts";
 import { type Connection, handshake, health, look, type Outcome } from "../api.ts";
 import { readAuthorities, readConnection } from "../config.ts";
-import { type Identity, readIdentity } from "../credentials.ts";
+import { type Identity, readIdentity, storedUrl } from "../credentials.ts";
 import { AnsweredNo, CliError } from "../errors.ts";
 import { answer, answerJson, paint, warn } from "../output.ts";
 import { giveUp } from "../permissions.ts";
@@ -24,12 +24,21 @@ export function addDoctor(program: Command, environment: Environment): void {
 }
 
 async function doctor({ json, ...flags }: Flags, environment: Environment): Promise<void> {
-  const { identity, check } = await examineCredentials(flags, environment);
-  const checks = [check, ...await examineWay(flags, identity, environment)];
+  const checks: Check[] = [];
+  // Who waits for the last one has seen the others.
+  for await (const check of examine(flags, environment)) {
+    checks.push(check);
+    if (!json) show(check);
+  }
   const failed = checks.find(({ ok }) => ok === false);
   if (json) answerJson({ ok: failed === undefined, checks: checks.map(({ failure: _, ...rest }) => rest) });
-  else for (const one of checks) show(one);
   if (failed !== undefined) throw new AnsweredNo(failed.failure ?? "unexpected");
+}
+
+async function* examine(flags: Flags, environment: Environment): AsyncGenerator<Check> {
+  const { identity, check } = await examineCredentials(flags, environment);
+  yield check;
+  yield* examineWay(flags, identity, environment);
 }
 
 /** Format, checksum, and for a file its mode and owner. */
@@ -51,73 +60,95 @@ async function examineCredentials(
 }
 
 /** From the URL to the server's opinion of this agent; after the first thing in the way, what needs it is left out. */
-async function examineWay(
+async function* examineWay(
   flags: Flags,
   identity: Identity | null,
   environment: Environment,
-): Promise<Check[]> {
+): AsyncGenerator<Check> {
   let connection: Connection;
   let authorities: string[];
+  let proxy: URL | null;
   try {
-    const url = flags.url ?? environment("OPENCLAW_URL") ?? identity?.url ?? undefined;
-    connection = await readConnection({ ...flags, url }, environment);
+    connection = await readConnection(flags, environment, await storedServer(flags, identity, environment));
     authorities = await readAuthorities(flags, environment);
+    proxy = proxyFor(new URL(connection.url), environment);
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
-    return [failureOf("url", error)];
+    yield failureOf(placeOf(error), error);
+    return;
   }
   await giveUp("doctor");
   const url = new URL(connection.url);
-  const proxy = proxyFor(url, environment);
-  const checks: Check[] = [{ name: "url", ok: true, detail: connection.url }];
-  if (proxy === null) {
-    checks.push({ name: "proxy", ok: null, detail: "none is set for this address" });
-    checks.push(await checkDns(url));
-    if (isFine(checks)) {
-      checks.push(await checkTcp(url.hostname, Number(url.port || (url.protocol === "http:" ? 80 : 443))));
-    }
-    if (isFine(checks)) checks.push(await checkTls(url, authorities));
-  } else {checks.push({
-      ...await checkTcp(proxy.hostname, Number(proxy.port || portsOfProxies.get(proxy.protocol) || 80)),
-      name: "proxy",
-    });}
-  if (!isFine(checks)) return checks;
-  return [...checks, ...await examineService(connection, identity, authorities.length > 0)];
+  yield { name: "url", ok: true, detail: connection.url };
+  for await (const check of proxy === null ? examineDirectWay(url, authorities) : examineProxy(proxy)) {
+    yield check;
+    if (check.ok === false) return;
+  }
+  yield* examineService(connection, identity, authorities.length > 0);
+}
+
+/** What the way to the server is spoilt by, before anybody was asked. */
+function placeOf({ message }: CliError): string {
+  return /^Cannot use the proxy /.test(message) ? "proxy" : /certificates/.test(message) ? "tls" : "url";
+}
+
+/**
+ * The server that the credentials file names, where it counts: there is no other, and the file may not be used for
+ * want of its secret's form alone.
+ *
+ * @throws {CliError} when it counts and cannot be known: the default would be another server
+ */
+async function storedServer(
+  { url }: Flags,
+  identity: Identity | null,
+  environment: Environment,
+): Promise<string | null> {
+  if (url !== undefined || environment("OPENCLAW_URL") !== undefined) return null;
+  return identity === null ? await storedUrl(environment) : identity.url;
+}
+
+async function* examineDirectWay(url: URL, authorities: string[]): AsyncGenerator<Check> {
+  yield { name: "proxy", ok: null, detail: "none is set for this address" };
+  yield await checkDns(url);
+  yield await checkTcp(url.hostname, Number(url.port || (url.protocol === "http:" ? 80 : 443)));
+  yield await checkTls(url, authorities);
 }
 
 const portsOfProxies = new Map([["https:", 443], ["socks5:", 1080], ["socks5h:", 1080]]);
 
-async function examineService(
+async function* examineProxy(proxy: URL): AsyncGenerator<Check> {
+  const port = Number(proxy.port || portsOfProxies.get(proxy.protocol) || 80);
+  const check = await checkTcp(proxy.hostname, port);
+  const hint = "check HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, or name the server in NO_PROXY";
+  yield { ...check, name: "proxy", ...(check.ok === false ? { hint } : {}) };
+}
+
+async function* examineService(
   connection: Connection,
   identity: Identity | null,
   hasAuthority: boolean,
-): Promise<Check[]> {
+): AsyncGenerator<Check> {
   const well = await health(connection);
-  const checks = [checkOf("service", well, (version) => `openclaw ${version} answers`)];
   // Through a proxy, TLS has not been tried before.
   const host = new URL(connection.url).hostname;
   const fault = well.kind === "outage" && connection.url.startsWith("https:")
     ? tlsFault(well.reason, { host, hasAuthority })
     : null;
-  if (fault !== null) return [{ name: "service", ok: false, ...fault, failure: "unreachable" }];
-  if (well.kind !== "ok") return checks;
-  if (identity === null) return [...checks, checkClock(well.timing)];
+  yield fault === null
+    ? checkOf("service", well, (version) => `openclaw ${version} answers`)
+    : { name: "service", ok: false, ...fault, failure: "unreachable" };
+  if (well.kind !== "ok") return;
+  if (identity === null) return yield checkClock(well.timing);
   const greeting = await handshake(connection, identity, describeProcess());
-  checks.push(checkClock(greeting.kind === "ok" ? greeting.timing : well.timing));
-  checks.push(
-    checkOf("handshake", greeting, ({ agent, expiresIn }) => `as "${agent.name}", for ${expiresIn} s`),
+  yield checkClock(greeting.kind === "ok" ? greeting.timing : well.timing);
+  yield checkOf("handshake", greeting, ({ agent, expiresIn }) => `as "${agent.name}", for ${expiresIn} s`);
+  if (greeting.kind !== "ok") return;
+  yield checkOf(
+    "heartbeat",
+    await look(connection, greeting.value.token),
+    ({ liveness, lastSeenAt }) =>
+      `the server takes this agent for ${liveness}, last seen ${lastSeenAt ?? "never"}`,
   );
-  if (greeting.kind !== "ok") return checks;
-  const seen = await look(connection, greeting.value.token);
-  checks.push(
-    checkOf(
-      "heartbeat",
-      seen,
-      ({ liveness, lastSeenAt }) =>
-        `the server takes this agent for ${liveness}, last seen ${lastSeenAt ?? "never"}`,
-    ),
-  );
-  return checks;
 }
 
 function checkOf<Value>(name: string, outcome: Outcome<Value>, describe: (value: Value) => string): Check {
@@ -145,10 +176,6 @@ function refusalHint(code: string): string {
 
 function failureOf(name: string, { message, hint, failure }: CliError): Check {
   return { name, ok: false, detail: message, hint, failure };
-}
-
-function isFine(checks: Check[]): boolean {
-  return checks.every(({ ok }) => ok !== false);
 }
 
 function show({ name, ok, detail, hint }: Check): void {

@@ -1,6 +1,7 @@
+import { Buffer } from "node:buffer";
 import { type Command, Option } from "@commander-js/extra-typings";
 import { credentialsOf, describeProcess } from "../agent/agent.ts";
-import { type Greeting, handshake } from "../api.ts";
+import { type Greeting, handshake, printable } from "../api.ts";
 import { readSetup } from "../config.ts";
 import { parseObject } from "../json.ts";
 import { answer, answerJson, warn } from "../output.ts";
@@ -50,11 +51,7 @@ async function shakeHands({ printToken, json, ...flags }: Flags, environment: En
 /** The key id that the token's header names. Nothing is verified: that is the server's to do. */
 function keyOf({ token }: Greeting): string | null {
   const header = token.slice(0, token.indexOf("."));
-  const kid = parseObject(new TextDecoder().decode(decode(header)))?.kid;
-  return typeof kid === "string" ? kid : null;
-}
-
-function decode(part: string): Uint8Array {
-  const text = atob(part.replaceAll("-", "+").replaceAll("_", "/"));
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  // A text that is no base64url has nothing in it.
+  const kid = parseObject(Buffer.from(header, "base64url").toString())?.kid;
+  return typeof kid === "string" ? printable(kid) : null;
 }

@@ -1,4 +1,5 @@
-import { Argument, type Command, Option } from "@commander-js/extra-typings";
+import { Argument, type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { dirname, resolve } from "node:path";
 import process from "node:process";
 import {
   ConfigurationError,
@@ -11,7 +12,8 @@ import { readSecretFile } from "../credentials.ts";
 import { CliError } from "../errors.ts";
 import { answer, say, warn } from "../output.ts";
 import { giveUp } from "../permissions.ts";
-import { readIfThere, writePrivateFile } from "../private_file.ts";
+import { writePrivateFile } from "../private_file.ts";
+import { isThere } from "../service/own_files.ts";
 
 interface Flags {
   url?: string | undefined;
@@ -41,7 +43,9 @@ export function addInstaller(program: Command, environment: Environment): void {
         "the file with its secret, - for stdin (env: OPENCLAW_AGENT_SECRET_FILE, or OPENCLAW_AGENT_SECRET)",
       ),
     )
-    .addOption(new Option("--output <file>", "write it here, readable by this user alone"))
+    .addOption(
+      new Option("--output <file>", "write it here, readable by this user alone").argParser(parsePath),
+    )
     .addHelpText("after", example)
     .action(async (shell, flags) => {
       await giveUp("installer");
@@ -56,6 +60,11 @@ export function addInstaller(program: Command, environment: Environment): void {
         );
       } else answer(content.replace(/\n$/, ""));
     });
+}
+
+function parsePath(text: string): string {
+  if (text !== "") return text;
+  throw new InvalidArgumentError("It is empty.");
 }
 
 function refuse(what: string, hint: string): never {
@@ -118,11 +127,21 @@ async function readAgent(
 }
 
 async function write(path: string, content: string): Promise<void> {
-  if (await readIfThere(path) !== null) {
-    throw new CliError("conflict", `Cannot write "${path}": there is something already`, {
-      hint: "name another file, or remove it",
+  try {
+    if (await isThere(Deno.lstat, path)) {
+      throw new CliError("conflict", `Cannot write "${path}": there is something already`, {
+        hint: "name another file, or remove it",
+      });
+    }
+    // What is not there is a slip of the finger more often than a wish.
+    await Deno.stat(dirname(resolve(path)));
+    await writePrivateFile(path, content);
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof CliError) throw error;
+    throw new CliError("unexpected", `Cannot write "${path}": ${error.message}`, {
+      hint: "name a file in a folder that is there, and that this user can write",
+      cause: error,
     });
   }
-  await writePrivateFile(path, content);
   say(`wrote ${path}`);
 }

@@ -1,10 +1,11 @@
 import type { Command } from "@commander-js/extra-typings";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { CliError } from "../errors.ts";
 import { answerJson, say } from "../output.ts";
 import { giveUp } from "../permissions.ts";
 import { type Environment, placesHere } from "../places.ts";
 import { removeFile } from "../private_file.ts";
+import { isAnothers, sortNames } from "../service/own_files.ts";
 import { shellQuote } from "../shell_quote.ts";
 import { jsonOption } from "./_options.ts";
 
@@ -22,10 +23,18 @@ async function logout(json: boolean, environment: Environment): Promise<void> {
   await giveUp("logout");
   const removed: string[] = [];
   for (const path of [credentials, join(state, "session.json")]) {
-    if (await remove(path)) removed.push(path);
+    const whole = await isAnothers(path) ? [] : [path];
+    for (const one of [...await partsOf(path), ...whole]) if (await remove(one)) removed.push(one);
   }
   if (json) answerJson({ removed });
   else say(removed.length === 0 ? "there was nothing to remove" : `removed ${removed.join(" and ")}`);
+}
+
+/** What a process that was killed while it wrote the file has left beside it. */
+async function partsOf(path: string): Promise<string[]> {
+  const folder = dirname(path);
+  const { ours } = await sortNames(folder, null);
+  return ours.filter((name) => name.startsWith(`${basename(path)}.`)).map((name) => join(folder, name));
 }
 
 async function remove(path: string): Promise<boolean> {

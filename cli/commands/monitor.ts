@@ -76,7 +76,13 @@ async function live(
 ): Promise<void> {
   const sayEarly = (text: string): void => early.line(redact(`${paint("yellow", "warning:")} ${text}`));
   // With --json, an error that comes first has the warnings in it.
-  const warnEarly = flags.json ? warn : sayEarly;
+  const said = new Set<string>();
+  // What is read again is no reason to say the same again.
+  const once = (hear: (text: string) => void) => (text: string): void => {
+    if (!said.has(text)) hear(text);
+    said.add(text);
+  };
+  const warnEarly = once(flags.json ? warn : sayEarly);
   const inbox = new Inbox();
   // Deno 2.4 stands still while it opens a pipe: a signal then has to find the system's own answer.
   const waits = await comesFromPipe(flags, environment);
@@ -113,7 +119,7 @@ async function live(
     observe,
     keep: (greeting) => current.cache.write(greeting, new Date()),
     touch: () => current.cache.touch(new Date()),
-    reload: () => current.reload(readSetup(flags, { environment, warn: complain }), inbox.stopping),
+    reload: () => current.reload(readSetup(flags, { environment, warn: once(complain) }), inbox.stopping),
     tell,
   };
   // Its end may be far away.

@@ -34,8 +34,8 @@ It runs until Ctrl-C. A flag beats its variable, and an empty variable counts as
 AGENT_JWT_KEYS, AGENT_SESSION_TTL_SECONDS, AGENT_LIMIT_PER_OWNER, OPENCLAW_TRUST_PROXY; the README explains them.
 
 Example:
-  openclaw serve --data /var/lib/openclaw --port 8080
-  deno task start --data /var/lib/openclaw --port 8080     (the same, from the source)
+  openclaw serve --data /var/lib/openclaw-server --port 8080
+  deno task start --data /var/lib/openclaw-server --port 8080     (the same, from the source)
 `;
 
 /** Adds `openclaw serve`: the backend in one process. */
@@ -91,8 +91,7 @@ async function explain(work: () => Promise<void>): Promise<void> {
     await work();
   } catch (error) {
     if (error instanceof StartError) {
-      const failure = error.isConflict ? "conflict" : "unexpected";
-      throw new CliError(failure, withReason(error), { hint: error.hint, cause: error });
+      throw new CliError(error.failure, withReason(error), { hint: error.hint, cause: error });
     }
     if (error instanceof ConfigurationError) {
       throw new CliError("usage", error.message, { hint: configurationHint(error), cause: error });
@@ -165,7 +164,8 @@ function welcome(
       shellQuote(operatorKeyPath)
     } | curl -H @- ${url}/functions/v1/create-agent -d '{"name": "first"}'`,
     "Shake hands with it (paste, then Ctrl-D; so the secret is in no process list and no shell history):",
-    `  curl ${url}/functions/v1/handshake -d @-     {"agent_id": "...", "agent_secret": "..."}`,
+    `  curl ${url}/functions/v1/handshake -d @-`,
+    `  {"agent_id": "...", "agent_secret": "..."}`,
     "",
   ].join("\n");
 }
@@ -176,6 +176,7 @@ async function readTls({ tlsCert, tlsKey }: Flags): Promise<{ cert: string; key:
     throw new StartError(
       "Cannot serve TLS: one of certificate and key is missing",
       "give both --tls-cert and --tls-key",
+      { failure: "usage" },
     );
   }
   return { cert: await readPem(tlsCert), key: await readPem(tlsKey) };
@@ -189,9 +190,7 @@ async function readPem(path: string): Promise<string> {
     throw new StartError(
       `Cannot read "${path}": ${error.message}`,
       "name a file in PEM that this user can read",
-      {
-        cause: error,
-      },
+      { failure: "usage", cause: error },
     );
   }
 }

@@ -11,7 +11,7 @@ The server is a program of its own, ${name}, which stands beside this one. Where
 lists its options.
 
 Example:
-  openclaw serve --data /var/lib/openclaw --port 8080
+  openclaw serve --data /var/lib/openclaw-server --port 8080
 `;
 
 /** Adds `openclaw serve` to the program that has no server in it. */
@@ -68,7 +68,12 @@ async function follow(child: Deno.ChildProcess): Promise<void> {
       Deno.addSignalListener(signal, () => send(child, signal));
     }
   }
-  const { code } = await child.status;
+  const { code, signal } = await child.status;
+  if (signal !== null) {
+    throw new CliError("unexpected", `Cannot go on: the server was ended by ${signal}`, {
+      hint: "openclaw serve",
+    });
+  }
   if (code !== 0) throw new AnsweredNo(failureWith(code));
 }
 

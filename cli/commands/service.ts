@@ -11,7 +11,7 @@ import { askHost, perform } from "../service/perform.ts";
 import { type Place, placeOf } from "../service/place.ts";
 import { stateAt } from "../service/state.ts";
 import { logWords, outlineStep, showStep, type Step } from "../service/steps.ts";
-import { findKept, findLeft, planRemoval, type Removal } from "../service/uninstall.ts";
+import { findAt, findKept, findLeft, planRemoval, type Removal } from "../service/uninstall.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 
 interface ServiceFlags {
@@ -104,7 +104,8 @@ function tellOfVariables({ environmentFile }: Place, environment: Environment): 
 }
 
 function assertMayDo(what: string, { os, scope, uid }: Place, { dryRun }: ServiceFlags): void {
-  if (dryRun || os === "windows" || scope === "user" || uid === 0) return;
+  if (os === "windows" || scope === "user" || uid === 0) return;
+  if (dryRun) return warn("root alone may do this");
   throw new CliError("usage", `Cannot ${what} the service of the whole system: root may do that alone`, {
     hint: `sudo openclaw service ${what}, or openclaw service ${what} --user`,
   });
@@ -122,7 +123,7 @@ async function uninstallService(
   if (flags.dryRun) return await showSteps(removal.steps, flags);
   if (removal.unasked !== null) warn(`the service manager is not asked to stop it: ${removal.unasked}`);
   for (const step of removal.steps) {
-    if (!flags.json) say(outlineStep(step));
+    if (!flags.json && await isWorthSaying(step)) say(outlineStep(step));
     await perform(step, null, askHost);
   }
   const left = await findLeft(place, removal, askHost);
@@ -131,6 +132,11 @@ async function uninstallService(
   else say(`looked again: ${verdict(left, { removal, keepCredentials })}`);
   if (!flags.json && kept.length > 0) say(`kept, remove it yourself if it is not wanted: ${kept.join(", ")}`);
   if (left.length > 0) throw new AnsweredNo("unexpected");
+}
+
+/** What is not there is not said to be removed. */
+async function isWorthSaying(step: Step): Promise<boolean> {
+  return step.do === "run" || step.do === "wait until gone" || (await findAt(step)).length > 0;
 }
 
 function verdict(

@@ -54,7 +54,7 @@ async function takeLock(folder: string): Promise<Deno.FsFile> {
   throw new StartError(
     `Cannot use the data folder "${folder}": another server is using it`,
     "stop the other one, or name another folder with --data",
-    { isConflict: true },
+    { failure: "conflict" },
   );
 }
 

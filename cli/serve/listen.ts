@@ -47,6 +47,20 @@ export async function listen({ hostname, port, tls }: Address): Promise<Listener
   };
 }
 
+/**
+ * Tells a port that is taken, or may not be had, before anything is made for a server that cannot start.
+ *
+ * @throws {StartError} as `listen` would
+ */
+export function assertFree({ hostname, port }: Pick<Address, "hostname" | "port">): void {
+  try {
+    Deno.listen({ hostname, port }).close();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw bindError(error, hostname, port);
+  }
+}
+
 function makeServer(tls: Address["tls"]): Server {
   const limits = {
     headersTimeout: patienceMilliseconds,
@@ -68,9 +82,7 @@ function checkPair({ cert, key }: { cert: string; key: string }): void {
     throw new StartError(
       "Cannot use the TLS certificate and key: they are no pair",
       "give the two files in PEM",
-      {
-        cause: error,
-      },
+      { failure: "usage", cause: error },
     );
   }
 }
@@ -93,7 +105,7 @@ function bindError(error: Error, hostname: string, port: number): StartError {
   const hint = isPort ? "name another port with --port" : "name an address of this host with --host";
   return new StartError(`Cannot listen on ${hostname} port ${port}: ${what}`, hint, {
     cause: error,
-    isConflict: inUse,
+    ...(inUse ? { failure: "conflict" } : {}),
   });
 }
 

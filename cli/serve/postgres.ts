@@ -115,11 +115,10 @@ function startErrorOf(thrown: unknown): unknown {
     return new StartError(`Cannot use the database: ${error.message}`, hint, { cause: error });
   }
   if (!isOutage(error)) return error;
-  const options = { cause: error };
   return new StartError(
     "Cannot reach the database",
     "check the host, port and password of the database URL",
-    options,
+    { failure: "unreachable", cause: error },
   );
 }
 

@@ -9,7 +9,7 @@ import { Refusals } from "../../supabase/functions/_shared/refusals.ts";
 import { batching } from "./batch.ts";
 import type { Store } from "./connection.ts";
 import { type DataFolder, openDataFolder, readOperatorKey, readSigningKeys } from "./data_folder.ts";
-import { listen } from "./listen.ts";
+import { assertFree, listen } from "./listen.ts";
 import { route } from "./routes.ts";
 
 export interface ServeOptions {
@@ -43,6 +43,7 @@ export async function startServer(
   const opened: (() => Promise<void> | void)[] = [() => folder.release()];
   try {
     const given = env("AGENT_JWT_KEYS") ? await readKeyRing(env) : null;
+    assertFree(options);
     const store = await openStore(options, { folder, log });
     opened.push(() => store.close());
     const operatorKey = await readOperatorKey(folder);

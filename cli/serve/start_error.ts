@@ -1,14 +1,16 @@
+import type { Failure } from "../errors.ts";
+
 /**
- * The server cannot start, for a reason that its user can mend. The hint can be done or typed. `isConflict`: another
- * program has what it wants.
+ * The server cannot start, for a reason that its user can mend. The hint can be done or typed. `failure`: `conflict`
+ * where another program has what it wants, `usage` for what was asked wrongly, `unreachable` for a database that is.
  */
 export class StartError extends Error {
   override readonly name = "StartError";
 
-  readonly isConflict: boolean;
+  readonly failure: Failure;
 
-  constructor(message: string, readonly hint: string, options: ErrorOptions & { isConflict?: boolean } = {}) {
+  constructor(message: string, readonly hint: string, options: ErrorOptions & { failure?: Failure } = {}) {
     super(message, options);
-    this.isConflict = options.isConflict ?? false;
+    this.failure = options.failure ?? "unexpected";
   }
 }

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { ConnectionFlags } from "../config.ts";
 import type { IdentityFlags, StoredCredentials } from "../credentials.ts";
 import { CliError } from "../errors.ts";
@@ -6,6 +7,7 @@ import { credentialsFor } from "./credentials.ts";
 import { definedElsewhere, managerFault } from "./manager.ts";
 import { optionsFor } from "./options.ts";
 import { assertProgramIsOurs, readOurDefinition } from "./ours.ts";
+import { isThere } from "./own_files.ts";
 import { type Ask, perform } from "./perform.ts";
 import type { Place } from "./place.ts";
 import { NotSettled, settledState, stateAt } from "./state.ts";
@@ -40,6 +42,7 @@ export async function planInstall(
       },
     );
   }
+  await assertNoServerIn(place);
   const earlier = await readOurDefinition(place);
   const program = Deno.execPath();
   if (program !== place.program) await assertProgramIsOurs(place.program);
@@ -56,6 +59,32 @@ export async function planInstall(
     earlier,
   };
 }
+
+/** systemd gives the service's folder, with all that is in it, to the agent's user. */
+async function assertNoServerIn({ folders }: Place): Promise<void> {
+  for (const path of folders.flatMap((folder) => serverKeys.map((name) => join(folder, name)))) {
+    if (!await isVisible(path)) continue;
+    throw new CliError(
+      "conflict",
+      `Cannot install the service: its folder has the keys of a server, "${path}"`,
+      {
+        hint: "move the server's data: openclaw serve --data /var/lib/openclaw-server",
+      },
+    );
+  }
+}
+
+/** A dry run of somebody else than root may not look there. */
+async function isVisible(path: string): Promise<boolean> {
+  try {
+    return await isThere(Deno.lstat, path);
+  } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied) return false;
+    throw error;
+  }
+}
+
+const serverKeys = ["operator-key", "jwt-keys.json"];
 
 /** Has the service manager nothing to say against it? Asked before anything is touched. */
 export async function assertCanInstall(place: Place, ask: Ask): Promise<void> {

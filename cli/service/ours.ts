@@ -44,7 +44,8 @@ async function holdsMark(path: string): Promise<boolean | null> {
     throw error;
   }
   try {
-    const { size } = await file.stat();
+    const { size, isFile } = await file.stat();
+    if (!isFile) return false;
     const beginning = new Uint8Array(256);
     const head = new TextDecoder().decode(beginning.subarray(0, await fill(file, beginning)));
     if (scriptMark.test(head.replaceAll("\r\n", "\n"))) return true;

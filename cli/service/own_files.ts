@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { isErrno } from "../errors.ts";
 import { parseObject } from "../json.ts";
 import { readIfThere, removeFile } from "../private_file.ts";
@@ -73,6 +73,21 @@ async function entriesOf(folder: string): Promise<Deno.DirEntry[]> {
 
 function isLog(path: string, log: string | null): boolean {
   return log !== null && (path === log || [1, 2, 3].some((age) => path === `${log}.${age}`));
+}
+
+/**
+ * Whether a file that we write was written by another program: an object without the field that only ours have. Of
+ * what cannot be read nobody knows.
+ */
+export async function isAnothers(path: string): Promise<boolean> {
+  try {
+    const field = fields[basename(path)];
+    const object = parseObject(await readIfThere(path) ?? "");
+    return field !== undefined && object !== null && !(field in object);
+  } catch (error) {
+    if (error instanceof Error) return false;
+    throw error;
+  }
 }
 
 async function hasField(folder: string, name: string): Promise<boolean> {

@@ -40,7 +40,7 @@ export async function findLeft(
   { steps, unasked, isElsewhere }: Removal,
   ask: Ask,
 ): Promise<string[]> {
-  const files = await Promise.all(steps.map(leftOf));
+  const files = await Promise.all(steps.map(findAt));
   const services = unasked === null
     ? await leftOver(place, ask)
     : isElsewhere
@@ -78,7 +78,8 @@ async function withoutLinks(folders: string[]): Promise<string[]> {
   return [...found];
 }
 
-async function leftOf(step: Step): Promise<string[]> {
+/** What is there of what one step removes. */
+export async function findAt(step: Step): Promise<string[]> {
   switch (step.do) {
     case "remove":
     case "remove program":

@@ -160,7 +160,7 @@ Deno.test("with --json a warning is part of the error object, and a line on stde
     assert.equal(error, "unreachable");
     assert.equal(warnings.length, 1);
     assert.match(warnings[0], /can be read by everybody/);
-    const server = startFaultServer(() => greets());
+    const server = startFaultServer(() => greets({ agent: { id: agent.id, name: "edge 1" } }));
     try {
       const done = await run([...args, "--url", server.url], { home });
       assert.equal(done.code, 0);

@@ -9,6 +9,9 @@ import { credentialsPath, ownEnvironment, run } from "./_program.ts";
 const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
 const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
 
+// deno-lint-ignore no-control-regex -- what paints a terminal begins with one
+const colour = /\u001b\[\d+m/;
+
 /** Runs a program on a terminal of 80 columns, types each answer when there is quiet, and prints what was shown. */
 const typist = `
 import fcntl, json, os, pty, select, struct, sys, termios
@@ -28,7 +31,10 @@ def read(patience):
         patience = 0.3
 read(10)
 for answer in answers:
-    os.write(terminal, answer.encode() + b"\\r")
+    try:
+        os.write(terminal, answer.encode() + b"\\r")
+    except OSError:
+        break
     read(5)
 code = os.waitpid(pid, 0)[1] >> 8
 print(json.dumps({"code": code, "shown": shown.decode(errors="replace")}))
@@ -75,15 +81,64 @@ Deno.test({
     }),
 });
 
+const leaving = [["Ctrl-C", "\u0003"], ["Ctrl-D", "\u0004"], ["Ctrl-Z", "\u001a"]] as const;
+for (const [name, key] of leaving) {
+  Deno.test({
+    name:
+      `openclaw configure that is left by ${name} on a terminal → usage, no file, and no secret on the screen`,
+    ignore: Deno.build.os === "windows",
+    fn: () =>
+      withFolder(async (home) => {
+        const args = ["configure", "--url", "https://fleet.example", "--agent-id", agentId];
+        const { code, shown } = await onTerminal(args, [key, secret], home);
+        assert.equal(code, 2, shown);
+        assert.match(shown, /the question was not answered/);
+        assert.ok(!shown.includes("Top-level await"), shown);
+        await assert.rejects(Deno.stat(credentialsPath(home)), Deno.errors.NotFound);
+      }),
+  });
+}
+
 Deno.test({
-  name: "openclaw configure that is interrupted on a terminal → usage, and no file",
+  name: "openclaw configure --agent-secret-file - on a terminal asks, and does not show what is typed",
   ignore: Deno.build.os === "windows",
   fn: () =>
     withFolder(async (home) => {
-      const { code, shown } = await onTerminal(["configure"], ["\u0003"], home);
+      const args = ["configure", "--url", "https://fleet.example", "--agent-id", agentId]
+        .concat("--agent-secret-file", "-");
+      const { code, shown } = await onTerminal(args, [secret], home);
+      assert.equal(code, 0, shown);
+      assert.ok(!shown.includes("AAECAwQF"), shown);
+      assert.equal(JSON.parse(await Deno.readTextFile(credentialsPath(home))).agent_secret, secret);
+    }),
+});
+
+Deno.test({
+  name:
+    "openclaw handshake --agent-secret-file - on a terminal → usage, without waiting for what would be shown",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withFolder(async (home) => {
+      const args = ["handshake", "--agent-id", agentId, "--agent-secret-file", "-"];
+      const { code, shown } = await onTerminal(args, [], home);
       assert.equal(code, 2, shown);
-      assert.match(shown, /the question was not answered/);
-      await assert.rejects(Deno.stat(credentialsPath(home)), Deno.errors.NotFound);
+      assert.match(shown, /it is a terminal, which would show it/);
+    }),
+});
+
+Deno.test({
+  name:
+    "openclaw configure on a terminal: Enter takes the server that is offered, and NO_COLOR paints nothing",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withFolder(async (home) => {
+      const { program, args } = openclaw(["configure"]);
+      const answers = ["", agentId, secret];
+      const { code, shown } = await showTerminal([program, ...args], { answers, home, noColour: "1" });
+      assert.equal(code, 0, shown);
+      assert.doesNotMatch(shown, colour);
+      const { url, agent_secret } = JSON.parse(await Deno.readTextFile(credentialsPath(home)));
+      assert.deepEqual([url, agent_secret], ["http://127.0.0.1:54321", secret]);
     }),
 });
 
@@ -101,8 +156,6 @@ Deno.test({
 
 const nowhere = ["--url", "http://127.0.0.1:9", "--agent-id", agentId, "--agent-secret", secret];
 const commands = ["doctor", "status", "handshake"];
-// deno-lint-ignore no-control-regex -- what paints a terminal begins with one
-const colour = /\u001b\[\d+m/;
 
 for (const command of commands) {
   testWith(
