@@ -17,6 +17,8 @@ export const functions = await functionNames();
 /** The Deno that the Edge Runtime is built on; null when npm does not give it to this machine. */
 export async function findEdgeDeno(): Promise<string | null> {
   if (Deno.version.deno === "2.1.4") return Deno.execPath();
+  // This one asks its own list of authorities alone, unless it is told to ask the host's, too.
+  if (Deno.env.get("DENO_TLS_CA_STORE") === undefined) Deno.env.set("DENO_TLS_CA_STORE", "mozilla,system");
   const ended = await run(
     "npx",
     ["-y", "deno@2.1.4", "eval", "--no-config", "console.log(Deno.execPath())"],
