@@ -70,7 +70,7 @@ export class SessionCache {
             2,
           )
         }\n`,
-        await this.#isOurs() ? await this.#lastBeat() ?? never : never,
+        await this.#earlierBeat(),
       ));
   }
 
@@ -84,6 +84,16 @@ export class SessionCache {
   async #isOurs(): Promise<boolean> {
     const text = await readIfThere(this.path);
     return text !== null && parseObject(text)?.owner === this.owner;
+  }
+
+  /** A renewed session does not make the last beat forgotten; a file that cannot be read is replaced all the same. */
+  async #earlierBeat(): Promise<Date> {
+    try {
+      return await this.#isOurs() ? await this.#lastBeat() ?? never : never;
+    } catch (error) {
+      if (error instanceof Error) return never;
+      throw error;
+    }
   }
 
   /** The file's own time: a beat costs no writing. */
