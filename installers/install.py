@@ -806,6 +806,11 @@ class Installation:
 
     def check_places(self):
         self.check_folder(self.state)
+        # systemd gives this folder, with all that is in it, to the agent's user.
+        for key in ("operator-key", "jwt-keys.json") if self.service == "systemd-system" else ():
+            if os.path.exists(os.path.join(self.state, key)):
+                die(5, 'Cannot install: "%s" has the keys of a server, "%s"' % (self.state, key),
+                    "move the server's data: openclaw serve --data /var/lib/openclaw-server")
         if os.path.exists(self.manifest):
             self.check_file(self.manifest)
         self.check_file(self.program)

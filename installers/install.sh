@@ -793,6 +793,12 @@ check_places() {
   # The unit has it started by env, which would take such a path for a variable.
   case $service/$program in systemd-user/*=*) die 2 "Cannot install into \"$HOME\": a service cannot start what has an equals sign in its path" '--no-service' ;; esac
   check_folder "$state"
+  # systemd gives this folder, with all that is in it, to the agent's user.
+  if [ "$service" = systemd-system ]; then
+    for key in operator-key jwt-keys.json; do
+      [ ! -e "$state/$key" ] || die 5 "Cannot install: \"$state\" has the keys of a server, \"$key\"" "move the server's data: openclaw serve --data /var/lib/openclaw-server"
+    done
+  fi
   if [ -e "$manifest" ]; then check_file "$manifest"; fi
   check_file "$program"
   [ -z "$service_file" ] || check_file "$service_file"

@@ -283,6 +283,7 @@ const tools = ["root", "unshare", "nsenter", "setpriv", "setsid", "python3", "da
 const scenes: [string, (scene: Scene) => Promise<void>][] = [
   ["installs, repairs and removes a service of the system", systemService],
   ["undoes everything when the service does not start", failingService],
+  ["gives no server's keys to the agent's user", serversFolder],
   ["follows no link that the service's user has put into its folder", plantedLinks],
   ["installs and removes a service of one user, whose home has an odd name", userService],
   ["installs and removes a service under launchd", launchdService],
@@ -387,6 +388,18 @@ async function failingService({ system, language, fleet, url }: Scene): Promise<
   assertEnded(await system.run(command), 1, /what was done has been undone/);
   assert.equal((await system.run(["tail", "-n", "1", unit])).stdout, "# changed by hand\n");
   assert.equal((await system.run(["systemctl", "is-active", "openclaw.service"])).code, 0);
+}
+
+async function serversFolder({ system, language, fleet, url }: Scene): Promise<void> {
+  const command = [...commandOf(language), ...await flagsOf(system, await fleet.createAgent(), url)];
+  for (const key of ["operator-key", "jwt-keys.json"]) {
+    const path = `/var/lib/openclaw/${key}`;
+    await system.run(["install", "-D", "-m", "600", "/dev/null", path]);
+    assertEnded(await system.run(command), 5, new RegExp(`has the keys of a server, "${key}"`));
+    assert.deepEqual(await system.files(), ["/var/lib/openclaw", path]);
+    await assert.rejects(system.log(), Deno.errors.NotFound, "systemd was asked for something");
+    await system.run(["rm", "-r", "/var/lib/openclaw"]);
+  }
 }
 
 /** The service's user may do in its own folder what it likes: root's next visit must not serve it. */
