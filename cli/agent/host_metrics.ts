@@ -1,15 +1,32 @@
 import { statfs } from "node:fs";
-import { cpus } from "node:os";
+import { type CpuInfo, cpus } from "node:os";
 import { promisify } from "node:util";
 import { type ContainerMemory, openContainerMemory } from "./container_memory.ts";
 
 export type Metrics = Record<string, number>;
+
+/** What the runtime tells of its host. */
+export interface Readings {
+  cpus: () => Pick<CpuInfo, "times">[];
+  /** In bytes; `available` is MemAvailable on Linux. */
+  memory: () => Deno.SystemMemoryInfo;
+  load: () => number[];
+  /** In seconds; zero where the runtime cannot tell. */
+  uptime: () => number;
+}
 
 interface CpuTime {
   at: number;
   busy: number;
   total: number;
 }
+
+const runtime: Readings = {
+  cpus,
+  memory: Deno.systemMemoryInfo,
+  load: () => Deno.build.os === "windows" ? [] : Deno.loadavg(),
+  uptime: Deno.osUptime,
+};
 
 /** Over less than that, what this program itself did at its start is most of it. */
 const leastCpuSeconds = 1;
@@ -21,20 +38,22 @@ const leastCpuSeconds = 1;
 export class HostMetrics {
   #cpu: CpuTime | null = null;
   readonly #container: ContainerMemory | null;
+  readonly #host: Readings;
   readonly #disk = Deno.build.os === "windows" ? `${Deno.env.get("SystemDrive") ?? "C:"}\\` : "/";
 
-  constructor(container: ContainerMemory | null = openContainerMemory()) {
+  constructor(container: ContainerMemory | null = openContainerMemory(), host: Readings = runtime) {
     this.#container = container;
+    this.#host = host;
     this.#cpuPercent();
   }
 
   async sample(): Promise<Metrics> {
     const values: [string, () => number | null | Promise<number | null>][] = [
       ["cpu_percent", () => this.#cpuPercent()],
-      ["memory_percent", () => this.#container?.percent() ?? memoryPercent()],
+      ["memory_percent", () => this.#container?.percent() ?? memoryPercent(this.#host.memory())],
       ["disk_percent", () => diskPercent(this.#disk)],
-      ["load_1m", () => Deno.build.os === "windows" ? null : Deno.loadavg()[0] ?? null],
-      ["uptime_seconds", () => Deno.osUptime()],
+      ["load_1m", () => this.#host.load()[0] ?? null],
+      ["uptime_seconds", () => this.#host.uptime() || null],
     ];
     const metrics: Metrics = {};
     for (const [name, measure] of values) {
@@ -46,7 +65,7 @@ export class HostMetrics {
 
   #cpuPercent(): number | null {
     const before = this.#cpu;
-    const now = cpuTime();
+    const now = cpuTime(this.#host.cpus());
     if (before !== null && now.at - before.at < leastCpuSeconds) return null;
     this.#cpu = now;
     if (before === null || now.total <= before.total) return null;
@@ -64,19 +83,17 @@ async function quietly(measure: () => number | null | Promise<number | null>): P
   }
 }
 
-function cpuTime(): CpuTime {
+function cpuTime(processors: Pick<CpuInfo, "times">[]): CpuTime {
   let idle = 0;
   let total = 0;
-  for (const { times } of cpus()) {
+  for (const { times } of processors) {
     idle += times.idle;
     total += times.user + times.nice + times.sys + times.idle + times.irq;
   }
   return { at: performance.now() / 1000, busy: total - idle, total };
 }
 
-/** `available` is MemAvailable on Linux. */
-function memoryPercent(): number | null {
-  const { total, available } = Deno.systemMemoryInfo();
+function memoryPercent({ total, available }: Deno.SystemMemoryInfo): number | null {
   return total > 0 && available > 0 ? 100 * (total - available) / total : null;
 }
 

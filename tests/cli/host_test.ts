@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openContainerMemory } from "../../cli/agent/container_memory.ts";
-import { HostMetrics } from "../../cli/agent/host_metrics.ts";
+import { HostMetrics, type Readings } from "../../cli/agent/host_metrics.ts";
 import { parseCommand, runProgram } from "../../cli/agent/program.ts";
 import { proxyFor } from "../../cli/agent/proxy.ts";
 import { printable } from "../../cli/api.ts";
@@ -32,6 +32,96 @@ Deno.test("the host's metrics are within their bounds, and the CPU's comes after
   assert.ok((sample.memory_percent ?? 0) > 0);
   assert.ok((sample.uptime_seconds ?? 0) > 1);
   if (unix) assert.ok((sample.load_1m ?? -1) >= 0);
+});
+
+const memory = { total: 0, available: 0, free: 0, buffers: 0, cached: 0, swapTotal: 0, swapFree: 0 };
+
+/** A host that tells what is wanted of it. */
+function host(more: Partial<Readings> = {}): Readings {
+  return {
+    cpus: () => [],
+    memory: () => ({ ...memory, total: 1000, available: 250, free: 100 }),
+    load: () => [0.5, 3, 4],
+    uptime: () => 4392,
+    ...more,
+  };
+}
+
+/** One processor, and how it spent its time since the boot. */
+function processor(user: number, idle: number): ReturnType<Readings["cpus"]>[number] {
+  return { times: { user, nice: 0, sys: 0, irq: 0, idle } };
+}
+
+Deno.test("the CPU is that of the time since the last sample, over all processors, and not since the boot", async () => {
+  let cpus = [processor(9000, 1000), processor(9000, 1000)];
+  const metrics = new HostMetrics(null, host({ cpus: () => cpus }));
+  cpus = [processor(9080, 1020), processor(9000, 1100)];
+  await new Promise((resolve) => setTimeout(resolve, 1050));
+  assert.equal((await metrics.sample()).cpu_percent, 40);
+  cpus = [processor(9080, 1120), processor(9010, 1190)];
+  await new Promise((resolve) => setTimeout(resolve, 1050));
+  assert.equal((await metrics.sample()).cpu_percent, 5);
+});
+
+Deno.test("all that a processor does but idling is work", async () => {
+  let cpus = [processor(0, 0)];
+  const metrics = new HostMetrics(null, host({ cpus: () => cpus }));
+  cpus = [{ times: { user: 1, nice: 2, sys: 4, irq: 8, idle: 15 } }];
+  await new Promise((resolve) => setTimeout(resolve, 1050));
+  assert.equal((await metrics.sample()).cpu_percent, 50);
+});
+
+Deno.test("what a host tells is in its metrics: memory by what is available, the load of the last minute", async () => {
+  const { disk_percent, ...sample } = await new HostMetrics(null, host()).sample();
+  assert.deepEqual(sample, { memory_percent: 75, load_1m: 0.5, uptime_seconds: 4392 });
+  assert.ok(disk_percent !== undefined);
+});
+
+Deno.test("the load of a host that has nothing to do is 0", async () => {
+  assert.equal((await new HostMetrics(null, host({ load: () => [0, 0, 0] })).sample()).load_1m, 0);
+});
+
+const silences: [string, string, Partial<Readings>][] = [
+  ["no uptime", "uptime_seconds", { uptime: () => 0 }],
+  ["an uptime that is no number", "uptime_seconds", { uptime: () => NaN }],
+  ["no load", "load_1m", { load: () => [] }],
+  ["a load that is no number", "load_1m", { load: () => [NaN, NaN, NaN] }],
+  ["no memory", "memory_percent", { memory: () => memory }],
+  ["no available memory", "memory_percent", { memory: () => ({ ...memory, total: 1000, free: 100 }) }],
+  ["an error instead of its uptime", "uptime_seconds", { uptime: fail }],
+  ["an error instead of its load", "load_1m", { load: fail }],
+  ["an error instead of its memory", "memory_percent", { memory: fail }],
+];
+
+for (const [name, metric, told] of silences) {
+  Deno.test(`of a host that tells ${name}, ${metric} alone is left out`, async () => {
+    const whole = Object.keys(await new HostMetrics(null, host()).sample());
+    const sample = await new HostMetrics(null, host(told)).sample();
+    assert.deepEqual(Object.keys(sample), whole.filter((one) => one !== metric));
+  });
+}
+
+Deno.test("of a host that tells nothing of its processors the CPU is left out", async () => {
+  const metrics = new HostMetrics(null, host());
+  await new Promise((resolve) => setTimeout(resolve, 1050));
+  assert.equal("cpu_percent" in await metrics.sample(), false);
+});
+
+function fail(): never {
+  throw new Deno.errors.PermissionDenied("no access to it");
+}
+
+Deno.test({
+  name: "the memory that is used is what MemAvailable of /proc/meminfo leaves",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const { memory_percent = NaN } = await new HostMetrics(null).sample();
+    const text = await Deno.readTextFile("/proc/meminfo");
+    const read = (name: string): number => Number(new RegExp(`^${name}: +(\\d+) kB$`, "m").exec(text)?.[1]);
+    const used = 100 * (1 - read("MemAvailable") / read("MemTotal"));
+    // Others on this host take and give back memory meanwhile.
+    assert.ok(Math.abs(memory_percent - used) < 3, `${memory_percent} % and ${used} %`);
+  },
 });
 
 for (
