@@ -723,6 +723,99 @@ for (
     }));
 }
 
+Deno.test("openclaw heartbeat --status stopping → usage, and nothing is sent: monitor alone says goodbye", () =>
+  inHome(async (home) => {
+    const server = startFaultServer(() => greets());
+    try {
+      const env = identify({ id: agentId, secret }, server.url);
+      const result = await run(["heartbeat", "--status", "stopping"], { home, env });
+      assertRefused(result, 2, /'stopping' is invalid.*healthy, degraded, unhealthy/);
+      assert.equal(server.caught.length, 0);
+    } finally {
+      server.close();
+    }
+  }));
+
+for (
+  const [name, args, stdout, stderr] of [
+    ["with --quiet says nothing", ["--quiet"], "", ""],
+    [
+      "says when the next beat is due, on stderr",
+      [],
+      "",
+      "the beat was accepted, the next one is due in 7 s\n",
+    ],
+    ...[["--json"], ["--json", "--quiet"]].map((args) =>
+      [
+        `with ${args.join(" ")} prints what the server promised, and nothing else`,
+        args,
+        '{"ok":true,"next_heartbeat_in":7,"heartbeat_interval_seconds":2}\n',
+        "",
+      ] as const
+    ),
+  ] as const
+) {
+  Deno.test(`openclaw heartbeat ${name}`, () =>
+    inHome(async (home) => {
+      const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts(7));
+      try {
+        const env = identify({ id: agentId, secret }, server.url);
+        assert.deepEqual(await run(["heartbeat", ...args], { home, env }), { code: 0, stdout, stderr });
+        assert.equal(count(server.caught, "/heartbeat"), 1);
+      } finally {
+        server.close();
+      }
+    }));
+}
+
+Deno.test("openclaw heartbeat --quiet that is not accepted says why", () =>
+  inHome(async (home) => {
+    const server = startFaultServer(() => refuses("invalid_credentials"));
+    try {
+      const env = identify({ id: agentId, secret }, server.url);
+      assertRefused(await run(["heartbeat", "--quiet"], { home, env }), 3, /invalid_credentials/);
+    } finally {
+      server.close();
+    }
+  }));
+
+Deno.test("openclaw monitor --quiet says nothing of a life without a fault", () =>
+  inHome(async (home) => {
+    const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
+    try {
+      const env = identify(makeAgent(), server.url);
+      const monitor = start(["monitor", "--quiet"], { home, env });
+      await server.until(4);
+      monitor.kill("SIGTERM");
+      const { stdout, stderr } = await monitor.ended;
+      assert.deepEqual([stdout, stderr], ["", ""]);
+      assert.ok(count(server.caught, "/heartbeat") >= 3);
+    } finally {
+      server.close();
+    }
+  }));
+
+Deno.test("openclaw monitor --quiet says what is wrong", () =>
+  inHome(async (home) => {
+    const env = identify({ id: agentId, secret }, nowhere);
+    const { code, stdout, stderr } = await run(["monitor", "--once", "--quiet"], { home, env });
+    assert.deepEqual([code, stdout], [6, ""]);
+    assert.match(stderr, / warn {2}the server cannot be had: /);
+    assert.doesNotMatch(stderr, / info | debug /);
+  }));
+
+Deno.test("where no layer names a server it is this host's own, at the port of openclaw serve", () =>
+  inHome(async (home) => {
+    const env = { OPENCLAW_AGENT_ID: agentId, OPENCLAW_AGENT_SECRET: secret };
+    const status = await run(["status", "--json"], { home, env });
+    assert.equal(JSON.parse(status.stdout).url, "http://127.0.0.1:54321");
+    const { checks } = JSON.parse((await run(["doctor", "--json"], { home, env })).stdout);
+    const told = checks.map(({ name, detail }: Record<string, string>) => `${name}: ${detail}`).join("\n");
+    assert.match(told, /^dns: 127\.0\.0\.1 is an address/m);
+    // Whether somebody listens there is this host's business.
+    assert.match(told, /^tcp: port 54321 /m);
+  }));
+
 Deno.test("openclaw heartbeat with a message of 500 characters, an emoji each, and of two lines sends them", () =>
   inHome(async (home) => {
     const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
