@@ -25,6 +25,8 @@ interface Rules {
   reload?: () => boolean;
   /** How many seconds it takes to look at the host. */
   observing?: number;
+  /** How the host is; by default healthy. */
+  health?: (world: World, inbox: Inbox) => Pick<BeatReport, "status" | "message">;
   once?: true;
 }
 
@@ -97,7 +99,7 @@ export async function live(rules: Rules): Promise<Life> {
     observe() {
       world.monotonic += rules.observing ?? 0;
       world.wall += rules.observing ?? 0;
-      return Promise.resolve({ status: "healthy", metrics: {} });
+      return Promise.resolve({ ...rules.health?.(world, inbox) ?? { status: "healthy" }, metrics: {} });
     },
     keep: () => Promise.resolve(),
     touch: () => Promise.resolve(),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { News } from "../../cli/agent/monitor.ts";
 import { acceptance, down, greeting, live, refusal, type Seen } from "./_simulation.ts";
 
 function count(seen: Seen[], act: Seen["act"]): number {
@@ -266,4 +267,69 @@ Deno.test("a host that slept while a beat was lost tries again at once", async (
   });
   const next = seen.find(({ at }) => at >= lostAt);
   assert.ok((next?.at ?? Infinity) - lostAt < 1, `${(next?.at ?? NaN) - lostAt} s`);
+});
+
+/** What is told of the host's status, without its texts. */
+function toldOfStatus(news: News[]): (string | number | null | undefined)[][] {
+  return news.filter(({ event }) => event === "status")
+    .map(({ level, details }) => [level, details?.status, details?.status_message]);
+}
+
+Deno.test("a host that is not well is told of once, and once that it is well again; the server hears it at every beat", async () => {
+  const { seen, news } = await live({
+    hours: 3,
+    health: ({ monotonic }) =>
+      monotonic < 1000 + 3600 || monotonic > 1000 + 7200
+        ? { status: "healthy", message: "DISK OK" }
+        : { status: "degraded", message: `DISK WARNING - ${Math.round(monotonic)} left` },
+  });
+  const [[, , reason] = [], ...others] = toldOfStatus(news);
+  assert.match(String(reason), /^DISK WARNING - 4[67]\d\d left$/);
+  assert.deepEqual(others, [["info", "healthy", "DISK OK"]]);
+  const texts = news.filter(({ event }) => event === "status").map(({ level, text }) => `${level} ${text}`);
+  assert.deepEqual(texts, [`warn the host is degraded: ${reason}`, "info the host is healthy: DISK OK"]);
+  const degraded = seen.filter(({ report }) => report?.status === "degraded");
+  assert.ok(degraded.length >= 59 && degraded.length <= 61, `${degraded.length} beats`);
+});
+
+Deno.test("a host that gets worse, or a little better, is told of at each change", async () => {
+  const stages = ["degraded", "unhealthy", "degraded", "healthy"] as const;
+  const { news } = await live({
+    hours: 2,
+    health: ({ monotonic }) => ({ status: stages[Math.floor((monotonic - 1000) / 1200)] ?? "healthy" }),
+  });
+  assert.deepEqual(toldOfStatus(news), [
+    ["warn", "degraded", undefined],
+    ["warn", "unhealthy", undefined],
+    ["warn", "degraded", undefined],
+    ["info", "healthy", undefined],
+  ]);
+  assert.equal(news.find(({ event }) => event === "status")?.text, "the host is degraded");
+});
+
+Deno.test("of a host that is well all the time no status is told, whatever its message is", async () => {
+  const { news } = await live({
+    hours: 1,
+    health: ({ monotonic }) => ({ status: "healthy", message: `up ${monotonic} s` }),
+  });
+  assert.deepEqual(toldOfStatus(news), []);
+});
+
+Deno.test("a host that is not well is told of where it is, though the server takes no beat", async () => {
+  const { news } = await live({ hours: 2, beat: () => down, health: () => ({ status: "unhealthy" }) });
+  assert.deepEqual(toldOfStatus(news), [["warn", "unhealthy", undefined]]);
+});
+
+Deno.test("what an order to stop cut short is told of as no status of the host", async () => {
+  const { news, seen } = await live({
+    hours: 1,
+    health: (world, inbox) => {
+      if (world.monotonic < 1000 + 1800) return { status: "healthy" };
+      inbox.put("stop");
+      return { status: "unhealthy", message: "the status command failed: it was not done within 10 s" };
+    },
+  });
+  assert.deepEqual(toldOfStatus(news), []);
+  assert.equal(seen.at(-1)?.report?.status, "stopping");
+  assert.ok(seen.every(({ report }) => report?.status !== "unhealthy"));
 });
