@@ -77,6 +77,13 @@ Deno.test("what a host tells is in its metrics: memory by what is available, the
   assert.ok(disk_percent !== undefined);
 });
 
+for (const [name, percent, expected] of [["tells 0", 0, 0], ["tells nothing", null, 75]] as const) {
+  Deno.test(`the memory of a container that ${name} is ${percent === null ? "the host's" : "0"}`, async () => {
+    const container = { percent: () => percent };
+    assert.equal((await new HostMetrics(container, host()).sample()).memory_percent, expected);
+  });
+}
+
 Deno.test("the load of a host that has nothing to do is 0", async () => {
   assert.equal((await new HostMetrics(null, host({ load: () => [0, 0, 0] })).sample()).load_1m, 0);
 });
