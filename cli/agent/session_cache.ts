@@ -8,8 +8,6 @@ import type { KeptSession } from "./monitor.ts";
 export interface CachedSession extends KeptSession {
   ageSeconds: number;
   expiresIn: number;
-  /** When a beat was last accepted with it, as the file's time tells. */
-  lastBeat: Date | null;
 }
 
 /** The time of a session with which no beat was accepted yet. */
@@ -43,7 +41,7 @@ export class SessionCache {
         this.#warn(`the session in "${this.path}" is not used: ${cached}`);
         return null;
       }
-      return { ...cached, lastBeat: await this.#lastBeat() };
+      return cached;
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       this.#complain("read", error);
@@ -70,7 +68,8 @@ export class SessionCache {
             2,
           )
         }\n`,
-        await this.#earlierBeat(),
+        // A renewed session does not make the last beat forgotten.
+        await this.lastBeat() ?? never,
       ));
   }
 
@@ -86,20 +85,19 @@ export class SessionCache {
     return text !== null && parseObject(text)?.owner === this.owner;
   }
 
-  /** A renewed session does not make the last beat forgotten; a file that cannot be read is replaced all the same. */
-  async #earlierBeat(): Promise<Date> {
+  /**
+   * When a beat was last accepted with a session of these credentials, as the file's own time tells: a beat costs no
+   * writing. Null when there was none, or nobody can tell.
+   */
+  async lastBeat(): Promise<Date | null> {
     try {
-      return await this.#isOurs() ? await this.#lastBeat() ?? never : never;
+      if (!await this.#isOurs()) return null;
+      const { mtime } = await Deno.stat(this.path);
+      return mtime === null || mtime.getTime() === never.getTime() ? null : mtime;
     } catch (error) {
-      if (error instanceof Error) return never;
+      if (error instanceof Error) return null;
       throw error;
     }
-  }
-
-  /** The file's own time: a beat costs no writing. */
-  async #lastBeat(): Promise<Date | null> {
-    const { mtime } = await Deno.stat(this.path);
-    return mtime === null || mtime.getTime() === never.getTime() ? null : mtime;
   }
 
   async remove(): Promise<void> {
@@ -107,7 +105,7 @@ export class SessionCache {
   }
 
   /** A string says what is wrong; null: it is merely too old. */
-  #parse(text: string, now: Date): Omit<CachedSession, "lastBeat"> | string | null {
+  #parse(text: string, now: Date): CachedSession | string | null {
     const fields = parseObject(text);
     if (fields === null) return "the file is broken";
     const { version, owner, received_at, expires_in, refresh_in, heartbeat_interval_seconds, token } = fields;

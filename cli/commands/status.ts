@@ -27,9 +27,10 @@ async function status({ json, ...flags }: Flags, environment: Environment): Prom
   await giveUp("status");
   const cache = cacheOf(setup, warn);
   const cached = await cache.read(new Date());
+  const lastBeat = await cache.lastBeat();
   const service = await serviceState(environment);
   const seen = await sight(setup, cache, cached);
-  const report = { setup, cached, service, seen };
+  const report = { setup, cached, lastBeat, service, seen };
   if (json) answerJson(inJson(report));
   else for (const line of inLines(report)) answer(line);
   if (!(seen instanceof CliError)) {
@@ -42,11 +43,13 @@ async function status({ json, ...flags }: Flags, environment: Environment): Prom
 interface Report {
   setup: Setup;
   cached: CachedSession | null;
+  /** What this host itself knows of. */
+  lastBeat: Date | null;
   service: string;
   seen: Sighting | CliError;
 }
 
-function inJson({ setup: { connection, identity }, cached, service, seen }: Report): object {
+function inJson({ setup: { connection, identity }, cached, lastBeat, service, seen }: Report): object {
   const known = seen instanceof CliError ? null : seen;
   return {
     agent: { id: known?.id ?? identity.agentId, name: known?.name ?? null },
@@ -55,14 +58,14 @@ function inJson({ setup: { connection, identity }, cached, service, seen }: Repo
     last_seen_at: known?.lastSeenAt ?? null,
     heartbeat_interval_seconds: known?.intervalSeconds ?? null,
     session_age_seconds: cached === null ? null : Math.round(cached.ageSeconds),
-    last_beat_from_here: cached?.lastBeat?.toISOString() ?? null,
+    last_beat_from_here: lastBeat?.toISOString() ?? null,
     service,
     credentials: identity.path ?? identity.layer,
     ...(seen instanceof CliError ? { error: seen.failure, message: seen.message, hint: seen.hint } : {}),
   };
 }
 
-function inLines({ setup: { connection, identity }, cached, service, seen }: Report): string[] {
+function inLines({ setup: { connection, identity }, cached, lastBeat, service, seen }: Report): string[] {
   const known = seen instanceof CliError ? null : seen;
   const liveness = known?.liveness ?? "unknown";
   return [
@@ -70,7 +73,7 @@ function inLines({ setup: { connection, identity }, cached, service, seen }: Rep
     `server    ${connection.url}`,
     `liveness  ${paint(liveness === "online" ? "green" : "red", liveness, "stdout")}`,
     known === null
-      ? `last beat ${cached?.lastBeat?.toISOString() ?? "none known of here"}`
+      ? `last beat ${lastBeat?.toISOString() ?? "none known of here"}`
       : `last beat ${known.lastSeenAt ?? "never"}, wanted every ${known.intervalSeconds} s`,
     `session   ${cached === null ? "none kept here" : `${Math.round(cached.ageSeconds)} s old`}`,
     `service   ${service}`,

@@ -124,7 +124,8 @@ Deno.test("openclaw status tells when a beat from here was last accepted, not wh
 Deno.test("openclaw status knows of the last beat from here after the session was renewed", () =>
   withSession({ beaten: true }, async ({ home, caught, breakDown, openclaw }) => {
     await age(home, 3600);
-    read(await openclaw("status --json"));
+    const late = read(await openclaw("status --json"));
+    assert.deepEqual([late.session_age_seconds, late.last_beat_from_here], [null, lastBeat.toISOString()]);
     assert.equal(caught.filter(({ path }) => path.endsWith("/handshake")).length, 2, "it was renewed");
     const told = read(await openclaw("status --json"));
     assert.ok(Number(told.session_age_seconds) < 60, `${told.session_age_seconds} s`);
