@@ -143,6 +143,25 @@ Deno.test({
 });
 
 Deno.test({
+  name: "openclaw installer with a secret on a terminal → usage, and the secret is not shown",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withFolder(async (home) => {
+      await Deno.writeTextFile(join(home, "secret"), secret, { mode: 0o600 });
+      const args = ["installer", "bash", "--url", "https://fleet.example"];
+      const identity = ["--agent-id", agentId, "--agent-secret-file", "secret"];
+      const { code, shown } = await onTerminal([...args, ...identity], [], home);
+      assert.equal(code, 2, shown);
+      assert.match(shown, /Cannot print an installer to a terminal: it holds a secret/);
+      assert.match(shown, /openclaw installer bash --output \S+/);
+      assert.ok(!shown.includes(secret.slice(4, 20)), shown);
+      const open = await onTerminal(args, [], home);
+      assert.equal(open.code, 0, open.shown);
+      assert.match(open.shown, /^#!\/bin\/sh/m);
+    }),
+});
+
+Deno.test({
   name: "a disk that is full costs the log lines, not the agent, and is complained of once",
   ignore: Deno.build.os !== "linux",
   fn() {
