@@ -93,10 +93,9 @@ function placeOf({ message }: CliError): string {
 }
 
 /**
- * The server that the credentials file names, where it counts: there is no other, and the file may not be used for
- * want of its secret's form alone.
+ * The server that the credentials file names, where no other is named.
  *
- * @throws {CliError} when it counts and cannot be known: the default would be another server
+ * @throws {CliError} when there is such a file and it may not be used: the default would be another server
  */
 async function storedServer(
   { url }: Flags,

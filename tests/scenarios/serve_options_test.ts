@@ -66,7 +66,7 @@ for (const [what, host, reason] of unreachable) {
       const env = { DATABASE_URL: `postgres://fleet:hush-hush@${host}/fleet` };
       const refused = await tryServerProcess({ data: join(folder, "data"), env });
       assert.ok("code" in refused);
-      assert.equal(refused.code, 1);
+      assert.equal(refused.code, 6);
       assert.match(refused.stderr, /^error: Cannot reach the database: .+\nhint: .+\n$/);
       assert.match(refused.stderr, reason);
       assert.ok(!refused.stderr.includes("hush-hush") && !refused.stderr.includes(host), refused.stderr);

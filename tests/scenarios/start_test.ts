@@ -73,6 +73,12 @@ Deno.test("a second server on the same port → refused with a sentence, and its
         second.stderr,
         /^error: Cannot listen on 127\.0\.0\.1 port \d+: something else is listening there\nhint: /,
       );
+      const made = (await Array.fromAsync(Deno.readDir(join(folder, "b")))).map(({ name }) => name);
+      assert.deepEqual(
+        made.filter((name) => /postgres|key/.test(name)),
+        [],
+        "it made what it had no use for",
+      );
     } finally {
       await first.stop();
     }
@@ -159,7 +165,7 @@ Deno.test("a certificate without its key, files that are none, and files that do
     ) {
       const refused = await tryServerProcess({ data: join(folder, "data"), args });
       assert.ok("code" in refused, args.join(" "));
-      assert.equal(refused.code, 1);
+      assert.equal(refused.code, 2);
       assert.match(refused.stderr, /^error: Cannot .*\nhint: /);
     }
   });
