@@ -9,16 +9,38 @@ export interface Certificate {
   authority: string;
 }
 
-/** A certificate for `localhost` and `fleet.invalid`, of an authority that nobody knows. */
+const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+const leaf = "subjectAltName=DNS:localhost,DNS:fleet.invalid\nbasicConstraints=critical,CA:FALSE\n";
+
+/**
+ * A certificate for `localhost` and `fleet.invalid`, of an authority that nobody knows. It is asked for and then
+ * signed: what does both at once, the openssl of macOS does not know.
+ */
 export async function makeCertificate(folder: string): Promise<Certificate> {
   const authority = join(folder, "authority.pem");
   const paths = { cert: join(folder, "cert.pem"), key: join(folder, "key.pem") };
   const authorityKey = join(folder, "authority-key.pem");
-  await sign(["-subj", "/CN=authority", "-keyout", authorityKey, "-out", authority]);
-  await sign([
-    ...["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,DNS:fleet.invalid"],
-    ...["-addext", "basicConstraints=critical,CA:FALSE", "-CA", authority, "-CAkey", authorityKey],
-    ...["-keyout", paths.key, "-out", paths.cert],
+  const [asked, extensions] = [join(folder, "asked.pem"), join(folder, "extensions")];
+  await openssl(
+    [
+      "req",
+      "-x509",
+      ...key,
+      "-days",
+      "2",
+      "-subj",
+      "/CN=authority",
+      "-keyout",
+      authorityKey,
+      "-out",
+      authority,
+    ],
+  );
+  await openssl(["req", "-new", ...key, "-subj", "/CN=localhost", "-keyout", paths.key, "-out", asked]);
+  await Deno.writeTextFile(extensions, leaf);
+  await openssl([
+    ...["x509", "-req", "-in", asked, "-CA", authority, "-CAkey", authorityKey, "-set_serial", "2"],
+    ...["-days", "2", "-extfile", extensions, "-out", paths.cert],
   ]);
   return {
     cert: await Deno.readTextFile(paths.cert),
@@ -28,9 +50,7 @@ export async function makeCertificate(folder: string): Promise<Certificate> {
   };
 }
 
-async function sign(args: string[]): Promise<void> {
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-  const { success, stderr } = await new Deno.Command("openssl", { args: ["req", "-x509", ...key, ...args] })
-    .output();
+async function openssl(args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command("openssl", { args }).output();
   assert.ok(success, new TextDecoder().decode(stderr));
 }

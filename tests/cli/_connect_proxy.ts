@@ -66,6 +66,7 @@ function closeQuietly(connection: Deno.Conn): void {
 /** The other side went away; what else is thrown is a fault of the test. */
 function ignoreGone(error: unknown): void {
   const gone = error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.ConnectionReset ||
-    error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted;
+    error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted ||
+    error instanceof Deno.errors.ConnectionAborted || error instanceof Deno.errors.NotConnected;
   if (!gone) throw error;
 }

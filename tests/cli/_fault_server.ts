@@ -42,7 +42,8 @@ export function startFaultServer(answer: (caught: Caught, index: number) => Faul
     } catch (error) {
       // The other side went away; what else is thrown is a fault of the test.
       const gone = error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.ConnectionReset ||
-        error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted;
+        error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted ||
+        error instanceof Deno.errors.ConnectionAborted || error instanceof Deno.errors.NotConnected;
       if (!gone) throw error;
     } finally {
       if (open.delete(connection)) connection.close();

@@ -251,7 +251,7 @@ Deno.test("openclaw monitor with a page to probe that is none → usage, and not
     const env = identify({ id: agentId, secret }, nowhere);
     const result = await run(["monitor", "--probe-url", "health"], { home, env });
     assertRefused(result, 2, /the URL "health" of --probe-url/);
-    assert.equal(await exists(sessionPath(home).replace("/session.json", "")), false);
+    assert.equal(await exists(join(sessionPath(home), "..")), false);
   }));
 
 Deno.test("openclaw with the secret in the place of a command → usage, and it is not repeated", () =>

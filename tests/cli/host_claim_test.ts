@@ -317,8 +317,8 @@ interface Stage {
   agent: CreatedAgent;
   server: FaultServer;
   url: string;
-  /** Starts a monitor with a home, and so a state folder, of its own. */
-  begin: (env?: Record<string, string>) => Promise<Running>;
+  /** Starts a monitor with a home, and so a state folder, of its own, unless there is one with credentials. */
+  begin: (configured?: string) => Promise<Running>;
 }
 
 async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
@@ -327,9 +327,10 @@ async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
   const begun: Running[] = [];
   try {
     await withFolder(async (folder) => {
-      const begin: Stage["begin"] = async (env = identify(agent, server.url)) => {
-        const home = join(folder, `home ${begun.length}`);
-        await Deno.mkdir(home);
+      const begin: Stage["begin"] = async (configured) => {
+        const home = configured ?? join(folder, `home ${begun.length}`);
+        await Deno.mkdir(home, { recursive: true });
+        const env = configured === undefined ? identify(agent, server.url) : {};
         const monitor = start(["monitor", "--json"], { home, env });
         begun.push(monitor);
         return monitor;
@@ -404,14 +405,13 @@ async function reloaded(
   work: (stage: Stage, reload: (agent: CreatedAgent) => Promise<void>) => Promise<void>,
 ) {
   await onStage((stage) =>
-    withFolder(async (config) => {
-      const env = { XDG_CONFIG_HOME: config };
+    withFolder(async (home) => {
       const configure = async ({ id, secret }: CreatedAgent): Promise<void> => {
         const args = ["configure", "--url", stage.url, "--agent-id", id, "--agent-secret-file", "-"];
-        assert.equal((await run(args, { home: config, env, stdin: secret })).code, 0);
+        assert.equal((await run(args, { home, stdin: secret })).code, 0);
       };
       await configure(stage.agent);
-      const monitor = await stage.begin(env);
+      const monitor = await stage.begin(home);
       await monitor.until("heartbeat");
       await work(stage, async (agent) => {
         await configure(agent);

@@ -5,7 +5,17 @@ import { FleetClient } from "../_support/client.ts";
 import { testUnless } from "../_support/require.ts";
 import { openclaw, startServerProcess, withFolder } from "../_support/server.ts";
 import { accepts, type Fault, greets, ours, refuses, startFaultServer } from "./_fault_server.ts";
-import { credentialsPath, identify, linesOf, makeAgent, run, type Running, start } from "./_program.ts";
+import {
+  credentialsPath,
+  identify,
+  linesOf,
+  makeAgent,
+  ownEnvironment,
+  run,
+  type Running,
+  sessionPath,
+  start,
+} from "./_program.ts";
 
 const agent = makeAgent();
 const { id: agentId, secret } = agent;
@@ -276,7 +286,9 @@ Deno.test({
   },
 });
 
-Deno.test("the status, metrics and probe of the administrator's own go out with the beat", async () => {
+Deno.test("the status, metrics and probe of the administrator's own go out with the beat", {
+  ignore: windows,
+}, async () => {
   const page = startFaultServer(() => ({ status: 500, body: "sick" }));
   const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
   try {
@@ -420,11 +432,7 @@ Deno.test("a monitor whose lines nobody reads any more goes on beating", { ignor
       const { program, args } = openclaw(["monitor", "--json"]);
       const child = new Deno.Command(program, {
         args,
-        env: {
-          HOME: home,
-          DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
-          ...identify(agent, server.url),
-        },
+        env: { ...ownEnvironment(home), ...identify(agent, server.url) },
         stdin: "null",
         stdout: "piped",
         stderr: "null",
@@ -489,7 +497,7 @@ Deno.test({
             ps: new TextDecoder().decode(ps.stdout),
             stdout: monitor.output.stdout,
             log: await Deno.readTextFile(log),
-            "session.json": await Deno.readTextFile(join(home, ".local/state/openclaw/session.json")),
+            "session.json": await Deno.readTextFile(sessionPath(home)),
           };
           for (const [place, text] of Object.entries(places)) {
             assert.ok(text.length > 0, `${place} is empty`);
@@ -556,19 +564,14 @@ Deno.test("killed again and again while it keeps its sessions → never a broken
   try {
     await withFolder(async (home) => {
       const env = identify(agent, server.url);
-      const session = join(home, ".local/state/openclaw/session.json");
-      let kept = 0;
       for (let kill = 0; kill < 20; kill++) {
         const monitor = start(["monitor", "--json"], { home, env });
         await monitor.until("heartbeat");
         await pause(1500 * Math.random());
         await end(monitor);
-        if (windows) continue;
-        const parsed: unknown = JSON.parse(await Deno.readTextFile(session));
+        const parsed: unknown = JSON.parse(await Deno.readTextFile(sessionPath(home)));
         assert.ok(typeof parsed === "object" && parsed !== null && "token" in parsed, "it holds no session");
-        kept += 1;
       }
-      assert.ok(windows || kept === 20);
       const { code } = await run(["heartbeat"], { home, env });
       assert.equal(code, 0);
     });

@@ -8,6 +8,8 @@ import { accepts, greets, startFaultServer } from "./_fault_server.ts";
 import { identify, makeAgent, run, start } from "./_program.ts";
 
 const agent = makeAgent();
+/** There a program cannot be asked from outside to stop, only be ended. */
+const windows = Deno.build.os === "windows";
 
 for (const variable of ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]) {
   Deno.test(`with ${variable} set, what goes to this host itself goes past the proxy, which sees nothing`, () =>
@@ -63,8 +65,10 @@ Deno.test("a monitor reaches the real server over TLS through a proxy, with an a
         await monitor.until("heartbeat");
         monitor.kill("SIGTERM");
         const { code, stdout } = await monitor.ended;
-        assert.equal(code, 0);
-        assert.match(stdout, /stopped, the server knows/);
+        if (!windows) {
+          assert.equal(code, 0);
+          assert.match(stdout, /stopped, the server knows/);
+        }
         assert.equal(proxy.asked[0], `CONNECT fleet.invalid:${port} HTTP/1.1`);
         const doctor = await run(["doctor", "--ca-file", authority], { home, env });
         assert.equal(doctor.code, 0, doctor.stdout);
@@ -89,7 +93,8 @@ for (const status of [407, 502]) {
         const monitor = start(["monitor", "--json"], { home, env });
         assert.match(String((await monitor.until("outage")).message), /the proxy (wants|refused)/);
         monitor.kill("SIGTERM");
-        assert.equal((await monitor.ended).code, 0);
+        const ended = await monitor.ended;
+        if (!windows) assert.equal(ended.code, 0);
         assert.match(proxy.asked[0] ?? "", /^CONNECT fleet\.invalid:443 /);
         const { code, stdout } = await run(["doctor"], { home, env });
         assert.equal(code, 6);

@@ -79,7 +79,7 @@ Deno.test("a certificate file with garbage in it → usage, with a hint, at the 
     const { code, stderr } = await run(["handshake", "--ca-file", path], options);
     assert.equal(code, 2, stderr);
     assert.match(stderr, /Cannot use the certificates in .*\nhint: openssl x509 /);
-    assert.ok(stderr.includes(String.raw`/it'\''s.pem' -noout`), stderr);
+    if (!ignore) assert.ok(stderr.includes(String.raw`/it'\''s.pem' -noout`), stderr);
     assert.equal(server.caught.length, 0);
   }));
 

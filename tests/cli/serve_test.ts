@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { run, succeed } from "../_support/run.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
-import { isBinary, isThere } from "./_program.ts";
+import { isBinary, isThere, ownEnvironment } from "./_program.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const binary = Deno.env.get("OPENCLAW_TEST_BINARY") ?? "";
@@ -77,13 +77,15 @@ Deno.test({
     withFolder(async (folder) => {
       const alone = join(folder, basename(binary));
       await Deno.copyFile(binary, alone);
+      const env = ownEnvironment(folder);
       for (const args of [["serve", "--help"], ["serve", "-h"], ["help", "serve"]]) {
-        const { code, stdout, stderr } = await new Deno.Command(alone, { args, clearEnv: true }).output();
+        const { code, stdout, stderr } = await new Deno.Command(alone, { args, clearEnv: true, env })
+          .output();
         assert.equal(code, 0, new TextDecoder().decode(stderr));
         assert.match(new TextDecoder().decode(stdout), /Example:\n {2}openclaw serve/);
       }
       assert.equal(await isThere(join(folder, ".openclaw")), false);
-      const serve = new Deno.Command(alone, { args: ["serve"], clearEnv: true, stderr: "null" });
+      const serve = new Deno.Command(alone, { args: ["serve"], clearEnv: true, env, stderr: "null" });
       const { code } = await serve.output();
       assert.equal(code, 4);
     }),

@@ -25,9 +25,13 @@ def read(patience):
     global shown
     while select.select([terminal], [], [], patience)[0]:
         try:
-            shown += os.read(terminal, 65536)
+            part = os.read(terminal, 65536)
         except OSError:
             return
+        # Where the other side is gone, Linux has an error to say so, and macOS an end.
+        if not part:
+            return
+        shown += part
         patience = 0.3
 read(10)
 for answer in answers:
