@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { parse } from "yaml";
+import { record } from "./_support/client.ts";
 import { type Ended, run } from "./_support/run.ts";
 import { withFolder } from "./_support/server.ts";
 import { testWith } from "./_support/tools.ts";
@@ -101,9 +103,76 @@ for (const [tag, isPrerelease] of [["v1.0.0", false], ["v1.0.0-rc1", true], ["v1
   );
 }
 
+const { permissions, jobs } = record(parse(workflow));
+
+function job(name: string): Record<string, unknown> {
+  return record(record(jobs)[name]);
+}
+
+function stepsOf(name: string): Record<string, unknown>[] {
+  const { steps } = job(name);
+  assert.ok(Array.isArray(steps));
+  return steps.map(record);
+}
+
+Deno.test("the release workflow may nothing, and each of its jobs no more than what it does", () => {
+  assert.deepEqual(permissions, {});
+  const rights = Object.keys(record(jobs)).map((name) => [name, job(name).permissions]);
+  assert.deepEqual(Object.fromEntries(rights), {
+    build: { contents: "read" },
+    test: { contents: "read" },
+    publish: { contents: "write", "id-token": "write", attestations: "write" },
+  });
+});
+
+Deno.test("nothing is published that was not tested, and nothing tested that is not what was built", () => {
+  assert.deepEqual(job("publish").needs, "test");
+  assert.deepEqual(job("test").needs, "build");
+  for (const name of ["build", "test", "publish"]) {
+    for (const part of [job(name), ...stepsOf(name)]) {
+      assert.ok(
+        !("if" in part) && !("continue-on-error" in part),
+        `a failure could be passed over in ${name}`,
+      );
+    }
+  }
+});
+
+Deno.test("the tests of tests/cli run on Linux, macOS and Windows, each with the program for that system", () => {
+  const { matrix } = record(job("test").strategy);
+  const { include, ...more } = record(matrix);
+  assert.deepEqual(more, {});
+  assert.ok(Array.isArray(include));
+  const runners = include.map(record).map(({ runner, system }) =>
+    `${system} on ${String(runner).split("-")[0]}`
+  );
+  assert.deepEqual(runners, [
+    "linux-x64 on ubuntu",
+    "linux-arm64 on ubuntu",
+    "darwin-arm64 on macos",
+    "darwin-x64 on macos",
+    "windows-x64 on windows",
+  ]);
+  assert.equal(job("test")["runs-on"], "${{ matrix.runner }}");
+  assert.match(scriptOf("The programs under the names that users give them"), /OPENCLAW_TEST_BINARY=/);
+  assert.match(String(stepsOf("test").at(-1)?.run), /^deno test [^|&;]*tests\/cli$/);
+});
+
+Deno.test("what is published has been checked against its sums and attested before", () => {
+  const steps = stepsOf("publish").map(({ name, uses }) => String(name ?? uses).split("@")[0]);
+  assert.deepEqual(steps, [
+    "actions/download-artifact",
+    "What was built is what is published",
+    "actions/attest-build-provenance",
+    "Publish",
+  ]);
+});
+
 Deno.test("the release workflow uses actions by commit, and no path that Windows does not know", () => {
-  const actions = Array.from(workflow.matchAll(/uses: (\S+)/g), ([, action = ""]) => action);
+  const steps = Object.keys(record(jobs)).flatMap(stepsOf);
+  const actions = steps.flatMap(({ uses }) => uses === undefined ? [] : [String(uses)]);
   assert.ok(actions.length > 0);
+  assert.equal(actions.length, workflow.match(/\buses:/g)?.length, "some are used elsewhere than in a step");
   for (const action of actions) assert.match(action, /^[\w./-]+@[0-9a-f]{40}$/);
   assert.doesNotMatch(workflow.replaceAll(/^ *#.*$/gm, ""), /\$PWD|\$\(pwd\)/);
 });
