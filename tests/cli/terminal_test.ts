@@ -4,7 +4,8 @@ import { openclaw, withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 import { shellQuote } from "../../cli/shell_quote.ts";
 import { LogFile } from "../../cli/agent/log_file.ts";
-import { credentialsPath, ownEnvironment, run } from "./_program.ts";
+import { accepts, greets, startFaultServer } from "./_fault_server.ts";
+import { credentialsPath, makeAgent, ownEnvironment, run } from "./_program.ts";
 
 const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
 const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
@@ -211,4 +212,74 @@ for (const command of commands) {
         assert.doesNotMatch(piped.stderr + piped.stdout, colour);
       }),
   );
+}
+
+/** Runs a program on a terminal that is closed once a line comes, and prints its number and how it ended. */
+const holder = `
+import os, pty, select, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+print(pid, flush=True)
+while 0 not in (ready := select.select([terminal, 0], [], [])[0]):
+    if not os.read(terminal, 65536):
+        break
+os.close(terminal)
+print(os.waitpid(pid, 0)[1], flush=True)
+`;
+
+testWith(
+  ["python3"],
+  "openclaw monitor on a terminal reads its credentials again at a SIGHUP, and stops at the one of a terminal that is closed",
+  () =>
+    withFolder(async (home) => {
+      const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
+      const configure = async ({ id }: { id: string }): Promise<void> => {
+        const args = ["configure", "--url", server.url, "--agent-id", id, "--agent-secret-file", "-"];
+        assert.equal((await run(args, { home, stdin: secret })).code, 0);
+      };
+      const asked = (): string[] =>
+        server.caught.filter(({ path }) => path.endsWith("/handshake"))
+          .map(({ body }) => JSON.parse(body).agent_id);
+      const agents = [makeAgent(), makeAgent()] as const;
+      await configure(agents[0]);
+      const { program, args } = openclaw(["monitor"]);
+      const child = new Deno.Command("python3", {
+        args: ["-c", holder, program, ...args],
+        clearEnv: true,
+        env: { ...ownEnvironment(home), TERM: "xterm" },
+        cwd: home,
+        stdin: "piped",
+        stdout: "piped",
+      }).spawn();
+      const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+      const pid = Number((await lines.read()).value);
+      try {
+        await server.until(3);
+        await configure(agents[1]);
+        Deno.kill(pid, "SIGHUP");
+        while (asked().length < 2) await server.until(server.caught.length + 1);
+        await server.until(server.caught.length + 2);
+        assert.deepEqual(asked(), agents.map(({ id }) => id));
+        await child.stdin.close();
+        assert.equal((await lines.read()).value, "0\n");
+        assert.equal(JSON.parse(server.caught.at(-1)?.body ?? "").status, "stopping");
+        assert.equal(asked().length, 2);
+      } catch (error) {
+        endIfThere(pid);
+        throw error;
+      } finally {
+        await lines.cancel();
+        await child.status;
+        server.close();
+      }
+    }),
+);
+
+function endIfThere(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
