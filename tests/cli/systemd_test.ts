@@ -5,7 +5,7 @@ import { FleetClient } from "../_support/client.ts";
 import { type Finished, installSh } from "../_support/installers.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { systemd, type SystemdHost, withSystemd } from "../_support/systemd.ts";
-import { isBinary } from "./_program.ts";
+import { isBinary, makeAgent } from "./_program.ts";
 
 const unit = "openclaw.service";
 const installed = "/usr/local/bin/openclaw";
@@ -232,6 +232,85 @@ if (isBinary) {
       })
     ));
 
+  systemd.test("under a real systemd, a service whose process is killed is started again, and beats", () =>
+    withFleet((fleet, url) =>
+      withSystemd(async (host) => {
+        const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+        const install = [await download(host), "service", "install", ...identity(url, agent.id)];
+        assertDone(await host.run(install, { stdin: agent.secret }), /active \(system\)/);
+        await online(fleet, agent.id);
+        const before = await show(host);
+        assert.equal((await host.run(["kill", "-9", before.MainPID ?? ""])).code, 0);
+        await until("the service came back", async () => (await show(host)).NRestarts === "1");
+        const { last_seen_at: seen } = await fleet.agent(agent.id);
+        await until("it beats", async () => (await fleet.agent(agent.id)).last_seen_at !== seen);
+        assert.equal((await fleet.agent(agent.id)).liveness, "online");
+        const after = await show(host);
+        assert.equal(after.NRestarts, "1");
+        assert.notEqual(after.MainPID, before.MainPID);
+      })
+    ));
+
+  systemd.test("under a real systemd, a service gives way to a monitor that was there, and follows it", () =>
+    withFleet((fleet, url) =>
+      withSystemd(async (host) => {
+        const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+        const program = await download(host);
+        const note = join(host.folder, "pid");
+        const monitor = ["sh", "-c", 'echo $$ >"$0"; exec "$@"', note, program, "monitor"];
+        const byHand = host.run([...monitor, ...identity(url, agent.id)], { stdin: agent.secret });
+        try {
+          await online(fleet, agent.id);
+          const install = [program, "service", "install", ...identity(url, agent.id)];
+          const { code, stdout, stderr } = await host.run(install, { stdin: agent.secret });
+          assert.equal(code, 1, stdout);
+          assert.match(stderr, /^error: Cannot keep the service running: .*\nhint: openclaw service logs$/m);
+          assert.doesNotMatch(stdout, /active/);
+          const logs = await host.run([installed, "service", "logs", "--lines", "50"]);
+          assertDone(logs, /another process on this host does so already/);
+          assert.equal((await fleet.agent(agent.id)).liveness, "online");
+        } finally {
+          await host.run(["sh", "-c", 'kill -TERM "$(cat "$0")"', note]);
+        }
+        assert.equal((await byHand).code, 0);
+        const ended = performance.now();
+        await until("the service runs", async () => (await show(host)).SubState === "running");
+        assert.ok(performance.now() - ended < 15_000, `${performance.now() - ended} ms`);
+        await online(fleet, agent.id);
+        const { MainPID } = await show(host);
+        await new Promise((resolve) => setTimeout(resolve, 5000));
+        assert.equal((await show(host)).MainPID, MainPID, "it keeps running");
+      })
+    ));
+
+  systemd.test("under a real systemd, a folder with a server's keys → conflict, and nothing is touched", () =>
+    withSystemd(async (host) => {
+      const program = await download(host);
+      const key = "/var/lib/openclaw/operator-key";
+      await host.run(["sh", "-c", 'mkdir -m 700 "${0%/*}" && echo secret >"$0" && chmod 600 "$0"', key]);
+      const listed = [
+        "find",
+        "/etc",
+        "/usr/local",
+        "/var/lib",
+        "-name",
+        "*openclaw*",
+        "-o",
+        "-path",
+        "*openclaw/*",
+      ];
+      const state = ["stat", "-c", "%n %u %g %a %Y", "/var/lib/openclaw", key];
+      const before = [await host.run(listed), await host.run(state)];
+      const agent = makeAgent();
+      const install = [program, "service", "install", ...identity("https://fleet.example", agent.id)];
+      const { code, stdout, stderr } = await host.run(install, { stdin: agent.secret });
+      assert.equal(code, 5, stderr);
+      assert.equal(stdout, "");
+      assert.match(stderr, /has the keys of a server, "\/var\/lib\/openclaw\/operator-key"\nhint: /);
+      assert.deepEqual([await host.run(listed), await host.run(state)], before);
+      assert.equal((await show(host)).LoadState, "not-found");
+    }));
+
   systemd.test("under a real systemd, a packaged service of our name is neither replaced nor stopped", () =>
     withSystemd(async (host) => {
       const program = await download(host);
@@ -283,16 +362,25 @@ function assertDone({ code, stdout, stderr }: Finished, wanted: RegExp): void {
 }
 
 async function show(host: SystemdHost): Promise<Record<string, string>> {
-  const { stdout } = await host.run(["systemctl", "show", "--property=MainPID,LoadState", unit]);
+  const { stdout } = await host.run([
+    "systemctl",
+    "show",
+    "--property=MainPID,LoadState,SubState,NRestarts",
+    unit,
+  ]);
   return Object.fromEntries(stdout.trim().split("\n").map((line) => line.split("=")));
 }
 
 async function online(fleet: FleetClient, id: string): Promise<void> {
+  await until("the agent is online", async () => (await fleet.agent(id)).liveness === "online");
+}
+
+async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 150; tries++) {
-    if ((await fleet.agent(id)).liveness === "online") return;
+    if (await isSo()) return;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-  assert.fail("the agent did not come online");
+  assert.fail(`it did not come to pass within half a minute that ${what}`);
 }
 
 async function withFleet(work: (fleet: FleetClient, url: string) => Promise<void>): Promise<void> {
