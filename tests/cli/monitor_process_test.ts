@@ -245,6 +245,32 @@ Deno.test("over two real minutes, beats keep the pace that the server set", asyn
   }
 });
 
+Deno.test("over a real minute of 500s, a beat is tried again within the interval, and then ever more slowly", async () => {
+  const server = startFaultServer(({ path }) =>
+    path.endsWith("/handshake") ? greets() : refuses("internal", 500)
+  );
+  try {
+    await withMonitor([], identify(agent, server.url), async (monitor) => {
+      await server.until(2);
+      await pause(60_000);
+      const times = server.caught.slice(1).map(({ at }) => at);
+      const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0));
+      // The interval, and 5 × 2ⁿ s, of which at least one half is waited for.
+      const most = [2, 5, 10, 20, 40];
+      assert.ok(gaps.length === 4 || gaps.length === 5, gaps.join(" "));
+      for (const [index, gap] of gaps.entries()) {
+        const longest = most[index] ?? 0;
+        assert.ok(gap < longest + 1.5 && (index === 0 || gap > longest / 2 - 0.1), gaps.join(" "));
+      }
+      assert.equal(server.caught.filter(({ path }) => path.endsWith("/handshake")).length, 1);
+      const told = monitor.events().filter(({ level }) => level !== "debug").map(({ event }) => event);
+      assert.deepEqual(told, ["started", "handshake", "outage"]);
+    });
+  } finally {
+    server.close();
+  }
+});
+
 Deno.test({
   name: "SIGHUP reads the credentials again; a file that is broken changes nothing",
   ignore: windows,
