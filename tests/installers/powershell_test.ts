@@ -228,7 +228,8 @@ Deno.test("the three installers have the same options, exit codes and help", asy
 });
 
 /** Of Windows alone, of Python alone, and of systems with systemd. */
-const ownWords = /APPDATA|"ssl"|a service of the system|an equals sign|the task "openclaw"/;
+const ownWords =
+  /APPDATA|"ssl"|a service of the system|an equals sign|the task "openclaw"|the keys of a server/;
 
 Deno.test("what install.py says, the other two say in the same words", async () => {
   const [inSh, inPowerShell] = await Promise.all(
