@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { placesOf } from "../../cli/places.ts";
 import type { CreatedAgent } from "../_support/client.ts";
-import { succeed } from "../_support/run.ts";
+import { end, succeed } from "../_support/run.ts";
 import { openclaw } from "../_support/server.ts";
 
 /** What a run of the program came to. */
@@ -27,6 +27,8 @@ export interface Running {
   /** Waits for a line of JSON with this event, and fails after some seconds. */
   until: (event: string, times?: number) => Promise<Record<string, unknown>>;
   kill: (signal: Deno.Signal) => void;
+  /** Ends it by force, if it has not ended by itself. */
+  end: () => Promise<void>;
   ended: Promise<Run>;
 }
 
@@ -73,6 +75,10 @@ export function start(args: string[], { home, env = {}, stdin }: RunOptions): Ru
     events,
     ended,
     kill: (signal) => child.kill(signal),
+    async end() {
+      await end(child);
+      await ended;
+    },
     async until(event, times = 1) {
       const { promise, resolve, reject } = Promise.withResolvers<Record<string, unknown>>();
       const look = (): void => {

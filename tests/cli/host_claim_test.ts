@@ -338,22 +338,12 @@ async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
       try {
         await work({ agent, server, url: server.url, begin });
       } finally {
-        for (const monitor of begun) await stop(monitor);
+        for (const monitor of begun) await monitor.end();
       }
     });
   } finally {
     server.close();
   }
-}
-
-async function stop(monitor: Running): Promise<void> {
-  try {
-    monitor.kill("SIGKILL");
-  } catch (error) {
-    // It has ended already.
-    if (!(error instanceof TypeError)) throw error;
-  }
-  await monitor.ended;
 }
 
 Deno.test({
@@ -373,7 +363,7 @@ Deno.test({
       });
       await first.until("heartbeat", 3);
       assert.equal(server.caught.filter(({ path }) => path.endsWith("/handshake")).length, 1);
-      await stop(first);
+      await first.end();
       const second = await begin();
       await second.until("heartbeat");
       assert.deepEqual(second.events().map(({ event }) => event), ["started", "handshake", "heartbeat"]);

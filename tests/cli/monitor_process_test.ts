@@ -33,19 +33,9 @@ async function withMonitor(
     try {
       await work(monitor, home);
     } finally {
-      await end(monitor);
+      await monitor.end();
     }
   });
-}
-
-async function end(monitor: Running): Promise<void> {
-  try {
-    monitor.kill("SIGKILL");
-  } catch (error) {
-    // It has ended already.
-    if (!(error instanceof TypeError)) throw error;
-  }
-  await monitor.ended;
 }
 
 function beats({ caught }: { caught: { path: string; body: string }[] }): Record<string, unknown>[] {
@@ -303,7 +293,7 @@ Deno.test({
             .map(({ body }) => JSON.parse(body).agent_id);
           assert.deepEqual(asked, [agentId, other]);
         } finally {
-          await end(monitor);
+          await monitor.end();
         }
       });
     } finally {
@@ -412,7 +402,7 @@ testUnless(
           assert.equal(warnings.length, 1, JSON.stringify(warnings));
           assert.match(String(warnings[0]?.message), /the session cannot be kept .*No space left/);
         } finally {
-          await end(monitor);
+          await monitor.end();
         }
       } finally {
         server.close();
@@ -532,7 +522,7 @@ Deno.test({
           assert.ok(!monitor.output.stderr.includes(secret.slice(4, 47)), "the secret is in stderr");
           assert.ok(server.caught[0]?.body.includes(secret), "it did go out, once");
         } finally {
-          await end(monitor);
+          await monitor.end();
         }
       });
     } finally {
@@ -594,7 +584,7 @@ Deno.test("killed again and again while it keeps its sessions → never a broken
         const monitor = start(["monitor", "--json"], { home, env });
         await monitor.until("heartbeat");
         await pause(1500 * Math.random());
-        await end(monitor);
+        await monitor.end();
         const parsed: unknown = JSON.parse(await Deno.readTextFile(sessionPath(home)));
         assert.ok(typeof parsed === "object" && parsed !== null && "token" in parsed, "it holds no session");
       }

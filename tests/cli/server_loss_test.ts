@@ -35,23 +35,13 @@ async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
           await monitor.until("heartbeat");
           await work({ client, agent, server, monitor, lose });
         } finally {
-          await end(monitor);
+          await monitor.end();
         }
       });
     } finally {
       for (const one of servers) await one.stop();
     }
   });
-}
-
-async function end(monitor: Running): Promise<void> {
-  try {
-    monitor.kill("SIGKILL");
-  } catch (error) {
-    // It has ended already.
-    if (!(error instanceof TypeError)) throw error;
-  }
-  await monitor.ended;
 }
 
 function count(monitor: Running, event: string): number {
