@@ -66,7 +66,7 @@ export class Current {
     if (this.#lock === null) return;
     try {
       const lock = await lockAgent(places.state, { ...identity, warn: this.#warn });
-      await this.#lock.release();
+      this.#lock.release();
       this.#lock = lock;
     } catch (error) {
       connection.client?.close();
@@ -75,8 +75,8 @@ export class Current {
   }
 
   /** Lets another process watch over the agent. */
-  async release(): Promise<void> {
-    await this.#lock?.release();
+  release(): void {
+    this.#lock?.release();
   }
 
   #refuse(reason: string): void {

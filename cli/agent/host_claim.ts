@@ -1,12 +1,18 @@
 import { CliError, isErrno } from "../errors.ts";
-import { removeFile } from "../private_file.ts";
 
 /** This process's claim to be the only one of its host that watches over an agent. */
 export interface HostClaim {
   /** From now on it is proven with this secret. */
   prove: (secret: string) => void;
-  release: () => Promise<void>;
+  release: () => void;
 }
+
+/** Where a claim is made. */
+export type Place = { transport: "unix"; path: string } | {
+  transport: "tcp";
+  hostname: "127.0.0.1";
+  port: number;
+};
 
 interface Claimant {
   agentId: string;
@@ -24,22 +30,17 @@ const restMilliseconds = 20;
 
 /**
  * Keeps a second process on this host from watching over the same agent, whichever user runs it and wherever it
- * keeps its state: a Unix socket named after the agent (abstract on Linux, a file on macOS; Windows has none that
- * Deno opens, and nothing is claimed there). Its holder proves with the agent's secret that it is one of ours:
- * HMAC-SHA256 over a nonce of who asks. Whoever holds the place without the proof costs one warning, or any user
- * of the host could keep the agent down.
+ * keeps its state: a place named after the agent, which one process can hold and every user can ask at. Its holder
+ * proves with the agent's secret that it is one of ours: HMAC-SHA256 over a nonce of who asks. Whoever holds the
+ * place without the proof costs one warning, or any user of the host could keep the agent down.
  *
  * @throws {CliError} `conflict` when another process proves that it watches over the agent
  */
-export async function claimHost(
-  claimant: Claimant,
-  path: string | null = placeOf(claimant.agentId),
-): Promise<HostClaim> {
-  if (path === null) return unclaimed;
+export async function claimHost(claimant: Claimant, place = placeOf(claimant.agentId)): Promise<HostClaim> {
   try {
-    const claim = await take(claimant, path);
+    const claim = await take(claimant, place);
     if (claim !== null) return claim;
-    claimant.warn(`${cannotTell}: another program holds "${path.replace("\0", "@")}"`);
+    claimant.warn(`${cannotTell}: another program holds ${describe(place)}`);
   } catch (error) {
     if (!(error instanceof Error) || error instanceof CliError) throw error;
     claimant.warn(`${cannotTell}: ${error.message}`);
@@ -48,32 +49,14 @@ export async function claimHost(
 }
 
 /** Null when somebody else has the place. A holder that is about to begin or to end is asked again. */
-async function take({ agentId, secret }: Claimant, path: string): Promise<HostClaim | null> {
-  let refusing: string | null = null;
+async function take({ agentId, secret }: Claimant, place: Place): Promise<HostClaim | null> {
   for (let tries = 0; tries < mostTries; tries++) {
     if (tries > 0) await pause(againMilliseconds * (1 + Math.random()));
-    const listener = await listen(path);
-    if (listener !== null) return hold(listener, { path, secret });
-    const holder = await ask(path, secret);
+    const listener = listen(place);
+    if (listener !== null) return hold(listener, secret);
+    const holder = await ask(place, secret);
     if (holder === "ours") throw alreadyWatched(agentId);
     if (holder === "stranger") return null;
-    refusing = holder === "nobody" && !isAbstract(path) ? removeStale(path, refusing) : null;
-  }
-  return null;
-}
-
-/**
- * Removes a file that refused twice, as one does that a killed process left; the first time, it may be one that does
- * not listen yet. At a stretch, or it could be another's by now. Which one it is, where it stays.
- */
-function removeStale(path: string, refusing: string | null): string | null {
-  try {
-    const { ino, mtime } = Deno.lstatSync(path);
-    const file = `${ino} ${mtime?.getTime()}`;
-    if (file !== refusing) return file;
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return null;
 }
@@ -85,41 +68,37 @@ export function alreadyWatched(agentId: string): CliError {
   return new CliError("conflict", message, { hint: "openclaw status" });
 }
 
-const unclaimed: HostClaim = { prove: () => undefined, release: () => Promise.resolve() };
+const unclaimed: HostClaim = { prove: () => undefined, release: () => undefined };
 
-function placeOf(agentId: string): string | null {
-  const name = `openclaw-monitor-${agentId}`;
-  if (Deno.build.os === "linux") return `\0${name}`;
-  return Deno.build.os === "darwin" ? `/tmp/${name}` : null;
+/** Below those that macOS and Windows hand out by themselves. */
+const ports = { first: 16384, count: 16384 };
+
+/** On Linux an abstract Unix socket. Others have none, and a socket's file outlives its process: a loopback port. */
+export function placeOf(agentId: string, os: typeof Deno.build.os = Deno.build.os): Place {
+  if (os === "linux") return { transport: "unix", path: `\0openclaw-monitor-${agentId}` };
+  const port = ports.first + Number.parseInt(agentId.slice(-4), 16) % ports.count;
+  return { transport: "tcp", hostname: "127.0.0.1", port };
 }
 
-function isAbstract(path: string): boolean {
-  return path.startsWith("\0");
+function describe(place: Place): string {
+  return place.transport === "unix"
+    ? `"${place.path.replace("\0", "@")}"`
+    : `${place.hostname}:${place.port}`;
 }
 
 /** Null when somebody has the place, or had it. */
-async function listen(path: string): Promise<Deno.UnixListener | null> {
+function listen(place: Place): Deno.Listener | null {
   try {
-    const listener = Deno.listen({ transport: "unix", path });
-    if (!isAbstract(path)) await openToAll(listener, path);
-    return listener;
+    return place.transport === "unix" ? Deno.listen(place) : Deno.listen(place);
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) return null;
+    // So Windows calls it where another user has the port.
+    if (error instanceof Deno.errors.PermissionDenied && place.transport === "tcp") return null;
     throw error;
   }
 }
 
-/** Other users ask, too. A file takes its rights from this process's mask. */
-async function openToAll(listener: Deno.UnixListener, path: string): Promise<void> {
-  try {
-    await Deno.chmod(path, 0o666);
-  } catch (error) {
-    listener.close();
-    throw error;
-  }
-}
-
-function hold(listener: Deno.UnixListener, { path, secret }: { path: string; secret: string }): HostClaim {
+function hold(listener: Deno.Listener, secret: string): HostClaim {
   let proven = secret;
   let isHeld = true;
   const answerAll = async (): Promise<void> => {
@@ -136,26 +115,16 @@ function hold(listener: Deno.UnixListener, { path, secret }: { path: string; sec
   void answerAll();
   return {
     prove: (fresh) => void (proven = fresh),
-    async release() {
+    release() {
       if (!isHeld) return;
       isHeld = false;
       listener.close();
-      if (!isAbstract(path)) await removeIfMay(path);
     },
   };
 }
 
-/** Who may not, or finds another's there, leaves it: the next claim is not held up by it. */
-async function removeIfMay(path: string): Promise<void> {
-  try {
-    await removeFile(path);
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-  }
-}
-
 /** One at a time, and few in a second: whoever asks without end holds up others who ask, not the beats. */
-async function answer(connection: Deno.UnixConn, secret: string): Promise<void> {
+async function answer(connection: Deno.Conn, secret: string): Promise<void> {
   await within(answerMilliseconds, connection, async () => {
     const nonce = await read(connection, nonceBytes);
     if (nonce !== null) await write(connection, await prove(secret, nonce));
@@ -165,8 +134,8 @@ async function answer(connection: Deno.UnixConn, secret: string): Promise<void> 
 /** `gone`: it broke off, as one does that ends. */
 type Holder = "ours" | "stranger" | "nobody" | "gone";
 
-async function ask(path: string, secret: string): Promise<Holder> {
-  const connection = await connect(path);
+async function ask(place: Place, secret: string): Promise<Holder> {
+  const connection = await connect(place);
   if (connection === null) return "nobody";
   const nonce = crypto.getRandomValues(new Uint8Array(nonceBytes));
   const proof = await within(askMilliseconds, connection, async () => {
@@ -178,9 +147,9 @@ async function ask(path: string, secret: string): Promise<Holder> {
 }
 
 /** Null when nobody listens there. */
-async function connect(path: string): Promise<Deno.UnixConn | null> {
+async function connect(place: Place): Promise<Deno.Conn | null> {
   try {
-    return await Deno.connect({ transport: "unix", path });
+    return place.transport === "unix" ? await Deno.connect(place) : await Deno.connect(place);
   } catch (error) {
     if (isErrno(error, "ECONNREFUSED", "ECONNRESET", "ENOENT")) return null;
     throw error;
@@ -190,7 +159,7 @@ async function connect(path: string): Promise<Deno.UnixConn | null> {
 /** What the talk over a connection brings before it is closed; null when it breaks off. */
 async function within<Value>(
   milliseconds: number,
-  connection: Deno.UnixConn,
+  connection: Deno.Conn,
   talk: () => Promise<Value>,
 ): Promise<Value | "late" | null> {
   let isLate = false;
@@ -209,7 +178,7 @@ async function within<Value>(
   }
 }
 
-async function read(connection: Deno.UnixConn, length: number): Promise<Uint8Array<ArrayBuffer> | null> {
+async function read(connection: Deno.Conn, length: number): Promise<Uint8Array<ArrayBuffer> | null> {
   const bytes = new Uint8Array(length);
   for (let filled = 0; filled < length;) {
     const more = await connection.read(bytes.subarray(filled));
@@ -219,7 +188,7 @@ async function read(connection: Deno.UnixConn, length: number): Promise<Uint8Arr
   return bytes;
 }
 
-async function write(connection: Deno.UnixConn, bytes: Uint8Array): Promise<void> {
+async function write(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length;) written += await connection.write(bytes.subarray(written));
 }
 

@@ -21,8 +21,8 @@ export async function lockAgent(
     const claim = await claimHost({ agentId, secret, warn });
     return {
       prove: claim.prove,
-      async release() {
-        await claim.release();
+      release() {
+        claim.release();
         file?.close();
       },
     };

@@ -129,7 +129,7 @@ async function live(
     const life = new Monitor(deps, await current.cache.read(new Date()));
     throwEnd(await (flags.once ? life.once() : life.run()));
   } finally {
-    await current.release();
+    current.release();
     await flush();
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { claimHost, type HostClaim } from "../../cli/agent/host_claim.ts";
+import { claimHost, type HostClaim, type Place, placeOf } from "../../cli/agent/host_claim.ts";
 import { CliError } from "../../cli/errors.ts";
 import { makeSecret } from "../../supabase/functions/_shared/secret.ts";
 import type { CreatedAgent } from "../_support/client.ts";
@@ -16,51 +16,57 @@ const unix = Deno.build.os !== "windows";
 const root = new URL("../../", import.meta.url).href;
 const another = "ocs_HB0eHyAhIiMkJSYnKCkqKywtLi8wMTIzNDU2Nzg5Ojs_abcdef";
 
-/** Where the claim is made: as on Linux, and as on macOS. */
-const kinds: { kind: string; ignore: boolean; at: (id: string, folder: string) => string }[] = [
-  { kind: "an abstract socket", ignore: !linux, at: (id) => `\0openclaw-test-${id}` },
-  { kind: "a socket's file", ignore: !unix, at: (id, folder) => join(folder, id.slice(0, 8)) },
+/** Where the claim is made: as on Linux, and as on macOS and Windows. */
+const kinds: { kind: string; ignore: boolean; at: (id: string) => Place }[] = [
+  { kind: "an abstract socket", ignore: !linux, at: (id) => placeOf(id, "linux") },
+  { kind: "a loopback port", ignore: false, at: (id) => placeOf(id, "windows") },
 ];
 
 interface Scene {
-  path: string;
+  place: Place;
   claim: (secret?: string) => Promise<{ claim: HostClaim | null; warnings: string[] }>;
 }
 
 /** The claims of one agent, each released in the end; null where another process has proven its own. */
-async function onHost(at: (id: string, folder: string) => string, work: (scene: Scene) => Promise<void>) {
+async function onHost(at: (id: string) => Place, work: (scene: Scene) => Promise<void>) {
   const agent = makeAgent();
   const claims: HostClaim[] = [];
-  await withFolder(async (folder) => {
-    const path = at(agent.id, folder);
-    const claim: Scene["claim"] = async (secret = agent.secret) => {
-      const warnings: string[] = [];
-      const warn = (text: string): void => void warnings.push(text);
-      try {
-        const made = await claimHost({ agentId: agent.id, secret, warn }, path);
-        claims.push(made);
-        return { claim: made, warnings };
-      } catch (error) {
-        assert.ok(error instanceof CliError && error.failure === "conflict", String(error));
-        return { claim: null, warnings };
-      }
-    };
+  const place = at(agent.id);
+  const claim: Scene["claim"] = async (secret = agent.secret) => {
+    const warnings: string[] = [];
+    const warn = (text: string): void => void warnings.push(text);
     try {
-      await work({ path, claim });
-    } finally {
-      for (const one of claims) await one.release();
+      const made = await claimHost({ agentId: agent.id, secret, warn }, place);
+      claims.push(made);
+      return { claim: made, warnings };
+    } catch (error) {
+      assert.ok(error instanceof CliError && error.failure === "conflict", String(error));
+      return { claim: null, warnings };
     }
-  });
+  };
+  try {
+    await work({ place, claim });
+  } finally {
+    for (const one of claims) one.release();
+  }
+}
+
+function listen(place: Place): Deno.Listener {
+  return place.transport === "unix" ? Deno.listen(place) : Deno.listen(place);
+}
+
+function connect(place: Place): Promise<Deno.Conn> {
+  return place.transport === "unix" ? Deno.connect(place) : Deno.connect(place);
 }
 
 /** Somebody else who has the place, and what it does with whoever asks. */
 async function withStranger(
-  path: string,
-  handle: (connection: Deno.UnixConn) => Promise<void>,
+  place: Place,
+  handle: (connection: Deno.Conn) => Promise<void>,
   work: () => Promise<void>,
 ): Promise<void> {
-  const listener = Deno.listen({ transport: "unix", path });
-  const open: Deno.UnixConn[] = [];
+  const listener = listen(place);
+  const open: Deno.Conn[] = [];
   const handled: Promise<void>[] = [];
   const accepting = (async () => {
     for await (const connection of listener) {
@@ -78,11 +84,11 @@ async function withStranger(
   }
 }
 
-async function nonceFrom(connection: Deno.UnixConn): Promise<void> {
+async function nonceFrom(connection: Deno.Conn): Promise<void> {
   await connection.read(new Uint8Array(32));
 }
 
-const strangers: { name: string; handle: (connection: Deno.UnixConn) => Promise<void> }[] = [
+const strangers: { name: string; handle: (connection: Deno.Conn) => Promise<void> }[] = [
   { name: "says nothing", handle: () => Promise.resolve() },
   {
     name: "says something else",
@@ -118,7 +124,7 @@ for (const { kind, ignore, at } of kinds) {
         assert.deepEqual(first.warnings, []);
         assert.equal((await claim()).claim, null);
         assert.equal((await claim()).claim, null);
-        await first.claim?.release();
+        first.claim?.release();
         const later = await claim();
         assert.notEqual(later.claim, null);
         assert.deepEqual(later.warnings, []);
@@ -147,12 +153,12 @@ for (const { kind, ignore, at } of kinds) {
       name: `${kind}: who has the place and ${name} keeps no agent down`,
       ignore,
       fn: () =>
-        onHost(at, ({ path, claim }) =>
-          withStranger(path, handle, async () => {
+        onHost(at, ({ place, claim }) =>
+          withStranger(place, handle, async () => {
             const { claim: made, warnings } = await claim();
             assert.notEqual(made, null);
             assert.equal(warnings.length, 1);
-            assert.match(warnings[0] ?? "", /going on: another program holds "/);
+            assert.match(warnings[0] ?? "", /going on: another program holds ("@|127\.0\.0\.1:)/);
           })),
     });
   }
@@ -161,12 +167,12 @@ for (const { kind, ignore, at } of kinds) {
     name: `${kind}: whoever asks amiss is let go, and the next one is answered`,
     ignore,
     fn: () =>
-      onHost(at, async ({ path, claim }) => {
+      onHost(at, async ({ place, claim }) => {
         await claim();
-        const silent = await Deno.connect({ transport: "unix", path });
-        const hasty = await Deno.connect({ transport: "unix", path });
+        const silent = await connect(place);
+        const hasty = await connect(place);
         hasty.close();
-        const brief = await Deno.connect({ transport: "unix", path });
+        const brief = await connect(place);
         await brief.write(new Uint8Array(5));
         await brief.closeWrite();
         assert.equal(await brief.read(new Uint8Array(1)), null);
@@ -180,15 +186,15 @@ for (const { kind, ignore, at } of kinds) {
 /** Asks by itself until it holds the claim; prints how that went. */
 const contender = `
 import { claimHost } from "${root}cli/agent/host_claim.ts";
-const [agentId, secret, path] = Deno.args;
+const [agentId, secret, place] = Deno.args;
 let refused = 0;
 const warnings = [];
 console.log("begun");
 for (;;) {
   try {
-    const claim = await claimHost({ agentId, secret, warn: (text) => warnings.push(text) }, path.replace("@", "\\0"));
+    const claim = await claimHost({ agentId, secret, warn: (text) => warnings.push(text) }, JSON.parse(place));
     console.log(JSON.stringify({ refused, warnings }));
-    await claim.release();
+    claim.release();
     break;
   } catch (error) {
     if (error.failure !== "conflict") throw error;
@@ -207,18 +213,18 @@ for (const { kind, ignore, at } of kinds) {
         await Deno.writeTextFile(script, contender);
         for (let round = 0; round < 5; round++) {
           const { id, secret } = makeAgent();
-          const path = at(id, folder);
-          const claim = await claimHost({ agentId: id, secret, warn: (text) => assert.fail(text) }, path);
+          const place = at(id);
+          const claim = await claimHost({ agentId: id, secret, warn: (text) => assert.fail(text) }, place);
           const child = new Deno.Command(Deno.execPath(), {
             args: ["run", "--quiet", "--no-prompt", "--no-config", "--allow-all", script, id, secret]
-              .concat(path.replace("\0", "@")),
+              .concat(JSON.stringify(place)),
             stdout: "piped",
             stderr: "inherit",
           }).spawn();
           const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
           assert.equal((await lines.read()).value, "begun\n");
           await new Promise((resolve) => setTimeout(resolve, 200 + 50 * Math.random()));
-          await claim.release();
+          claim.release();
           const { refused, warnings } = JSON.parse((await lines.read()).value ?? "");
           assert.ok(refused > 0, "it never met the holder");
           assert.deepEqual(warnings, []);
@@ -229,36 +235,52 @@ for (const { kind, ignore, at } of kinds) {
   });
 }
 
-Deno.test({
-  name: "a socket's file that a killed process left, and several that start at once: one of them holds it",
-  ignore: !unix,
-  fn: () =>
-    withFolder(async (folder) => {
+for (const { kind, ignore, at } of kinds) {
+  Deno.test({
+    name: `${kind}: several that start at once → one of them holds it`,
+    ignore,
+    async fn() {
       for (let round = 0; round < 30; round++) {
         const { id: agentId, secret } = makeAgent();
-        const path = join(folder, `s${round}`);
-        const killed = Deno.listen({ transport: "unix", path: `${path}.first` });
-        await Deno.rename(`${path}.first`, path);
-        killed.close();
         const warnings: string[] = [];
         const warn = (text: string): void => void warnings.push(text);
-        const started = [1, 2, 3, 4].map(() => claimHost({ agentId, secret, warn }, path));
+        const started = [1, 2, 3, 4].map(() => claimHost({ agentId, secret, warn }, at(agentId)));
         const ended = await Promise.allSettled(started);
         const held = ended.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
         assert.deepEqual([held.length, warnings], [1, []]);
-        await held[0]?.release();
+        held[0]?.release();
       }
-    }),
+    },
+  });
+}
+
+Deno.test("a loopback port that may not be had keeps no agent down", () =>
+  onHost(() => ({ transport: "tcp", hostname: "127.0.0.1", port: 70_000 }), async ({ claim }) => {
+    const { claim: made, warnings } = await claim();
+    assert.notEqual(made, null);
+    assert.match(warnings.join("|"), /^cannot tell whether another process .*, going on: [^|]+$/);
+  }));
+
+Deno.test("elsewhere than on Linux an agent has a port, always the same, and agents have different ones", () => {
+  const ports = Array.from({ length: 100 }, () => placeOf(makeAgent().id, "darwin"))
+    .map((place) => place.transport === "tcp" ? place.port : NaN);
+  assert.ok(ports.every((port) => port >= 16_384 && port < 32_768), ports.join(" "));
+  assert.ok(new Set(ports).size > 90, ports.join(" "));
+  assert.deepEqual(placeOf("0b6cbd5c-9f0e-4e5a-8f7d-2c1f5a3effff", "windows"), {
+    transport: "tcp",
+    hostname: "127.0.0.1",
+    port: 32_767,
+  });
 });
 
 Deno.test({
   name: "a monitor that waits for a stranger's proof still ends at once when it is told to",
-  ignore: !linux,
+  ignore: !unix,
   fn: () =>
     onStage(async ({ agent, server, begin }) => {
       const { promise: isAsked, resolve } = Promise.withResolvers<void>();
       const handle = (): Promise<void> => Promise.resolve(resolve());
-      await withStranger(`\0openclaw-monitor-${agent.id}`, handle, async () => {
+      await withStranger(placeOf(agent.id), handle, async () => {
         const monitor = await begin();
         await isAsked;
         monitor.kill("SIGTERM");
@@ -266,38 +288,6 @@ Deno.test({
         assert.deepEqual([code, stdout, stderr], [0, "", ""], "it did not wait for the proof");
         assert.equal(server.caught.length, 0);
       });
-    }),
-});
-
-Deno.test({
-  name: "a socket's file that a killed process left is no claim, and other users may ask at a new one",
-  ignore: !unix,
-  fn: () =>
-    onHost((id, folder) => join(folder, id.slice(0, 8)), async ({ path, claim }) => {
-      const killed = Deno.listen({ transport: "unix", path: `${path}.first` });
-      await Deno.rename(`${path}.first`, path);
-      killed.close();
-      assert.equal((await Deno.stat(path)).isSocket, true);
-      const { claim: made, warnings } = await claim();
-      assert.deepEqual(warnings, []);
-      assert.equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o666);
-      assert.equal((await claim()).claim, null);
-      await made?.release();
-      await assert.rejects(Deno.lstat(path), Deno.errors.NotFound);
-    }),
-});
-
-Deno.test({
-  name: "something else in the place of a socket's file stays there, and keeps no agent down",
-  ignore: !unix,
-  fn: () =>
-    onHost((id, folder) => join(folder, id.slice(0, 8)), async ({ path, claim }) => {
-      await Deno.mkdir(path);
-      await Deno.writeTextFile(join(path, "mine"), "");
-      const { claim: made, warnings } = await claim();
-      assert.notEqual(made, null);
-      assert.equal(warnings.length, 1);
-      assert.ok(await Deno.stat(join(path, "mine")));
     }),
 });
 
@@ -346,29 +336,24 @@ async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
   }
 }
 
-Deno.test({
-  name:
-    "a second monitor with another state folder → conflict, without a request; once the first is killed it may",
-  ignore: !unix,
-  fn: () =>
-    onStage(async ({ agent, server, url, begin }) => {
-      const first = await begin();
-      await first.until("heartbeat");
-      await withFolder(async (home) => {
-        const { code, stdout, stderr } = await run(["monitor"], { home, env: identify(agent, url) });
-        assert.equal(code, 5, stderr);
-        assert.equal(stdout, "");
-        const message = `Cannot watch over agent ${agent.id}: another process on this host does so already`;
-        assert.equal(stderr, `error: ${message}\nhint: openclaw status\n`);
-      });
-      await first.until("heartbeat", 3);
-      assert.equal(server.caught.filter(({ path }) => path.endsWith("/handshake")).length, 1);
-      await first.end();
-      const second = await begin();
-      await second.until("heartbeat");
-      assert.deepEqual(second.events().map(({ event }) => event), ["started", "handshake", "heartbeat"]);
-    }),
-});
+Deno.test("a second monitor with another state folder → conflict, without a request; once the first is killed it may", () =>
+  onStage(async ({ agent, server, url, begin }) => {
+    const first = await begin();
+    await first.until("heartbeat");
+    await withFolder(async (home) => {
+      const { code, stdout, stderr } = await run(["monitor"], { home, env: identify(agent, url) });
+      assert.equal(code, 5, stderr);
+      assert.equal(stdout, "");
+      const message = `Cannot watch over agent ${agent.id}: another process on this host does so already`;
+      assert.equal(stderr, `error: ${message}\nhint: openclaw status\n`);
+    });
+    await first.until("heartbeat", 3);
+    assert.equal(server.caught.filter(({ path }) => path.endsWith("/handshake")).length, 1);
+    await first.end();
+    const second = await begin();
+    await second.until("heartbeat");
+    assert.deepEqual(second.events().map(({ event }) => event), ["started", "handshake", "heartbeat"]);
+  }));
 
 testUnless(
   linux && Deno.uid() === 0 && ["python3", "setpriv"].every(isInstalled)
