@@ -25,6 +25,7 @@ interface Flags {
   tlsKey?: string | undefined;
   publicUrl?: string | undefined;
   restore?: true | undefined;
+  untilStdinEnds?: true | undefined;
 }
 
 const sameOrderMilliseconds = 1000;
@@ -73,6 +74,7 @@ export function addServe(program: Command, environment: Environment): void {
         .env("OPENCLAW_PUBLIC_URL").argParser(parseText),
     )
     .option("--restore", "put a damaged embedded Postgres aside and begin with its newest snapshot")
+    .addOption(new Option("--until-stdin-ends").hideHelp())
     .addHelpText("after", notes)
     .action((flags) => explain(() => serve(flags, environment)));
   dropEmptyVariables(command.options);
@@ -118,7 +120,7 @@ function withReason({ message, cause }: StartError): string {
 
 async function serve(flags: Flags, environment: Environment): Promise<void> {
   await giveUp("serve");
-  const stopped = stopSignal();
+  const stopped = flags.untilStdinEnds ? Promise.race([stopSignal(), stdinEnd()]) : stopSignal();
   const settings = readSettings(environment);
   const publicUrl = flags.publicUrl === undefined
     ? settings.publicUrl
@@ -222,4 +224,10 @@ function stopSignal(): Promise<void> {
     });
   }
   return promise;
+}
+
+/** Resolves when whoever holds the other end has ended, be it by a signal that it could not hand on. */
+async function stdinEnd(): Promise<void> {
+  const ignored = new Uint8Array(1024);
+  while (await Deno.stdin.read(ignored) !== null);
 }

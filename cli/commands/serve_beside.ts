@@ -24,7 +24,7 @@ export function addServeBeside(program: Command): void {
     .allowExcessArguments()
     .action(async (_flags, command) => {
       await giveUp("serve beside");
-      const child = start(["serve", ...command.args]);
+      const child = start(["serve", "--until-stdin-ends", ...command.args]);
       if (child !== null) return await follow(child);
       if (command.args.some((arg) => arg === "--help" || arg === "-h")) return command.outputHelp();
       throw new CliError(
@@ -43,9 +43,9 @@ const hidden = {
   OPENCLAW_OPERATOR_KEY: "",
 };
 
-/** Null: it is not there. */
+/** Null: it is not there. Its input ends with this process, however that ends, and the server with it. */
 function start(args: string[]): Deno.ChildProcess | null {
-  const options = { args, env: hidden, stdin: "inherit", stdout: "inherit", stderr: "inherit" } as const;
+  const options = { args, env: hidden, stdin: "piped", stdout: "inherit", stderr: "inherit" } as const;
   try {
     return new Deno.Command(pathBeside(), options).spawn();
   } catch (error) {

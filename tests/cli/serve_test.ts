@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { run, succeed } from "../_support/run.ts";
-import { startServerProcess, withFolder } from "../_support/server.ts";
+import { openclaw, startServerProcess, withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 import { isBinary, isThere, ownEnvironment } from "./_program.ts";
 
@@ -68,6 +68,50 @@ Deno.test({
         await server.stop("SIGKILL");
       }
     }),
+});
+
+/** Starts a server, ends its input by `end`, and waits for its clean stop. */
+async function assertStopsWith(
+  { program, args }: { program: string; args: string[] },
+  end: (child: Deno.ChildProcess) => void | Promise<void>,
+): Promise<void> {
+  await withFolder(async (data) => {
+    const child = new Deno.Command(program, {
+      args: [...args, "--data", data, "--port", "0"],
+      env: { NO_COLOR: "1" },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const [log, talk] = [read(child.stdout), read(child.stderr)];
+    let isOver = false;
+    child.status.then(() => isOver = true);
+    try {
+      await talk.until(/ listens on /);
+      await end(child);
+      // The server's own output, which it holds for as long as it lives.
+      await Promise.all([log.ended, talk.ended]);
+      assert.match(log.text(), /server stopped/, talk.text());
+    } finally {
+      if (!isOver) child.kill("SIGKILL");
+      await child.status;
+    }
+  });
+}
+
+Deno.test("a server that is to last as long as its input stops cleanly when that ends", () =>
+  assertStopsWith(
+    openclaw(["serve", "--until-stdin-ends"]),
+    async (child) => {
+      await child.stdin.close();
+      assert.equal((await child.status).code, 0);
+    },
+  ));
+
+Deno.test({
+  name: "the compiled openclaw serve, killed → its server stops too",
+  ignore: !isBinary,
+  fn: () => assertStopsWith({ program: binary, args: ["serve"] }, (child) => child.kill("SIGKILL")),
 });
 
 Deno.test({
