@@ -28,9 +28,17 @@ export function placesOf(environment: Environment, os: typeof Deno.build.os): Pl
     const folder = join(home, "Library", "Application Support", "openclaw");
     return { credentials: join(folder, "credentials.json"), state: folder };
   }
-  const config = environment("XDG_CONFIG_HOME") ?? join(home, ".config");
-  const state = environment("XDG_STATE_HOME") ?? join(home, ".local", "state");
+  const { config, state } = xdgFolders(environment, home);
   return { credentials: join(config, "openclaw", "credentials.json"), state: join(state, "openclaw") };
+}
+
+/** The XDG Base Directory Specification has a relative path passed over. */
+export function xdgFolders(environment: Environment, home: string): { config: string; state: string } {
+  const folder = (name: string, ...fallback: string[]): string => {
+    const given = environment(name);
+    return given?.startsWith("/") ? given : posix.join(home, ...fallback);
+  };
+  return { config: folder("XDG_CONFIG_HOME", ".config"), state: folder("XDG_STATE_HOME", ".local", "state") };
 }
 
 /** The state folder of the system's service on Linux. */

@@ -44,7 +44,7 @@ export class HostMetrics {
   constructor(container: ContainerMemory | null = openContainerMemory(), host: Readings = runtime) {
     this.#container = container;
     this.#host = host;
-    this.#cpuPercent();
+    void quietly(() => this.#cpuPercent());
   }
 
   async sample(): Promise<Metrics> {

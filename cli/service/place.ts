@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { CliError } from "../errors.ts";
-import type { Environment } from "../places.ts";
+import { type Environment, xdgFolders } from "../places.ts";
 
 /** Where a service of this host lives: that of the whole system, or that of one user. */
 export interface Place {
@@ -69,8 +69,7 @@ function linuxSystem(uid: number): Place {
 }
 
 function linuxUser(environment: Environment, home: string, uid: number): Place {
-  const config = environment("XDG_CONFIG_HOME") ?? join(home, ".config");
-  const state = environment("XDG_STATE_HOME") ?? join(home, ".local", "state");
+  const { config, state } = xdgFolders(environment, home);
   return {
     os: "linux",
     scope: "user",

@@ -109,9 +109,11 @@ for (const [name, metric, told] of silences) {
 }
 
 Deno.test("of a host that tells nothing of its processors the CPU is left out", async () => {
-  const metrics = new HostMetrics(null, host());
+  const silent = new HostMetrics(null, host());
+  const failing = new HostMetrics(null, host({ cpus: fail }));
   await new Promise((resolve) => setTimeout(resolve, 1050));
-  assert.equal("cpu_percent" in await metrics.sample(), false);
+  assert.equal("cpu_percent" in await silent.sample(), false);
+  assert.deepEqual(await failing.sample(), await silent.sample());
 });
 
 function fail(): never {
@@ -387,6 +389,13 @@ const places: [string, typeof Deno.build.os, Record<string, string>, string, str
     { HOME: "/home/a", XDG_CONFIG_HOME: "/c", XDG_STATE_HOME: "/s" },
     "/c/openclaw/credentials.json",
     "/s/openclaw",
+  ],
+  [
+    "Linux with XDG folders that are relative, and so are none",
+    "linux",
+    { HOME: "/home/a", XDG_CONFIG_HOME: "c", XDG_STATE_HOME: "./s" },
+    "/home/a/.config/openclaw/credentials.json",
+    "/home/a/.local/state/openclaw",
   ],
   [
     "a systemd service",
