@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "@commander-js/extra-typings";
+import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { AnsweredNo, CliError, exitCodes } from "./errors.ts";
 import { holdWarnings, paint, releaseWarnings, say, setColours, takeWarnings } from "./output.ts";
 import type { Environment } from "./places.ts";
@@ -32,7 +32,7 @@ export async function run(
     // The scripts that complete what is typed ask for "complete", which describes every command.
     const inFull = (one: Entry): boolean => one.name === name || name === "complete";
     const program = await makeProgram(entries, { inFull, json, environment });
-    await program.parseAsync(args, { from: "user" });
+    await program.parseAsync(plainHelp(args, program), { from: "user" });
     return exitCodes.done;
   } catch (error) {
     return report(error, { json, command: entries.some((entry) => entry.name === name) ? name : undefined });
@@ -67,6 +67,25 @@ export async function makeProgram(
   }
   for (const entry of entries) if (entry.describesAll && all) (await entry.load())(program, environment);
   return program;
+}
+
+/**
+ * Makes "service install --help" of "help service install", and refuses help for what there is not. Commander shows
+ * the last command that it knows of them.
+ */
+function plainHelp(args: string[], program: Command): string[] {
+  const isWord = args[0] === "help" && args.length > 1;
+  const asked = isWord ? [...args.slice(1), "--help"] : args;
+  const own = asked.includes("--") ? asked.slice(0, asked.indexOf("--")) : asked;
+  if (!own.some((arg) => arg === "--help" || arg === "-h")) return args;
+  let command: CommandUnknownOpts = program;
+  for (const name of own.filter((arg) => !arg.startsWith("-"))) {
+    if (command.commands.length === 0 || name === "help") break;
+    const next = command.commands.find((one) => one.name() === name);
+    if (next === undefined) return command.error(`error: unknown command '${name}'`);
+    command = next;
+  }
+  return asked;
 }
 
 /** Says what went wrong, and returns the exit code for it. */

@@ -99,6 +99,28 @@ Deno.test("openclaw without a command or with one that is none → usage", () =>
     assertRefused(await run(["moniter"], { home }), 2, /unknown command 'moniter'/);
   }));
 
+Deno.test("help for a command that is none → usage; for a command's own command, its help", () =>
+  inHome(async (home) => {
+    for (const args of [["help", "moniter"], ["moniter", "--help"], ["help", "service", "moniter"]]) {
+      assertRefused(
+        await run(args, { home }),
+        2,
+        /^error: unknown command 'moniter'\nhint: openclaw .*--help\n$/,
+      );
+    }
+    const helps = [["help", "service", "install"], ["service", "install", "--help"], [
+      "service",
+      "install",
+      "-h",
+    ]];
+    for (const args of helps) {
+      const { code, stdout, stderr } = await run(args, { home });
+      assert.deepEqual([code, stderr], [0, ""]);
+      assert.match(stdout, /^Usage: openclaw service install /);
+    }
+    assert.match((await run(["help"], { home })).stdout, /^Usage: openclaw \[options\] \[command\]/);
+  }));
+
 Deno.test("openclaw --version and openclaw version tell the version of deno.json", () =>
   inHome(async (home) => {
     const { version } = JSON.parse(await Deno.readTextFile(new URL("../../deno.json", import.meta.url)));
