@@ -15,19 +15,20 @@ export interface RunningAgent {
 
 /** One request as the fake service saw it. */
 export interface Seen {
-  /** Seconds since the first one, on the agent's clock. */
+  /** What the agent had slept by then, in seconds of its clock. */
   at: number;
   path: string;
   body: Record<string, unknown>;
   token: string | null;
 }
 
-/** How much faster than ours the clock of an agent runs that is not to take long. */
-export const haste = 10;
+/** How much sooner than it asked for an agent that is not to take long is done with its sleep. */
+const haste = 10;
 
 /**
- * Starts the agent that is installed in the host's home. With `fast`, its seconds are tenths of ours; what is
- * written to `<home>/../ahead` is how many seconds its wall clock is ahead.
+ * Starts the agent that is installed in the host's home. With `fast`, its clock moves by what it slept, in a tenth of
+ * that time, and stands still while it works, so that a busy host makes no wait longer; what is written to
+ * `<home>/../ahead` is how many seconds its wall clock is ahead.
  */
 export async function startAgent(host: Host, fast = false): Promise<RunningAgent> {
   const folder = join(host.home, "..");
@@ -66,28 +67,38 @@ export async function startAgent(host: Host, fast = false): Promise<RunningAgent
 /** Stand-ins for what tells a script the time, and lets it pass. */
 async function fastClock(folder: string): Promise<Record<string, string>> {
   const bin = join(folder, "fast");
+  const slept = join(folder, "slept");
+  const begun = Math.floor(Date.now() / 1000);
   await Deno.mkdir(bin, { recursive: true });
   await Deno.writeTextFile(join(folder, "ahead"), "0");
-  // Every program that they start is time that passes, ten times over, for an agent that sleeps in ticks.
+  await Deno.writeTextFile(slept, "0");
   const sleep = `#!/bin/sh
-case $1 in *[!0-9]*) exec /bin/sleep "$(awk "BEGIN { print $1 / ${haste} }")" ;; esac
 part=$(($1 * 1000 / ${haste} % 1000 + 1000))
-exec /bin/sleep "$(($1 / ${haste})).\${part#1}"
+/bin/sleep "$(($1 / ${haste})).\${part#1}" || exit
+read -r slept <'${slept}'
+echo "$((slept + $1))" >'${slept}'
 `;
   const date = `#!/bin/sh
 [ "$*" = +%s ] || exec /bin/date "$@"
+read -r slept <'${slept}'
 read -r ahead <'${folder}/ahead'
-echo $(($(/bin/date +%s%N) / ${1_000_000_000 / haste} + ahead))
+echo "$((${begun} + slept + ahead))"
 `;
   await Deno.writeTextFile(join(bin, "sleep"), sleep, { mode: 0o755 });
   await Deno.writeTextFile(join(bin, "date"), date, { mode: 0o755 });
   await Deno.writeTextFile(
     join(bin, "sitecustomize.py"),
     `import time
-wall, monotonic, sleep = time.time, time.monotonic, time.sleep
-time.time = lambda: wall() * ${haste} + float(open('${folder}/ahead').read())
-time.monotonic = lambda: monotonic() * ${haste}
-time.sleep = lambda seconds: sleep(seconds / ${haste})
+real, slept = time.sleep, 0.0
+def sleep(seconds):
+    global slept
+    real(seconds / ${haste})
+    slept += seconds
+    with open('${slept}', 'w') as file:
+        file.write(str(slept))
+time.time = lambda: ${begun} + slept + float(open('${folder}/ahead').read())
+time.monotonic = lambda: ${begun} + slept
+time.sleep = sleep
 `,
   );
   return { PATH: `${bin}:${Deno.env.get("PATH") ?? ""}`, PYTHONPATH: bin };
@@ -105,13 +116,12 @@ export async function withFake(
   ) => Promise<void>,
 ): Promise<void> {
   const seen: Seen[] = [];
-  let start = 0;
+  const slept = join(host.home, "../slept");
   const options = { port: 0, hostname: "127.0.0.1", onListen: () => undefined };
   const server = Deno.serve(options, async (request) => {
-    start ||= performance.now();
     const text = await request.text();
     const one: Seen = {
-      at: (performance.now() - start) / 1000 * haste,
+      at: Number(await Deno.readTextFile(slept)),
       path: new URL(request.url).pathname.replace("/functions/v1/", ""),
       body: text === "" ? {} : JSON.parse(text),
       token: request.headers.get("authorization"),
