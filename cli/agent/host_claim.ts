@@ -22,7 +22,7 @@ interface Claimant {
 
 const nonceBytes = 32;
 const proofBytes = 32;
-const mostTries = 5;
+const mostTries = 6;
 const againMilliseconds = 50;
 const askMilliseconds = 1000;
 const answerMilliseconds = 500;
@@ -50,13 +50,16 @@ export async function claimHost(claimant: Claimant, place = placeOf(claimant.age
 
 /** Null when somebody else has the place. A holder that is about to begin or to end is asked again. */
 async function take({ agentId, secret }: Claimant, place: Place): Promise<HostClaim | null> {
+  // A port that another program has at every address could be taken from it at this one.
+  let isFree = place.transport === "unix";
   for (let tries = 0; tries < mostTries; tries++) {
     if (tries > 0) await pause(againMilliseconds * (1 + Math.random()));
-    const listener = listen(place);
+    const listener = isFree ? listen(place) : null;
     if (listener !== null) return hold(listener, secret);
     const holder = await ask(place, secret);
     if (holder === "ours") throw alreadyWatched(agentId);
     if (holder === "stranger") return null;
+    isFree ||= holder === "nobody";
   }
   return null;
 }
@@ -92,7 +95,7 @@ function listen(place: Place): Deno.Listener | null {
     return place.transport === "unix" ? Deno.listen(place) : Deno.listen(place);
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) return null;
-    // So Windows calls it where another user has the port.
+    // So Windows calls it where another user, or the system itself, has the port.
     if (error instanceof Deno.errors.PermissionDenied && place.transport === "tcp") return null;
     throw error;
   }
@@ -151,7 +154,7 @@ async function connect(place: Place): Promise<Deno.Conn | null> {
   try {
     return place.transport === "unix" ? await Deno.connect(place) : await Deno.connect(place);
   } catch (error) {
-    if (isErrno(error, "ECONNREFUSED", "ECONNRESET", "ENOENT")) return null;
+    if (isErrno(error, "ECONNREFUSED", "ECONNRESET")) return null;
     throw error;
   }
 }

@@ -29,6 +29,7 @@ interface Flags {
 }
 
 const sameOrderMilliseconds = 1000;
+const turnMilliseconds = 50;
 
 const notes = `
 It runs until Ctrl-C. A flag beats its variable, and an empty variable counts as unset. Variables without a flag:
@@ -210,16 +211,23 @@ function parsePort(text: string): number {
 /**
  * Resolves at the first SIGTERM or SIGINT (Ctrl-C, Ctrl-Break). A later one ends the process at once, but not one
  * that comes with the first: a terminal and systemd signal the whole group, and whoever started this program in
- * front of it hands its own signal on.
+ * front of it hands its own signal on. A process that is busy with stopping hears it late; it came no sooner than
+ * the last turn but one.
  */
 function stopSignal(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
   let askedAt: number | null = null;
+  let turns: [number, number] = [0, 0];
   for (const signal of signals) {
     Deno.addSignalListener(signal, () => {
-      if (askedAt !== null && performance.now() - askedAt > sameOrderMilliseconds) Deno.exit(1);
-      askedAt ??= performance.now();
+      if (askedAt !== null) {
+        if (turns[0] - askedAt > sameOrderMilliseconds) Deno.exit(1);
+        return;
+      }
+      askedAt = performance.now();
+      turns = [askedAt, askedAt];
+      setInterval(() => turns = [turns[1], performance.now()], turnMilliseconds);
       resolve();
     });
   }

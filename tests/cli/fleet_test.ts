@@ -16,7 +16,8 @@ Deno.test(`${size} monitors at once against one server: all online, their next h
       const client = new FleetClient(server.base, server.operatorKey);
       const agents: CreatedAgent[] = [];
       for (let index = 0; index < size; index++) {
-        agents.push(await client.createAgent({ name: `edge ${index}`, heartbeat_interval_seconds: 20 }));
+        const heartbeat_interval_seconds = 15 + index % 20;
+        agents.push(await client.createAgent({ name: `edge ${index}`, heartbeat_interval_seconds }));
       }
       await withFolder(async (home) => {
         for (const agent of agents) {
@@ -69,7 +70,7 @@ function assertSpread(handshakes: Handshake[][]): void {
   const came = handshakes.map(([, second]) => second?.at ?? NaN);
   const after = handshakes.map(([first, second]) => (second?.at ?? NaN) - (first?.at ?? NaN));
   assert.ok(after.every((seconds, index) => seconds > (promised[index] ?? NaN) - 1), after.join(" "));
-  assert.ok(after.every((seconds) => seconds > 41 && seconds < 90), after.join(" "));
+  assert.ok(after.every((seconds) => seconds < 90), after.join(" "));
   for (const times of [came, after]) {
     assert.ok(Math.max(...times) - Math.min(...times) > 8, times.join(" "));
     const perSecond = Map.groupBy(times, Math.floor);

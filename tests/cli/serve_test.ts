@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { run, succeed } from "../_support/run.ts";
 import { openclaw, startServerProcess, withFolder } from "../_support/server.ts";
-import { testWith } from "../_support/tools.ts";
+import { isInstalled, testWith } from "../_support/tools.ts";
 import { isBinary, isThere, ownEnvironment } from "./_program.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -72,20 +72,29 @@ Deno.test({
 
 /** Starts a server, ends its input by `end`, and waits for its clean stop. */
 async function assertStopsWith(
-  { program, args }: { program: string; args: string[] },
+  [program, ...args]: [string, ...string[]],
   end: (child: Deno.ChildProcess) => void | Promise<void>,
 ): Promise<void> {
+  const group = isInstalled("setsid");
   await withFolder(async (data) => {
-    const child = new Deno.Command(program, {
-      args: [...args, "--data", data, "--port", "0"],
+    const child = new Deno.Command(group ? "setsid" : program, {
+      args: [...(group ? [program] : []), ...args, "--data", data, "--port", "0"],
       env: { NO_COLOR: "1" },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
     const [log, talk] = [read(child.stdout), read(child.stderr)];
-    let isOver = false;
-    child.status.then(() => isOver = true);
+    const patience = setTimeout(killAll, 60_000);
+    function killAll(): void {
+      try {
+        if (group) Deno.kill(-child.pid, "SIGKILL");
+        else child.kill("SIGKILL");
+      } catch (error) {
+        // All of them have ended.
+        if (!(error instanceof Deno.errors.NotFound || error instanceof TypeError)) throw error;
+      }
+    }
     try {
       await talk.until(/ listens on /);
       await end(child);
@@ -93,15 +102,21 @@ async function assertStopsWith(
       await Promise.all([log.ended, talk.ended]);
       assert.match(log.text(), /server stopped/, talk.text());
     } finally {
-      if (!isOver) child.kill("SIGKILL");
+      clearTimeout(patience);
+      killAll();
       await child.status;
     }
   });
 }
 
+function commandOf(words: string[]): [string, ...string[]] {
+  const { program, args } = openclaw(words);
+  return [program, ...args];
+}
+
 Deno.test("a server that is to last as long as its input stops cleanly when that ends", () =>
   assertStopsWith(
-    openclaw(["serve", "--until-stdin-ends"]),
+    commandOf(["serve", "--until-stdin-ends"]),
     async (child) => {
       await child.stdin.close();
       assert.equal((await child.status).code, 0);
@@ -111,7 +126,7 @@ Deno.test("a server that is to last as long as its input stops cleanly when that
 Deno.test({
   name: "the compiled openclaw serve, killed → its server stops too",
   ignore: !isBinary,
-  fn: () => assertStopsWith({ program: binary, args: ["serve"] }, (child) => child.kill("SIGKILL")),
+  fn: () => assertStopsWith([binary, "serve"], (child) => child.kill("SIGKILL")),
 });
 
 Deno.test({

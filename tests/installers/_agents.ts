@@ -104,6 +104,14 @@ time.sleep = sleep
   return { PATH: `${bin}:${Deno.env.get("PATH") ?? ""}`, PYTHONPATH: bin };
 }
 
+/** Moves the agent's wall clock, and that alone, to so many seconds ahead. */
+export async function jump({ home }: Host, ahead: number): Promise<void> {
+  const path = join(home, "../ahead");
+  // A clock that is read in the middle of being written would be another jump, or none.
+  await Deno.writeTextFile(`${path}.next`, String(ahead));
+  await Deno.rename(`${path}.next`, path);
+}
+
 /** What a fake service answers to its nth request, n from 0. */
 export type Script = (seen: Seen, index: number) => Response | Promise<Response>;
 
