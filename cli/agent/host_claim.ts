@@ -24,6 +24,8 @@ const nonceBytes = 32;
 const proofBytes = 32;
 const mostTries = 6;
 const againMilliseconds = 50;
+/** Windows takes two seconds to say that nobody listens. */
+const connectMilliseconds = 5000;
 const askMilliseconds = 1000;
 const answerMilliseconds = 500;
 const restMilliseconds = 20;
@@ -140,6 +142,7 @@ type Holder = "ours" | "stranger" | "nobody" | "gone";
 async function ask(place: Place, secret: string): Promise<Holder> {
   const connection = await connect(place);
   if (connection === null) return "nobody";
+  if (connection === "late") return "stranger";
   const nonce = crypto.getRandomValues(new Uint8Array(nonceBytes));
   const proof = await within(askMilliseconds, connection, async () => {
     await write(connection, nonce);
@@ -149,13 +152,20 @@ async function ask(place: Place, secret: string): Promise<Holder> {
   return proof !== "late" && await isProof(proof, { secret, nonce }) ? "ours" : "stranger";
 }
 
-/** Null when nobody listens there. */
-async function connect(place: Place): Promise<Deno.Conn | null> {
+/** Null when nobody listens there; `late` when who listens there takes no more calls. */
+async function connect(place: Place): Promise<Deno.Conn | "late" | null> {
+  const calling = place.transport === "unix" ? Deno.connect(place) : Deno.connect(place);
+  const { promise: late, resolve } = Promise.withResolvers<"late">();
+  const timer = setTimeout(() => resolve("late"), connectMilliseconds);
   try {
-    return place.transport === "unix" ? await Deno.connect(place) : await Deno.connect(place);
+    const connection = await Promise.race([calling, late]);
+    if (connection === "late") calling.then((one) => one.close(), () => undefined);
+    return connection;
   } catch (error) {
     if (isErrno(error, "ECONNREFUSED", "ECONNRESET")) return null;
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -261,6 +261,43 @@ Deno.test("a loopback port that may not be had keeps no agent down", () =>
     assert.match(warnings.join("|"), /^cannot tell whether another process .*, going on: [^|]+$/);
   }));
 
+/** Has a port, takes no call, and has as many waiting as it lets wait. */
+const deaf = `
+import socket, sys
+one = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=0)
+waiting = [socket.socket() for _ in range(8)]
+for other in waiting:
+    other.setblocking(False)
+    other.connect_ex(("127.0.0.1", int(sys.argv[1])))
+print("full", flush=True)
+sys.stdin.read()
+`;
+
+testUnless(
+  linux && isInstalled("python3") ? null : "Linux and python3",
+  "a loopback port whose holder takes no call keeps no agent down",
+  () =>
+    onHost((id) => placeOf(id, "windows"), async ({ place, claim }) => {
+      assert.ok(place.transport === "tcp");
+      const args = ["-c", deaf, String(place.port)];
+      const holder = new Deno.Command("python3", { args, stdin: "piped", stdout: "piped" }).spawn();
+      const lines = holder.stdout.getReader();
+      try {
+        assert.match(new TextDecoder().decode((await lines.read()).value), /^full/);
+        const { claim: made, warnings } = await claim();
+        assert.notEqual(made, null);
+        assert.match(
+          warnings.join("|"),
+          /^cannot tell .*, going on: another program holds 127\.0\.0\.1:\d+$/,
+        );
+      } finally {
+        await holder.stdin.close();
+        await lines.cancel();
+        await holder.status;
+      }
+    }),
+);
+
 Deno.test("elsewhere than on Linux an agent has a port, always the same, and agents have different ones", () => {
   const ports = Array.from({ length: 100 }, () => placeOf(makeAgent().id, "darwin"))
     .map((place) => place.transport === "tcp" ? place.port : NaN);
