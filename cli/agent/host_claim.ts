@@ -24,7 +24,7 @@ const nonceBytes = 32;
 const proofBytes = 32;
 const mostTries = 6;
 const againMilliseconds = 50;
-/** Windows takes two seconds to say that nobody listens. */
+/** Windows tries for a while before it says that nobody listens. */
 const connectMilliseconds = 5000;
 const askMilliseconds = 1000;
 const answerMilliseconds = 500;

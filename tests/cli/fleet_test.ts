@@ -16,7 +16,7 @@ Deno.test(`${size} monitors at once against one server: all online, their next h
       const client = new FleetClient(server.base, server.operatorKey);
       const agents: CreatedAgent[] = [];
       for (let index = 0; index < size; index++) {
-        const heartbeat_interval_seconds = 15 + index % 20;
+        const heartbeat_interval_seconds = 10 + index % 15;
         agents.push(await client.createAgent({ name: `edge ${index}`, heartbeat_interval_seconds }));
       }
       await withFolder(async (home) => {
