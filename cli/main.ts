@@ -1,6 +1,6 @@
-import { agentEntries } from "./commands/_agent.ts";
-import type { Entry } from "./program.ts";
-import { start } from "./start.ts";
+import { agentEntries } from "./commands/agent/entries.ts";
+import type { Entry } from "./commands/program.ts";
+import { start } from "./commands/start.ts";
 
 const serve: Entry = {
   name: "serve",

@@ -1,5 +1,5 @@
-import { agentEntries } from "./commands/_agent.ts";
-import { start } from "./start.ts";
+import { agentEntries } from "./commands/agent/entries.ts";
+import { start } from "./commands/start.ts";
 
 /**
  * The program for an agent's host: all of `openclaw` but the server, which would make it half as large again.

@@ -59,7 +59,7 @@ async function withDemo(
       "--allow-write",
     ];
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--no-prompt", ...permissions, join(root, "cli/demo.ts")],
+      args: ["run", "--quiet", "--no-prompt", ...permissions, join(root, "tools/demo.ts")],
       env: { NO_COLOR: "1", ...env, TMPDIR: folder },
       stdin: "null",
       stdout: "piped",

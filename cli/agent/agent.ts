@@ -1,7 +1,7 @@
-import type { Client, Credentials } from "../api.ts";
-import { beat, handshake } from "../api.ts";
-import type { Setup } from "../config.ts";
-import { fingerprint } from "../secret.ts";
+import type { Client, Credentials } from "../api/agent.ts";
+import { beat, handshake } from "../api/agent.ts";
+import type { Setup } from "../identity/setup.ts";
+import { fingerprint } from "../identity/secret.ts";
 import { version } from "../version.ts";
 import type { Server } from "./monitor.ts";
 import { SessionCache } from "./session_cache.ts";

@@ -1,4 +1,4 @@
-import { CliError, isErrno } from "../errors.ts";
+import { CliError, isErrno } from "../terminal/errors.ts";
 
 /** This process's claim to be the only one of its host that watches over an agent. */
 export interface HostClaim {

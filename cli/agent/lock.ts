@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { tryLock } from "../file_lock.ts";
-import { giveToOwner } from "../private_file.ts";
+import { tryLock } from "../host/file_lock.ts";
+import { giveToOwner } from "../host/private_file.ts";
 import { alreadyWatched, claimHost, type HostClaim } from "./host_claim.ts";
 
 /** Held for as long as the process lives, however it ends. */

@@ -1,6 +1,6 @@
-import type { Acceptance, BeatReport, Greeting, Outcome } from "../api.ts";
-import type { Clock } from "./clock.ts";
-import type { Reloaded } from "./current.ts";
+import type { Acceptance, BeatReport, Greeting, Outcome } from "../api/agent.ts";
+import type { Clock } from "../host/clock.ts";
+import type { Reloaded } from "./reload.ts";
 import type { Inbox } from "./inbox.ts";
 import { type Act, type Event, next, type State, unborn } from "./rules.ts";
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { type Greeting, isToken } from "../api.ts";
-import { isDuration, isText, parseObject } from "../json.ts";
-import { exposure, readIfThere, removeFile, writePrivateFile } from "../private_file.ts";
+import { type Greeting, isToken } from "../api/agent.ts";
+import { isDuration, isText, parseObject } from "../host/json.ts";
+import { exposure, readIfThere, removeFile, writePrivateFile } from "../host/private_file.ts";
 import type { KeptSession } from "./monitor.ts";
 
 /** A cached session, and when it was received. */

@@ -8,11 +8,11 @@ import {
 } from "../../supabase/functions/_shared/env.ts";
 import { isFitForSecrets, makeInstaller, shells } from "../../supabase/functions/_shared/installer.ts";
 import { secretFault } from "../../supabase/functions/_shared/secret.ts";
-import { readSecretFile } from "../credentials.ts";
-import { CliError } from "../errors.ts";
-import { answer, say, warn } from "../output.ts";
-import { giveUp } from "../permissions.ts";
-import { writePrivateFile } from "../private_file.ts";
+import { readSecretFile } from "../identity/credentials.ts";
+import { CliError } from "../terminal/errors.ts";
+import { answer, say, warn } from "../terminal/output.ts";
+import { giveUp } from "../host/permissions.ts";
+import { writePrivateFile } from "../host/private_file.ts";
 import { isThere } from "../service/own_files.ts";
 
 interface Flags {

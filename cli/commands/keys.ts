@@ -1,7 +1,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import { generateSigningKey } from "../../supabase/functions/_shared/auth.ts";
-import { answer } from "../output.ts";
-import { giveUp } from "../permissions.ts";
+import { answer } from "../terminal/output.ts";
+import { giveUp } from "../host/permissions.ts";
 
 /** Adds `openclaw keys generate`: a JWK Set for `AGENT_JWT_KEYS`. */
 export function addKeys(program: Command): void {

@@ -8,12 +8,12 @@ import {
 } from "../../supabase/functions/_shared/env.ts";
 import { Log } from "../../supabase/functions/_shared/log.ts";
 import { version } from "../../supabase/functions/_shared/version.ts";
-import { CliError } from "../errors.ts";
-import { answer, say } from "../output.ts";
-import { giveUp } from "../permissions.ts";
+import { CliError } from "../terminal/errors.ts";
+import { answer, say } from "../terminal/output.ts";
+import { giveUp } from "../host/permissions.ts";
 import { type RunningServer, startServer } from "../serve/server.ts";
 import { StartError } from "../serve/start_error.ts";
-import { shellQuote } from "../shell_quote.ts";
+import { shellQuote } from "../host/shell_quote.ts";
 import { reasonOf } from "./_reason.ts";
 
 interface Flags {

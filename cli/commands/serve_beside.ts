@@ -1,7 +1,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import { dirname, join } from "node:path";
-import { AnsweredNo, CliError, failureWith } from "../errors.ts";
-import { giveUp } from "../permissions.ts";
+import { AnsweredNo, CliError, failureWith } from "../terminal/errors.ts";
+import { giveUp } from "../host/permissions.ts";
 
 const windows = Deno.build.os === "windows";
 const name = windows ? "openclaw-server.exe" : "openclaw-server";

@@ -1,8 +1,8 @@
 import type { Command } from "@commander-js/extra-typings";
-import { answer, answerJson } from "../output.ts";
-import { giveUp } from "../permissions.ts";
+import { answer, answerJson } from "../terminal/output.ts";
+import { giveUp } from "../host/permissions.ts";
 import { version } from "../version.ts";
-import { jsonOption } from "./_options.ts";
+import { jsonOption } from "./agent/_options.ts";
 
 /** Adds `openclaw version`. */
 export function addVersion(program: Command): void {

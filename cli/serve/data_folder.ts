@@ -3,8 +3,8 @@ import { base64url } from "jose";
 import { generateSigningKey, type KeyRing } from "../../supabase/functions/_shared/auth.ts";
 import { randomBytes } from "../../supabase/functions/_shared/backend.ts";
 import { parseKeyRing } from "../../supabase/functions/_shared/env.ts";
-import { tryLock } from "../file_lock.ts";
-import { shellQuote } from "../shell_quote.ts";
+import { tryLock } from "../host/file_lock.ts";
+import { shellQuote } from "../host/shell_quote.ts";
 import { exists, makePrivateFolder, writePrivateFile } from "./files.ts";
 import { StartError } from "./start_error.ts";
 

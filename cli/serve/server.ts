@@ -6,8 +6,8 @@ import { type Environment, readKeyRing, type Settings } from "../../supabase/fun
 import type { Log } from "../../supabase/functions/_shared/log.ts";
 import { supabaseOperators } from "../../supabase/functions/_shared/operator.ts";
 import { Refusals } from "../../supabase/functions/_shared/refusals.ts";
-import { batching } from "./batch.ts";
-import type { Store } from "./connection.ts";
+import { batching } from "./store/batch.ts";
+import type { Store } from "./store/connection.ts";
 import { type DataFolder, openDataFolder, readOperatorKey, readSigningKeys } from "./data_folder.ts";
 import { assertFree, listen } from "./listen.ts";
 import { route } from "./routes.ts";
@@ -91,8 +91,8 @@ async function openStore(
   { databaseUrl, restore }: ServeOptions,
   { folder, log }: { folder: DataFolder; log: Log },
 ): Promise<Store> {
-  if (databaseUrl !== null) return await (await import("./postgres.ts")).openPostgres(databaseUrl);
-  const { openPglite } = await import("./pglite.ts");
+  if (databaseUrl !== null) return await (await import("./store/postgres.ts")).openPostgres(databaseUrl);
+  const { openPglite } = await import("./store/pglite.ts");
   return await openPglite({ folder: folder.databasePath, snapshots: folder.snapshotsPath, restore, log });
 }
 

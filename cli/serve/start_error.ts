@@ -1,4 +1,4 @@
-import type { Failure } from "../errors.ts";
+import type { Failure } from "../terminal/errors.ts";
 
 /**
  * The server cannot start, for a reason that its user can mend. The hint can be done or typed. `failure`: `conflict`

@@ -1,16 +1,16 @@
-import { parseUrl } from "../config.ts";
+import { parseUrl } from "../identity/setup.ts";
 import {
   type IdentityFlags,
   parseCredentials,
   readIdentity,
   type StoredCredentials,
-} from "../credentials.ts";
-import { CliError } from "../errors.ts";
-import { type Environment, placesHere } from "../places.ts";
-import { readIfThere } from "../private_file.ts";
+} from "../identity/credentials.ts";
+import { CliError } from "../terminal/errors.ts";
+import { type Environment, placesHere } from "../host/paths.ts";
+import { readIfThere } from "../host/private_file.ts";
 import type { Ask } from "./perform.ts";
-import type { Place } from "./place.ts";
-import { shellQuote } from "../shell_quote.ts";
+import type { Place } from "./layout.ts";
+import { shellQuote } from "../host/shell_quote.ts";
 
 interface Around {
   environment: Environment;

@@ -1,7 +1,7 @@
 import { dirname } from "node:path/posix";
 import { mark } from "./mark.ts";
 import { noOptions, optionWords, type ServiceOptions } from "./options.ts";
-import { launchdLabel, type Place } from "./place.ts";
+import { launchdLabel, type Place } from "./layout.ts";
 
 /** The unit, plist or task that runs `openclaw monitor` at this place. */
 export function defineService(place: Place, options: ServiceOptions = noOptions): string {

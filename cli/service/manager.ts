@@ -1,6 +1,6 @@
 import { isMarked } from "./mark.ts";
 import type { Ask } from "./perform.ts";
-import { type Place, systemdUnit } from "./place.ts";
+import { type Place, systemdUnit } from "./layout.ts";
 import { askWords, systemctl } from "./steps.ts";
 
 /** Why the service manager cannot be asked, in its own words; null when it can. */

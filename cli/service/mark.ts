@@ -1,5 +1,5 @@
-import { isErrno } from "../errors.ts";
-import type { Place } from "./place.ts";
+import { isErrno } from "../terminal/errors.ts";
+import type { Place } from "./layout.ts";
 
 /** What every unit, plist and task that this program writes says of itself, in a place of its own. */
 export const mark = "Written by openclaw service install. openclaw service uninstall removes it.";

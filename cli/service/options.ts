@@ -1,8 +1,8 @@
 import { dirname, resolve } from "node:path";
-import { type ConnectionFlags, readAuthorities } from "../config.ts";
-import { CliError } from "../errors.ts";
-import type { Place } from "./place.ts";
-import { shellQuote } from "../shell_quote.ts";
+import { type ConnectionFlags, readAuthorities } from "../identity/setup.ts";
+import { CliError } from "../terminal/errors.ts";
+import type { Place } from "./layout.ts";
+import { shellQuote } from "../host/shell_quote.ts";
 
 /** What the service's monitor is told besides its credentials. */
 export interface ServiceOptions {

@@ -1,6 +1,6 @@
-import { CliError } from "../errors.ts";
+import { CliError } from "../terminal/errors.ts";
 import { isMarked, readDefinition } from "./mark.ts";
-import type { Place } from "./place.ts";
+import type { Place } from "./layout.ts";
 
 /** In every program that was compiled from this source, so that one can be told from another of the same name. */
 export const programMark = "openclaw-program:7d774b9fd90df2752ac4d1671dd09199";

@@ -1,7 +1,7 @@
 import { basename, join } from "node:path";
-import { isErrno } from "../errors.ts";
-import { parseObject } from "../json.ts";
-import { readIfThere, removeFile } from "../private_file.ts";
+import { isErrno } from "../terminal/errors.ts";
+import { parseObject } from "../host/json.ts";
+import { readIfThere, removeFile } from "../host/private_file.ts";
 
 const uuid = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 const certain = new RegExp(

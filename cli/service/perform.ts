@@ -1,8 +1,8 @@
 import { dirname, resolve } from "node:path";
-import { childEnvironment } from "../child_environment.ts";
-import { formatCredentials, type StoredCredentials } from "../credentials.ts";
-import { CliError, isErrno } from "../errors.ts";
-import { removeFile, writePrivateFile } from "../private_file.ts";
+import { childEnvironment } from "../host/child_environment.ts";
+import { formatCredentials, type StoredCredentials } from "../identity/credentials.ts";
+import { CliError, isErrno } from "../terminal/errors.ts";
+import { removeFile, writePrivateFile } from "../host/private_file.ts";
 import { encodeDefinition } from "./mark.ts";
 import { assertProgramIsOurs } from "./ours.ts";
 import { newPath, removeOwnFiles, restsOf } from "./own_files.ts";

@@ -1,8 +1,8 @@
-import { CliError } from "../errors.ts";
-import type { Environment } from "../places.ts";
+import { CliError } from "../terminal/errors.ts";
+import type { Environment } from "../host/paths.ts";
 import { isMarked, readDefinition } from "./mark.ts";
 import { type Ask, askHost } from "./perform.ts";
-import { type Place, placeOf } from "./place.ts";
+import { type Place, placeOf } from "./layout.ts";
 import { askWords } from "./steps.ts";
 
 export interface ServiceState {

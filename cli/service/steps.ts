@@ -1,6 +1,6 @@
 import { defineService } from "./definition.ts";
 import { noOptions, type ServiceOptions } from "./options.ts";
-import { launchdLabel, type Place, systemdUnit, wantsLinks, windowsTask } from "./place.ts";
+import { launchdLabel, type Place, systemdUnit, wantsLinks, windowsTask } from "./layout.ts";
 
 /** One thing that an installation does, as data: to be shown, or to be done. */
 export type Step =

@@ -1,9 +1,9 @@
 import { dirname } from "node:path";
-import { CliError } from "../errors.ts";
-import { readIfThere, removeFile, writePrivateFile } from "../private_file.ts";
+import { CliError } from "../terminal/errors.ts";
+import { readIfThere, removeFile, writePrivateFile } from "../host/private_file.ts";
 import { isThere, oldPath, removeIfEmpty, removeOwnFiles } from "./own_files.ts";
 import { moveProgram, removeRests } from "./perform.ts";
-import type { Place } from "./place.ts";
+import type { Place } from "./layout.ts";
 
 /** What stood where an installation writes. */
 export interface Undo {

@@ -3,7 +3,7 @@ import { definedElsewhere, leftOver, managerFault, monitorsOf } from "./manager.
 import { assertProgramIsOurs, readOurDefinition } from "./ours.ts";
 import { isThere, restsOf, sortNames } from "./own_files.ts";
 import { type Ask, leadsTo } from "./perform.ts";
-import type { Place } from "./place.ts";
+import type { Place } from "./layout.ts";
 import { isLeft, type Step, uninstallSteps } from "./steps.ts";
 
 export interface Removal {

@@ -1,6 +1,6 @@
 // A Supabase project's API that none of us wrote, in a process of its own: @supabase/lite speaks PostgREST over
 // a PGlite in memory. Prints its address. Its arguments: the secret API key, and a user's id.
-import { answer } from "../../cli/output.ts";
+import { answer } from "../../cli/terminal/output.ts";
 
 interface Lite {
   App: new (config: object) => {
@@ -26,7 +26,7 @@ const root = new URL("../../", import.meta.url);
 const [secretKey = "", userId = ""] = Deno.args;
 const connection = await createPgliteConnection({});
 const migrations = await readMigrations();
-await connection.driver.exec(await Deno.readTextFile(new URL("cli/serve/platform.sql", root)));
+await connection.driver.exec(await Deno.readTextFile(new URL("cli/serve/store/platform.sql", root)));
 await connection.driver.exec(migrations);
 await connection.driver.query("insert into auth.users (id) values ($1)", [userId]);
 const app = new App({

@@ -1,8 +1,8 @@
 import { Log } from "../../supabase/functions/_shared/log.ts";
 import { PGlite } from "@electric-sql/pglite";
 import { join } from "node:path";
-import { openPglite } from "../../cli/serve/pglite.ts";
-import { openPostgres } from "../../cli/serve/postgres.ts";
+import { openPglite } from "../../cli/serve/store/pglite.ts";
+import { openPostgres } from "../../cli/serve/store/postgres.ts";
 import { databaseOver } from "../../supabase/functions/_shared/database.ts";
 import { supabaseDatabase } from "../../supabase/functions/_shared/supabase_database.ts";
 import { scenarios, type Subject } from "../_support/database_scenarios.ts";

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { openPostgres } from "../../cli/serve/postgres.ts";
+import { openPostgres } from "../../cli/serve/store/postgres.ts";
 import { StartError } from "../../cli/serve/start_error.ts";
 import { type Database, databaseOver } from "../../supabase/functions/_shared/database.ts";
 import { findPostgres, startPostgres, type TestPostgres, withPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { catalogSnapshot, execute, withSql } from "../_support/sql.ts";
 
-const platform = new URL("../../cli/serve/platform.sql", import.meta.url);
+const platform = new URL("../../cli/serve/store/platform.sql", import.meta.url);
 const digest = `sha256:${"a".repeat(64)}`;
 
 /** Supabase's own roles, users and `auth.uid()`, as far as they differ from what we make on a plain Postgres. */

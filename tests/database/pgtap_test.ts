@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { openPostgres } from "../../cli/serve/postgres.ts";
+import { openPostgres } from "../../cli/serve/store/postgres.ts";
 import { findPostgres, hasExtension, withPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { run } from "../_support/run.ts";

@@ -11,7 +11,9 @@ Deno.test("a user who may make roles and is no superuser, on Postgres 16 or late
     await database.exec(
       "create role maker createrole; grant create on database postgres to maker; set role maker;",
     );
-    await database.exec(await Deno.readTextFile(new URL("../../cli/serve/platform.sql", import.meta.url)));
+    await database.exec(
+      await Deno.readTextFile(new URL("../../cli/serve/store/platform.sql", import.meta.url)),
+    );
     await database.exec("set role service_role");
     assert.deepEqual((await database.query("select current_user as who")).rows, [{ who: "service_role" }]);
   } finally {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { openPostgres } from "../../cli/serve/postgres.ts";
+import { openPostgres } from "../../cli/serve/store/postgres.ts";
 import { databaseOver } from "../../supabase/functions/_shared/database.ts";
 import { findPostgres, hasExtension, type TestPostgres, withPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
@@ -8,7 +8,7 @@ import { succeed } from "../_support/run.ts";
 import { addExtension, catalogSnapshot, execute } from "../_support/sql.ts";
 import { format, generateTypes, hasSupabaseCli, migrationFiles, supabase } from "../_support/supabase_cli.ts";
 
-const platform = new URL("../../cli/serve/platform.sql", import.meta.url);
+const platform = new URL("../../cli/serve/store/platform.sql", import.meta.url);
 const types = new URL("../../supabase/functions/_shared/database.types.ts", import.meta.url);
 
 const cli = await part("Postgres 15 or later with plpgsql_check, and the supabase CLI from npm", async () => {

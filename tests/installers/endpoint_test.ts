@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { moduleText } from "../../installers/generate.ts";
+import { moduleText } from "../../tools/installers.ts";
 import { answer } from "../../supabase/functions/_shared/endpoint.ts";
 import { installerUrl, makeInstaller, shells } from "../../supabase/functions/_shared/installer.ts";
 import { endpoint as createAgent } from "../../supabase/functions/create-agent/handler.ts";

@@ -6,7 +6,7 @@ import { assertEnded, Host, languages, powershell, run, sh } from "../_support/i
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { isInstalled, testWith } from "../_support/tools.ts";
 
-const generate = fileURLToPath(new URL("../../installers/generate.ts", import.meta.url));
+const generate = fileURLToPath(new URL("../../tools/installers.ts", import.meta.url));
 
 async function release(args: string[]): ReturnType<typeof run> {
   const deno = ["run", "--quiet", "--allow-read", "--allow-write", generate, ...args];

@@ -1,0 +1,85 @@
+import type { Setup } from "../identity/setup.ts";
+import { cacheOf } from "./agent.ts";
+import { type Lock, lockAgent } from "./lock.ts";
+import { unlessAborted } from "../host/unless_aborted.ts";
+import type { SessionCache } from "./session_cache.ts";
+
+const patienceMilliseconds = 5000;
+
+/** What reading the credentials again brought. */
+export type Reloaded = "same" | "other" | "other server";
+
+/** What a running monitor works with: server, identity and the files that belong to them. */
+export class Current {
+  readonly #warn: (text: string) => void;
+  #setup: Setup;
+  #cache: SessionCache;
+  #lock: Lock | null;
+
+  constructor({ setup, lock }: { setup: Setup; lock: Lock | null }, warn: (text: string) => void) {
+    this.#setup = setup;
+    this.#lock = lock;
+    this.#warn = warn;
+    this.#cache = cacheOf(setup, warn);
+  }
+
+  get setup(): Setup {
+    return this.#setup;
+  }
+
+  get cache(): SessionCache {
+    return this.#cache;
+  }
+
+  /**
+   * Takes what was read again, and says what is other now. Whatever is wrong with it, or if it does
+   * not come within 5 s (a pipe that nobody writes to), the old one stays.
+   */
+  async reload(reading: Promise<Setup>, stopping: AbortSignal): Promise<Reloaded> {
+    const over = AbortSignal.timeout(patienceMilliseconds);
+    try {
+      const fresh = await unlessAborted(unlessAborted(reading, over), stopping);
+      if (fresh !== null) return await this.#take(fresh);
+      reading.then(({ connection }) => connection.client?.close(), () => undefined);
+      if (!stopping.aborted) this.#refuse(`they could not be read within ${patienceMilliseconds / 1000} s`);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      this.#refuse(error.message);
+    }
+    return "same";
+  }
+
+  /** A certificate authority may be another though the credentials are the same: its client is taken, too. */
+  async #take(fresh: Setup): Promise<Reloaded> {
+    const old = this.#setup;
+    if (fresh.identity.agentId !== old.identity.agentId) await this.#changeLock(fresh);
+    this.#lock?.prove(fresh.identity.secret);
+    this.#setup = fresh;
+    old.connection.client?.close();
+    const cache = cacheOf(fresh, this.#warn);
+    if (cache.owner === this.#cache.owner) return "same";
+    this.#cache = cache;
+    return fresh.connection.url === old.connection.url ? "other" : "other server";
+  }
+
+  async #changeLock({ places, identity, connection }: Setup): Promise<void> {
+    if (this.#lock === null) return;
+    try {
+      const lock = await lockAgent(places.state, { ...identity, warn: this.#warn });
+      this.#lock.release();
+      this.#lock = lock;
+    } catch (error) {
+      connection.client?.close();
+      throw error;
+    }
+  }
+
+  /** Lets another process watch over the agent. */
+  release(): void {
+    this.#lock?.release();
+  }
+
+  #refuse(reason: string): void {
+    this.#warn(`the credentials were not read again: ${reason}`);
+  }
+}

@@ -1,0 +1,35 @@
+import { Option } from "@commander-js/extra-typings";
+import type { ConnectionFlags } from "../../identity/setup.ts";
+import type { IdentityFlags } from "../../identity/credentials.ts";
+
+/** What every command that talks to a server as an agent may be told. */
+export type AgentFlags = ConnectionFlags & IdentityFlags;
+
+/** The way to the server. */
+export function connectionOptions(): Option[] {
+  return [
+    new Option("--url <url>", "the server (env: OPENCLAW_URL)"),
+    new Option("--ca-file <file>", "trust these certificates too, in PEM (env: SSL_CERT_FILE)"),
+    new Option("--insecure-http", "allow http to another host: the secret crosses the network in the clear"),
+  ];
+}
+
+/** Who this agent is. Id and secret come from one place together: flags, environment or credentials file. */
+export function identityOptions(): Option[] {
+  return [
+    new Option("--agent-id <uuid>", "this agent (env: OPENCLAW_AGENT_ID)"),
+    new Option("--agent-secret-file <file>", "its secret, - for stdin (env: OPENCLAW_AGENT_SECRET_FILE)"),
+    new Option(
+      "--agent-secret <secret>",
+      "its secret, for everybody on this host to see (env: OPENCLAW_AGENT_SECRET)",
+    ),
+  ];
+}
+
+export function agentOptions(): Option[] {
+  return [...connectionOptions(), ...identityOptions()];
+}
+
+export function jsonOption(what = "print one JSON object on stdout"): Option {
+  return new Option("--json", what);
+}

@@ -1,0 +1,66 @@
+import type { Entry } from "../program.ts";
+
+/** The commands of the agent's side. None of them loads the server. */
+export const agentEntries: readonly Entry[] = [
+  {
+    name: "monitor",
+    summary: "shake hands, then send heartbeats until told to stop",
+    load: async () => (await import("./monitor.ts")).addMonitor,
+  },
+  {
+    name: "handshake",
+    summary: "shake hands once and say what came back",
+    load: async () => (await import("./handshake.ts")).addHandshake,
+  },
+  {
+    name: "heartbeat",
+    summary: "send one heartbeat, for cron",
+    load: async () => (await import("./heartbeat.ts")).addHeartbeat,
+  },
+  {
+    name: "status",
+    summary: "tell which agent this host is, and whether it is online",
+    load: async () => (await import("./status.ts")).addStatus,
+  },
+  {
+    name: "doctor",
+    summary: "check everything between this host and the server",
+    load: async () => (await import("./doctor.ts")).addDoctor,
+  },
+  {
+    name: "configure",
+    summary: "write the credentials file",
+    load: async () => (await import("./configure.ts")).addConfigure,
+  },
+  {
+    name: "logout",
+    summary: "remove the credentials file",
+    load: async () => (await import("./logout.ts")).addLogout,
+  },
+  {
+    name: "service",
+    summary: "run the monitor as a service of this host",
+    load: async () => (await import("./service.ts")).addService,
+  },
+  {
+    name: "installer",
+    summary: "make the installer for a host that has nothing but its shell",
+    load: async () => (await import("../installer.ts")).addInstaller,
+  },
+  {
+    name: "keys",
+    summary: "make the keys that sign sessions",
+    load: async () => (await import("../keys.ts")).addKeys,
+  },
+  {
+    name: "completions",
+    summary: "print the completion script of a shell",
+    load: async () => (await import("../completions/completions.ts")).addCompletions,
+    describesAll: true,
+  },
+  {
+    name: "version",
+    summary: "tell the version of this program",
+    load: async () => (await import("../version.ts")).addVersion,
+  },
+];

@@ -1,0 +1,57 @@
+import { Buffer } from "node:buffer";
+import { type Command, Option } from "@commander-js/extra-typings";
+import { credentialsOf, describeProcess } from "../../agent/agent.ts";
+import { type Greeting, handshake, printable } from "../../api/agent.ts";
+import { readSetup } from "../../identity/setup.ts";
+import { parseObject } from "../../host/json.ts";
+import { answer, answerJson, warn } from "../../terminal/output.ts";
+import { giveUp } from "../../host/permissions.ts";
+import type { Environment } from "../../host/paths.ts";
+import { valueOf } from "./_outcome.ts";
+import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
+
+interface Flags extends AgentFlags {
+  printToken?: true;
+  json?: true;
+}
+
+/** Adds `openclaw handshake`. */
+export function addHandshake(program: Command, environment: Environment): void {
+  const command = program.command("handshake")
+    .description("shake hands once and say what came back")
+    .addHelpText("after", "\nExample:\n  openclaw handshake --json\n");
+  for (const option of [...agentOptions(), jsonOption()]) command.addOption(option);
+  command.addOption(new Option("--print-token", "print the session token, too: whoever has it is the agent"))
+    .action((flags: Flags) => shakeHands(flags, environment));
+}
+
+async function shakeHands({ printToken, json, ...flags }: Flags, environment: Environment): Promise<void> {
+  const setup = await readSetup(flags, { environment, warn });
+  await giveUp("handshake");
+  const greeting = valueOf(await handshake(setup.connection, credentialsOf(setup), describeProcess()));
+  const { agent, token, expiresIn, refreshIn, intervalSeconds } = greeting;
+  if (json) {
+    return answerJson({
+      agent,
+      expires_in: expiresIn,
+      refresh_in: refreshIn,
+      heartbeat_interval_seconds: intervalSeconds,
+      kid: keyOf(greeting),
+      ...(printToken ? { token } : {}),
+    });
+  }
+  // Alone on stdout, so that a script needs no parsing.
+  if (printToken) return answer(token);
+  answer(`agent     ${agent.name} (${agent.id})`);
+  answer(`session   good for ${expiresIn} s, to be renewed after ${refreshIn} s`);
+  answer(`signed by ${keyOf(greeting) ?? "a key without a name"}`);
+  answer(`heartbeat every ${intervalSeconds} s`);
+}
+
+/** The key id that the token's header names. Nothing is verified: that is the server's to do. */
+function keyOf({ token }: Greeting): string | null {
+  const header = token.slice(0, token.indexOf("."));
+  // A text that is no base64url has nothing in it.
+  const kid = parseObject(Buffer.from(header, "base64url").toString())?.kid;
+  return typeof kid === "string" ? printable(kid) : null;
+}

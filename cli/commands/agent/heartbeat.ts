@@ -1,0 +1,93 @@
+import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { cacheOf, describeProcess, serverOf } from "../../agent/agent.ts";
+import { hostClock } from "../../host/clock.ts";
+import { Inbox } from "../../agent/inbox.ts";
+import { Monitor } from "../../agent/monitor.ts";
+import { makeObserver } from "../../agent/observe/observe.ts";
+import { longestText } from "../../api/agent.ts";
+import { unlessAborted } from "../../host/unless_aborted.ts";
+import { readSetup } from "../../identity/setup.ts";
+import { comesFromPipe } from "../../identity/credentials.ts";
+import { answerJson, say, warn } from "../../terminal/output.ts";
+import { giveUp } from "../../host/permissions.ts";
+import type { Environment } from "../../host/paths.ts";
+import { throwEnd } from "./_outcome.ts";
+import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
+import { listenToSignals } from "./_signals.ts";
+
+const statuses = ["healthy", "degraded", "unhealthy"] as const;
+
+interface Flags extends AgentFlags {
+  status?: typeof statuses[number];
+  message?: string;
+  json?: true;
+  quiet?: true;
+}
+
+/** Adds `openclaw heartbeat`: one beat, with the cached session while it is good. */
+export function addHeartbeat(program: Command, environment: Environment): void {
+  const command = program.command("heartbeat")
+    .description("send one heartbeat, for cron; a session that is still good is used again")
+    .addHelpText("after", "\nExample:\n  * * * * *  /usr/local/bin/openclaw heartbeat --quiet\n");
+  for (const option of [...agentOptions(), ...heartbeatOptions(), jsonOption()]) command.addOption(option);
+  command.action((flags: Flags) => heartbeat(flags, environment));
+}
+
+function heartbeatOptions(): Option[] {
+  return [
+    new Option("--status <status>", "how the host is").choices(statuses),
+    new Option("--message <text>", "why; at most 500 characters").argParser(parseMessage),
+    new Option("--quiet", "say only what is wrong"),
+  ];
+}
+
+async function heartbeat(
+  { status, message, json, quiet, ...flags }: Flags,
+  environment: Environment,
+): Promise<void> {
+  const inbox = new Inbox();
+  // Deno 2.4 stands still while it opens a pipe: a signal then has to find the system's own answer.
+  const waits = await comesFromPipe(flags, environment);
+  if (!waits) listenToSignals(inbox);
+  const setup = await unlessAborted(readSetup(flags, { environment, warn }), inbox.stopping);
+  if (setup === null) return throwEnd({ type: "interrupted" });
+  if (waits) listenToSignals(inbox);
+  const observe = makeObserver({ statusCommand: null, metricsCommand: null, probe: null }, warn);
+  await giveUp("heartbeat");
+  const cache = cacheOf(setup, warn);
+  const process = describeProcess();
+  const end = await new Monitor({
+    server: serverOf(() => setup, process),
+    clock: hostClock,
+    inbox,
+    random: Math.random,
+    instanceId: process.instanceId,
+    async observe(signal) {
+      const { metrics } = await observe(signal);
+      return { status: status ?? "healthy", metrics, ...(message === undefined ? {} : { message }) };
+    },
+    keep: (greeting) => cache.write(greeting, new Date()),
+    touch: () => cache.touch(new Date()),
+    reload: () => Promise.resolve("same"),
+    tell: () => undefined,
+  }, await cache.read(new Date())).once();
+  throwEnd(end);
+  if (end.type !== "accepted") return;
+  const { nextHeartbeatIn, intervalSeconds } = end.acceptance;
+  if (json) {
+    answerJson({ ok: true, next_heartbeat_in: nextHeartbeatIn, heartbeat_interval_seconds: intervalSeconds });
+  } else if (!quiet) say(`the beat was accepted, the next one is due in ${nextHeartbeatIn} s`);
+}
+
+/** What the server would take: line feeds are the only control characters that it allows. */
+function parseMessage(text: string): string {
+  const { length } = [...text];
+  if (length > longestText) {
+    throw new InvalidArgumentError(`It has ${length} characters, at most ${longestText} are wanted.`);
+  }
+  // deno-lint-ignore no-control-regex -- control characters are what is looked for
+  if (/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/.test(text)) {
+    throw new InvalidArgumentError("There is a control character in it; line feeds alone are allowed.");
+  }
+  return text;
+}

@@ -1,0 +1,204 @@
+import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { AnsweredNo, CliError } from "../../terminal/errors.ts";
+import { answer, answerJson, say, warn } from "../../terminal/output.ts";
+import { giveUp } from "../../host/permissions.ts";
+import type { Environment } from "../../host/paths.ts";
+import { assertCanInstall, install, planInstall } from "../../service/install.ts";
+import { readOurDefinition } from "../../service/ours.ts";
+import { sortNames } from "../../service/own_files.ts";
+import { childEnvironment } from "../../host/child_environment.ts";
+import { askHost, perform } from "../../service/perform.ts";
+import { type Place, placeOf } from "../../service/layout.ts";
+import { stateAt } from "../../service/state.ts";
+import { logWords, outlineStep, showStep, type Step } from "../../service/steps.ts";
+import { findAt, findKept, findLeft, planRemoval, type Removal } from "../../service/uninstall.ts";
+import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
+
+interface ServiceFlags {
+  user?: true;
+  dryRun?: true;
+  json?: true;
+}
+
+type InstallFlags = ServiceFlags & AgentFlags;
+
+const example = `
+Examples:
+  sudo openclaw service install --url https://fleet.example.com --agent-id 00000000-0000-4000-8000-000000000000 --agent-secret-file -
+  openclaw service install --user --dry-run
+`;
+
+/** Adds `openclaw service`: the monitor as a service of this host. */
+export function addService(program: Command, environment: Environment): void {
+  const service = program.command("service")
+    .description("run the monitor as a service of this host: systemd, launchd or a Windows task")
+    .addHelpText("after", example);
+  const installing = service.command("install").description(
+    "install the service, or bring it to this version",
+  )
+    .addHelpText("after", example);
+  const uninstall = service.command("uninstall").description("remove the service and all that is its own")
+    .addHelpText("after", "\nExample:\n  sudo openclaw service uninstall --dry-run\n");
+  const status = service.command("status").description(
+    "tell whether the service is installed and runs (exit code 0)",
+  )
+    .addHelpText("after", "\nExample:\n  openclaw service status --user\n");
+  const logs = service.command("logs").description("show the service's last lines")
+    .addHelpText("after", "\nExample:\n  openclaw service logs --lines 20 --follow\n");
+  for (const command of [installing, uninstall, status, logs]) command.addOption(userOption());
+  for (const command of [installing, uninstall]) {
+    command.addOption(new Option("--dry-run", "show what would be done, and do nothing"));
+  }
+  for (const option of agentOptions()) installing.addOption(option);
+  uninstall.addOption(
+    new Option("--keep-credentials", "leave the credentials and the session where they are"),
+  );
+  for (const command of [installing, uninstall, status]) command.addOption(jsonOption());
+  logs.addOption(new Option("--lines <number>", "how many (default: 50)").argParser(parseLines))
+    .addOption(new Option("--follow", "go on showing new ones"));
+  installing.action((flags: InstallFlags) => installService(flags, environment));
+  uninstall.action((flags: ServiceFlags & { keepCredentials?: true }) =>
+    uninstallService(flags, environment)
+  );
+  status.action((flags: ServiceFlags) => showState(flags, environment));
+  logs.action((flags: ServiceFlags & { lines?: number; follow?: true }) => showLogs(flags, environment));
+}
+
+function userOption(): Option {
+  return new Option("--user", "the service of this user, not of the whole system");
+}
+
+async function installService(flags: InstallFlags, environment: Environment): Promise<void> {
+  await giveUp("service");
+  const place = here(flags, environment);
+  assertMayDo("install", place, flags);
+  const talk = { ask: askHost, say: flags.json ? () => undefined : say, warn };
+  const plan = await planInstall(place, flags, { environment, ...talk });
+  if (flags.dryRun) return await showSteps(plan.steps, flags);
+  if (!Deno.build.standalone) {
+    throw new CliError(
+      "usage",
+      "Cannot install a service that runs from source: the compiled program is wanted",
+      {
+        hint: "deno task compile && dist/openclaw service install",
+      },
+    );
+  }
+  await assertCanInstall(place, askHost);
+  const state = await install(place, plan, talk);
+  if (flags.json) answerJson({ installed: true, running: true, unit: place.unit, program: place.program });
+  else say(`installed ${place.unit}: ${state}`);
+  if (place.os === "linux" && place.scope === "user") {
+    say("it ends when you log out, unless: loginctl enable-linger");
+  }
+  tellOfVariables(place, environment);
+}
+
+/** A shell's variables are not the service's. */
+function tellOfVariables({ environmentFile }: Place, environment: Environment): void {
+  const names = ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE"];
+  const set = names.filter((name) => environment(name) !== undefined);
+  if (set.length === 0) return;
+  const where = environmentFile === "" ? "" : `: what it needs of them goes into ${environmentFile}`;
+  warn(`the service does not see ${set.join(", ")} of this shell${where}`);
+}
+
+function assertMayDo(what: string, { os, scope, uid }: Place, { dryRun }: ServiceFlags): void {
+  if (os === "windows" || scope === "user" || uid === 0) return;
+  if (dryRun) return warn("root alone may do this");
+  throw new CliError("usage", `Cannot ${what} the service of the whole system: root may do that alone`, {
+    hint: `sudo openclaw service ${what}, or openclaw service ${what} --user`,
+  });
+}
+
+async function uninstallService(
+  flags: ServiceFlags & { keepCredentials?: true },
+  environment: Environment,
+): Promise<void> {
+  await giveUp("service");
+  const place = here(flags, environment);
+  assertMayDo("uninstall", place, flags);
+  const keepCredentials = flags.keepCredentials === true;
+  const removal = await planRemoval(place, { keepCredentials, ask: flags.dryRun ? null : askHost });
+  if (flags.dryRun) return await showSteps(removal.steps, flags);
+  if (removal.unasked !== null) warn(`the service manager is not asked to stop it: ${removal.unasked}`);
+  for (const step of removal.steps) {
+    if (!flags.json && await isWorthSaying(step)) say(outlineStep(step));
+    await perform(step, null, askHost);
+  }
+  const left = await findLeft(place, removal, askHost);
+  const kept = await findKept(place, removal.steps);
+  if (flags.json) answerJson({ removed: left.length === 0, left, kept });
+  else say(`looked again: ${verdict(left, { removal, keepCredentials })}`);
+  if (!flags.json && kept.length > 0) say(`kept, remove it yourself if it is not wanted: ${kept.join(", ")}`);
+  if (left.length > 0) throw new AnsweredNo("unexpected");
+}
+
+/** What is not there is not said to be removed. */
+async function isWorthSaying(step: Step): Promise<boolean> {
+  return step.do === "run" || step.do === "wait until gone" || (await findAt(step)).length > 0;
+}
+
+function verdict(
+  left: string[],
+  { removal, keepCredentials }: { removal: Removal; keepCredentials: boolean },
+): string {
+  if (left.length > 0) return `still there: ${left.join(", ")}`;
+  const what = removal.unasked === null || removal.isElsewhere ? "nothing" : "no file";
+  return `${what} is left${keepCredentials ? " but the credentials" : ""}`;
+}
+
+async function showSteps(steps: Step[], { json }: ServiceFlags): Promise<void> {
+  if (json) return answerJson({ dry_run: true, steps });
+  for (const step of steps) {
+    answer(showStep(step));
+    if (step.do === "remove own files") { for (const name of await namesToShow(step)) answer(`    ${name}`); }
+  }
+}
+
+async function namesToShow({ folder, log }: { folder: string; log: string | null }): Promise<string[]> {
+  try {
+    return (await sortNames(folder, log)).ours;
+  } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied) return ["which ones, root alone can see"];
+    throw error;
+  }
+}
+
+async function showState(flags: ServiceFlags, environment: Environment): Promise<void> {
+  await giveUp("service");
+  const place = here(flags, environment);
+  const { installed, running, text } = await stateAt(place);
+  if (flags.json) answerJson({ installed, running, state: text, unit: place.unit });
+  else answer(text);
+  if (!running) throw new AnsweredNo(installed ? "unexpected" : "notFound");
+}
+
+async function showLogs(
+  flags: ServiceFlags & { lines?: number; follow?: true },
+  environment: Environment,
+): Promise<void> {
+  await giveUp("service");
+  const place = here(flags, environment);
+  if (await readOurDefinition(place) === null) {
+    throw new CliError("notFound", `Cannot show the service's lines: "${place.unit}" is not there`, {
+      hint: "openclaw service install",
+    });
+  }
+  const [program = "", ...args] = logWords(place, {
+    lines: flags.lines ?? 50,
+    follow: flags.follow === true,
+  });
+  const options = { args, stdin: "null", clearEnv: true, env: childEnvironment() } as const;
+  const { code } = await new Deno.Command(program, options).spawn().status;
+  if (code !== 0) throw new AnsweredNo("unexpected");
+}
+
+function here({ user }: ServiceFlags, environment: Environment): Place {
+  return placeOf(environment, { os: Deno.build.os, user: user === true, uid: Deno.uid() ?? 0 });
+}
+
+function parseLines(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("A whole number is wanted.");
+}

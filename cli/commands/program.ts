@@ -1,0 +1,137 @@
+import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import { AnsweredNo, CliError, exitCodes } from "../terminal/errors.ts";
+import { holdWarnings, paint, releaseWarnings, say, setColours, takeWarnings } from "../terminal/output.ts";
+import type { Environment } from "../host/paths.ts";
+import { version } from "../version.ts";
+
+/** Adds one command to the program. */
+export type Add = (program: Command, environment: Environment) => void;
+
+/** A command that is loaded when it is asked for. */
+export interface Entry {
+  name: string;
+  summary: string;
+  load: () => Promise<Add>;
+  /** Describes all the others, so it is added after them. */
+  describesAll?: true;
+}
+
+/** Runs one command and returns its exit code, of the closed list in errors.ts. */
+export async function run(
+  args: string[],
+  entries: readonly Entry[],
+  readEnvironment: () => Environment,
+): Promise<number> {
+  const json = args.includes("--json");
+  const asked = args.filter((arg) => !arg.startsWith("-"));
+  const name = asked[0] === "help" ? asked[1] : asked[0];
+  if (json) holdWarnings();
+  try {
+    const environment = readEnvironment();
+    setColours(environment);
+    // The scripts that complete what is typed ask for "complete", which describes every command.
+    const inFull = (one: Entry): boolean => one.name === name || name === "complete";
+    const program = await makeProgram(entries, { inFull, json, environment });
+    await program.parseAsync(plainHelp(args, program), { from: "user" });
+    return exitCodes.done;
+  } catch (error) {
+    return report(error, { json, command: entries.some((entry) => entry.name === name) ? name : undefined });
+  } finally {
+    releaseWarnings();
+  }
+}
+
+/** The program: the commands that `inFull` picks in full, the others by name. */
+export async function makeProgram(
+  entries: readonly Entry[],
+  { inFull, json, environment }: {
+    inFull: (entry: Entry) => boolean;
+    json: boolean;
+    environment: Environment;
+  },
+): Promise<Command> {
+  const program = new Command("openclaw")
+    .description("agents that prove who they are before anybody believes that they are alive")
+    .version(version)
+    .addHelpText("after", "\nExample:\n  openclaw configure && openclaw monitor\n")
+    .configureOutput({
+      writeErr: (text) => json ? undefined : say(text.replace(/\n$/, "")),
+      outputError: (text, write) => write(text.replace(/^error:/, paint("red", "error:"))),
+    })
+    .exitOverride();
+  const all = entries.some((entry) => entry.describesAll && inFull(entry));
+  for (const entry of entries) {
+    if (entry.describesAll && all) continue;
+    if (all || inFull(entry)) (await entry.load())(program, environment);
+    else program.command(entry.name).description(entry.summary);
+  }
+  for (const entry of entries) if (entry.describesAll && all) (await entry.load())(program, environment);
+  return program;
+}
+
+/**
+ * Makes "service install --help" of "help service install", and refuses help for what there is not. Commander shows
+ * the last command that it knows of them.
+ */
+function plainHelp(args: string[], program: Command): string[] {
+  const isWord = args[0] === "help" && args.length > 1;
+  const asked = isWord ? [...args.slice(1), "--help"] : args;
+  const own = asked.includes("--") ? asked.slice(0, asked.indexOf("--")) : asked;
+  if (!own.some((arg) => arg === "--help" || arg === "-h")) return args;
+  let command: CommandUnknownOpts = program;
+  for (const name of own.filter((arg) => !arg.startsWith("-"))) {
+    if (command.commands.length === 0 || name === "help") break;
+    const next = command.commands.find((one) => one.name() === name);
+    if (next === undefined) return command.error(`error: unknown command '${name}'`);
+    command = next;
+  }
+  return asked;
+}
+
+/** Says what went wrong, and returns the exit code for it. */
+export function report(
+  error: unknown,
+  { json, command }: { json: boolean; command: string | undefined },
+): number {
+  // Help and version that were asked for are no error.
+  if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
+  if (error instanceof AnsweredNo) return exitCodes[error.failure];
+  // Whoever read the answer has read enough.
+  if (error instanceof Deno.errors.BrokenPipe) return exitCodes.unexpected;
+  const { failure, message, hint } = failureOf(error, command);
+  const code = exitCodes[failure];
+  if (json) {
+    const warnings = takeWarnings();
+    say(JSON.stringify({
+      error: failure,
+      message,
+      hint,
+      exit_code: code,
+      ...(warnings.length === 0 ? {} : { warnings }),
+    }));
+    return code;
+  }
+  // Commander has said what is wrong already.
+  if (!(error instanceof CommanderError)) say(`${paint("red", "error:")} ${message}`);
+  if (hint !== undefined) say(`${paint("grey", "hint:")} ${hint}`);
+  return code;
+}
+
+function failureOf(
+  error: unknown,
+  command: string | undefined,
+): Pick<CliError, "failure" | "message" | "hint"> {
+  if (error instanceof CliError) return error;
+  if (error instanceof CommanderError) {
+    const message = error.message.replace(/^error: /, "");
+    return { failure: "usage", message, hint: ["openclaw", command, "--help"].filter(Boolean).join(" ") };
+  }
+  return { failure: "unexpected", message: describe(error), hint: "openclaw doctor" };
+}
+
+/** An error and its causes in one line, without stacks. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own = `${error.name}: ${error.message}`;
+  return error.cause === undefined ? own : `${own}; because of ${describe(error.cause)}`;
+}

@@ -1,0 +1,48 @@
+import type { Call } from "../../../supabase/functions/_shared/database.ts";
+
+/** A row of a query's result. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A connection as the role that owns the schema, for migrations. */
+export interface Connection {
+  rows: (sql: string) => Promise<Row[]>;
+  /** Runs any number of statements. */
+  run: (sql: string) => Promise<void>;
+}
+
+/** A database that a server may have to migrate. */
+export interface Owner extends Connection {
+  /** Does the work in one transaction, all or not at all, and alone: others who migrate the same database wait. */
+  exclusively: (work: (connection: Connection) => Promise<void>) => Promise<void>;
+}
+
+/** An open, migrated database. */
+export interface Store {
+  /** Calls a SQL function as the service role. */
+  call: Call;
+  close: () => Promise<void>;
+}
+
+/** The statement that calls a SQL function with its arguments by name. */
+export function callStatement(name: string, args: object): string {
+  const named = Object.keys(args).map((key, index) => `${key} => $${index + 1}`).join(", ");
+  return `select public.${name}(${named}) as result`;
+}
+
+/** The same statement with its arguments in it, for where none can be bound. */
+export function callText(name: string, args: object): string {
+  const named = Object.entries(args).map(([key, value]) => `${key} => ${literal(value)}`).join(", ");
+  return `select public.${name}(${named}) as result`;
+}
+
+/** A string literal whatever is in the text: dollar quotes with a tag that the text does not have. */
+export function quote(text: string): string {
+  let tag = "$openclaw$";
+  while (text.includes(tag.slice(0, -1))) tag = `$openclaw_${crypto.randomUUID().slice(0, 8)}$`;
+  return `${tag}${text}${tag}`;
+}
+
+function literal(value: unknown): string {
+  if (value === null) return "null";
+  return quote(typeof value === "object" ? JSON.stringify(value) : String(value));
+}

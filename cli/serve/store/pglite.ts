@@ -1,0 +1,232 @@
+import { basename, dirname, join } from "node:path";
+import { PGlite, type PGliteOptions } from "@electric-sql/pglite";
+import type { Call, Calls } from "../../../supabase/functions/_shared/database.ts";
+import { isOutageState, unavailable } from "../../../supabase/functions/_shared/errors.ts";
+import type { Log } from "../../../supabase/functions/_shared/log.ts";
+import { callStatement, type Connection, type Owner, type Store } from "./connection.ts";
+import { exists, keepPrivate, makePrivateFolder } from "../files.ts";
+import { migrate } from "./migrate.ts";
+import { newestSnapshot, removeUnfinished, Snapshots } from "./snapshots.ts";
+import { StartError } from "../start_error.ts";
+import { Upkeep } from "./upkeep.ts";
+import { shellQuote } from "../../host/shell_quote.ts";
+
+interface PgliteOptions {
+  /** The database's own folder. Who calls holds the lock on it: PGlite itself lets a second process in. */
+  folder: string;
+  snapshots: string;
+  /** Whether to put the folder aside, and begin with the newest snapshot. */
+  restore: boolean;
+  log: Log;
+}
+
+const asks: ReadonlySet<keyof Calls> = new Set<keyof Calls>(["read_session", "get_agent"]);
+/** The calls that only say that an agent lives, or ask. */
+const notWorthASnapshot: ReadonlySet<keyof Calls> = new Set<keyof Calls>([...asks, "record_heartbeats"]);
+
+/**
+ * Opens the embedded Postgres in a folder, making it at the first start.
+ *
+ * @throws {StartError} when the folder does not open; the hint names its newest snapshot.
+ */
+export async function openPglite(options: PgliteOptions): Promise<Store> {
+  const { folder, log } = options;
+  await prepare(options);
+  if (options.restore) await restore(options);
+  const isNew = !await exists(folder);
+  if (isNew) await makeFirst(options);
+  const database = await reopen(options);
+  const upkeep = new Upkeep(database, log);
+  try {
+    await migrate(owner(database));
+    await database.exec("set role service_role");
+    await upkeep.start();
+  } catch (error) {
+    await upkeep.stop();
+    await database.close();
+    throw error;
+  }
+  const dump = (): Promise<Blob> => database.dumpDataDir("gzip");
+  const snapshots = new Snapshots(options.snapshots, { dump, log, changed: isNew });
+  return {
+    call: noting(snapshots, async (name, args) => {
+      try {
+        const { rows } = await database.query<{ result: unknown }>(
+          callStatement(name, args),
+          Object.values(args),
+        );
+        noteUpkeep(upkeep, name, args);
+        return rows[0]?.result ?? null;
+      } catch (error) {
+        throw isOutage(error) ? unavailable("the database", error) : error;
+      }
+    }),
+    async close() {
+      await upkeep.stop();
+      await snapshots.stop();
+      await database.close();
+    },
+  };
+}
+
+/** A full disk; or an error without a SQLSTATE, which is not Postgres's but that of a machine that has stopped. */
+function isOutage(error: unknown): boolean {
+  const hasState = error instanceof Error && "code" in error && typeof error.code === "string";
+  return !hasState || isOutageState(String(error.code));
+}
+
+function noteUpkeep(upkeep: Upkeep, name: keyof Calls, args: Calls[keyof Calls]): void {
+  if (name === "create_agent") upkeep.noteAgent();
+  if (!asks.has(name)) upkeep.noteWrites("beats" in args ? args.beats.length : 1);
+}
+
+function noting(snapshots: Snapshots, call: Call): Call {
+  return async (name, args) => {
+    const result = await call(name, args);
+    if (result !== null && !notWorthASnapshot.has(name)) snapshots.noteChange();
+    return result;
+  };
+}
+
+/** Removes what a start or a snapshot that was killed left half-way, and keeps the rest from others on this host. */
+async function prepare({ folder, snapshots }: PgliteOptions): Promise<void> {
+  const name = basename(folder);
+  try {
+    for (const { name: entry } of await Array.fromAsync(Deno.readDir(dirname(folder)))) {
+      const path = join(dirname(folder), entry);
+      if (/^\.(probe|unfinished|restored)\b/.test(entry.slice(name.length)) && entry.startsWith(name)) {
+        await Deno.remove(path, { recursive: true });
+      } else if (entry === name || entry.startsWith(`${name}.before-restore-`)) await keepPrivate(path);
+    }
+    await removeUnfinished(snapshots);
+  } catch (error) {
+    throw await noRoom(folder, error) ?? error;
+  }
+}
+
+/** Not where a snapshot says that there was a database: an empty fleet would push the last good ones out. */
+async function makeFirst({ folder, snapshots }: PgliteOptions): Promise<void> {
+  const newest = await newestSnapshot(snapshots);
+  if (newest === null) return await make(folder, {});
+  throw new StartError(
+    `Cannot find the embedded Postgres "${folder}", of which there is a snapshot`,
+    `start with --restore to take the newest one, "${newest}"; or move "${snapshots}" away to begin with an empty fleet`,
+  );
+}
+
+/**
+ * Makes the folder under another name, and renames it when it is whole: a start that is killed half-way or
+ * runs out of disk leaves nothing that looks like a database.
+ */
+async function make(folder: string, options: PGliteOptions): Promise<void> {
+  const unfinished = `${folder}.unfinished`;
+  try {
+    await makePrivateFolder(unfinished);
+    const database = await open(unfinished, options);
+    try {
+      await migrate(owner(database));
+    } finally {
+      await database.close();
+    }
+  } catch (error) {
+    if (await exists(unfinished)) await Deno.remove(unfinished, { recursive: true });
+    throw await noRoom(folder, error) ?? error;
+  }
+  await Deno.rename(unfinished, folder);
+}
+
+/**
+ * Begins with the newest snapshot. Killed before the first rename, the old folder is as it was; between the two
+ * there is none, and the next start asks for --restore; and after them there is the new one.
+ */
+async function restore({ folder, snapshots, log }: PgliteOptions): Promise<void> {
+  const newest = await newestSnapshot(snapshots);
+  if (newest === null) {
+    throw new StartError(`Cannot restore: there is no snapshot in "${snapshots}"`, "start without --restore");
+  }
+  const aside = `${folder}.before-restore-${new Date().toISOString().replaceAll(":", "-")}`;
+  const restored = `${folder}.restored`;
+  try {
+    await make(restored, { loadDataDir: await unpacked(newest) });
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    throw new StartError(
+      `Cannot restore the snapshot "${newest}": it is damaged, or it is none`,
+      `move it away, and --restore takes the one before it: mv ${shellQuote(newest)} ${
+        shellQuote(`${newest}.damaged`)
+      }`,
+      { cause: error },
+    );
+  }
+  if (await exists(folder)) await Deno.rename(folder, aside);
+  await Deno.rename(restored, folder);
+  log.line("warn", "restored from a snapshot: what came after it is undone, revocations too", {
+    snapshot: newest,
+    aside,
+  });
+}
+
+/** Unpacked here: in PGlite, the error of a damaged archive would be nobody's to catch. */
+async function unpacked(path: string): Promise<Blob> {
+  const packed = new Blob([await Deno.readFile(path)]).stream();
+  const bytes = await new Response(packed.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+  return new Blob([bytes], { type: "application/x-tar" });
+}
+
+async function reopen({ folder, snapshots }: PgliteOptions): Promise<PGlite> {
+  try {
+    return await open(folder, {});
+  } catch (error) {
+    const full = await noRoom(folder, error);
+    if (full !== null) throw full;
+    const newest = await newestSnapshot(snapshots);
+    throw new StartError(
+      `Cannot open the embedded Postgres in "${folder}": it is damaged, or it is none`,
+      newest === null
+        ? `there is no snapshot; move "${folder}" away to begin with an empty one`
+        : `start with --restore to put it aside and take the newest snapshot, "${newest}"`,
+      { cause: error },
+    );
+  }
+}
+
+async function open(folder: string, options: PGliteOptions): Promise<PGlite> {
+  const database = await PGlite.create({ ...options, dataDir: folder });
+  await database.query("select 1");
+  return database;
+}
+
+/**
+ * Whether it is only that the disk is full, which PGlite says as it says everything: with an object of its
+ * own kind. Tried with as much as Postgres wants for a piece of its log.
+ */
+async function noRoom(folder: string, cause: unknown): Promise<StartError | null> {
+  const probe = `${folder}.probe`;
+  try {
+    await Deno.writeFile(probe, new Uint8Array(16 * 1024 * 1024));
+    return null;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return new StartError(
+      `Cannot write the embedded Postgres in "${folder}": ${why}`,
+      "free 100 MB on that disk",
+      { cause },
+    );
+  } finally {
+    if (await exists(probe)) await Deno.remove(probe);
+  }
+}
+
+function owner(database: PGlite): Owner {
+  return {
+    ...over(database),
+    exclusively: (work) => database.transaction((transaction) => work(over(transaction))),
+  };
+}
+
+function over(database: Pick<PGlite, "query" | "exec">): Connection {
+  return {
+    rows: async (sql) => (await database.query<Record<string, unknown>>(sql)).rows,
+    run: async (sql) => void await database.exec(sql),
+  };
+}

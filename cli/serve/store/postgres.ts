@@ -1,0 +1,210 @@
+import postgres from "postgres";
+import { ContractError, isOutageState, unavailable } from "../../../supabase/functions/_shared/errors.ts";
+import { databaseOver } from "../../../supabase/functions/_shared/database.ts";
+import { callStatement, callText, type Connection, type Owner, type Store } from "./connection.ts";
+import { migrate } from "./migrate.ts";
+import { Line } from "./queue.ts";
+import { StartError } from "../start_error.ts";
+
+type Settings = postgres.Options<Record<never, never>>;
+type Rows = readonly Record<string, unknown>[];
+type Ask = (pool: postgres.Sql, name: string, args: object) => Promise<Rows>;
+
+const connections = 8;
+const patienceMilliseconds = 4000;
+/**
+ * Shorter than our own patience, so that Postgres gives up first. What was sent late in our patience may still
+ * be done after we have answered that it was not.
+ */
+const statementMilliseconds = 3500;
+const serviceRole = "service_role";
+const migrationLock = "select pg_advisory_xact_lock(hashtextextended('openclaw migrations', 0))";
+
+/**
+ * Opens a real Postgres and brings it to this version's schema.
+ *
+ * Behind a transaction pooler (`?prepare=false` in the address, or port 6543) nothing is prepared, and the
+ * role is taken with every call; elsewhere each connection takes it once, when it is opened.
+ *
+ * @throws {StartError} when the database cannot be reached, migrated or used.
+ */
+export async function openPostgres(address: string): Promise<Store> {
+  const url = parseAddress(address);
+  const pooled = url.port === "6543" || url.searchParams.get("prepare") === "false";
+  const settings: Settings = {
+    onnotice: () => undefined,
+    connect_timeout: 4,
+    backoff: () => 0.5,
+    prepare: !pooled,
+    ...(needsEncryption(url) ? { ssl: "prefer" as const } : {}),
+    ...ipv6(url),
+  };
+  await prepare(address, settings);
+  const role: Settings = pooled
+    ? {}
+    : { connection: { role: serviceRole, statement_timeout: statementMilliseconds } };
+  const store = storeOver(
+    () => postgres(address, { ...settings, ...role, max: connections }),
+    pooled ? askInTransaction : askDirectly,
+  );
+  try {
+    await databaseOver(store.call).ping();
+    return store;
+  } catch (error) {
+    await store.close();
+    throw startErrorOf(error);
+  }
+}
+
+/**
+ * One call on each connection at a time; the others wait in our own line, for postgres.js takes nothing back
+ * without harm. A pool in which a call has not come back in time is given up for a new one: its connections
+ * may have died without a word.
+ */
+function storeOver(connect: () => postgres.Sql, ask: Ask): Store {
+  const line = new Line({ places: connections, milliseconds: patienceMilliseconds });
+  let pool = connect();
+  const renew = (silent: postgres.Sql): void => {
+    if (silent !== pool) return;
+    pool = connect();
+    void silent.end({ timeout: 0 });
+  };
+  return {
+    async call(name, args) {
+      let used = pool;
+      try {
+        const [row] = await line.pass(() => {
+          used = pool;
+          return ask(used, name, args);
+        }, () => renew(used));
+        return row?.result ?? null;
+      } catch (error) {
+        throw isOutage(error) ? unavailable("the database", error) : error;
+      }
+    },
+    close: () => pool.end({ timeout: 5 }),
+  };
+}
+
+async function prepare(address: string, settings: Settings): Promise<void> {
+  const database = postgres(address, { ...settings, max: 1 });
+  try {
+    const [row] = await database`select current_setting('server_version_num')::integer as version,
+      current_setting('server_encoding') as encoding`;
+    if (Number(row?.version) < 150000) {
+      throw new StartError("Cannot use this Postgres: it is older than 15", "use Postgres 15 or later");
+    }
+    if (row?.encoding !== "UTF8") {
+      throw new StartError(
+        `Cannot use this database: its encoding is ${row?.encoding}`,
+        "create it with: createdb --encoding=UTF8 --template=template0 <name>",
+      );
+    }
+    await migrate(owner(database));
+  } catch (error) {
+    throw startErrorOf(error);
+  } finally {
+    await database.end({ timeout: 1 });
+  }
+}
+
+function startErrorOf(thrown: unknown): unknown {
+  const error = thrown instanceof ContractError ? thrown.cause : thrown;
+  const hint = error instanceof postgres.PostgresError ? hintFor(error.code) : undefined;
+  if (hint !== undefined && error instanceof Error) {
+    return new StartError(`Cannot use the database: ${error.message}`, hint, { cause: error });
+  }
+  if (!isOutage(error)) return error;
+  return new StartError(
+    "Cannot reach the database",
+    "check the host, port and password of the database URL",
+    { failure: "unreachable", cause: error },
+  );
+}
+
+/** What a user can do about a refusal, by its SQLSTATE. */
+function hintFor(sqlState: string): string | undefined {
+  if (sqlState === "08P01") return "if this is a transaction pooler, add ?prepare=false to the database URL";
+  if (!/^28|^3D|^42501$/.test(sqlState)) return undefined;
+  return "connect as a user who may create in that database and create roles, or who has been granted service_role";
+}
+
+function owner(database: postgres.Sql): Owner {
+  return {
+    ...over(database),
+    exclusively: async (work) => {
+      await database.begin(async (transaction) => {
+        await transaction.unsafe(migrationLock);
+        await work(over(transaction));
+      });
+    },
+  };
+}
+
+function over(database: Pick<postgres.Sql, "unsafe">): Connection {
+  return {
+    rows: async (sql) => [...await database.unsafe(sql)],
+    run: async (sql) => void await database.unsafe(sql).simple(),
+  };
+}
+
+async function askDirectly(pool: postgres.Sql, name: string, args: object): Promise<Rows> {
+  const values = Object.values(args) as postgres.ParameterOrJSON<never>[];
+  return await pool.unsafe(callStatement(name, args), values, { prepare: true });
+}
+
+/**
+ * The role and the call in one message of the simple protocol, which is one transaction. Not `begin`: when
+ * the connection is lost within it, postgres.js 3.4.9 ends the process.
+ */
+async function askInTransaction(pool: postgres.Sql, name: string, args: object): Promise<Rows> {
+  const results: unknown = await pool.unsafe(`
+    set local role ${serviceRole};
+    set local statement_timeout = ${statementMilliseconds};
+    ${callText(name, args)}`).simple();
+  const last: unknown = Array.isArray(results) ? results.at(-1) : null;
+  return Array.isArray(last) ? last : [];
+}
+
+/** The socket's failure, the driver's own, or Postgres's. */
+function isOutage(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error ? String(error.code) : "";
+  if (error instanceof postgres.PostgresError) return isOutageState(code) || code.startsWith("28");
+  return /^(SILENT|CONNECTION_|CONNECT_TIMEOUT|E[A-Z_]+$)/.test(code) ||
+    error instanceof Deno.errors.ConnectionRefused ||
+    error instanceof Deno.errors.ConnectionReset;
+}
+
+function parseAddress(address: string): URL {
+  const url = URL.canParse(address) ? new URL(address) : null;
+  if (url !== null && /^postgres(ql)?:$/.test(url.protocol) && isDecodable(url)) return url;
+  throw new StartError(
+    "Cannot read the database URL: it is not a postgres:// address",
+    "give it as DATABASE_URL=postgres://user:password@host:5432/database, with % as %25",
+  );
+}
+
+/**
+ * postgres.js 3.4.9 would ask for the address with its brackets; a list is taken as it is, though its types do
+ * not know of lists.
+ */
+function ipv6({ hostname, port }: URL): object {
+  return hostname.startsWith("[") ? { host: [hostname.slice(1, -1)], port: [Number(port || 5432)] } : {};
+}
+
+function isDecodable({ username, password, pathname }: URL): boolean {
+  try {
+    [username, password, pathname].forEach(decodeURIComponent);
+    return true;
+  } catch (error) {
+    if (error instanceof URIError) return false;
+    throw error;
+  }
+}
+
+/** As libpq does when nothing is said: encrypted if the server can. On this host there is no need. */
+function needsEncryption(url: URL): boolean {
+  const isHere = ["", "localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
+  return !isHere && !url.searchParams.has("sslmode") && !url.searchParams.has("ssl");
+}

@@ -1,0 +1,120 @@
+import { type PGlite, protocol } from "@electric-sql/pglite";
+import { describe, type Log } from "../../../supabase/functions/_shared/log.ts";
+
+const writesBetween = 5000;
+const dayMilliseconds = 24 * 60 * 60 * 1000;
+const oldTransactions = 100_000_000;
+
+type Run = (sql: string) => Promise<void>;
+
+/**
+ * What autovacuum does elsewhere, and the checkpointer, and PGlite has neither: makes the room of rows that
+ * were replaced free again, cuts the log, keeps the planner's statistics, and freezes old rows before their transaction numbers come round again.
+ *
+ * It runs behind the replies. That it fails (a full disk) is a line in the log, and it is tried again.
+ */
+export class Upkeep {
+  readonly #database: PGlite;
+  readonly #log: Log;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #writes = 0;
+  #made = 0;
+  #nextMade = 64;
+  #waiting: Promise<void> | null = null;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(database: PGlite, log: Log) {
+    this.#database = database;
+    this.#log = log;
+    this.#timer = setInterval(() => void this.#queue("freeze", freeze), dayMilliseconds);
+  }
+
+  /** Does at the start what the last run may not have come to. */
+  async start(): Promise<void> {
+    await this.#queue("tidy", tidy);
+    const { rows } = await this.#database.query<{ age: number }>(
+      "select max(age(datfrozenxid)) as age from pg_database",
+    );
+    if ((rows[0]?.age ?? 0) > oldTransactions) await this.#queue("freeze", freeze);
+  }
+
+  /** Rows were replaced or added. Room that is free again after every 5,000 of them is used before the file grows. */
+  noteWrites(count: number): void {
+    this.#writes += count;
+    if (this.#writes >= writesBetween) this.#tidySoon();
+  }
+
+  /**
+   * An agent was made. After 64, 128, 256, … since the start the statistics are taken anew, for a plan that was
+   * made and kept when there were few agents reads the whole table for every heartbeat when there are many.
+   */
+  noteAgent(): void {
+    if (++this.#made < this.#nextMade) return;
+    this.#nextMade *= 2;
+    this.#tidySoon();
+  }
+
+  /** Starts nothing more, and waits for what is under way. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#last;
+  }
+
+  #tidySoon(): void {
+    this.#writes = 0;
+    this.#waiting ??= this.#queue("tidy", (run) => {
+      this.#waiting = null;
+      return tidy(run);
+    });
+  }
+
+  #queue(what: string, work: (run: Run) => Promise<void>): Promise<void> {
+    return this.#last = this.#last.then(nextTurn).then(() => asOwner(this.#database, work)).catch((error) =>
+      this.#log.line("warn", `could not ${what} the embedded Postgres`, { cause: describe(error) })
+    );
+  }
+}
+
+/**
+ * With the rows that are too long for their page (TOAST), which is where long messages and many metrics lie.
+ * A standalone backend makes no checkpoint by itself either, and its log (pg_wal) would grow without end; first,
+ * because it may free the room that the rest needs.
+ */
+async function tidy(run: Run): Promise<void> {
+  await run("checkpoint");
+  await run("vacuum (analyze) public.agents, public.agent_events");
+}
+
+/**
+ * PGlite is a standalone backend, which does not even stop when transaction numbers run out: old rows would
+ * vanish. A database that cannot be entered cannot be frozen, and the templates would keep the log of all
+ * transactions (2 bits each) from being cut. This server makes no databases, so they go.
+ */
+async function freeze(run: Run): Promise<void> {
+  await run(
+    "update pg_catalog.pg_database set datistemplate = false where datname in ('template0', 'template1')",
+  );
+  for (const template of ["template0", "template1"]) await run(`drop database if exists ${template}`);
+  await run("vacuum (freeze)");
+}
+
+/**
+ * Runs statements as the superuser while nothing else runs: `runExclusive` holds back all calls, but not the
+ * protocol's own messages, so that no call ever has that role.
+ */
+async function asOwner(database: PGlite, work: (run: Run) => Promise<void>): Promise<void> {
+  const run: Run = async (sql) => void await database.execProtocol(protocol.serialize.query(sql));
+  await database.runExclusive(async () => {
+    await run("reset role");
+    try {
+      await work(run);
+    } finally {
+      await run("set role service_role");
+    }
+  });
+}
+
+/** So that the reply to the call that was the last straw goes first: PGlite works in this thread. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}

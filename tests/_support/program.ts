@@ -1,0 +1,175 @@
+import { join } from "node:path";
+import { placesOf } from "../../cli/host/paths.ts";
+import type { CreatedAgent } from "./client.ts";
+import { end, succeed } from "./run.ts";
+import { openclaw } from "./server.ts";
+
+/** What a run of the program came to. */
+export interface Run {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  /** The home folder; nothing of the real one is seen. */
+  home: string;
+  env?: Record<string, string>;
+  stdin?: string;
+}
+
+/** A program that runs until somebody ends it. */
+export interface Running {
+  pid: number;
+  output: { stdout: string; stderr: string };
+  /** The JSON lines so far. */
+  events: () => Record<string, unknown>[];
+  /** Waits for a line of JSON with this event, and fails after some seconds. */
+  until: (event: string, times?: number) => Promise<Record<string, unknown>>;
+  kill: (signal: Deno.Signal) => void;
+  /** Ends it by force, if it has not ended by itself. */
+  end: () => Promise<void>;
+  ended: Promise<Run>;
+}
+
+const patienceMilliseconds = 30_000;
+export const isBinary = Deno.env.get("OPENCLAW_TEST_BINARY") !== undefined;
+const denoFolder = Deno.env.get("DENO_DIR") ?? await cacheFolder();
+
+/** Runs the program to its end in an environment that holds only what is given, its cache when run from source. */
+export async function run(args: string[], options: RunOptions): Promise<Run> {
+  return await start(args, options).ended;
+}
+
+/** Starts it. Whoever starts it ends it. */
+export function start(args: string[], { home, env = {}, stdin }: RunOptions): Running {
+  const { program, args: all } = openclaw(args);
+  const child = new Deno.Command(program, {
+    args: all,
+    clearEnv: true,
+    env: { ...ownEnvironment(home), ...env },
+    cwd: home,
+    stdin: stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const output = { stdout: "", stderr: "" };
+  const listeners = new Set<() => void>();
+  const drained = Promise.all([
+    drain(child.stdout, (text) => {
+      output.stdout += text;
+      for (const listener of listeners) listener();
+    }),
+    drain(child.stderr, (text) => output.stderr += text),
+    stdin === undefined ? Promise.resolve() : feed(child.stdin, stdin),
+  ]);
+  const timer = setTimeout(() => child.kill("SIGKILL"), 240_000);
+  const ended = drained.then(() => child.status).then(({ code }) => {
+    clearTimeout(timer);
+    return { code, ...output };
+  });
+  const events = (): Record<string, unknown>[] => linesOf(output.stdout);
+  return {
+    pid: child.pid,
+    output,
+    events,
+    ended,
+    kill: (signal) => child.kill(signal),
+    async end() {
+      await end(child);
+      await ended;
+    },
+    async until(event, times = 1) {
+      const { promise, resolve, reject } = Promise.withResolvers<Record<string, unknown>>();
+      const look = (): void => {
+        const found = events().filter((one) => one.event === event)[times - 1];
+        if (found !== undefined) resolve(found);
+      };
+      const fail = (): void => reject(new Error(`No "${event}" came: ${output.stdout}${output.stderr}`));
+      const patience = setTimeout(fail, patienceMilliseconds);
+      listeners.add(look);
+      look();
+      ended.then(fail);
+      try {
+        return await promise;
+      } finally {
+        clearTimeout(patience);
+        listeners.delete(look);
+      }
+    },
+  };
+}
+
+/** An agent that no other process on this host watches over, be it another run of these tests. */
+export function makeAgent(): CreatedAgent {
+  return { id: crypto.randomUUID(), secret: "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A" };
+}
+
+/** The environment that names an agent and its server. */
+export function identify({ id, secret }: CreatedAgent, url: string): Record<string, string> {
+  return { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: id, OPENCLAW_AGENT_SECRET: secret };
+}
+
+/** What the program is given: a home of its own, and what nothing runs without. */
+export function ownEnvironment(home: string): Record<string, string> {
+  const common = { PATH: Deno.env.get("PATH") ?? "", NO_COLOR: "1", ...cache() };
+  if (Deno.build.os !== "windows") return { HOME: home, ...common };
+  return {
+    USERPROFILE: home,
+    APPDATA: join(home, "AppData", "Roaming"),
+    LOCALAPPDATA: join(home, "AppData", "Local"),
+    // Without it Windows opens no socket.
+    SystemRoot: Deno.env.get("SystemRoot") ?? "C:\\Windows",
+    TEMP: home,
+    ...common,
+  };
+}
+
+export function credentialsPath(home: string): string {
+  return placesIn(home).credentials;
+}
+
+export function sessionPath(home: string): string {
+  return join(placesIn(home).state, "session.json");
+}
+
+function placesIn(home: string): ReturnType<typeof placesOf> {
+  const environment = ownEnvironment(home);
+  return placesOf((name) => environment[name], Deno.build.os);
+}
+
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+export function linesOf(text: string): Record<string, unknown>[] {
+  return text.split("\n").slice(0, -1).map((line) => ({ ...JSON.parse(line) }));
+}
+
+/** From source, Deno needs to find the packages that it has fetched. */
+function cache(): Record<string, string> {
+  return isBinary ? {} : { DENO_DIR: denoFolder };
+}
+
+async function feed(stream: WritableStream<Uint8Array>, text: string): Promise<void> {
+  const writer = stream.getWriter();
+  await writer.write(new TextEncoder().encode(text));
+  await writer.close();
+}
+
+async function drain(stream: ReadableStream<Uint8Array>, take: (text: string) => void): Promise<void> {
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) take(text);
+}
+
+/** Where Deno keeps what it has fetched differs from system to system; it knows. */
+async function cacheFolder(): Promise<string> {
+  const { stdout } = await succeed(Deno.execPath(), ["info", "--json"]);
+  const { denoDir }: { denoDir: string } = JSON.parse(stdout);
+  return denoDir;
+}

@@ -1,0 +1,112 @@
+import type { Acceptance, BeatReport, Greeting, Outcome } from "../../../cli/api/agent.ts";
+import { Inbox } from "../../../cli/agent/inbox.ts";
+import { type Deps, type End, Monitor, type News } from "../../../cli/agent/monitor.ts";
+
+/** A request as the simulated server saw it, in seconds since the start. */
+export interface Seen {
+  at: number;
+  act: "handshake" | "beat";
+  report?: BeatReport;
+}
+
+export interface World {
+  monotonic: number;
+  wall: number;
+}
+
+interface Rules {
+  hours: number;
+  /** What the server answers; by default all is well. */
+  handshake?: (world: World, seen: Seen[]) => Outcome<Greeting>;
+  beat?: (world: World, seen: Seen[]) => Outcome<Acceptance>;
+  /** Called at every tick of the agent. */
+  tick?: (world: World, inbox: Inbox) => void;
+  random?: () => number;
+  reload?: () => boolean;
+  /** How many seconds it takes to look at the host. */
+  observing?: number;
+  /** How the host is; by default healthy. */
+  health?: (world: World, inbox: Inbox) => Pick<BeatReport, "status" | "message">;
+  once?: true;
+}
+
+export const timing = { serverTime: null, sentAt: 0, receivedAt: 0 };
+export const down: Outcome<never> = { kind: "outage", reason: "nobody answers", retryAfter: 0 };
+
+export function greeting(more: Partial<Greeting> = {}): Outcome<Greeting> {
+  const agent = { id: "a", name: "edge 1" };
+  return {
+    kind: "ok",
+    timing,
+    value: {
+      token: "a.b.c",
+      expiresIn: 900,
+      refreshIn: 700,
+      intervalSeconds: 60,
+      nextHeartbeatIn: 0,
+      agent,
+      ...more,
+    },
+  };
+}
+
+export function acceptance(nextHeartbeatIn = 60): Outcome<Acceptance> {
+  return { kind: "ok", timing, value: { intervalSeconds: 60, nextHeartbeatIn } };
+}
+
+export function refusal(code: string): Outcome<never> {
+  return { kind: "refused", code, description: `Cannot accept it: ${code}` };
+}
+
+export interface Life {
+  seen: Seen[];
+  news: News[];
+  world: World;
+  end: End;
+}
+
+/** Lives an agent's life in simulated time, and returns what the server and the log saw of it. */
+export async function live(rules: Rules): Promise<Life> {
+  const world: World = { monotonic: 1000, wall: 1.7e9 };
+  const inbox = new Inbox();
+  const seen: Seen[] = [];
+  const news: News[] = [];
+  const ask = <Value>(act: Seen["act"], answer: () => Outcome<Value>, report?: BeatReport) => {
+    seen.push({ at: world.monotonic - 1000, act, ...(report === undefined ? {} : { report }) });
+    world.monotonic += 0.05;
+    world.wall += 0.05;
+    return Promise.resolve(answer());
+  };
+  const deps: Deps = {
+    server: {
+      handshake: () => ask("handshake", () => rules.handshake?.(world, seen) ?? greeting()),
+      beat: (_token, report) => ask("beat", () => rules.beat?.(world, seen) ?? acceptance(), report),
+    },
+    clock: {
+      monotonic: () => world.monotonic,
+      wall: () => world.wall,
+      sleep(seconds) {
+        world.monotonic += seconds;
+        world.wall += seconds;
+        rules.tick?.(world, inbox);
+        if (world.monotonic - 1000 > rules.hours * 3600) inbox.put("stop");
+        return Promise.resolve();
+      },
+    },
+    inbox,
+    random: rules.random ?? Math.random,
+    instanceId: "i",
+    observe() {
+      world.monotonic += rules.observing ?? 0;
+      world.wall += rules.observing ?? 0;
+      return Promise.resolve({ ...rules.health?.(world, inbox) ?? { status: "healthy" }, metrics: {} });
+    },
+    keep: () => Promise.resolve(),
+    touch: () => Promise.resolve(),
+    reload: () => Promise.resolve(rules.reload?.() ? "other" : "same"),
+    tell: (line) => void news.push(line),
+  };
+  const life = new Monitor(deps, null);
+  const end = await (rules.once ? life.once() : life.run());
+  return { seen, news, world, end };
+}

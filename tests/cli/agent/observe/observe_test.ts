@@ -1,0 +1,327 @@
+import assert from "node:assert/strict";
+import type { Metrics } from "../../../../cli/agent/observe/host_metrics.ts";
+import { makeObserver, type Observation } from "../../../../cli/agent/observe/observe.ts";
+import type { Status } from "../../../../cli/api/agent.ts";
+import { startFaultServer } from "../../../_support/fault_server.ts";
+
+const never = new AbortController().signal;
+const nothing = { statusCommand: null, metricsCommand: null, probe: null };
+/** The control group's files stay open for as long as the process lives. */
+const open = { sanitizeResources: false };
+const client = (): undefined => undefined;
+const unix = Deno.build.os !== "windows";
+
+for (const status of [200, 204, 301, 302, 404, 503]) {
+  const healthy = status < 300;
+  Deno.test(
+    `a page that answers ${status} is ${healthy ? "healthy" : "degraded"}, and no redirect is followed`,
+    open,
+    async () => {
+      const page = startFaultServer(() => ({ status, body: "", headers: { location: "/elsewhere" } }));
+      try {
+        const observe = makeObserver(
+          { ...nothing, probe: { url: `${page.url}/health?full=1`, client } },
+          warn,
+        );
+        const { status: said, message, metrics } = await observe(never);
+        assert.equal(said, healthy ? "healthy" : "degraded");
+        assert.equal(message, healthy ? undefined : `the probe answered ${status}`);
+        assert.ok((metrics.latency_ms ?? -1) >= 0 && (metrics.latency_ms ?? -1) < 5000);
+        assert.deepEqual(page.caught.map(({ path }) => path), ["/health?full=1"]);
+      } finally {
+        page.close();
+      }
+    },
+  );
+}
+
+Deno.test({
+  name: "what a command says outweighs the host's own; what there is no room for is said once",
+  ...open,
+  ignore: !unix,
+  async fn() {
+    const many = Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`queue_${index}`, index]));
+    const words = JSON.stringify({ ...many, memory_percent: 1.5 });
+    const warnings: string[] = [];
+    const observe = makeObserver(
+      { ...nothing, metricsCommand: ["/bin/echo", words] },
+      (text) => warnings.push(text),
+    );
+    for (let beat = 0; beat < 2; beat++) {
+      const { metrics } = await observe(never);
+      assert.equal(Object.keys(metrics).length, 32);
+      assert.equal(metrics.memory_percent, 1.5);
+      assert.equal(metrics.queue_0, 0);
+      assert.equal(metrics.queue_29, 29);
+    }
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0] ?? "", /room for 32 metrics/);
+  },
+});
+
+/** What a command of sh comes to: `more` is what the beat says beyond the host's own metrics. */
+interface Case {
+  name: string;
+  script: string;
+  status: Status;
+  message?: string;
+  more?: Metrics;
+}
+
+const statusCases: Case[] = [
+  { name: "ends with 0 and says nothing → healthy", script: "exit 0", status: "healthy" },
+  {
+    name: "ends with 0 → healthy, and the first line of what it prints is the message",
+    script: "echo '  DISK OK - 40% free'; echo 'more of it'",
+    status: "healthy",
+    message: "DISK OK - 40% free",
+  },
+  {
+    name: "ends with 1 → degraded",
+    script: "echo 'DISK WARNING'; exit 1",
+    status: "degraded",
+    message: "DISK WARNING",
+  },
+  {
+    name: "ends with 2 → unhealthy",
+    script: "echo CRITICAL; exit 2",
+    status: "unhealthy",
+    message: "CRITICAL",
+  },
+  {
+    name: "ends with 3 → unhealthy",
+    script: "echo UNKNOWN; exit 3",
+    status: "unhealthy",
+    message: "UNKNOWN",
+  },
+  { name: "is killed by a signal → unhealthy", script: "kill -9 $$", status: "unhealthy" },
+  {
+    name: "prints JSON → its status outweighs the exit code, and its message is the message",
+    script: `echo '{"status":"degraded","message":"half the disks"}'; exit 2`,
+    status: "degraded",
+    message: "half the disks",
+  },
+  {
+    name: "prints JSON that is healthy → healthy, whatever the exit code",
+    script: `echo '{"status":"healthy"}'; exit 1`,
+    status: "healthy",
+  },
+  {
+    name: "prints JSON that is unhealthy and ends with 0 → unhealthy",
+    script: `echo '{"status":"unhealthy","message":"no disk"}'`,
+    status: "unhealthy",
+    message: "no disk",
+  },
+  {
+    name: "prints JSON with an unknown status → the exit code decides, the message stays",
+    script: `echo '{"status":"splendid","message":"so it says"}'; exit 1`,
+    status: "degraded",
+    message: "so it says",
+  },
+  {
+    name: "prints JSON with the status stopping → the exit code decides: that is the program's own to say",
+    script: `echo '{"status":"stopping"}'`,
+    status: "healthy",
+  },
+  {
+    name: "prints JSON without a message → no message, and no JSON in its place",
+    script: `echo '{"status":"degraded"}'`,
+    status: "degraded",
+  },
+  {
+    name: "prints JSON with metrics → they are in the beat",
+    script: `echo '{"metrics":{"queue":3}}'`,
+    status: "healthy",
+    more: { queue: 3 },
+  },
+  {
+    name: "prints an array → text like any other",
+    script: `echo '["unhealthy"]'; exit 1`,
+    status: "degraded",
+    message: '["unhealthy"]',
+  },
+];
+
+const metricsCases: Case[] = [
+  {
+    name: "prints numbers → they are in the beat, zero, negative and fractions included",
+    script: `echo '{"queue":3,"idle":0,"drift_ms":-2,"load_5m":0.25}'`,
+    status: "healthy",
+    more: { queue: 3, idle: 0, drift_ms: -2, load_5m: 0.25 },
+  },
+  {
+    name: "prints what no beat may hold → that alone is left out",
+    script: `echo '{"queue":3,"Queue":1,"2nd":1,"a b":1,"text":"4","none":null,"on":true,"endless":1e999}'`,
+    status: "healthy",
+    more: { queue: 3 },
+  },
+  {
+    name: "prints no JSON → degraded",
+    script: "echo 'queue 3'",
+    status: "degraded",
+    message: "the metrics command printed no JSON object",
+  },
+  {
+    name: "prints nothing → degraded",
+    script: "exit 0",
+    status: "degraded",
+    message: "the metrics command printed no JSON object",
+  },
+  {
+    name: "prints an array → degraded",
+    script: "echo '[3]'",
+    status: "degraded",
+    message: "the metrics command printed no JSON object",
+  },
+  {
+    name: "prints numbers and ends with 1 → degraded, and the numbers are not taken",
+    script: `echo '{"queue":3}'; exit 1`,
+    status: "degraded",
+    message: "the metrics command ended with 1",
+  },
+];
+
+for (
+  const [kind, cases] of [["statusCommand", statusCases], ["metricsCommand", metricsCases]] as const
+) {
+  for (const { name, script, status, message, more = {} } of cases) {
+    Deno.test({
+      name: `a ${kind === "statusCommand" ? "status" : "metrics"} command that ${name}`,
+      ...open,
+      ignore: !unix,
+      async fn() {
+        const observe = makeObserver({ ...nothing, [kind]: ["/bin/sh", "-c", script] }, warn);
+        assertObserved(await observe(never), { status, message, more });
+      },
+    });
+  }
+}
+
+const failing = [["statusCommand", "status", "unhealthy"], [
+  "metricsCommand",
+  "metrics",
+  "degraded",
+]] as const;
+
+for (const [kind, word, status] of failing) {
+  Deno.test(`a ${word} command that is not there → ${status}, and it is named`, open, async () => {
+    const observe = makeObserver({ ...nothing, [kind]: ["/nowhere/program"] }, warn);
+    const message = `the ${word} command failed: there is no such program`;
+    assertObserved(await observe(never), { status, message });
+  });
+}
+
+Deno.test({
+  name: "a command that takes longer than 10 s → unhealthy or degraded, and what it printed is not taken",
+  ...open,
+  ignore: !unix,
+  async fn() {
+    const script = `echo '{"status":"healthy","metrics":{"queue":3},"queue":3}'; exec sleep 30`;
+    await Promise.all(failing.map(async ([kind, word, status]) => {
+      const observe = makeObserver({ ...nothing, [kind]: ["/bin/sh", "-c", script] }, warn);
+      const message = `the ${word} command failed: it was not done within 10 s`;
+      const started = performance.now();
+      assertObserved(await observe(never), { status, message });
+      const took = performance.now() - started;
+      assert.ok(took > 9500 && took < 15_000, `${took} ms`);
+    }));
+  },
+});
+
+Deno.test("a page at a port where nobody listens → degraded, without a latency", open, async () => {
+  const page = startFaultServer(() => "hang");
+  page.close();
+  const observe = makeObserver({ ...nothing, probe: { url: page.url, client } }, warn);
+  assertObserved(await observe(never), { status: "degraded", message: "the probe cannot be reached" });
+});
+
+Deno.test("a page that hangs → degraded after 5 s, without a latency", open, async () => {
+  const page = startFaultServer(() => "hang");
+  try {
+    const observe = makeObserver({ ...nothing, probe: { url: page.url, client } }, warn);
+    const started = performance.now();
+    const message = "the probe did not answer within 5 s";
+    assertObserved(await observe(AbortSignal.timeout(20_000)), { status: "degraded", message });
+    const took = performance.now() - started;
+    assert.ok(took > 4500 && took < 9000, `${took} ms`);
+    assert.equal(page.caught.length, 1);
+  } finally {
+    page.close();
+  }
+});
+
+Deno.test("the latency is how long the page took to answer", open, async () => {
+  const page = startFaultServer(() => ({ status: 200, body: "", afterMilliseconds: 300 }));
+  try {
+    const observe = makeObserver({ ...nothing, probe: { url: page.url, client } }, warn);
+    const { latency_ms = NaN } = (await observe(never)).metrics;
+    assert.ok(latency_ms >= 290 && latency_ms < 3000, `${latency_ms} ms`);
+    assert.ok(Number.isInteger(latency_ms));
+  } finally {
+    page.close();
+  }
+});
+
+Deno.test({
+  name: "of all that is looked at the worst status counts, and every message is said",
+  ...open,
+  ignore: !unix,
+  async fn() {
+    const page = startFaultServer(() => ({ status: 503, body: "" }));
+    try {
+      const observe = makeObserver({
+        statusCommand: ["/bin/sh", "-c", "echo CRITICAL; exit 2"],
+        metricsCommand: ["/bin/sh", "-c", "exit 1"],
+        probe: { url: page.url, client },
+      }, warn);
+      const { status, message } = await observe(never);
+      assert.equal(status, "unhealthy");
+      assert.equal(
+        message,
+        "the probe answered 503; CRITICAL; the metrics command printed no JSON object",
+      );
+    } finally {
+      page.close();
+    }
+  },
+});
+
+Deno.test({
+  name: "an order to stop ends at once what is looked at",
+  ...open,
+  ignore: !unix,
+  async fn() {
+    const page = startFaultServer(() => "hang");
+    try {
+      const sleep = ["/bin/sh", "-c", "exec sleep 30"];
+      const observe = makeObserver(
+        { statusCommand: sleep, metricsCommand: sleep, probe: { url: page.url, client } },
+        warn,
+      );
+      const started = performance.now();
+      await observe(AbortSignal.timeout(300));
+      const took = performance.now() - started;
+      assert.ok(took < 3000, `${took} ms`);
+    } finally {
+      page.close();
+    }
+  },
+});
+
+/** Nothing but the host's own metrics may be there besides what is expected. */
+function assertObserved(
+  { status, message, metrics }: Observation,
+  expected: { status: Status; message?: string | undefined; more?: Metrics },
+): void {
+  const host = ["cpu_percent", "memory_percent", "disk_percent", "load_1m", "uptime_seconds"];
+  const more = Object.entries(metrics).filter(([name]) => !host.includes(name));
+  assert.deepEqual(
+    { status, message, more: Object.fromEntries(more) },
+    { status: expected.status, message: expected.message, more: expected.more ?? {} },
+  );
+  assert.ok("disk_percent" in metrics, "the host's own are there whatever comes of the rest");
+}
+
+function warn(text: string): void {
+  assert.fail(text);
+}

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import type { Command, CommandUnknownOpts } from "@commander-js/extra-typings";
+import { agentEntries } from "../../../cli/commands/agent/entries.ts";
+import { addServe } from "../../../cli/commands/serve.ts";
+import { addServeBeside } from "../../../cli/commands/serve_beside.ts";
+import { type Add, type Entry, makeProgram } from "../../../cli/commands/program.ts";
+
+const none = (): undefined => undefined;
+
+/** The program with all of its commands, of which none does anything but to say that it was asked. */
+async function idle(asked: (path: string) => void, serve: Add): Promise<Command> {
+  const entries: Entry[] = [...agentEntries, {
+    name: "serve",
+    summary: "run the backend",
+    load: () => Promise.resolve(serve),
+  }];
+  const program = await makeProgram(entries, { inFull: () => true, json: true, environment: none });
+  for (const command of leavesOf(program)) command.action(() => asked(pathOf(command)));
+  return program;
+}
+
+function everyCommand(program: CommandUnknownOpts): CommandUnknownOpts[] {
+  // What the shells' scripts ask for is nobody's to type.
+  const shown = program.commands.filter((command) => command.name() !== "complete");
+  return [program, ...shown.flatMap(everyCommand)];
+}
+
+function leavesOf(program: CommandUnknownOpts): CommandUnknownOpts[] {
+  return everyCommand(program).filter(({ commands }) => commands.length === 0);
+}
+
+function pathOf(command: CommandUnknownOpts): string {
+  return command.parent === null ? "" : `${pathOf(command.parent)} ${command.name()}`.trim();
+}
+
+function helpOf(command: CommandUnknownOpts): string {
+  let text = "";
+  command.configureOutput({ writeOut: (part) => text += part });
+  command.outputHelp();
+  return text;
+}
+
+/** The words behind each "openclaw", or the task that stands for it, in the lines below "Examples:". */
+function examplesIn(help: string): string[][] {
+  const [, after = ""] = help.split(/^Examples?:\n/m);
+  return after.split("\n").filter((line) => line.startsWith("  ")).flatMap((line) =>
+    commandsIn(line.replace("deno task start", "openclaw serve"))
+  );
+}
+
+/** As a shell would split the line, as far as the examples go. */
+function commandsIn(line: string): string[][] {
+  const found: string[][] = [];
+  let words: string[] | null = null;
+  for (const [token] of line.matchAll(/'[^']*'|"[^"]*"|[|&;<>()]+|[^\s'"|&;<>()]+/g)) {
+    if (/^[|&;<>()]/.test(token)) words = null;
+    else if (words !== null) words.push(token.replace(/^'(.*)'$|^"(.*)"$/, "$1$2"));
+    else if (/^(.*\/)?openclaw$/.test(token)) found.push(words = []);
+  }
+  return found;
+}
+
+const nobody = await idle(() => undefined, addServe);
+const beside = await idle(() => undefined, addServeBeside);
+const helps = [
+  ...everyCommand(nobody).map((command) => ({ command, serve: addServe, what: "" })),
+  ...everyCommand(beside).filter((command) => command.name() === "serve")
+    .map((command) => ({ command, serve: addServeBeside, what: " without the server in it" })),
+];
+
+for (const { command, serve, what } of helps) {
+  const path = pathOf(command);
+  Deno.test(`openclaw${what} understands every example that openclaw ${path} --help shows`, async () => {
+    const examples = examplesIn(helpOf(command));
+    assert.ok(examples.length > 0, "it shows none");
+    for (const words of examples) {
+      const asked: string[] = [];
+      const program = await idle((one) => asked.push(one), serve);
+      await program.parseAsync(words, { from: "user" });
+      assert.equal(asked.length, 1, `openclaw ${words.join(" ")}`);
+      assert.ok(words.join(" ").startsWith(asked[0] ?? "?"), `openclaw ${words.join(" ")} is ${asked[0]}`);
+      if (path !== "") assert.ok(asked[0]?.startsWith(path), `an example of ${path} is one of ${asked[0]}`);
+    }
+  });
+}
+
+const wrong = [
+  "openclaw heartbeat --quite",
+  "openclaw installer bsh --url https://fleet.example",
+  "openclaw service logs --lines many",
+  "openclaw service instal",
+  "openclaw completions",
+  "openclaw doctor twice",
+];
+
+for (const line of wrong) {
+  Deno.test(`an example like ${line} would be found out`, async () => {
+    const [words = []] = commandsIn(line);
+    const asked: string[] = [];
+    const program = await idle((one) => asked.push(one), addServe);
+    await assert.rejects(program.parseAsync(words, { from: "user" }), { name: "CommanderError" });
+    assert.deepEqual(asked, []);
+  });
+}
+
+Deno.test("an example is found behind sudo, the times of cron, a parenthesis, and behind another one", () => {
+  assert.deepEqual(
+    commandsIn(
+      "* * * * *  /usr/bin/openclaw a 'b c' | sh && sudo openclaw d > file; (umask 0; openclaw e)",
+    ),
+    [["a", "b c"], ["d"], ["e"]],
+  );
+});

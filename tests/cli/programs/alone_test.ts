@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { basename, join } from "node:path";
+import { withFolder } from "../../_support/server.ts";
+import { isBinary, isThere, makeAgent, type Run } from "../../_support/program.ts";
+
+const binary = Deno.env.get("OPENCLAW_TEST_BINARY") ?? "";
+const agent = makeAgent();
+const flags = ["--url", closedPort(), "--agent-id", agent.id, `--agent-secret=${agent.secret}`];
+const unreachable = /^error: Cannot reach the server: [^\n]+\nhint: openclaw doctor\n$/m;
+
+interface Alone {
+  args: string[];
+  code: number;
+  stdout: RegExp;
+  stderr: RegExp;
+  /** The home that the system's list names for this user is nobody's to test with. */
+  needsHome?: true;
+}
+
+const commands: Alone[] = [
+  { args: ["--version"], code: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: /^$/ },
+  { args: ["version"], code: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: /^$/ },
+  { args: ["version", "--json"], code: 0, stdout: /^\{"version":"[^\n]+\}\n$/, stderr: /^$/ },
+  { args: ["keys", "generate"], code: 0, stdout: /^\{"keys":\[\{[^\n]*"d":"[^\n]+\}\]\}\n$/, stderr: /^$/ },
+  { args: ["completions", "bash"], code: 0, stdout: /openclaw complete '?--/, stderr: /^$/ },
+  { args: ["complete", "--", "hea"], code: 0, stdout: /^heartbeat\t/m, stderr: /^$/ },
+  { args: ["handshake", ...flags], code: 6, stdout: /^$/, stderr: unreachable, needsHome: true },
+  { args: ["heartbeat", ...flags], code: 6, stdout: /^$/, stderr: unreachable, needsHome: true },
+  {
+    args: ["status", ...flags],
+    code: 6,
+    stdout: /^liveness {2}unknown$/m,
+    stderr: unreachable,
+    needsHome: true,
+  },
+  {
+    args: ["doctor", ...flags],
+    code: 6,
+    stdout: /^FAIL {2}tcp /m,
+    stderr: /^warning: [^\n]+\n$/,
+    needsHome: true,
+  },
+  { args: ["monitor", "--once", ...flags], code: 6, stdout: /^$/, stderr: unreachable, needsHome: true },
+  { args: ["logout"], code: 0, stdout: /^$/, stderr: /^there was nothing to remove\n$/, needsHome: true },
+  { args: ["service", "status", "--user"], code: 4, stdout: /^[^\n]+\n$/, stderr: /^$/, needsHome: true },
+  {
+    args: ["installer", "bash", "--url", "https://fleet.example"],
+    code: 0,
+    stdout: /^#!\/bin\/sh\n/,
+    stderr: /^$/,
+  },
+  { args: ["configure"], code: 2, stdout: /^$/, stderr: /^error: [^\n]+ --url is missing/, needsHome: true },
+];
+
+for (const { args, code, stdout, stderr, needsHome } of commands) {
+  Deno.test({
+    name: `the compiled openclaw ${
+      args.slice(0, 2).join(" ")
+    }, alone in a folder, needs nothing that is not in it`,
+    // Windows opens no socket in an empty environment.
+    ignore: !isBinary || Deno.build.os === "windows",
+    fn: () =>
+      withFolder(async (folder) => {
+        const home = join(folder, "home");
+        const ended = await runAlone(args, folder, needsHome ? { HOME: home } : {});
+        assert.equal(ended.code, code, ended.stdout + ended.stderr);
+        assert.match(ended.stdout, stdout);
+        assert.match(ended.stderr, stderr);
+        const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+        assert.deepEqual(names.filter((name) => name !== "home"), [basename(binary)]);
+        assert.equal(await isThere(join(home, ".cache")), false);
+        assert.equal(await isThere(join(home, ".config")), false);
+      }),
+  });
+}
+
+async function runAlone(args: string[], folder: string, env: Record<string, string>): Promise<Run> {
+  const alone = join(folder, basename(binary));
+  await Deno.copyFile(binary, alone);
+  const { code, stdout, stderr } = await new Deno.Command(alone, {
+    args,
+    cwd: folder,
+    clearEnv: true,
+    env,
+    stdin: "null",
+    signal: AbortSignal.timeout(60_000),
+  }).output();
+  const text = new TextDecoder();
+  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+}
+
+/** A port that was free a moment ago. */
+function closedPort(): string {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  listener.close();
+  return `http://127.0.0.1:${listener.addr.port}`;
+}

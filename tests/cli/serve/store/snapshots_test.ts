@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { newestSnapshot, Snapshots } from "../../../../cli/serve/store/snapshots.ts";
+import { Log } from "../../../../supabase/functions/_shared/log.ts";
+import { withFolder } from "../../../_support/server.ts";
+
+/** Snapshots whose quarter of an hour passes when the test says so. */
+interface Bench {
+  snapshots: Snapshots;
+  quarterOfAnHour: () => Promise<void>;
+  taken: () => Promise<string[]>;
+  lines: string[];
+}
+
+Deno.test("a quarter of an hour without a change → no snapshot; with one → one", async () => {
+  await onBench(
+    () => Promise.resolve(new Blob(["a dump"])),
+    async ({ snapshots, quarterOfAnHour, taken }) => {
+      await quarterOfAnHour();
+      assert.deepEqual(await taken(), []);
+      snapshots.noteChange();
+      await quarterOfAnHour();
+      assert.deepEqual(await taken(), ["a dump"]);
+      await quarterOfAnHour();
+      assert.deepEqual(await taken(), ["a dump"]);
+    },
+  );
+});
+
+Deno.test("five changes → the last three snapshots are kept, and the newest is the last", async () => {
+  let count = 0;
+  await onBench(
+    () => Promise.resolve(new Blob([`dump ${++count}`])),
+    async ({ snapshots, quarterOfAnHour, taken }) => {
+      for (let change = 0; change < 5; change++) {
+        snapshots.noteChange();
+        await quarterOfAnHour();
+      }
+      assert.deepEqual(await taken(), ["dump 3", "dump 4", "dump 5"]);
+    },
+  );
+});
+
+Deno.test("a snapshot that fails → a line in the log, the older one kept, and another try", async () => {
+  let fails = false;
+  const dump = (): Promise<Blob> =>
+    fails ? Promise.reject(new Error("disk full")) : Promise.resolve(new Blob(["good"]));
+  await onBench(dump, async ({ snapshots, quarterOfAnHour, taken, lines }) => {
+    snapshots.noteChange();
+    await quarterOfAnHour();
+    fails = true;
+    snapshots.noteChange();
+    await quarterOfAnHour();
+    assert.deepEqual(await taken(), ["good"]);
+    assert.match(lines.join(), /no snapshot could be taken.*disk full/);
+    fails = false;
+    await quarterOfAnHour();
+    assert.deepEqual(await taken(), ["good", "good"]);
+  });
+});
+
+Deno.test("a stop takes the last snapshot", async () => {
+  await onBench(() => Promise.resolve(new Blob(["last"])), async ({ snapshots, taken }) => {
+    snapshots.noteChange();
+    await snapshots.stop();
+    assert.deepEqual(await taken(), ["last"]);
+  });
+});
+
+Deno.test("a stop while a snapshot is being taken → waits for it, and takes what changed meanwhile", async () => {
+  const dumps = [Promise.withResolvers<Blob>(), Promise.withResolvers<Blob>()];
+  let asked = 0;
+  const dump = (): Promise<Blob> => dumps[asked++]?.promise ?? Promise.reject(new Error("a third one"));
+  await onBench(dump, async ({ snapshots, quarterOfAnHour, taken }) => {
+    snapshots.noteChange();
+    const first = quarterOfAnHour();
+    await new Promise((resolve) => setTimeout(resolve));
+    let stopped = false;
+    const stop = snapshots.stop().then(() => stopped = true);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.ok(!stopped);
+    snapshots.noteChange();
+    dumps[1]?.resolve(new Blob(["second"]));
+    dumps[0]?.resolve(new Blob(["first"]));
+    await Promise.all([first, stop]);
+    assert.deepEqual(await taken(), ["first", "second"]);
+  });
+});
+
+async function onBench(dump: () => Promise<Blob>, test: (bench: Bench) => Promise<void>): Promise<void> {
+  await withFolder(async (folder) => {
+    const real = globalThis.setInterval;
+    const lines: string[] = [];
+    let tick = (): unknown => undefined;
+    let every = 0;
+    Reflect.set(globalThis, "setInterval", (callback: () => unknown, milliseconds: number) => {
+      tick = callback;
+      every = milliseconds;
+    });
+    const log = new Log((line) => lines.push(line));
+    const snapshots = new Snapshots(join(folder, "snapshots"), { dump, log, changed: false });
+    Reflect.set(globalThis, "setInterval", real);
+    assert.equal(every, 15 * 60 * 1000);
+    await test({
+      snapshots,
+      lines,
+      quarterOfAnHour: async () => void await tick(),
+      taken: () => contents(join(folder, "snapshots")),
+    });
+  });
+}
+
+async function contents(folder: string): Promise<string[]> {
+  if (await newestSnapshot(folder) === null) return [];
+  const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+  assert.equal(join(folder, names.at(-1) ?? ""), await newestSnapshot(folder));
+  return await Promise.all(names.map((name) => Deno.readTextFile(join(folder, name))));
+}

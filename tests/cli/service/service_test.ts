@@ -1,0 +1,313 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { formatCredentials } from "../../../cli/identity/credentials.ts";
+import { defineService } from "../../../cli/service/definition.ts";
+import { encodeDefinition, isMarked } from "../../../cli/service/mark.ts";
+import { earlierOptions, noOptions } from "../../../cli/service/options.ts";
+import { type Ask, perform } from "../../../cli/service/perform.ts";
+import { type Place, placeOf } from "../../../cli/service/layout.ts";
+import { askWords, installSteps, logWords, uninstallSteps } from "../../../cli/service/steps.ts";
+import { withFolder } from "../../_support/server.ts";
+import { testWith } from "../../_support/tools.ts";
+import { credentialsPath, isBinary } from "../../_support/program.ts";
+import { filesIn, names, withSystemctl } from "../../_support/systemctl.ts";
+
+const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
+const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
+const linux = Deno.build.os === "linux";
+const strange = { caFile: `/etc/a "b" 100% $HOME \\ <&>/ca.pem`, insecureHttp: true };
+const flags = ["--user", "--url", "https://fleet.example", "--agent-id", agentId, "--agent-secret-file", "-"];
+
+function place(os: typeof Deno.build.os, user: boolean, home = "/home/a b&c"): Place {
+  const variables: Record<string, string> = {
+    HOME: home,
+    USERPROFILE: "C:\\Users\\a&b",
+    APPDATA: "C:\\Users\\a&b\\Roaming",
+    USERDOMAIN: "HOST",
+    USERNAME: "a&b",
+  };
+  return placeOf((name) => variables[name], { os, user, uid: 1000 });
+}
+
+/** A host's own program; null where there is none. */
+async function host(
+  program: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; output: string } | null> {
+  try {
+    const { code, stdout, stderr } = await new Deno.Command(program, { args, env }).output();
+    const decoder = new TextDecoder();
+    return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+const places = [["linux", false], ["linux", true], ["darwin", false], ["darwin", true], [
+  "windows",
+  true,
+]] as const;
+
+for (const user of [false, true]) {
+  testWith(
+    ["systemd-analyze"],
+    `systemd takes the ${user ? "user's" : "system's"} unit without a complaint`,
+    () =>
+      withFolder(async (folder) => {
+        const program = join(folder, "a program");
+        await Deno.writeTextFile(program, "#!/bin/sh\n", { mode: 0o755 });
+        const unit = join(folder, "openclaw.service");
+        await Deno.writeTextFile(unit, defineService({ ...place("linux", user), program }, strange));
+        const verified = await host("systemd-analyze", ["verify", ...(user ? ["--user"] : []), unit], {
+          XDG_RUNTIME_DIR: folder,
+        });
+        assert.equal(verified?.code, 0, verified?.output);
+        const complaints = verified?.output.split("\n").filter((line) => line.includes("openclaw.service"));
+        assert.deepEqual(complaints, []);
+      }),
+  );
+}
+
+testWith(
+  ["systemd-analyze"],
+  "systemd finds the system's unit well protected",
+  () =>
+    withFolder(async (folder) => {
+      const unit = join(folder, "openclaw.service");
+      await Deno.writeTextFile(unit, defineService(place("linux", false)));
+      const judged = await host("systemd-analyze", ["security", "--offline=true", "--threshold=20", unit]);
+      assert.equal(judged?.code, 0, judged?.output.split("\n").slice(-3).join("\n"));
+    }),
+);
+
+Deno.test("the system's unit is hardened as the installers' is", async () => {
+  const sh = await Deno.readTextFile(new URL("../../../installers/install.sh", import.meta.url));
+  const unit = defineService(place("linux", false));
+  for (const [text, where] of [[sh, "install.sh"], [unit, "openclaw service"]] as const) {
+    assert.ok(text.includes("\nSystemCallFilter="), where);
+  }
+  assert.deepEqual(hardening(unit), hardening(sh));
+});
+
+/** The settings from the first that takes a right away to the last. */
+function hardening(text: string): string[] {
+  return /^CapabilityBoundingSet=[^]*?^SystemCallFilter=~.*$/m.exec(text)?.[0].split("\n") ?? [];
+}
+
+testWith(
+  ["python3"],
+  "a property list parser reads what launchd would, with every path as it is",
+  () =>
+    withFolder(async (folder) => {
+      const path = join(folder, "x.plist");
+      await Deno.writeTextFile(path, defineService(place("darwin", true), strange));
+      const script = "import json,plistlib,sys; print(json.dumps(plistlib.load(open(sys.argv[1],'rb'))))";
+      const read = JSON.parse((await host("python3", ["-c", script, path]))?.output ?? "");
+      assert.equal(read.Label, "dev.openclaw.agent");
+      assert.equal(read.KeepAlive, true);
+      assert.deepEqual(read.ProgramArguments.slice(0, 2), ["/home/a b&c/.local/bin/openclaw", "monitor"]);
+      assert.equal(read.Umask, 0o077);
+      assert.deepEqual(read.ProgramArguments.slice(-2), [`--ca-file=${strange.caFile}`, "--insecure-http"]);
+    }),
+);
+
+testWith(
+  ["python3"],
+  "an XML parser reads what the Windows scheduler would, with every path as it is",
+  () =>
+    withFolder(async (folder) => {
+      const path = join(folder, "x.xml");
+      await Deno.writeFile(path, encodeDefinition(defineService(place("windows", true)), true));
+      const script = `import sys, xml.etree.ElementTree as e
+n = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
+r = e.parse(sys.argv[1]).getroot()
+print(r.find(".//t:Command", n).text); print(r.find(".//t:Arguments", n).text); print(r.find(".//t:ExecutionTimeLimit", n).text)`;
+      const lines = (await host("python3", ["-c", script, path]))?.output.trimEnd().split("\n");
+      assert.deepEqual(lines, [
+        "C:\\Users\\a&b\\AppData\\Local\\openclaw\\openclaw.exe",
+        'monitor --quiet --log-file "C:\\Users\\a&b\\Roaming\\openclaw\\openclaw.log"',
+        "PT0S",
+      ]);
+    }),
+);
+
+for (const [os, user] of places) {
+  Deno.test(`the service of ${os} (${user ? "user" : "system"}) carries our mark, and no secret`, () => {
+    const here = place(os, user);
+    const steps = JSON.stringify(installSteps(here, "/tmp/openclaw", { storesCredentials: true }));
+    assert.ok(isMarked(defineService(here), os));
+    assert.doesNotMatch(steps, /ocs_/);
+    assert.ok(askWords(here).state.length > 2);
+    assert.ok(logWords(here, { lines: 5, follow: true }).length > 2);
+  });
+
+  Deno.test(`uninstalling on ${os} (${user ? "user" : "system"}) removes what installing wrote`, () => {
+    const here = place(os, user);
+    const removed = uninstallSteps(here, { keepCredentials: false, asksManager: true, self: "/tmp/openclaw" })
+      .flatMap((step) =>
+        step.do === "remove" || step.do === "remove program"
+          ? [step.path]
+          : step.do === "remove own files"
+          ? [step.folder]
+          : []
+      );
+    for (const step of installSteps(here, "/tmp/openclaw", { storesCredentials: true })) {
+      if (step.do === "write") assert.ok(removed.includes(step.path));
+      if (step.do === "write credentials") {
+        assert.ok(removed.some((path) => step.path.startsWith(path)), step.path);
+      }
+      if (step.do === "copy program") assert.ok(removed.includes(step.to));
+    }
+  });
+
+  Deno.test(`a definition of ${os} (${user ? "user" : "system"}) tells later what it was told`, () => {
+    const caFile = os === "windows" ? "C:\\a b & c\\100%\\ca.pem" : strange.caFile;
+    for (
+      const options of [noOptions, { caFile: "/etc/ca.pem", insecureHttp: false }, {
+        caFile,
+        insecureHttp: true,
+      }]
+    ) {
+      assert.deepEqual(earlierOptions(defineService(place(os, user), options), os), options);
+    }
+  });
+}
+
+Deno.test({
+  name: "credentials of a service that has run belong to its user",
+  ignore: !linux || Deno.uid() !== 0,
+  fn: () =>
+    withFolder(async (folder) => {
+      await Deno.chown(folder, 12_345, 12_345);
+      const path = join(folder, "credentials.json");
+      const stored = { url: "https://fleet.example", agentId, secret };
+      const ask: Ask = () => Promise.reject(new Error("nobody is to be asked"));
+      await perform({ do: "write credentials", path }, stored, ask);
+      const { uid, mode } = await Deno.stat(path);
+      assert.deepEqual([uid, (mode ?? 0) & 0o777], [12_345, 0o600]);
+      assert.equal(await Deno.readTextFile(path), formatCredentials(stored));
+    }),
+});
+
+Deno.test({
+  name: "openclaw service install --dry-run shows every step and does none",
+  ignore: !linux,
+  fn: () =>
+    withSystemctl(async (home, service, asked) => {
+      const { code, stdout, stderr } = await service(["install", ...flags, "--dry-run"], { stdin: secret });
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^write .*openclaw.service:$/m);
+      assert.match(stdout, /^run systemctl --user enable openclaw.service$/m);
+      assert.ok(!stdout.includes(secret.slice(4, 40)));
+      assert.equal(await asked(), "");
+      assert.deepEqual(await names(home), ["asked", "bin"]);
+    }),
+});
+
+Deno.test({
+  name: "openclaw service install from source → usage, and nothing is done",
+  ignore: !linux || isBinary,
+  fn: () =>
+    withSystemctl(async (home, service, asked) => {
+      const { code, stderr } = await service(["install", ...flags], { stdin: secret });
+      assert.equal(code, 2);
+      assert.match(stderr, /the compiled program is wanted/);
+      assert.equal(await asked(), "");
+      assert.deepEqual(await names(home), ["asked", "bin"]);
+    }),
+});
+
+Deno.test({
+  name: "a unit that somebody else wrote is neither replaced nor removed",
+  ignore: !linux,
+  fn: () =>
+    withSystemctl(async (home, service, asked) => {
+      const unit = join(home, ".config/systemd/user/openclaw.service");
+      await Deno.mkdir(join(unit, ".."), { recursive: true });
+      await Deno.writeTextFile(unit, "[Service]\nExecStart=/usr/bin/other-openclaw\n");
+      for (const args of [["install", ...flags], ["uninstall", "--user"], ["logs", "--user"]]) {
+        const { code, stderr } = await service(args, { stdin: secret });
+        assert.equal(code, 5, stderr);
+        assert.match(stderr, /it was not written by this program/);
+      }
+      assert.equal(await Deno.readTextFile(unit), "[Service]\nExecStart=/usr/bin/other-openclaw\n");
+      assert.equal(await asked(), "");
+    }),
+});
+
+Deno.test({
+  name: "another program called openclaw is neither replaced nor removed",
+  ignore: !linux,
+  fn: () =>
+    withSystemctl(async (home, service, asked) => {
+      const program = join(home, ".local/bin/openclaw");
+      await Deno.mkdir(join(program, ".."), { recursive: true });
+      await Deno.writeTextFile(program, "#!/bin/sh\necho another\n", { mode: 0o755 });
+      const args = isBinary ? [["install", ...flags], ["uninstall", "--user"]] : [["uninstall", "--user"]];
+      for (const one of args) {
+        const { code, stderr } = await service(one, { stdin: secret });
+        assert.equal(code, 5, stderr);
+        assert.match(stderr, /another program of that name is there/);
+      }
+      assert.equal(await Deno.readTextFile(program), "#!/bin/sh\necho another\n");
+      assert.equal(await asked(), "");
+    }),
+});
+
+Deno.test({
+  name: "the service of a host without one: status → not found, logs → not found, uninstall leaves nothing",
+  ignore: !linux,
+  fn: () =>
+    withSystemctl(async (_home, service) => {
+      assert.equal((await service(["status", "--user"])).code, 4);
+      assert.equal((await service(["logs", "--user"])).code, 4);
+      const { code, stderr } = await service(["uninstall", "--user"]);
+      assert.equal(code, 0, stderr);
+      assert.match(stderr, /nothing is left/);
+    }),
+});
+
+Deno.test({
+  name: "a service that ends as soon as it was started → unexpected, and the way to its lines",
+  ignore: !linux || !isBinary,
+  fn: () =>
+    withSystemctl(async (home, service) => {
+      const script = '#!/bin/sh\ncase "$*" in *is-active*) echo activating; exit 3;; esac\n';
+      await Deno.writeTextFile(join(home, "bin/systemctl"), script);
+      const { code, stdout, stderr } = await service(["install", ...flags], { stdin: secret });
+      assert.deepEqual([code, stdout], [1, ""]);
+      assert.match(
+        stderr,
+        /^error: Cannot keep the service running: it is "activating \(user\)" after its start$/m,
+      );
+      assert.match(stderr, /^hint: openclaw service logs --user$/m);
+    }),
+});
+
+Deno.test({
+  name: "the compiled program installs itself twice, tells its state, and uninstalls itself without a trace",
+  ignore: !linux || !isBinary,
+  fn: () =>
+    withSystemctl(async (home, service, asked) => {
+      for (const args of [["install", ...flags], ["install", "--user"]]) {
+        const { code, stderr } = await service(args, { stdin: secret });
+        assert.equal(code, 0, stderr);
+      }
+      assert.equal(JSON.parse(await Deno.readTextFile(credentialsPath(home))).agent_id, agentId);
+      const program = join(home, ".local/bin/openclaw");
+      assert.equal((await host(program, ["--version"]))?.code, 0);
+      const state = await service(["status", "--user"]);
+      assert.deepEqual([state.code, state.stdout], [0, "active (user)\n"]);
+      const { code, stderr } = await service(["uninstall", "--user"]);
+      assert.equal(code, 0, stderr);
+      assert.match(stderr, /looked again: nothing is left/);
+      assert.deepEqual(await filesIn(home), ["asked", "bin/systemctl"]);
+      assert.doesNotMatch(stderr, /kept/);
+      assert.match(
+        await asked(),
+        /--user restart openclaw.service[^]*--user stop openclaw.service\n--user disable openclaw.service/,
+      );
+    }),
+});

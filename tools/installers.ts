@@ -1,0 +1,94 @@
+// deno-lint-ignore-file no-console -- it talks to the terminal
+import { version } from "../supabase/functions/_shared/version.ts";
+
+const folder = new URL("../installers/", import.meta.url);
+const module = new URL("../supabase/functions/_shared/installers.generated.ts", import.meta.url);
+const files = { bash: "install.sh", powershell: "install.ps1", python: "install.py" };
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
+
+/**
+ * Writes the module from which the functions hand the installers out. With `--check`, only says whether it
+ * is stale. With `--release <folder> <sums> <https url>`, writes the installers into the folder instead,
+ * with the sums of the programs under the URL, which are therefore to be trusted as far as the installers.
+ */
+async function main([mode, ...args]: string[]): Promise<number> {
+  if (mode === "--release") return await release(args);
+  const wanted = await moduleText();
+  if (await readOrEmpty(module) === wanted) return 0;
+  if (mode === "--check") {
+    console.error('error: "installers.generated.ts" is stale\nhint: deno task installers');
+    return 1;
+  }
+  await Deno.writeTextFile(module, wanted);
+  return 0;
+}
+
+/** The module's text: a list of lines an installer, so that a change of one line is one line of a diff. */
+export async function moduleText(): Promise<string> {
+  const entries = await Promise.all(
+    Object.entries(files).map(async ([shell, file]) => {
+      const lines = (await installerText(file)).split("\n").map((line) => `    ${JSON.stringify(line)},\n`);
+      return `  ${shell}: [\n${lines.join("")}  ].join("\\n"),\n`;
+    }),
+  );
+  return `// Made from installers/ by "deno task installers". Change those, not this.\n` +
+    `export const installers = {\n${entries.join("")}};\n`;
+}
+
+async function installerText(file: string): Promise<string> {
+  const text = await Deno.readTextFile(new URL(file, folder));
+  return replaceOnce(
+    text,
+    /(version *= *)(['"])[^'"\n]*\2/i,
+    (start, quote) => start + quote + version + quote,
+  );
+}
+
+async function release([target, sums, url]: string[]): Promise<number> {
+  if (target === undefined || sums === undefined || url === undefined || !/^https:\/\/[\w./~-]+$/.test(url)) {
+    console.error("usage: tools/installers.ts --release <folder> <SHA256SUMS> <https url of the programs>");
+    return 2;
+  }
+  const known = (await Deno.readTextFile(sums)).split("\n").filter((line) =>
+    /^[0-9a-f]{64} [ *]openclaw-[\w.-]+$/.test(line)
+  );
+  if (known.length === 0) {
+    console.error(`error: Cannot read "${sums}": it has the sum of no program`);
+    return 1;
+  }
+  await Deno.mkdir(target, { recursive: true });
+  for (const file of Object.values(files)) {
+    const baked = bake(await installerText(file), url.replace(/\/+$/, ""), known.join("\n"));
+    await Deno.writeTextFile(`${target}/${file}`, baked, { mode: 0o755 });
+  }
+  return 0;
+}
+
+function bake(text: string, url: string, sums: string): string {
+  const withUrl = replaceOnce(
+    text,
+    /(binary_?folder *= *)(['"])\2/i,
+    (start, quote) => start + quote + url + quote,
+  );
+  // A line break in quotes is one in sh and PowerShell; Python takes an escape.
+  return replaceOnce(
+    withUrl,
+    /(binary_?sums *= *)(['"])\2/i,
+    (start, quote) => start + quote + (quote === '"' ? sums.replaceAll("\n", "\\n") : sums) + quote,
+  );
+}
+
+function replaceOnce(text: string, what: RegExp, by: (start: string, quote: string) => string): string {
+  if (!what.test(text)) throw new Error(`Cannot find ${what} in an installer`);
+  return text.replace(what, (_, start: string, quote: string) => by(start, quote));
+}
+
+async function readOrEmpty(file: URL): Promise<string> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}
