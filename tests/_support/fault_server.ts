@@ -15,7 +15,7 @@ export type Fault =
   | "slow bytes"
   | "garbage";
 
-export interface FaultServer {
+export interface FaultServer extends Disposable {
   url: string;
   caught: Caught[];
   /** Resolves when this many requests have come. */
@@ -23,12 +23,16 @@ export interface FaultServer {
   close: () => void;
 }
 
-/** An HTTP server by hand, so that it can do what no HTTP library lets it do. */
+/**
+ * An HTTP server by hand, so that it can do what no HTTP library lets it do. `using server = startFaultServer(…)`
+ * closes it at the end of the block.
+ */
 export function startFaultServer(answer: (caught: Caught, index: number) => Fault): FaultServer {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const caught: Caught[] = [];
   const open = new Set<Deno.Conn>();
   const waiting = new Set<() => void>();
+  let isClosed = false;
   const handle = async (connection: Deno.Conn): Promise<void> => {
     open.add(connection);
     try {
@@ -53,6 +57,16 @@ export function startFaultServer(answer: (caught: Caught, index: number) => Faul
     for await (const connection of listener) void handle(connection);
   };
   void accept();
+  const close = (): void => {
+    if (isClosed) return;
+    isClosed = true;
+    listener.close();
+    for (const wake of waiting) wake();
+    for (const connection of open) {
+      open.delete(connection);
+      connection.close();
+    }
+  };
   return {
     url: `http://127.0.0.1:${listener.addr.port}`,
     caught,
@@ -71,14 +85,8 @@ export function startFaultServer(answer: (caught: Caught, index: number) => Faul
       clearTimeout(timer);
       waiting.delete(look);
     },
-    close() {
-      listener.close();
-      for (const wake of waiting) wake();
-      for (const connection of open) {
-        open.delete(connection);
-        connection.close();
-      }
-    },
+    close,
+    [Symbol.dispose]: close,
   };
 }
 

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The embedded server in a process of its own, as its users start it. */
-export interface ServerProcess {
+export interface ServerProcess extends AsyncDisposable {
   url: string;
   /** `<url>/functions/v1`. */
   base: string;
@@ -50,7 +50,7 @@ export function openclaw(args: string[]): { program: string; args: string[] } {
   };
 }
 
-/** Starts the server on a free port (or `--port` in `args`) and waits until it listens. */
+/** Starts the server on a free port (or `--port` in `args`) and waits until it listens; `await using` stops it. */
 export async function startServerProcess(options: StartOptions): Promise<ServerProcess> {
   const started = await tryServerProcess(options);
   if ("code" in started) {
@@ -87,6 +87,10 @@ export async function tryServerProcess(
   const ended = drained.then(() => child.status).then(({ code }) => ({ code, ...output }));
   const first = await Promise.race([listening.promise, ended]);
   if (typeof first !== "string") return first;
+  const stop = async (signal: Deno.Signal = "SIGTERM"): Promise<number> => {
+    if (!over) child.kill(signal);
+    return (await ended).code;
+  };
   return {
     url: first,
     base: `${first}/functions/v1`,
@@ -95,9 +99,9 @@ export async function tryServerProcess(
     pid: child.pid,
     output,
     status: child.status,
-    async stop(signal = "SIGTERM") {
-      if (!over) child.kill(signal);
-      return (await ended).code;
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop();
     },
   };
 }
@@ -118,6 +122,12 @@ export async function withFolder<Result>(work: (folder: string) => Promise<Resul
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** A folder for `await using`: it is removed at the end of the block. */
+export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposable> {
+  const path = await Deno.makeTempDir({ prefix: "openclaw-test-" });
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 
 async function drain(stream: ReadableStream<Uint8Array>, take: (text: string) => void): Promise<void> {
