@@ -1,0 +1,57 @@
+/** One test, or one step of a test. */
+export interface Result {
+  file: string;
+  name: string;
+  seconds: number;
+  state: "passed" | "failed" | "skipped";
+}
+
+/** How many tests a missing part of the machine cost. */
+export interface LeftOut {
+  part: string;
+  tests: number;
+}
+
+const entities: Record<string, string> = { quot: '"', apos: "'", lt: "<", gt: ">", amp: "&" };
+const shown = 20;
+
+/** Reads the report that `deno test --junit-path` writes. */
+export function readResults(xml: string): Result[] {
+  const found: Result[] = [];
+  for (const [, attributes = "", body = ""] of xml.matchAll(/<testcase ([^>]*)>([^]*?)<\/testcase>/g)) {
+    found.push({
+      file: attribute(attributes, "classname"),
+      name: attribute(attributes, "name"),
+      seconds: Number(attribute(attributes, "time")),
+      state: /<skipped/.test(body) ? "skipped" : /<(failure|error)/.test(body) ? "failed" : "passed",
+    });
+  }
+  return found;
+}
+
+/** The parts that were missing, by their own names ("LEFT OUT, there is no <part> here: …"), most tests first. */
+export function leftOut(results: readonly Result[]): LeftOut[] {
+  const counts = new Map<string, number>();
+  for (const { name, state } of results) {
+    if (state !== "skipped") continue;
+    const part = /LEFT OUT, there is no (.+?) here: /.exec(name)?.[1] ??
+      "for another reason, told in its name";
+    counts.set(part, (counts.get(part) ?? 0) + 1);
+  }
+  return [...counts].map(([part, tests]) => ({ part, tests })).sort((one, other) => other.tests - one.tests);
+}
+
+export function slowestFiles(results: readonly Result[]): { file: string; seconds: number }[] {
+  const files = new Map<string, number>();
+  for (const { file, name, seconds } of results) {
+    // A test's time has its steps' times in it.
+    if (!name.includes(" > ")) files.set(file, (files.get(file) ?? 0) + seconds);
+  }
+  return [...files].map(([file, seconds]) => ({ file, seconds }))
+    .sort((one, other) => other.seconds - one.seconds).slice(0, shown);
+}
+
+function attribute(attributes: string, name: string): string {
+  const value = new RegExp(`(?:^|\\s)${name}="([^"]*)"`).exec(attributes)?.[1] ?? "";
+  return value.replace(/&(\w+);/g, (text, entity) => entities[entity] ?? text);
+}

@@ -1,0 +1,75 @@
+import { join } from "node:path";
+import { leftOut, readResults, slowestFiles } from "./_test_results.ts";
+
+/*
+ * Runs the tests: `deno task test [--long] [--times] [--verbose] [file or folder …]`. It prints what failed, then one
+ * line for each part of this machine that is missing, with the number of tests that were left out for it, then the
+ * line that counts all of them. Exits as `deno test` does.
+ */
+
+const usual = ["tests"];
+const neverUsual = "tests/long,tests/bench";
+const long = ["tests/long"];
+/** Most tests wait for something else than this processor. */
+const jobsPerProcessor = 3;
+const passedLine = /\.\.\. (ok|ignored) \(|^running \d+ tests? from |^$/;
+const escapes = new RegExp(String.raw`\u001b\[[0-9;]*m`, "g");
+
+if (import.meta.main) Deno.exit(await runTests(Deno.args));
+
+async function runTests(args: string[]): Promise<number> {
+  const flags = new Set(args.filter((arg) => arg.startsWith("--")));
+  const files = args.filter((arg) => !arg.startsWith("--"));
+  const isLong = flags.has("--long");
+  const folder = await Deno.makeTempDir({ prefix: "openclaw-results-" });
+  try {
+    const results = join(folder, "results.xml");
+    const scope = files.length > 0 ? files : isLong ? long : [...usual, `--ignore=${neverUsual}`];
+    // A long test measures, kills and loads: it has the machine for itself.
+    const order = isLong ? [] : ["--parallel"];
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["test", "--no-check", "--allow-all", ...order, `--junit-path=${results}`, ...scope],
+      env: {
+        DENO_JOBS: Deno.env.get("DENO_JOBS") ?? String(jobsPerProcessor * navigator.hardwareConcurrency),
+      },
+      stdout: "piped",
+    }).spawn();
+    await show(child.stdout, { all: isLong || flags.has("--verbose") });
+    const { code } = await child.status;
+    await report(results, { times: flags.has("--times") });
+    return code;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Prints what the tests print, less the lines of those that passed. */
+async function show(output: ReadableStream<Uint8Array>, { all }: { all: boolean }): Promise<void> {
+  let rest = "";
+  for await (const text of output.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) if (all || !passedLine.test(line.replace(escapes, ""))) print(line);
+  }
+  if (rest !== "") print(rest);
+}
+
+async function report(path: string, { times }: { times: boolean }): Promise<void> {
+  const results = readResults(await Deno.readTextFile(path));
+  if (times) {
+    print("\nSeconds of the slowest files:");
+    for (const { file, seconds } of slowestFiles(results)) {
+      print(`${seconds.toFixed(1).padStart(8)}  ${file}`);
+    }
+  }
+  const missing = leftOut(results);
+  if (missing.length > 0) print("\nLeft out, because it is not on this machine:");
+  for (const { part, tests } of missing) print(`${String(tests).padStart(8)}  ${part}`);
+  const count = (state: string): number => results.filter((one) => one.state === state).length;
+  print(`\n${count("passed")} passed, ${count("failed")} failed, ${count("skipped")} skipped`);
+}
+
+function print(line: string): void {
+  // deno-lint-ignore no-console -- this program's output
+  console.log(line);
+}
