@@ -47,6 +47,8 @@ from datetime import datetime, timezone
 
 VERSION = "@VERSION@"
 SYSTEMS = {"Linux": "linux", "Darwin": "darwin", "Windows": "windows"}
+# A URL's host that is this host itself.
+LOOPBACK = r"(localhost|\[::1\]|127(\.(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3})"
 MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 MACHINES.update({name: name for name in ("armv6l", "armv7l", "i686", "i386", "riscv64", "ppc64le", "s390x")})
 
@@ -174,7 +176,7 @@ def ring_after(seconds):
 
 def opener_for(url, *handlers):
     """Plain http is for this host alone. What is on this host needs no proxy, which would read the secret."""
-    if re.match(r"http:|https://(127\.0\.0\.1|localhost|\[::1\])([:/]|\Z)", url):
+    if url.startswith("http:") or re.match("https://" + LOOPBACK + r"([:/]|\Z)", url):
         handlers += (urllib.request.ProxyHandler({}),)
     return urllib.request.build_opener(*handlers)
 
@@ -482,6 +484,11 @@ def read_arguments(arguments):
     return options
 
 
+def trim(text):
+    """A text without white space around it and the mark that Windows' editors put before UTF-8."""
+    return re.sub(r"\A\ufeff", "", text).strip()
+
+
 def check_url(url):
     """The URL without what follows the host that we add ourselves, or None."""
     while True:
@@ -492,7 +499,7 @@ def check_url(url):
     # Refused: all but what RFC 3986 lets stand in a URL, and a user, a query and a fragment.
     if not re.match(r"[\]A-Za-z0-9:/._~%!$&'()*+,;=\[-]+\Z", url):
         return None
-    loopback = r"http://(127\.0\.0\.1|localhost|\[::1\])"
+    loopback = "http://" + agent.LOOPBACK
     secure = r"https://([A-Za-z0-9][^:/\[\]]*|\[[0-9A-Fa-f:.]+\])"
     return url if re.match("(%s|%s)" % (loopback, secure) + r"(:[0-9]{0,5})?(/.*)?\Z", url) else None
 
@@ -694,6 +701,9 @@ class Installation:
             pair = (options.agent_id, options.agent_secret_file and self.read_secret_file(options.agent_secret_file))
             self.need_pair(pair, "--agent-id and --agent-secret-file")
         elif env.get("OPENCLAW_AGENT_ID") or secret or secret_file:
+            if secret and secret_file:
+                die(2, "Cannot tell which secret to use: both OPENCLAW_AGENT_SECRET_FILE and OPENCLAW_AGENT_SECRET are given",
+                    "unset OPENCLAW_AGENT_SECRET")
             pair = (env.get("OPENCLAW_AGENT_ID", ""), secret or (secret_file and self.read_secret_file(secret_file)))
             self.need_pair(pair, "OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET")
         elif BAKED_AGENT_ID:
@@ -708,9 +718,9 @@ class Installation:
             die(2, "Cannot install: no server is named", "give --url or OPENCLAW_URL")
         self.url = check_url(url)
         if self.url is None:
-            die(2, 'Cannot use the URL: one that begins with "https://" is wanted, or a loopback one',
+            die(2, 'Cannot use the URL: it is neither https nor a loopback address',
                 "--url https://fleet.example.com")
-        self.check_identity(pair[0].lower(), pair[1])
+        self.check_identity(trim(pair[0]).lower(), trim(pair[1]))
 
     def read_installed(self):
         try:
@@ -720,17 +730,17 @@ class Installation:
 
     def need_pair(self, pair, names):
         if not all(pair):
-            die(2, "Cannot install: %s are wanted together" % names, "give both, or neither")
+            die(2, "Cannot install: %s are given together" % names, "give both, or neither")
 
     def read_secret_file(self, path):
         try:
-            # Windows' editors put a byte order mark before a text.
-            with open(path, encoding="utf-8-sig", errors="replace") as file:
-                line = file.readline(1024).rstrip("\r\n")
+            with open(path, encoding="utf-8", errors="replace") as file:
+                line = file.readline(1024)
+        except FileNotFoundError:
+            die(4, 'Cannot read "%s": there is no such file' % path, "name a file that holds the secret")
         except OSError:
-            die(2, 'Cannot read "%s": there is no such file, or this user may not read it' % path,
-                "name a file that holds the secret")
-        if not line:
+            die(3, 'Cannot read "%s": this user may not read it' % path, "name a file that holds the secret")
+        if not trim(line):
             die(2, 'Cannot read "%s": it is empty' % path, "name a file that holds the secret")
         return line
 
@@ -835,7 +845,7 @@ class Installation:
         else:
             url = check_url(self.binary_url)
             if url is None:
-                die(2, 'Cannot use the binary URL: one that begins with "https://" is wanted, or a loopback one',
+                die(2, 'Cannot use the binary URL: it is neither https nor a loopback address',
                     "--binary-url https://example.com/openclaw")
             self.binary_name = url.rpartition("/")[2]
             if url.startswith("http://") and not self.sha256:

@@ -229,8 +229,22 @@ request() {
   status=$value
 }
 
+is_loopback() { # Whether the URL $1 is of this host itself: localhost, 127.0.0.0/8 or ::1.
+  authority=${1#*://}
+  authority=${authority%%/*}
+  case $authority in localhost | localhost:* | \[::1\] | \[::1\]:*) return 0 ;; 127.*) ;; *) return 1 ;; esac
+  authority=${authority%%:*}.
+  for octet in 1 2 3 4; do
+    case ${authority%%.*} in '' | *[!0-9]* | ????*) return 1 ;; esac
+    [ "${authority%%.*}" -le 255 ] || return 1
+    authority=${authority#*.}
+  done
+  [ -z "$authority" ]
+}
+
 is_direct() { # A proxy has another loopback, and what is not encrypted is not for it to read.
-  case $1/ in http:* | https://localhost[:/]* | https://127.0.0.1[:/]* | https://\[::1\][:/]*) ;; *) return 1 ;; esac
+  case $1 in http:*) return 0 ;; esac
+  is_loopback "$1"
 }
 
 fetch() { # To the third descriptor goes the number of curl's process, for whoever has enough of it.
@@ -672,7 +686,7 @@ check_url() { # Leaves $1 in $value, without what follows the host that we add o
   case $value in *[!]A-Za-z0-9:/._~%!\$\&\'\(\)*+,\;=[-]*) return 1 ;; esac
   case $value in
     https://[A-Za-z0-9]* | https://\[*) ;;
-    http://127.0.0.1 | http://127.0.0.1[:/]* | http://localhost | http://localhost[:/]* | http://\[::1\] | http://\[::1\][:/]*) ;;
+    http://*) is_loopback "$value" || return 1 ;;
     *) return 1 ;;
   esac
   authority=${value#*://} port=''
@@ -702,8 +716,10 @@ choose_credentials() {
     [ -z "$flag_secret_file" ] || read_secret_file "$flag_secret_file"
     need_pair '--agent-id and --agent-secret-file'
   elif [ -n "$env_id$env_secret$env_secret_file" ]; then
+    [ -z "$env_secret" ] || [ -z "$env_secret_file" ] ||
+      die 2 'Cannot tell which secret to use: both OPENCLAW_AGENT_SECRET_FILE and OPENCLAW_AGENT_SECRET are given' 'unset OPENCLAW_AGENT_SECRET'
     agent_id=$env_id agent_secret=$env_secret
-    [ -n "$env_secret" ] || [ -z "$env_secret_file" ] || read_secret_file "$env_secret_file"
+    [ -z "$env_secret_file" ] || read_secret_file "$env_secret_file"
     need_pair 'OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET'
   elif [ -n "$baked_agent_id" ]; then
     agent_id=$baked_agent_id agent_secret=$baked_agent_secret
@@ -715,26 +731,38 @@ choose_credentials() {
   env_secret='' baked_agent_secret=''
   url=${flag_url:-${env_url:-${baked_url:-$installed_url}}}
   [ -n "$url" ] || die 2 'Cannot install: no server is named' 'give --url or OPENCLAW_URL'
-  check_url "$url" || die 2 'Cannot use the URL: one that begins with "https://" is wanted, or a loopback one' '--url https://fleet.example.com'
+  check_url "$url" || die 2 'Cannot use the URL: it is neither https nor a loopback address' '--url https://fleet.example.com'
   url=$value
   check_identity
 }
 
 need_pair() {
   [ -n "$agent_id" ] && [ -n "$agent_secret" ] ||
-    die 2 "Cannot install: $1 are wanted together" 'give both, or neither'
+    die 2 "Cannot install: $1 are given together" 'give both, or neither'
 }
 
 read_secret_file() {
-  [ -r "$1" ] || die 2 "Cannot read \"$1\": there is no such file, or this user may not read it" 'name a file that holds the secret'
+  [ -e "$1" ] || die 4 "Cannot read \"$1\": there is no such file" 'name a file that holds the secret'
+  [ -r "$1" ] || die 3 "Cannot read \"$1\": this user may not read it" 'name a file that holds the secret'
   IFS= read -r agent_secret <"$1" || [ -n "$agent_secret" ] || die 2 "Cannot read \"$1\": it is empty" 'name a file that holds the secret'
-  agent_secret=${agent_secret%"$(printf '\r')"}
-  # The mark that Windows' editors put before UTF-8.
-  agent_secret=${agent_secret#"$(printf '\357\273\277')"}
+}
+
+trim() { # Leaves $1 in $value, without white space around it and the mark that Windows' editors put before UTF-8.
+  value=${1#"$(printf '\357\273\277')"}
+  while :; do
+    case $value in
+      [[:space:]]*) value=${value#?} ;;
+      *[[:space:]]) value=${value%?} ;;
+      *) break ;;
+    esac
+  done
 }
 
 check_identity() {
-  agent_id=$(printf '%s' "$agent_id" | tr 'A-F' 'a-f')
+  trim "$agent_secret"
+  agent_secret=$value
+  trim "$agent_id"
+  agent_id=$(printf '%s' "$value" | tr 'A-F' 'a-f')
   x4='[0-9a-f][0-9a-f][0-9a-f][0-9a-f]'
   # shellcheck disable=SC2254 # they are patterns
   case $agent_id in
@@ -821,7 +849,7 @@ choose_program() {
       ! sum_of "$binary_sums" "openclaw-$platform" || binary_url=$binary_folder/openclaw-$platform
     fi
     [ -n "$binary_url" ] || { keep_binary; return 0; }
-    check_url "$binary_url" || die 2 'Cannot use the binary URL: one that begins with "https://" is wanted, or a loopback one' '--binary-url https://example.com/openclaw'
+    check_url "$binary_url" || die 2 'Cannot use the binary URL: it is neither https nor a loopback address' '--binary-url https://example.com/openclaw'
     kind=binary
     binary_name=${binary_url##*/}
     case $binary_url in http://*) source_of_sums=${binary_url%/*}/SHA256SUMS ;; esac

@@ -1,4 +1,5 @@
 import { asObject, type Fields, isDuration, isText, parseObject } from "../host/json.ts";
+import { printable } from "../terminal/printable.ts";
 import { version } from "../version.ts";
 
 /** How to reach one service. */
@@ -260,13 +261,6 @@ function reasonOf(error: Error): string {
     inner.replace(/^error sending request (?:from \S+ )?for (?:url )?\(?[^ )]*\)?(?: \([^)]*\))?:? ?/, "")
       .replace(/^client error \(\w+\): /, "").replace(/(: .+?)\1$/, "$1"),
   );
-}
-
-/** A stranger's text without what a terminal would act on, at most 500 code points of it. */
-export function printable(text: string): string {
-  // deno-lint-ignore no-control-regex -- control characters are what is taken out
-  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "?");
-  return [...clean.slice(0, 2 * longestText)].slice(0, longestText).join("").toWellFormed();
 }
 
 /** Whether a text has the form of a session's token. Nothing is verified: that is the server's to do. */

@@ -1,5 +1,5 @@
 import process from "node:process";
-import { isLoopback } from "../identity/setup.ts";
+import { isLoopback } from "./url.ts";
 import type { Failure } from "../terminal/errors.ts";
 
 /** One line of the doctor's report. */

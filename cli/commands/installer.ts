@@ -7,8 +7,7 @@ import {
   parsePublicUrl,
 } from "../../supabase/functions/_shared/env.ts";
 import { isFitForSecrets, makeInstaller, shells } from "../../supabase/functions/_shared/installer.ts";
-import { secretFault } from "../../supabase/functions/_shared/secret.ts";
-import { readSecretFile } from "../identity/credentials.ts";
+import { namedAgent, readAgentKey } from "../identity/named_agent.ts";
 import { CliError } from "../terminal/errors.ts";
 import { answer, say, warn } from "../terminal/output.ts";
 import { giveUp } from "../host/permissions.ts";
@@ -50,7 +49,9 @@ export function addInstaller(program: Command, environment: Environment): void {
     .action(async (shell, flags) => {
       await giveUp("installer");
       const url = readUrl(flags, environment);
-      const agent = await readAgent(flags, environment);
+      const named = namedAgent(flags, environment);
+      const key = named === null ? null : await readAgentKey(named, warn);
+      const agent = key === null ? null : { id: key.agentId, secret: key.secret };
       const { content, filename } = makeInstaller(shell, { url, ...(agent === null ? {} : { agent }) });
       if (flags.output !== undefined) await write(flags.output, content);
       else if (agent !== null && process.stdout.isTTY) {
@@ -78,7 +79,7 @@ function readUrl({ url: flag }: Flags, environment: Environment): string {
   if (text === undefined || text === "") refuse("Cannot make an installer: no server is named", urlHint);
   const url = parseUrl(text, flag === undefined ? "OPENCLAW_URL" : "--url");
   if (isFitForSecrets(url)) return url;
-  return refuse(`Cannot make an installer for "${url}": https is wanted, or a loopback address`, urlHint);
+  return refuse(`Cannot make an installer for "${url}": it is neither https nor a loopback address`, urlHint);
 }
 
 function parseUrl(text: string, name: string): string {
@@ -91,39 +92,6 @@ function parseUrl(text: string, name: string): string {
       urlHint,
     );
   }
-}
-
-/** Id and secret come from one layer together: flags, or environment. */
-async function readAgent(
-  { agentId, agentSecretFile }: Flags,
-  environment: Environment,
-): Promise<{ id: string; secret: string } | null> {
-  const isFlagged = agentId !== undefined || agentSecretFile !== undefined;
-  const id = isFlagged ? agentId : environment("OPENCLAW_AGENT_ID") || undefined;
-  const file = isFlagged ? agentSecretFile : environment("OPENCLAW_AGENT_SECRET_FILE") || undefined;
-  const given = isFlagged ? undefined : environment("OPENCLAW_AGENT_SECRET") || undefined;
-  const secret = given ?? (file === undefined ? undefined : (await readSecretFile(file, warn)).trim());
-  if (id === undefined && secret === undefined) return null;
-  if (id === undefined || secret === undefined) {
-    const names = isFlagged
-      ? "--agent-id and --agent-secret-file"
-      : "OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET";
-    return refuse(`Cannot make an installer: ${names} are wanted together`, urlHint);
-  }
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) {
-    return refuse(
-      "Cannot use the agent id: it is not a UUID",
-      "copy it from the answer that created the agent",
-    );
-  }
-  const fault = await secretFault(secret);
-  if (fault !== null) {
-    refuse(
-      `Cannot use the agent secret: it ${fault}`,
-      "copy all of it from the answer that created the agent",
-    );
-  }
-  return { id: id.toLowerCase(), secret };
 }
 
 async function write(path: string, content: string): Promise<void> {

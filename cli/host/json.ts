@@ -1,10 +1,10 @@
-/** A JSON object whose fields nobody has looked at yet. */
+/** A JSON object whose fields are not checked yet. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** The object that a text holds as JSON, or null when it holds anything else. */
+/** The object that a text holds as JSON, or null when it holds anything else. A BOM before it is skipped. */
 export function parseObject(text: string): Fields | null {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(text.replace(/^\uFEFF/, ""));
     return asObject(value);
   } catch (error) {
     if (error instanceof SyntaxError) return null;
@@ -20,7 +20,7 @@ export function isText(value: unknown): value is string {
   return typeof value === "string" && value !== "";
 }
 
-/** Whether it is a number of seconds that a server may say. */
+/** Whether it is a number of seconds that a server may send. */
 export function isDuration(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }

@@ -1,6 +1,8 @@
 import { keepLoopbackDirect, proxyFor } from "../api/proxy.ts";
-import { type Connection, printable } from "../api/agent.ts";
-import { type Identity, type IdentityFlags, readIdentity } from "./credentials.ts";
+import type { Connection } from "../api/agent.ts";
+import { parseUrl } from "../api/url.ts";
+import { type Identity, readIdentity } from "./identity.ts";
+import type { IdentityFlags } from "./named_agent.ts";
 import { CliError } from "../terminal/errors.ts";
 import { type Environment, type Places, placesHere } from "../host/paths.ts";
 import { shellQuote } from "../host/shell_quote.ts";
@@ -45,79 +47,6 @@ export async function readConnection(
   stored: string | null,
 ): Promise<Connection> {
   return await openConnection(flags, { environment, stored });
-}
-
-/**
- * A service's address without `/` or `/functions/v1` at its end. `from` is where it was found, for the
- * message; null: it was just typed.
- *
- * @throws {CliError} `usage` when it is not an http or https address, or plain http to another host.
- */
-export function parseUrl(
-  text: string,
-  { insecureHttp, from = null }: { insecureHttp: boolean; from?: string | null },
-): string {
-  const url = parseAddress(text, from, "https://fleet.example.com");
-  if (url.search !== "" || url.hash !== "") {
-    throw new CliError(
-      "usage",
-      `Cannot use the URL "${shown(text)}"${of(from)}: an address like https://fleet.example.com is wanted`,
-      { hint: `openclaw configure --url ${url.origin}` },
-    );
-  }
-  if (url.protocol === "http:" && !isLoopback(url.hostname) && !insecureHttp) {
-    throw new CliError(
-      "usage",
-      `Cannot send a secret to ${url.origin}: http is not encrypted, https is wanted`,
-      { hint: `--url https://${url.host}, or --insecure-http where the network itself is trusted` },
-    );
-  }
-  return url.href.replace(/\/+$/, "").replace(/\/functions\/v1$/, "").replace(/\/+$/, "");
-}
-
-/**
- * The address of a page, whole but for its fragment. It may be on any host and without TLS.
- *
- * @throws {CliError} `usage` when it is not an http or https address
- */
-export function parseProbeUrl(text: string): string {
-  const url = parseAddress(text, "--probe-url", "http://127.0.0.1:8080/health");
-  url.hash = "";
-  return url.href;
-}
-
-function parseAddress(text: string, from: string | null, example: string): URL {
-  const hint = from === "--probe-url"
-    ? `openclaw monitor --probe-url ${example}`
-    : `openclaw configure --url ${example}`;
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url !== null && (url.username !== "" || url.password !== "")) {
-    // It is not repeated: it holds a password.
-    throw new CliError("usage", `Cannot use the URL${of(from)}: there is a user or a password in it`, {
-      hint,
-    });
-  }
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new CliError(
-      "usage",
-      `Cannot use the URL "${shown(text)}"${of(from)}: an address like ${example} is wanted`,
-      { hint },
-    );
-  }
-  return url;
-}
-
-function of(from: string | null): string {
-  return from === null ? "" : ` of ${from}`;
-}
-
-/** Without what may be a password: nobody knows what a text is that is no address. */
-function shown(text: string): string {
-  return printable(text.replace(/\/\/[^/]*@/, "//…@")).slice(0, 100);
-}
-
-export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
 /** The PEM files to trust besides the public authorities. */

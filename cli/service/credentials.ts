@@ -1,10 +1,7 @@
-import { parseUrl } from "../identity/setup.ts";
-import {
-  type IdentityFlags,
-  parseCredentials,
-  readIdentity,
-  type StoredCredentials,
-} from "../identity/credentials.ts";
+import { parseUrl } from "../api/url.ts";
+import { parseCredentials, type StoredCredentials } from "../identity/credentials.ts";
+import { readIdentity } from "../identity/identity.ts";
+import { type IdentityFlags, namedAgent } from "../identity/named_agent.ts";
 import { CliError } from "../terminal/errors.ts";
 import { type Environment, placesHere } from "../host/paths.ts";
 import { readIfThere } from "../host/private_file.ts";
@@ -35,10 +32,9 @@ export async function credentialsFor(
   around: Around,
 ): Promise<StoredCredentials | null> {
   const { environment, warn, insecureHttp } = around;
-  const stored = isNamed(flags, environment)
-    ? await storedUnlessBroken(place)
-    : await storedAt(place.credentials);
-  const identity = isNamed(flags, environment)
+  const isNamed = namedAgent(flags, environment) !== null;
+  const stored = isNamed ? await storedUnlessBroken(place) : await storedAt(place.credentials);
+  const identity = isNamed
     ? await readIdentity(flags, { environment, warn })
     : stored ?? await ownOrSudoUsers(flags, around);
   const url = flags.url ?? environment("OPENCLAW_URL") ?? stored?.url ?? identity.url;
@@ -52,20 +48,12 @@ export async function credentialsFor(
   return isStored ? null : wanted;
 }
 
-function isNamed(
-  { agentId, agentSecret, agentSecretFile }: IdentityFlags,
-  environment: Environment,
-): boolean {
-  const names = ["OPENCLAW_AGENT_ID", "OPENCLAW_AGENT_SECRET", "OPENCLAW_AGENT_SECRET_FILE"];
-  return [agentId, agentSecret, agentSecretFile, ...names.map(environment)].some((one) => one !== undefined);
-}
-
 async function storedAt(path: string): Promise<StoredCredentials | null> {
   const text = await readUnlessClosed(path);
   if (text === null) return null;
   const read = parseCredentials(text);
   if (!("fault" in read)) return read;
-  throw new CliError("refused", `Cannot use the credentials file "${path}": ${read.fault}`, { hint });
+  throw new CliError("usage", `Cannot use the credentials file "${path}": ${read.fault}`, { hint });
 }
 
 async function readUnlessClosed(path: string): Promise<string | null> {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { ConnectionFlags } from "../identity/setup.ts";
-import type { IdentityFlags, StoredCredentials } from "../identity/credentials.ts";
+import type { StoredCredentials } from "../identity/credentials.ts";
+import type { IdentityFlags } from "../identity/named_agent.ts";
 import { CliError } from "../terminal/errors.ts";
 import type { Environment } from "../host/paths.ts";
 import { credentialsFor } from "./credentials.ts";

@@ -1,4 +1,5 @@
-import { longestText, printable, type Status } from "../../api/agent.ts";
+import { longestText, type Status } from "../../api/agent.ts";
+import { printable } from "../../terminal/printable.ts";
 import { type Fields, parseObject } from "../../host/json.ts";
 import { HostMetrics, type Metrics } from "./host_metrics.ts";
 import { type Ending, runProgram } from "../../host/child.ts";

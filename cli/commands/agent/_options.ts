@@ -1,6 +1,6 @@
 import { Option } from "@commander-js/extra-typings";
 import type { ConnectionFlags } from "../../identity/setup.ts";
-import type { IdentityFlags } from "../../identity/credentials.ts";
+import type { IdentityFlags } from "../../identity/named_agent.ts";
 
 /** What every command that talks to a server as an agent may be told. */
 export type AgentFlags = ConnectionFlags & IdentityFlags;
@@ -21,7 +21,7 @@ export function identityOptions(): Option[] {
     new Option("--agent-secret-file <file>", "its secret, - for stdin (env: OPENCLAW_AGENT_SECRET_FILE)"),
     new Option(
       "--agent-secret <secret>",
-      "its secret, for everybody on this host to see (env: OPENCLAW_AGENT_SECRET)",
+      "its secret (visible to every user of this host in ps) (env: OPENCLAW_AGENT_SECRET)",
     ),
   ];
 }

@@ -1,16 +1,10 @@
 import { type Command, Option } from "@commander-js/extra-typings";
 import { dirname, join } from "node:path";
 import type { Writable } from "node:stream";
-import { defaultUrl, isLoopback, parseUrl } from "../../identity/setup.ts";
-import {
-  checkCredentials,
-  formatCredentials,
-  type IdentityFlags,
-  readSecretFile,
-  readUsable,
-  type StoredCredentials,
-  uuid,
-} from "../../identity/credentials.ts";
+import { isLoopback, parseUrl } from "../../api/url.ts";
+import { formatCredentials, readUsable, type StoredCredentials } from "../../identity/credentials.ts";
+import { checkAgentKey, namedAgent, readSecret, uuid } from "../../identity/named_agent.ts";
+import { defaultUrl } from "../../identity/setup.ts";
 import { CliError, isErrno } from "../../terminal/errors.ts";
 import { answerJson, say, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
@@ -56,11 +50,10 @@ async function configure(flags: Flags, environment: Environment): Promise<void> 
     });
   }
   if (flags.json) answerJson({ path, url: stored.url, agent_id: stored.agentId });
-  else {say(
-      `wrote ${path}; try it with: openclaw handshake${
-        needsInsecureHttp(stored.url) ? " --insecure-http" : ""
-      }`,
-    );}
+  else {
+    const flag = needsInsecureHttp(stored.url) ? " --insecure-http" : "";
+    say(`wrote ${path}; try it with: openclaw handshake${flag}`);
+  }
 }
 
 /** Another program may keep a file of this name, and a folder that all may write makes the file useless. */
@@ -91,51 +84,25 @@ async function gather(flags: Flags, environment: Environment): Promise<StoredCre
   const insecureHttp = flags.insecureHttp === true;
   const stored = await readUsable(environment);
   const named = flags.url ?? environment("OPENCLAW_URL");
-  const given = layerOf(flags, environment);
-  if (named !== undefined && stored !== null && Object.values(given).every((one) => one === undefined)) {
+  const agent = namedAgent(flags, environment);
+  if (named !== undefined && stored !== null && agent === null) {
     say(`keeps agent ${stored.agentId}`);
     return { ...stored, url: parseUrl(named, { insecureHttp }) };
   }
   const url = named ?? await asker?.url(insecureHttp, stored?.url) ?? stored?.url ?? missing("--url");
   const checkedUrl = parseUrl(url, { insecureHttp });
-  const agentId = given.agentId ?? await asker?.id() ?? missing("--agent-id");
-  const secret = await secretOf(given, asker) ?? await asker?.secret() ?? missing("--agent-secret-file");
-  return { url: checkedUrl, ...checkCredentials(agentId.trim(), secret.trim()) };
+  const agentId = agent?.agentId ?? await asker?.id() ?? missing("--agent-id");
+  // A secret that is typed at a terminal is asked for there, and not shown.
+  const isTyped = agent === null || (agent.secretFile === "-" && asker !== null);
+  const given = isTyped ? null : await readSecret(agent, warn);
+  const secret = given ?? await asker?.secret() ?? missing("--agent-secret-file");
+  return { url: checkedUrl, ...checkAgentKey(agentId, secret) };
 }
 
 /** A terminal that shows what it is told to hide, as a dumb one does, is none to ask on. */
 function mayAsk({ input }: Flags, environment: Environment): boolean {
   return input !== false && environment("TERM") !== "dumb" && Deno.stdin.isTerminal() &&
     Deno.stderr.isTerminal();
-}
-
-function layerOf(flags: Flags, environment: Environment): IdentityFlags {
-  const { agentId, agentSecret, agentSecretFile } = flags;
-  if (agentSecret !== undefined) {
-    warn("--agent-secret can be read by everybody on this host (ps): --agent-secret-file - is safer");
-  }
-  if (agentId !== undefined || agentSecret !== undefined || agentSecretFile !== undefined) {
-    return { agentId, agentSecret, agentSecretFile };
-  }
-  return {
-    agentId: environment("OPENCLAW_AGENT_ID"),
-    agentSecret: environment("OPENCLAW_AGENT_SECRET"),
-    agentSecretFile: environment("OPENCLAW_AGENT_SECRET_FILE"),
-  };
-}
-
-async function secretOf(
-  { agentSecret, agentSecretFile }: IdentityFlags,
-  asker: Asker | null,
-): Promise<string | null> {
-  if (agentSecret !== undefined && agentSecretFile !== undefined) {
-    throw new CliError("usage", "Cannot tell which secret to use: a secret and a file with one are given", {
-      hint: "leave one of them out",
-    });
-  }
-  // What is typed at a terminal is asked for there, and not shown.
-  if (agentSecretFile === "-" && asker !== null) return null;
-  return agentSecretFile === undefined ? agentSecret ?? null : await readSecretFile(agentSecretFile, warn);
 }
 
 function missing(flag: string): never {
@@ -164,7 +131,9 @@ class Asker {
 
   async id(): Promise<string> {
     const check = (text: string): void => {
-      if (!uuid.test(text.trim())) throw new CliError("usage", "A UUID is wanted");
+      if (!uuid.test(text.trim())) {
+        throw new CliError("usage", "Enter a UUID, like 0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11");
+      }
     };
     return await this.#ask("text", "The agent's id", { check });
   }
@@ -173,7 +142,7 @@ class Asker {
     const { secretFault } = await import("../../identity/secret.ts");
     const check = (text: string): void => {
       const fault = secretFault(text.trim());
-      if (fault !== null) throw new CliError("refused", `That cannot be right: ${fault}`);
+      if (fault !== null) throw new CliError("usage", `This is not an agent's secret: ${fault}`);
     };
     return await this.#ask("password", "The agent's secret (it is not shown)", { check });
   }

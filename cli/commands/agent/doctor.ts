@@ -4,7 +4,8 @@ import { type Check, checkClock, checkDns, checkTcp, checkTls, tlsFault } from "
 import { proxyFor } from "../../api/proxy.ts";
 import { type Connection, handshake, health, look, type Outcome } from "../../api/agent.ts";
 import { readAuthorities, readConnection } from "../../identity/setup.ts";
-import { type Identity, readIdentity, storedUrl } from "../../identity/credentials.ts";
+import { storedUrl } from "../../identity/credentials.ts";
+import { type Identity, readIdentity } from "../../identity/identity.ts";
 import { AnsweredNo, CliError } from "../../terminal/errors.ts";
 import { answer, answerJson, paint, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";

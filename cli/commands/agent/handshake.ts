@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
 import { type Command, Option } from "@commander-js/extra-typings";
 import { credentialsOf, describeProcess } from "../../agent/agent.ts";
-import { type Greeting, handshake, printable } from "../../api/agent.ts";
+import { type Greeting, handshake } from "../../api/agent.ts";
+import { printable } from "../../terminal/printable.ts";
 import { readSetup } from "../../identity/setup.ts";
 import { parseObject } from "../../host/json.ts";
 import { answer, answerJson, warn } from "../../terminal/output.ts";

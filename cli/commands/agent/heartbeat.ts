@@ -7,7 +7,7 @@ import { makeObserver } from "../../agent/observe/observe.ts";
 import { longestText } from "../../api/agent.ts";
 import { unlessAborted } from "../../host/unless_aborted.ts";
 import { readSetup } from "../../identity/setup.ts";
-import { comesFromPipe } from "../../identity/credentials.ts";
+import { comesFromPipe } from "../../identity/named_agent.ts";
 import { answerJson, say, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import type { Environment } from "../../host/paths.ts";

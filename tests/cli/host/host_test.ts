@@ -4,8 +4,8 @@ import { openContainerMemory } from "../../../cli/agent/observe/container_memory
 import { HostMetrics, type Readings } from "../../../cli/agent/observe/host_metrics.ts";
 import { parseCommand, runProgram } from "../../../cli/host/child.ts";
 import { proxyFor } from "../../../cli/api/proxy.ts";
-import { printable } from "../../../cli/api/agent.ts";
-import { parseProbeUrl, parseUrl } from "../../../cli/identity/setup.ts";
+import { parseProbeUrl, parseUrl } from "../../../cli/api/url.ts";
+import { printable } from "../../../cli/terminal/printable.ts";
 import { CliError } from "../../../cli/terminal/errors.ts";
 import { placesOf } from "../../../cli/host/paths.ts";
 import { withFolder } from "../../_support/server.ts";

@@ -1,0 +1,34 @@
+import type { Environment } from "../host/paths.ts";
+import { readStored, storedUrl } from "./credentials.ts";
+import { type IdentityFlags, namedAgent, readAgentKey } from "./named_agent.ts";
+
+/** Which agent this is, and where that was found. */
+export interface Identity {
+  agentId: string;
+  secret: string;
+  layer: "flags" | "environment" | "file";
+  /** The file that the secret came from, if it was one. */
+  path: string | null;
+  /** What the credentials file says of the server. */
+  url: string | null;
+}
+
+/**
+ * The agent's id and secret from the first layer that has them: flags, environment, file. Never one from here
+ * and the other from there.
+ *
+ * @throws {CliError} `usage` when no layer has them, one has only half, or they are malformed; `refused` when the
+ * file is open to others.
+ */
+export async function readIdentity(
+  flags: IdentityFlags,
+  { environment, warn }: { environment: Environment; warn: (text: string) => void },
+): Promise<Identity> {
+  const named = namedAgent(flags, environment);
+  if (named === null) return await readStored(environment, warn);
+  const key = await readAgentKey(named, warn);
+  const isServerNamed = flags.url !== undefined || environment("OPENCLAW_URL") !== undefined;
+  const url = isServerNamed ? null : await storedUrl(environment);
+  const { secretFile = "-" } = named;
+  return { ...key, layer: named.layer, path: secretFile === "-" ? null : secretFile, url };
+}

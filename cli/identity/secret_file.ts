@@ -1,0 +1,72 @@
+import { CliError } from "../terminal/errors.ts";
+import { exposure } from "../host/private_file.ts";
+
+const maxLength = 4096;
+const texts = new Map<string, Promise<string>>();
+
+/**
+ * The text of a file with a secret; `-` is stdin. Such a file was made by another tool: one that others can read is
+ * used, with a warning. Stdin and pipes are read once, and give the same text when they are asked again.
+ *
+ * @throws {CliError} `notFound` when there is no such file, `refused` when it cannot be read, `usage` for a terminal
+ */
+export async function readSecretFile(path: string, warn: (text: string) => void): Promise<string> {
+  try {
+    if (path === "-" || !(await Deno.stat(path)).isFile) return await readOnce(path);
+    const open = await exposure(path);
+    if (open !== null) warn(`the secret's file "${path}" is open to others: ${open.fault}; ${open.mend}`);
+    return await readAll((await Deno.open(path)).readable);
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof CliError) throw error;
+    const missing = error instanceof Deno.errors.NotFound;
+    throw new CliError(
+      missing ? "notFound" : "refused",
+      `Cannot read the agent secret from "${path}": ${missing ? "there is no such file" : error.message}`,
+      {
+        hint: "--agent-secret-file <file>, with a file that this user can read, or - for stdin",
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Whether reading the file has to wait for a program at the other end of a pipe. */
+export async function isPipe(path: string): Promise<boolean> {
+  try {
+    return path !== "-" && !(await Deno.stat(path)).isFile;
+  } catch (error) {
+    // Reading the file will tell what is wrong with it.
+    if (error instanceof Error) return false;
+    throw error;
+  }
+}
+
+function readOnce(path: string): Promise<string> {
+  const text = texts.get(path) ?? (path === "-" ? readStdin() : readPipe(path));
+  texts.set(path, text);
+  return text;
+}
+
+async function readStdin(): Promise<string> {
+  if (!Deno.stdin.isTerminal()) return await readAll(Deno.stdin.readable);
+  throw new CliError(
+    "usage",
+    "Cannot read the agent secret from stdin: it is a terminal, which would show it",
+    { hint: "openclaw configure, which asks for it and does not show it" },
+  );
+}
+
+async function readPipe(path: string): Promise<string> {
+  return await readAll((await Deno.open(path)).readable);
+}
+
+/** No more than a secret could need: the file that is named may have no end. */
+async function readAll(bytes: ReadableStream<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of bytes) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > maxLength) break;
+  }
+  return text;
+}
