@@ -12,6 +12,8 @@ export interface Entry {
   name: string;
   summary: string;
   load: () => Promise<Add>;
+  /** Help does not list it. */
+  isHidden?: true;
   /** Describes all the others, so it is added after them. */
   describesAll?: true;
 }
@@ -51,7 +53,7 @@ export async function makeProgram(
   },
 ): Promise<Command> {
   const program = new Command("openclaw")
-    .description("agents that prove who they are before anybody believes that they are alive")
+    .description("heartbeats that can be trusted: which agents are alive, and nobody can fake it")
     .version(version)
     .addHelpText("after", "\nExample:\n  openclaw configure && openclaw monitor\n")
     .configureOutput({
@@ -62,7 +64,7 @@ export async function makeProgram(
   const all = entries.some((entry) => entry.describesAll && inFull(entry));
   for (const entry of entries) {
     if (entry.describesAll && all) continue;
-    if (all || inFull(entry)) (await entry.load())(program, environment);
+    if (all || entry.isHidden || inFull(entry)) (await entry.load())(program, environment);
     else program.command(entry.name).description(entry.summary);
   }
   for (const entry of entries) if (entry.describesAll && all) (await entry.load())(program, environment);

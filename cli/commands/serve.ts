@@ -25,7 +25,6 @@ interface Flags {
   tlsKey?: string | undefined;
   publicUrl?: string | undefined;
   restore?: true | undefined;
-  untilStdinEnds?: true | undefined;
 }
 
 const sameOrderMilliseconds = 1000;
@@ -33,7 +32,7 @@ const turnMilliseconds = 50;
 
 const notes = `
 It runs until Ctrl-C. A flag beats its variable, and an empty variable counts as unset. Variables without a flag:
-AGENT_JWT_KEYS, AGENT_SESSION_TTL_SECONDS, AGENT_LIMIT_PER_OWNER, OPENCLAW_TRUST_PROXY; the README explains them.
+AGENT_JWT_KEYS, AGENT_SESSION_TTL_SECONDS, AGENT_LIMIT_PER_OWNER, OPENCLAW_TRUST_PROXY; docs/operating.md explains them.
 
 Example:
   openclaw serve --data /var/lib/openclaw-server --port 8080
@@ -75,7 +74,6 @@ export function addServe(program: Command, environment: Environment): void {
         .env("OPENCLAW_PUBLIC_URL").argParser(parseText),
     )
     .option("--restore", "put a damaged embedded Postgres aside and begin with its newest snapshot")
-    .addOption(new Option("--until-stdin-ends").hideHelp())
     .addHelpText("after", notes)
     .action((flags) => explain(() => serve(flags, environment)));
   dropEmptyVariables(command.options);
@@ -121,7 +119,7 @@ function withReason({ message, cause }: StartError): string {
 
 async function serve(flags: Flags, environment: Environment): Promise<void> {
   await giveUp("serve");
-  const stopped = flags.untilStdinEnds ? Promise.race([stopSignal(), stdinEnd()]) : stopSignal();
+  const stopped = stopSignal();
   const settings = readSettings(environment);
   const publicUrl = flags.publicUrl === undefined
     ? settings.publicUrl
@@ -210,8 +208,8 @@ function parsePort(text: string): number {
 
 /**
  * Resolves at the first SIGTERM or SIGINT (Ctrl-C, Ctrl-Break). A later one ends the process at once, but not one
- * that comes with the first: a terminal and systemd signal the whole group, and whoever started this program in
- * front of it hands its own signal on. A process that is busy with stopping hears it late; it came no sooner than
+ * that comes with the first: a terminal and systemd signal the whole group, and a program in front of this one (npx,
+ * deno task) passes its own signal on. A process that is busy with stopping hears it late; it came no sooner than
  * the last turn but one.
  */
 function stopSignal(): Promise<void> {
@@ -232,10 +230,4 @@ function stopSignal(): Promise<void> {
     });
   }
   return promise;
-}
-
-/** Resolves when whoever holds the other end has ended, be it by a signal that it could not hand on. */
-async function stdinEnd(): Promise<void> {
-  const ignored = new Uint8Array(1024);
-  while (await Deno.stdin.read(ignored) !== null);
 }

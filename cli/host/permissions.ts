@@ -15,14 +15,14 @@ export const kept = {
   "status": ["net", "read", "write", "sys", "run", "env"],
   "doctor": ["net", "read", "sys"],
   "configure": ["read", "write", "sys", "env"],
-  "logout": ["read", "write"],
+  "forget": ["read", "write"],
   "service": ["read", "write", "sys", "run", "env"],
   "installer": ["read", "write", "sys"],
   "keys": [],
   "completions": [],
   "version": [],
+  "elsewhere": [],
   "serve": ["net", "read", "write", "sys", "env"],
-  "serve beside": ["run", "env"],
 } as const satisfies Record<string, readonly Ability[]>;
 
 /** Gives up, for good, everything that the command does not keep: what it does not need nobody can make it do. */

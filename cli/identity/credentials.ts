@@ -4,7 +4,6 @@ import { isText, parseObject } from "../host/json.ts";
 import { type Environment, placesHere } from "../host/paths.ts";
 import { exposure, folderExposure } from "../host/private_file.ts";
 import { shellQuote } from "../host/shell_quote.ts";
-import type { Identity } from "./identity.ts";
 import { uuid } from "./named_agent.ts";
 import { secretFault } from "./secret.ts";
 
@@ -14,6 +13,9 @@ export interface StoredCredentials {
   agentId: string;
   secret: string;
 }
+
+/** Credentials, and the file that they came from. */
+export type FoundCredentials = StoredCredentials & { path: string };
 
 type Warn = (text: string) => void;
 
@@ -71,15 +73,15 @@ export async function readUsable(environment: Environment): Promise<StoredCreden
     const text = await readCredentialsFile(found.path);
     if (text === null) return null;
     const { agentId, secret, url } = await checkStored(text, found, () => undefined);
-    return url === null ? null : { agentId, secret, url };
+    return { agentId, secret, url };
   } catch (error) {
     if (error instanceof CliError) return null;
     throw error;
   }
 }
 
-/** The agent that the credentials file names. */
-export async function readStored(environment: Environment, warn: Warn): Promise<Identity> {
+/** The agent that the credentials file names, and the file. */
+export async function readStored(environment: Environment, warn: Warn): Promise<FoundCredentials> {
   const found = await findCredentials(environment);
   const text = await readCredentialsFile(found.path);
   if (text !== null) return await checkStored(text, found, warn);
@@ -94,7 +96,7 @@ async function checkStored(
   text: string,
   { path, brought }: { path: string; brought: boolean },
   warn: Warn,
-): Promise<Identity> {
+): Promise<FoundCredentials> {
   const open = await exposure(path) ?? await folderExposure(dirname(path));
   if (open !== null && brought) warn(`the credentials file "${path}" is open to others: ${open.fault}`);
   if (open !== null && !brought) {
@@ -106,7 +108,7 @@ async function checkStored(
   if ("fault" in read) {
     throw new CliError("usage", `Cannot use the credentials file "${path}": ${read.fault}`, { hint });
   }
-  return { ...read, layer: "file", path };
+  return { ...read, path };
 }
 
 /** Null when there is none. */

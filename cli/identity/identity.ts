@@ -25,7 +25,7 @@ export async function readIdentity(
   { environment, warn }: { environment: Environment; warn: (text: string) => void },
 ): Promise<Identity> {
   const named = namedAgent(flags, environment);
-  if (named === null) return await readStored(environment, warn);
+  if (named === null) return { ...await readStored(environment, warn), layer: "file" };
   const key = await readAgentKey(named, warn);
   const isServerNamed = flags.url !== undefined || environment("OPENCLAW_URL") !== undefined;
   const url = isServerNamed ? null : await storedUrl(environment);

@@ -1,6 +1,6 @@
 import type { Entry } from "../program.ts";
 
-/** The commands of the agent's side. None of them loads the server. */
+/** The commands of an agent's host. None of them loads anything of the server. */
 export const agentEntries: readonly Entry[] = [
   {
     name: "monitor",
@@ -33,24 +33,14 @@ export const agentEntries: readonly Entry[] = [
     load: async () => (await import("./configure.ts")).addConfigure,
   },
   {
-    name: "logout",
+    name: "forget",
     summary: "remove the credentials file",
-    load: async () => (await import("./logout.ts")).addLogout,
+    load: async () => (await import("./forget.ts")).addForget,
   },
   {
     name: "service",
     summary: "run the monitor as a service of this host",
     load: async () => (await import("./service.ts")).addService,
-  },
-  {
-    name: "installer",
-    summary: "make the installer for a host that has nothing but its shell",
-    load: async () => (await import("../installer.ts")).addInstaller,
-  },
-  {
-    name: "keys",
-    summary: "make the keys that sign sessions",
-    load: async () => (await import("../keys.ts")).addKeys,
   },
   {
     name: "completions",

@@ -9,18 +9,20 @@ import { isAnothers, sortNames } from "../../service/own_files.ts";
 import { shellQuote } from "../../host/shell_quote.ts";
 import { jsonOption } from "./_options.ts";
 
-/** Adds `openclaw logout`. */
-export function addLogout(program: Command, environment: Environment): void {
-  program.command("logout")
-    .description("remove the credentials file and the cached session; the agent itself stays with the server")
+/** Adds `openclaw forget`. */
+export function addForget(program: Command, environment: Environment): void {
+  program.command("forget")
+    .description(
+      "remove the credentials file and the cached session from this host; the server keeps the agent",
+    )
     .addOption(jsonOption())
-    .addHelpText("after", "\nExample:\n  openclaw logout\n")
-    .action(({ json }: { json?: true }) => logout(json === true, environment));
+    .addHelpText("after", "\nExample:\n  openclaw forget\n")
+    .action(({ json }: { json?: true }) => forget(json === true, environment));
 }
 
-async function logout(json: boolean, environment: Environment): Promise<void> {
+async function forget(json: boolean, environment: Environment): Promise<void> {
   const { credentials, state } = await placesHere(environment);
-  await giveUp("logout");
+  await giveUp("forget");
   const removed: string[] = [];
   for (const path of [credentials, join(state, "session.json")]) {
     const whole = await isAnothers(path) ? [] : [path];

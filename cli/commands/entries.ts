@@ -1,0 +1,24 @@
+import { agentEntries } from "./agent/entries.ts";
+import type { Entry } from "./program.ts";
+
+/** The commands of the server and of its operators, which are in `openclaw-server` and `deno task openclaw` only. */
+const serverEntries: readonly Entry[] = [
+  {
+    name: "installer",
+    summary: "make the installer for a host that has nothing but its shell",
+    load: async () => (await import("./installer.ts")).addInstaller,
+  },
+  {
+    name: "keys",
+    summary: "make the keys that sign sessions",
+    load: async () => (await import("./keys.ts")).addKeys,
+  },
+  {
+    name: "serve",
+    summary: "run the whole backend in this process",
+    load: async () => (await import("./serve.ts")).addServe,
+  },
+];
+
+/** Every command. */
+export const allEntries: readonly Entry[] = [...agentEntries, ...serverEntries];
