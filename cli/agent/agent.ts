@@ -1,10 +1,23 @@
-import type { Client, Credentials } from "../api/agent.ts";
-import { beat, handshake } from "../api/agent.ts";
+import {
+  type Acceptance,
+  beat,
+  type BeatReport,
+  type Client,
+  type Credentials,
+  type Greeting,
+  handshake,
+  type Outcome,
+} from "../api/agent.ts";
 import type { Setup } from "../identity/setup.ts";
 import { fingerprint } from "../identity/secret.ts";
 import { version } from "../version.ts";
-import type { Server } from "./monitor.ts";
 import { SessionCache } from "./session_cache.ts";
+
+/** The server, as one agent sees it. */
+export interface Server {
+  handshake: (signal: AbortSignal) => Promise<Outcome<Greeting>>;
+  beat: (token: string, report: BeatReport, signal: AbortSignal) => Promise<Outcome<Acceptance>>;
+}
 
 /** What this process says of itself; a new `instanceId` with every start. */
 export function describeProcess(): Client {

@@ -1,21 +1,10 @@
 import type { Acceptance, BeatReport, Greeting, Outcome } from "../api/agent.ts";
 import type { Clock } from "../host/clock.ts";
-import type { Reloaded } from "./reload.ts";
+import type { Server } from "./agent.ts";
 import type { Inbox } from "./inbox.ts";
+import type { Reloaded } from "./reload.ts";
 import { type Act, type Event, next, type State, unborn } from "./rules.ts";
-
-/** The server, as one agent sees it. */
-export interface Server {
-  handshake: (signal: AbortSignal) => Promise<Outcome<Greeting>>;
-  beat: (token: string, report: BeatReport, signal: AbortSignal) => Promise<Outcome<Acceptance>>;
-}
-
-/** A session from before this process, and how long it may still be used. */
-export interface KeptSession {
-  token: string;
-  refreshIn: number;
-  intervalSeconds: number;
-}
+import type { KeptSession } from "./session_cache.ts";
 
 export interface Deps {
   server: Server;

@@ -2,7 +2,13 @@ import { join } from "node:path";
 import { type Greeting, isToken } from "../api/agent.ts";
 import { isDuration, isText, parseObject } from "../host/json.ts";
 import { exposure, readIfThere, removeFile, writePrivateFile } from "../host/private_file.ts";
-import type { KeptSession } from "./monitor.ts";
+
+/** A session from before this process, and how long it may still be used. */
+export interface KeptSession {
+  token: string;
+  refreshIn: number;
+  intervalSeconds: number;
+}
 
 /** A cached session, and when it was received. */
 export interface CachedSession extends KeptSession {
