@@ -36,6 +36,7 @@ const outages: Record<string, [status: number, body: string]> = {
     postgrest("57014", "canceling statement due to statement timeout"),
   ],
   "Postgres without connections": [500, postgrest("53300", "too many clients already")],
+  "PostgREST whose connection broke before Postgres gave a code": [400, postgrest("", "")],
   "Postgres whose connection broke": [503, postgrest("08006", "connection failure")],
 };
 
