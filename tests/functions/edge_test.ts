@@ -31,27 +31,20 @@ platform.test(
   },
 );
 
-for (const name of functions) {
-  edgeDeno.test(`${name}/index.ts passes the check of the Edge Runtime's Deno`, async (deno) => {
-    await succeed(deno, ["check", "--quiet", "--no-lock", "--config", configOf(name), indexOf(name)]);
+edgeDeno.test("every function's index.ts passes the check of the Edge Runtime's Deno", async (deno) => {
+  // One start for all of them: deployment_test.ts holds that no function's deno.json or globals change what this reads.
+  await succeed(deno, ["check", "--quiet", "--no-lock", "--no-config", ...functions.map(indexOf)], {
+    patienceSeconds: 300,
   });
-}
+});
 
+/** One of each reader that a start goes through; env_test.ts has what else they refuse. */
 const refusedStarts: Record<string, [env: Record<string, string>, said: RegExp]> = {
   "no AGENT_JWT_KEYS": [{ AGENT_JWT_KEYS: "" }, /AGENT_JWT_KEYS.*it is not set.*deno task keys/],
-  "AGENT_JWT_KEYS that is no JSON": [{ AGENT_JWT_KEYS: "{" }, /AGENT_JWT_KEYS.*it is not JSON/],
-  "AGENT_JWT_KEYS without a key": [{ AGENT_JWT_KEYS: '{"keys": []}' }, /AGENT_JWT_KEYS/],
-  "AGENT_JWT_KEYS of public keys": [{ AGENT_JWT_KEYS: withoutPrivatePart(keys) }, /AGENT_JWT_KEYS/],
   "a session lifetime of 59 s": [
     { AGENT_SESSION_TTL_SECONDS: "59" },
     /AGENT_SESSION_TTL_SECONDS is "59".*60 to 86400/,
   ],
-  "a session lifetime of 86401 s": [
-    { AGENT_SESSION_TTL_SECONDS: "86401" },
-    /AGENT_SESSION_TTL_SECONDS is "86401".*60 to 86400/,
-  ],
-  "a session lifetime in words": [{ AGENT_SESSION_TTL_SECONDS: "15m" }, /AGENT_SESSION_TTL_SECONDS is "15m"/],
-  "no SUPABASE_URL": [{ SUPABASE_URL: "" }, /SUPABASE_URL is not set/],
   "SUPABASE_SECRET_KEYS that is no JSON": [
     { SUPABASE_SECRET_KEYS: "sb_secret_x" },
     /SUPABASE_SECRET_KEYS is not JSON/,
@@ -177,12 +170,4 @@ function environment({ url, secretKey }: Pick<SupabaseApi, "url" | "secretKey">)
     OPENCLAW_PUBLIC_URL: "",
     OPENCLAW_TRUST_PROXY: "",
   };
-}
-
-function withoutPrivatePart(set: string): string {
-  return JSON.stringify(JSON.parse(set), (key, value) => key === "d" ? undefined : value);
-}
-
-function configOf(name: string): string {
-  return indexOf(name).replace("index.ts", "deno.json");
 }
