@@ -75,10 +75,13 @@ export const scenarios: Record<string, Scenario> = {
     );
   },
 
-  "createAgent with a name that breaks a constraint → an error that is no outage": async ({ database }) => {
+  "createAgent with a name that breaks a constraint → an error with 23514, which is not an outage": async (
+    { database },
+  ) => {
     const [result] = await Promise.allSettled([database.createAgent({ ...newAgent, name: "" })]);
     assert.ok(result.status === "rejected" && result.reason instanceof Error);
     assert.ok(!(result.reason instanceof ContractError), "it is told as an outage");
+    assert.partialDeepStrictEqual(result.reason, { code: "23514" });
     assert.match(result.reason.message, /name_is_1_to_100_characters_without_controls/);
   },
 

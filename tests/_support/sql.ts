@@ -17,15 +17,25 @@ export async function execute(address: string, statements: string): Promise<void
   await withSql(address, async (sql) => void await sql.unsafe(statements).simple());
 }
 
+/** The same database for another role. */
+export function asUser(address: string, user: string): string {
+  const url = new URL(address);
+  url.username = user;
+  return url.href;
+}
+
+export function databaseName(address: string): string {
+  return new URL(address).pathname.slice(1);
+}
+
 /** Adds an extension where Supabase has them: in a schema that its API roles may use, and that is searched. */
 export async function addExtension(address: string, name: string): Promise<void> {
-  const database = new URL(address).pathname.slice(1);
   await execute(
     address,
     `create schema if not exists extensions;
      grant usage on schema extensions to anon, authenticated, service_role;
      create extension ${name} schema extensions;
-     alter database ${database} set search_path to "$user", public, extensions;`,
+     alter database ${databaseName(address)} set search_path to "$user", public, extensions;`,
   );
 }
 

@@ -3,14 +3,26 @@ import { fileURLToPath } from "node:url";
 import { withFolder } from "./server.ts";
 import { type Ended, run, succeed } from "./run.ts";
 
-const cli = ["-y", "supabase@3.1.0"];
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const env = { DO_NOT_TRACK: "1", SUPABASE_TELEMETRY_DISABLED: "1", npm_config_loglevel: "error" };
 
+let program: Promise<string | null> | null = null;
+
 /** Whether the supabase CLI runs here, from npm. */
 export async function hasSupabaseCli(): Promise<boolean> {
-  const ended = await run("npx", [...cli, "--version"], { env, patienceSeconds: 300 });
-  return ended?.code === 0;
+  return await findSupabaseCli() !== null;
+}
+
+/** The program itself, looked for once: each start through npx costs more than what it starts. */
+function findSupabaseCli(): Promise<string | null> {
+  program ??= find();
+  return program;
+}
+
+async function find(): Promise<string | null> {
+  const args = ["-y", "-p", "supabase@3.1.0", "-c", "command -v supabase && supabase --version >&2"];
+  const ended = await run("npx", args, { env, patienceSeconds: 300 });
+  return ended?.code === 0 ? ended.stdout.trim() : null;
 }
 
 /** Runs the supabase CLI in a copy of this project, for it writes into the folder that it works in. */
@@ -21,7 +33,11 @@ export async function supabase(args: string[]): Promise<Ended> {
     for (const file of ["config.toml", ...await migrationFiles()]) {
       await Deno.copyFile(join(root, "supabase", file), join(project, file));
     }
-    return await succeed("npx", [...cli, ...args], { cwd: folder, env, patienceSeconds: 120 });
+    return await succeed(await findSupabaseCli() ?? "supabase", args, {
+      cwd: folder,
+      env,
+      patienceSeconds: 120,
+    });
   });
 }
 

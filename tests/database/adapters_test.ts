@@ -6,25 +6,23 @@ import { openPostgres } from "../../cli/serve/store/postgres.ts";
 import { databaseOver } from "../../supabase/functions/_shared/database.ts";
 import { supabaseDatabase } from "../../supabase/functions/_shared/supabase_database.ts";
 import { scenarios, type Subject } from "../_support/database_scenarios.ts";
-import { hasLite, withLite } from "../_support/lite.ts";
 import { findPostgres, withPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { withFolder } from "../_support/server.ts";
 import { withSql } from "../_support/sql.ts";
+import { findSupabaseApi, startSupabaseApi, supabaseApiParts } from "../_support/supabase_api.ts";
 
 const userId = "a0000000-0000-4000-8000-000000000001";
 const addUser = "insert into auth.users (id) values ($1)";
 
-const lite = await part("@supabase/lite from npm", hasLite);
+const supabase = await part(supabaseApiParts, findSupabaseApi);
 const postgres = await part("Postgres 15 or later", findPostgres);
 
-lite.test(
-  "supabase-js and PostgREST, as @supabase/lite speaks it, keep the port's promises",
-  (_, context) =>
-    withLite((api) =>
-      runAll(context, { database: supabaseDatabase(api.url, api.secretKey), userId: api.userId })
-    ),
-);
+supabase.test("supabase-js over PostgREST keeps the port's promises", async (parts, context) => {
+  await using api = await startSupabaseApi(parts);
+  const [userId] = api.userIds;
+  await runAll(context, { database: supabaseDatabase(api.url, api.secretKey), userId });
+});
 
 postgres.test(
   "postgres.js over Postgres keeps the port's promises",

@@ -4,42 +4,11 @@ import { StartError } from "../../cli/serve/start_error.ts";
 import { type Database, databaseOver } from "../../supabase/functions/_shared/database.ts";
 import { findPostgres, startPostgres, type TestPostgres, withPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
-import { catalogSnapshot, execute, withSql } from "../_support/sql.ts";
+import { asUser, catalogSnapshot, databaseName, execute, withSql } from "../_support/sql.ts";
+import { supabaseLike } from "../_support/supabase_platform.ts";
 
 const platform = new URL("../../cli/serve/store/platform.sql", import.meta.url);
 const digest = `sha256:${"a".repeat(64)}`;
-
-/** Supabase's own roles, users and `auth.uid()`, as far as they differ from what we make on a plain Postgres. */
-const supabaseLike = `
-  create role anon nologin;
-  create role authenticated nologin inherit;
-  create role service_role nologin bypassrls;
-  create role authenticator login noinherit;
-  grant anon, authenticated, service_role to authenticator;
-  create role supabase_auth_admin login createrole noinherit;
-  create role project_owner login createrole createdb bypassrls;
-  grant anon, authenticated, service_role to project_owner;
-  create schema auth authorization supabase_auth_admin;
-  grant usage on schema auth to anon, authenticated, service_role, project_owner;
-  create table auth.users (
-    instance_id uuid, id uuid not null primary key, aud varchar(255), role varchar(255), email varchar(255) unique,
-    created_at timestamptz, is_anonymous boolean not null default false
-  );
-  alter table auth.users owner to supabase_auth_admin;
-  alter table auth.users enable row level security;
-  grant all on auth.users to project_owner;
-  create function auth.uid() returns uuid language sql stable as $$
-    select coalesce(
-      nullif(current_setting('request.jwt.claim.sub', true), ''),
-      (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')
-    )::uuid
-  $$;
-  grant usage on schema public to anon, authenticated, service_role;
-  grant create on schema public to project_owner;
-  alter default privileges for role project_owner in schema public grant all on tables to anon, authenticated, service_role;
-  alter default privileges for role project_owner in schema public grant all on functions to anon, authenticated, service_role;
-  alter default privileges for role project_owner in schema public grant all on sequences to anon, authenticated, service_role;
-`;
 
 const postgres = await part("Postgres 15 or later", findPostgres);
 
@@ -66,7 +35,7 @@ postgres.test("a plain database that has been given our platform → a second ti
 postgres.test("Supabase's platform, and its owner who is no superuser → the server migrates and serves", (bin) =>
   withPostgres(bin, async (server) => {
     const admin = await server.createDatabase();
-    await execute(admin, `${supabaseLike} grant create on database ${nameOf(admin)} to project_owner;`);
+    await execute(admin, `${supabaseLike} grant create on database ${databaseName(admin)} to project_owner;`);
     const address = asUser(admin, "project_owner");
     await assertServes(address);
     const granted = await withSql(address, async (sql) => [
@@ -199,7 +168,7 @@ async function ownDatabase(server: TestPostgres, attributes: string): Promise<st
   const address = await server.createDatabase();
   await execute(
     address,
-    `create role fleet_owner ${attributes}; alter database ${nameOf(address)} owner to fleet_owner;`,
+    `create role fleet_owner ${attributes}; alter database ${databaseName(address)} owner to fleet_owner;`,
   );
   return asUser(address, "fleet_owner");
 }
@@ -208,14 +177,4 @@ async function startError(address: string): Promise<StartError> {
   const [result] = await Promise.allSettled([openPostgres(address)]);
   assert.ok(result.status === "rejected" && result.reason instanceof StartError, "the start was not refused");
   return result.reason;
-}
-
-function asUser(address: string, user: string): string {
-  const url = new URL(address);
-  url.username = user;
-  return url.href;
-}
-
-function nameOf(address: string): string {
-  return new URL(address).pathname.slice(1);
 }

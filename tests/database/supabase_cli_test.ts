@@ -40,6 +40,7 @@ cli.test(
         await store.close();
         assert.deepEqual(await catalogSnapshot(address), before);
       });
+      await liveBesideServer(postgres, address, context);
       await addExtension(address, "plpgsql_check");
       await context.step("db lint finds no fault", async () => {
         const { stderr } = await supabase(["db", "lint", `--remote=${address}`, "--fail-on", "warning"]);
@@ -56,20 +57,22 @@ cli.test(
     }),
 );
 
-cli.test(
-  "a database that the embedded server migrated is the same to the supabase CLI",
-  (bin, context) =>
-    withPostgres(bin, async (postgres) => {
-      const address = await postgres.createDatabase();
-      await (await openPostgres(address)).close();
-      await context.step("db push finds nothing to do, and does nothing", () => assertUpToDate(address));
-      await context.step("both make the same schema, to the last grant", async () => {
-        const pushed = await platformDatabase(postgres);
-        await push(pushed);
-        assert.equal(await dump(postgres, address), await dump(postgres, pushed));
-      });
-    }),
-);
+/** The same for a database that the embedded server migrated. */
+async function liveBesideServer(
+  postgres: TestPostgres,
+  pushed: string,
+  context: Deno.TestContext,
+): Promise<void> {
+  const address = await postgres.createDatabase();
+  await (await openPostgres(address)).close();
+  await context.step(
+    "db push finds nothing to do where the embedded server has migrated",
+    () => assertUpToDate(address),
+  );
+  await context.step("both make the same schema, to the last grant", async () => {
+    assert.equal(await dump(postgres, address), await dump(postgres, pushed));
+  });
+}
 
 /** A new database with what Supabase would have brought. */
 async function platformDatabase(postgres: TestPostgres): Promise<string> {

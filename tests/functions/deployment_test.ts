@@ -74,6 +74,18 @@ Deno.test("the functions import by full names and relative paths alone: no impor
   }
 });
 
+Deno.test("no function declares a global: each one's types are right without the others", async () => {
+  for (const folder of await names(functions, "isDirectory")) {
+    for (const file of await names(new URL(`${folder}/`, functions), "isFile")) {
+      const source = await Deno.readTextFile(new URL(`${folder}/${file}`, functions));
+      assert.doesNotMatch(source, /declare global|\/\/\/ <reference/, `${folder}/${file}`);
+      if (file.endsWith(".ts")) {
+        assert.match(source, /^(?:import|export)\b/m, `${folder}/${file} is a script`);
+      }
+    }
+  }
+});
+
 Deno.test("the service's version is deno.json's", () => assert.equal(version, manifest.version));
 
 Deno.test("there is a function for every resource, and nothing else", async () => {
@@ -89,7 +101,11 @@ for (const name of await deployed()) {
     for (const file of ["deno.json", "handler.ts", "index.ts"]) assert.ok(files.includes(file), file);
     const lines = (await Deno.readTextFile(new URL("index.ts", folder))).trimEnd().split("\n");
     assert.ok(lines.length <= 15, String(lines.length));
-    assert.equal(typeof (await readJson(new URL("deno.json", folder))).imports, "object");
+  });
+
+  Deno.test(`${name}'s deno.json changes nothing: no import map, no compiler option`, async () => {
+    const { lock = false, ...rest } = await readJson(new URL("deno.json", folder));
+    assert.deepEqual({ lock, ...rest }, { lock: false, imports: {} });
   });
 
   Deno.test(`${name} decides itself who may call it: verify_jwt is false`, () => {

@@ -4,7 +4,7 @@ import type { Database as Schema } from "./database.types.ts";
 import { isOutageState, unavailable } from "./errors.ts";
 
 interface RpcFailure {
-  /** PostgREST's or Postgres's code; empty or not there when nothing of the kind answered. */
+  /** PostgREST's or Postgres's code; not there when a gateway answered in their place. */
   code?: string;
   message: string;
 }
@@ -47,8 +47,13 @@ class RpcError extends Error {
   }
 }
 
-/** No reply, a gateway's 5xx, PostgREST without its database (PGRST000 to PGRST003), or Postgres itself. */
-function isOutage({ code = "" }: RpcFailure, status: number): boolean {
-  if (/^PGRST00[0-3]$/.test(code) || isOutageState(code)) return true;
-  return code === "" && (status === 0 || status >= 500) || [502, 503, 504].includes(status);
+/**
+ * No reply, a gateway's 5xx, PostgREST without its database (PGRST000 to PGRST003), or Postgres itself. A code that
+ * is empty is supabase-js's when no reply came, or PostgREST's when a connection broke before Postgres gave a
+ * SQLSTATE: with the status 400.
+ */
+function isOutage({ code }: RpcFailure, status: number): boolean {
+  if (code === undefined) return status === 0 || status >= 500;
+  return code === "" || /^PGRST00[0-3]$/.test(code) || isOutageState(code) ||
+    [502, 503, 504].includes(status);
 }

@@ -191,6 +191,8 @@ for (
     ["empty", "", /it is not set/],
     ["no JSON", "{keys", /it is not JSON/],
     ["no set", "[]", /a JWK Set is wanted/],
+    ["a set without a key", '{"keys": []}', /at least one key/],
+    ["a set of public keys", JSON.stringify(await publicSet()), /private/],
     ["a set with a bad key", '{"keys": [{}]}', /key 1 is not an Ed25519 key/],
   ] as const
 ) {
@@ -220,4 +222,9 @@ for (const name of ["SUPABASE_URL", "SUPABASE_SECRET_KEYS", "AGENT_JWT_KEYS"]) {
       return error instanceof ConfigurationError && error.message.includes(name);
     });
   });
+}
+
+async function publicSet(): Promise<{ keys: unknown[] }> {
+  const { d: _, ...publicKey } = await generateSigningKey();
+  return { keys: [publicKey] };
 }
