@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { FleetClient } from "../_support/client.ts";
+import { findPostgres, withPostgres } from "../_support/postgres.ts";
+import { part } from "../_support/require.ts";
+import { startServerProcess, temporaryFolder } from "../_support/server.ts";
+import { withSql } from "../_support/sql.ts";
+import { blocksOf, pageAt } from "./_pages.ts";
+
+const postgres = await part("Postgres 15 or later", findPostgres);
+
+postgres.test("the SQL of docs/operating.md makes a role with no other right, and the server migrates and serves with it", (bin) =>
+  withPostgres(bin, async (cluster) => {
+    const admin = await cluster.createDatabase();
+    const statements = (await readStatements()).split(";").map((one) => one.trim()).filter((one) =>
+      one !== ""
+    );
+    await withSql(admin, async (sql) => {
+      // Each by itself, as psql sends them: a database is not created within a transaction.
+      for (const statement of statements) await sql.unsafe(statement);
+    });
+    const rights = await withSql(
+      admin,
+      (sql) =>
+        sql`select rolsuper, rolcreaterole, rolcreatedb, rolbypassrls from pg_roles where rolname = 'openclaw'`,
+    );
+    assert.deepEqual([...rights], [
+      { rolsuper: false, rolcreaterole: false, rolcreatedb: false, rolbypassrls: false },
+    ]);
+
+    await using folder = await temporaryFolder();
+    const address = `postgres://openclaw@127.0.0.1:${cluster.port}/openclaw`;
+    await using server = await startServerProcess({ data: folder.path, env: { DATABASE_URL: address } });
+    const fleet = new FleetClient(server.base, server.operatorKey);
+    const { id } = await fleet.createAgent();
+    assert.equal((await fleet.agent(id)).liveness, "pending");
+    const rows = await withSql(address, (sql) => sql`select id, liveness from public.fleet`);
+    assert.deepEqual([...rows], [{ id, liveness: "pending" }]);
+  }));
+
+async function readStatements(): Promise<string> {
+  const page = await pageAt("docs/operating.md");
+  const [block] = blocksOf(page, "Over a Postgres of your own").filter(({ language }) => language === "sql");
+  assert.ok(block);
+  assert.equal(block.lines.length, 3);
+  return block.lines.join("\n");
+}

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { ContractError, type ErrorCode, errorReply } from "../../supabase/functions/_shared/errors.ts";
+import { type Page, pageAt } from "./_pages.ts";
+
+/** Its type is closed: a code that is missing here, or is too many, does not compile. */
+const codes: Record<ErrorCode, true> = {
+  invalid_request: true,
+  invalid_credentials: true,
+  operator_required: true,
+  token_missing: true,
+  token_invalid: true,
+  token_expired: true,
+  session_revoked: true,
+  forbidden: true,
+  not_found: true,
+  method_not_allowed: true,
+  conflict: true,
+  payload_too_large: true,
+  rate_limited: true,
+  internal: true,
+  unavailable: true,
+};
+
+Deno.test("docs/contract.md has every error code with its status and challenge, once, and no other", async () => {
+  const documented = rowsOf(await pageAt("docs/contract.md"), "error").map(([code, status, header]) =>
+    `${code} ${status}${header === "`www-authenticate`" ? " challenge" : ""}`
+  );
+  const known = codesOf(codes).map((code) => {
+    const { status, headers } = errorReply(
+      new ContractError(code, "Cannot do it: it is a test"),
+      "request-1",
+    );
+    return `\`${code}\` ${status}${headers.has("www-authenticate") ? " challenge" : ""}`;
+  });
+  assert.deepEqual(documented.sort(), known.sort());
+});
+
+Deno.test("docs/operating.md has the seconds that its formula gives", async () => {
+  const rows = rowsOf(await pageAt("docs/operating.md"), "interval").map((row) =>
+    row.map((cell) => parseFloat(cell))
+  );
+  assert.ok(rows.length > 0);
+  for (const [interval = NaN, late, offline] of rows) {
+    assert.deepEqual([late, offline], [(11 * interval + 150) / 10, 3 * interval + 15]);
+  }
+});
+
+function codesOf<Code extends string>(record: Record<Code, true>): Code[] {
+  const names: Code[] = [];
+  for (const name in record) names.push(name);
+  return names;
+}
+
+/** The cells of the table whose first heading is this one. */
+function rowsOf({ text }: Page, heading: string): string[][] {
+  const [, after = ""] = text.split(`\n| ${heading} |`);
+  const [table = ""] = after.split("\n\n");
+  return table.split("\n").slice(2).map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+}
