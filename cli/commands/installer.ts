@@ -6,7 +6,11 @@ import {
   type Environment,
   parsePublicUrl,
 } from "../../supabase/functions/_shared/env.ts";
-import { isFitForSecrets, makeInstaller, shells } from "../../supabase/functions/_shared/installer.ts";
+import {
+  isFitForSecrets,
+  makeInstaller,
+  shells,
+} from "../../supabase/functions/_shared/installer/installer.ts";
 import { secretFault } from "../../supabase/functions/_shared/secret.ts";
 import { readSecretFile } from "../identity/credentials.ts";
 import { CliError } from "../terminal/errors.ts";

@@ -1,8 +1,8 @@
 import { join, resolve } from "node:path";
 import { base64url } from "jose";
-import { generateSigningKey, type KeyRing } from "../../supabase/functions/_shared/auth.ts";
-import { randomBytes } from "../../supabase/functions/_shared/backend.ts";
+import { generateSigningKey, type KeyRing } from "../../supabase/functions/_shared/keys.ts";
 import { parseKeyRing } from "../../supabase/functions/_shared/env.ts";
+import { randomBytes } from "../../supabase/functions/_shared/random.ts";
 import { tryLock } from "../host/file_lock.ts";
 import { shellQuote } from "../host/shell_quote.ts";
 import { exists, makePrivateFolder, writePrivateFile } from "./files.ts";

@@ -1,11 +1,8 @@
-import type { Backend } from "../../supabase/functions/_shared/backend.ts";
-import { issuerOf, jitter, randomBytes, randomFraction } from "../../supabase/functions/_shared/backend.ts";
-import { databaseOver } from "../../supabase/functions/_shared/database.ts";
-import { answer } from "../../supabase/functions/_shared/endpoint.ts";
+import { makeBackend } from "../../supabase/functions/_shared/backend.ts";
+import { databaseOver } from "../../supabase/functions/_shared/database/port.ts";
+import { answer } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { type Environment, readKeyRing, type Settings } from "../../supabase/functions/_shared/env.ts";
 import type { Log } from "../../supabase/functions/_shared/log.ts";
-import { supabaseOperators } from "../../supabase/functions/_shared/operator.ts";
-import { Refusals } from "../../supabase/functions/_shared/refusals.ts";
 import { batching } from "./store/batch.ts";
 import type { Store } from "./store/connection.ts";
 import { type DataFolder, openDataFolder, readOperatorKey, readSigningKeys } from "./data_folder.ts";
@@ -50,30 +47,23 @@ export async function startServer(
     const keys = given ?? await readSigningKeys(folder);
     const work = new Set<Promise<void>>();
     opened.push(async () => void await Promise.all(work));
-    const now = (): Date => new Date();
     const listener = await listen(options);
     opened.push(() => listener.close());
-    const backend: Backend = {
-      ...settings,
-      issuer: issuerOf(settings.publicUrl ?? listener.url),
+    const backend = makeBackend({
+      settings,
+      url: listener.url,
       keys,
       database: batching(databaseOver(store.call)),
-      operators: supabaseOperators({
-        url: listener.url,
+      operators: {
         secretKeys: { default: operatorKey },
         userKeys: () => Promise.resolve({ keys: [] }),
-      }),
-      refusals: new Refusals(now),
+      },
       log,
-      now,
-      random: randomFraction,
-      jitter,
-      randomBytes,
       waitUntil(task) {
         work.add(task);
         task.finally(() => work.delete(task));
       },
-    };
+    });
     listener.handle((request, socketAddress) => {
       const { endpoint, rest } = route(new URL(request.url).pathname);
       return answer(endpoint, request, backend, { rest, socketAddress });

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { generateSigningKey, importKeyRing, type KeyRing } from "../../supabase/functions/_shared/auth.ts";
+import { generateSigningKey, importKeyRing, type KeyRing } from "../../supabase/functions/_shared/keys.ts";
 import type { Backend } from "../../supabase/functions/_shared/backend.ts";
-import type { Agent, Database } from "../../supabase/functions/_shared/database.ts";
-import { answer, type Endpoint } from "../../supabase/functions/_shared/endpoint.ts";
+import type { Agent, Database } from "../../supabase/functions/_shared/database/port.ts";
+import { answer, type Endpoint } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { Log } from "../../supabase/functions/_shared/log.ts";
 import { supabaseOperators } from "../../supabase/functions/_shared/operator.ts";
-import { Refusals } from "../../supabase/functions/_shared/refusals.ts";
+import { Refusals } from "../../supabase/functions/_shared/http/refusals.ts";
 import { record, type Reply } from "./client.ts";
 
 /** A backend whose clock, chance and database the test holds. */

@@ -6,8 +6,8 @@ import type {
   Database,
   NewAgent,
   Verdict,
-} from "../../supabase/functions/_shared/database.ts";
-import { ContractError } from "../../supabase/functions/_shared/errors.ts";
+} from "../../supabase/functions/_shared/database/port.ts";
+import { ContractError } from "../../supabase/functions/_shared/http/errors.ts";
 
 /** What a scenario works on: an adapter, and the id of the one user that its database knows. */
 export interface Subject {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { openPostgres } from "../../cli/serve/store/postgres.ts";
-import { type Beat, type Database, databaseOver } from "../../supabase/functions/_shared/database.ts";
+import { type Beat, type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
 import { findPostgres, withPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { withSql } from "../_support/sql.ts";

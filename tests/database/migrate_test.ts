@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openPostgres } from "../../cli/serve/store/postgres.ts";
 import { StartError } from "../../cli/serve/start_error.ts";
-import { type Database, databaseOver } from "../../supabase/functions/_shared/database.ts";
+import { type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
 import { findPostgres, startPostgres, type TestPostgres, withPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { catalogSnapshot, execute, withSql } from "../_support/sql.ts";

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../../supabase/functions/_shared/endpoint.ts";
+import type { Endpoint } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { endpoint as agents } from "../../supabase/functions/agents/handler.ts";
 import { endpoint as createAgent } from "../../supabase/functions/create-agent/handler.ts";
 import { endpoint as handshake } from "../../supabase/functions/handshake/handler.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { jwtVerify } from "jose";
-import { answer } from "../../supabase/functions/_shared/endpoint.ts";
+import { answer } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { makeSecret } from "../../supabase/functions/_shared/secret.ts";
 import { endpoint } from "../../supabase/functions/handshake/handler.ts";
 import { agent, agentId, ask, issuer, keys, now, secret, testBackend } from "../_support/backend.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { base64url } from "jose";
-import type { Database } from "../../supabase/functions/_shared/database.ts";
-import { unavailable } from "../../supabase/functions/_shared/errors.ts";
+import type { Database } from "../../supabase/functions/_shared/database/port.ts";
+import { unavailable } from "../../supabase/functions/_shared/http/errors.ts";
 import { agentId, ask, operatorKey, secret, testBackend } from "../_support/backend.ts";
 import { assertError, type Reply } from "../_support/client.ts";
 import { assertCommon, refused } from "./_hostile.ts";

@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { moduleText } from "../../tools/installers.ts";
-import { answer } from "../../supabase/functions/_shared/endpoint.ts";
-import { installerUrl, makeInstaller, shells } from "../../supabase/functions/_shared/installer.ts";
+import { answer } from "../../supabase/functions/_shared/http/endpoint.ts";
+import { installerUrl, makeInstaller, shells } from "../../supabase/functions/_shared/installer/installer.ts";
 import { endpoint as createAgent } from "../../supabase/functions/create-agent/handler.ts";
 import { endpoint as install } from "../../supabase/functions/install/handler.ts";
 import { agentId, ask, operatorKey, secret, testBackend } from "../_support/backend.ts";
 import { assertError, record, text } from "../_support/client.ts";
 
-const generated = new URL("../../supabase/functions/_shared/installers.generated.ts", import.meta.url);
+const generated = new URL(
+  "../../supabase/functions/_shared/installer/installers.generated.ts",
+  import.meta.url,
+);
 const unfit = ["http://fleet.example", "http://10.0.0.1:54321", "http://kong:8000", "http://127.0.0.2"];
 const fit = ["https://fleet.example", "http://127.0.0.1:54321", "http://localhost", "http://[::1]:8000"];
 

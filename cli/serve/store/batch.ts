@@ -1,5 +1,5 @@
-import type { Beat, Database, Verdict } from "../../../supabase/functions/_shared/database.ts";
-import { ContractError, unavailable } from "../../../supabase/functions/_shared/errors.ts";
+import type { Beat, Database, Verdict } from "../../../supabase/functions/_shared/database/port.ts";
+import { ContractError, unavailable } from "../../../supabase/functions/_shared/http/errors.ts";
 import { Silence } from "./queue.ts";
 
 interface Waiting {

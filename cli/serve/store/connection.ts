@@ -1,4 +1,4 @@
-import type { Call } from "../../../supabase/functions/_shared/database.ts";
+import type { Call } from "../../../supabase/functions/_shared/database/port.ts";
 
 /** A row of a query's result. */
 export type Row = Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import { PGlite, type PGliteOptions } from "@electric-sql/pglite";
-import type { Call, Calls } from "../../../supabase/functions/_shared/database.ts";
-import { isOutageState, unavailable } from "../../../supabase/functions/_shared/errors.ts";
+import type { Call, Calls } from "../../../supabase/functions/_shared/database/port.ts";
+import { isOutageState, unavailable } from "../../../supabase/functions/_shared/http/errors.ts";
 import type { Log } from "../../../supabase/functions/_shared/log.ts";
 import { callStatement, type Connection, type Owner, type Store } from "./connection.ts";
 import { exists, keepPrivate, makePrivateFolder } from "../files.ts";

@@ -1,6 +1,10 @@
 import postgres from "postgres";
-import { ContractError, isOutageState, unavailable } from "../../../supabase/functions/_shared/errors.ts";
-import { databaseOver } from "../../../supabase/functions/_shared/database.ts";
+import {
+  ContractError,
+  isOutageState,
+  unavailable,
+} from "../../../supabase/functions/_shared/http/errors.ts";
+import { databaseOver } from "../../../supabase/functions/_shared/database/port.ts";
 import { callStatement, callText, type Connection, type Owner, type Store } from "./connection.ts";
 import { migrate } from "./migrate.ts";
 import { Line } from "./queue.ts";

@@ -1,8 +1,8 @@
 import type { Backend } from "../_shared/backend.ts";
-import type { Agent } from "../_shared/database.ts";
-import type { Endpoint, Exchange, Handler } from "../_shared/endpoint.ts";
-import { ContractError } from "../_shared/errors.ts";
-import { parseUuid } from "../_shared/fields.ts";
+import type { Agent } from "../_shared/database/port.ts";
+import type { Endpoint, Exchange, Handler } from "../_shared/http/endpoint.ts";
+import { ContractError } from "../_shared/http/errors.ts";
+import { parseUuid } from "../_shared/http/fields.ts";
 import { actorOf, scopeOf } from "../_shared/operator.ts";
 
 type Deps = Pick<Backend, "database" | "operators" | "refusals" | "log"> & Exchange;

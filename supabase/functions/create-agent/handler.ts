@@ -1,7 +1,7 @@
 import type { Backend } from "../_shared/backend.ts";
-import { readJson } from "../_shared/body.ts";
-import { type Exchange, resource } from "../_shared/endpoint.ts";
-import { ContractError } from "../_shared/errors.ts";
+import { readJson } from "../_shared/http/body.ts";
+import { type Exchange, resource } from "../_shared/http/endpoint.ts";
+import { ContractError } from "../_shared/http/errors.ts";
 import {
   badField,
   type Fields,
@@ -10,8 +10,8 @@ import {
   parseText,
   parseUuid,
   parseWholeNumber,
-} from "../_shared/fields.ts";
-import { installerUrl, makeInstaller, type Shell, shells } from "../_shared/installer.ts";
+} from "../_shared/http/fields.ts";
+import { installerUrl, makeInstaller, type Shell, shells } from "../_shared/installer/installer.ts";
 import { actorOf, type Operator, operatorRequired } from "../_shared/operator.ts";
 import { digestSecret, makeSecret } from "../_shared/secret.ts";
 

@@ -1,10 +1,11 @@
 import { issueSession } from "../_shared/auth.ts";
-import { type Backend, wholeNumberWithin } from "../_shared/backend.ts";
-import { readJson } from "../_shared/body.ts";
-import type { Client } from "../_shared/database.ts";
-import { type Exchange, resource } from "../_shared/endpoint.ts";
-import { ContractError } from "../_shared/errors.ts";
-import { badField, type Fields, parseFields, parseText, parseUuid } from "../_shared/fields.ts";
+import type { Backend } from "../_shared/backend.ts";
+import { readJson } from "../_shared/http/body.ts";
+import type { Client } from "../_shared/database/port.ts";
+import { type Exchange, resource } from "../_shared/http/endpoint.ts";
+import { ContractError } from "../_shared/http/errors.ts";
+import { badField, type Fields, parseFields, parseText, parseUuid } from "../_shared/http/fields.ts";
+import { wholeNumberWithin } from "../_shared/random.ts";
 import { digestSecret, secretFault } from "../_shared/secret.ts";
 
 type Deps =

@@ -1,9 +1,9 @@
 import { bearerToken, type Session, verifySession } from "../_shared/auth.ts";
-import { type Backend, wholeNumberWithin } from "../_shared/backend.ts";
-import { readOptionalJson } from "../_shared/body.ts";
-import type { Beat } from "../_shared/database.ts";
-import { type Exchange, resource } from "../_shared/endpoint.ts";
-import { ContractError } from "../_shared/errors.ts";
+import type { Backend } from "../_shared/backend.ts";
+import { readOptionalJson } from "../_shared/http/body.ts";
+import type { Beat } from "../_shared/database/port.ts";
+import { type Exchange, resource } from "../_shared/http/endpoint.ts";
+import { ContractError } from "../_shared/http/errors.ts";
 import {
   badField,
   type Fields,
@@ -13,7 +13,8 @@ import {
   parseTime,
   parseUuid,
   parseWholeNumber,
-} from "../_shared/fields.ts";
+} from "../_shared/http/fields.ts";
+import { wholeNumberWithin } from "../_shared/random.ts";
 
 type Deps = Pick<Backend, "database" | "keys" | "issuer" | "now" | "random"> & Exchange;
 

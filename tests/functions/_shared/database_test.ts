@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Beat, type Calls, databaseOver } from "../../../supabase/functions/_shared/database.ts";
+import { type Beat, type Calls, databaseOver } from "../../../supabase/functions/_shared/database/port.ts";
 import { agent, agentId } from "../../_support/backend.ts";
 
 const beat: Beat = {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { type Endpoint, resource } from "../../../supabase/functions/_shared/endpoint.ts";
-import { ContractError } from "../../../supabase/functions/_shared/errors.ts";
+import { type Endpoint, resource } from "../../../supabase/functions/_shared/http/endpoint.ts";
+import { ContractError } from "../../../supabase/functions/_shared/http/errors.ts";
 import { agentId, ask, operatorKey, secret, testBackend } from "../../_support/backend.ts";
 import { assertError, record } from "../../_support/client.ts";
 import { credential, goodRequest, resources } from "../_resources.ts";

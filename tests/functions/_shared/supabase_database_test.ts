@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { Database } from "../../../supabase/functions/_shared/database.ts";
-import { asContractError, ContractError } from "../../../supabase/functions/_shared/errors.ts";
+import type { Database } from "../../../supabase/functions/_shared/database/port.ts";
+import { asContractError, ContractError } from "../../../supabase/functions/_shared/http/errors.ts";
 import { describe } from "../../../supabase/functions/_shared/log.ts";
-import { supabaseDatabase } from "../../../supabase/functions/_shared/supabase_database.ts";
+import { supabaseDatabase } from "../../../supabase/functions/_shared/database/supabase.ts";
 
 const secretKey = "sb_secret_for_the_tests_alone_000000000000";
 const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { batching } from "../../../../cli/serve/store/batch.ts";
-import type { Beat, Database, Verdict } from "../../../../supabase/functions/_shared/database.ts";
-import { unavailable } from "../../../../supabase/functions/_shared/errors.ts";
+import type { Beat, Database, Verdict } from "../../../../supabase/functions/_shared/database/port.ts";
+import { unavailable } from "../../../../supabase/functions/_shared/http/errors.ts";
 import { keys, testBackend } from "../../../_support/backend.ts";
 
 await keys;

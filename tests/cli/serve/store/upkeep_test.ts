@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { openPglite } from "../../../../cli/serve/store/pglite.ts";
 import { Upkeep } from "../../../../cli/serve/store/upkeep.ts";
-import { type Database, databaseOver } from "../../../../supabase/functions/_shared/database.ts";
+import { type Database, databaseOver } from "../../../../supabase/functions/_shared/database/port.ts";
 import { Log } from "../../../../supabase/functions/_shared/log.ts";
 import { withFolder } from "../../../_support/server.ts";
 

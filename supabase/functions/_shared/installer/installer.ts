@@ -1,4 +1,4 @@
-import { ContractError } from "./errors.ts";
+import { ContractError } from "../http/errors.ts";
 import { installers } from "./installers.generated.ts";
 
 export type Shell = keyof typeof installers;

@@ -1,3 +1,5 @@
+import { isRecord } from "../values.ts";
+
 /** The contract's `Agent`, with times in RFC 3339. Never a secret, never a digest. */
 export interface Agent {
   id: string;
@@ -204,10 +206,6 @@ function number(value: unknown): number {
 function parseRecord(value: unknown): Record<string, unknown> {
   if (!isRecord(value)) throw unexpected("an object");
   return value;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function unexpected(wanted: string): TypeError {

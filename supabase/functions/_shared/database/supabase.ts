@@ -1,7 +1,7 @@
 import { createClient } from "npm:@supabase/supabase-js@2.119.1";
-import { type Call, type Database, databaseOver } from "./database.ts";
+import { type Call, type Database, databaseOver } from "./port.ts";
 import type { Database as Schema } from "./database.types.ts";
-import { isOutageState, unavailable } from "./errors.ts";
+import { isOutageState, unavailable } from "../http/errors.ts";
 
 interface RpcFailure {
   /** PostgREST's or Postgres's code; empty or not there when nothing of the kind answered. */

@@ -1,7 +1,7 @@
 import { corsHeaders } from "npm:@supabase/supabase-js@2.119.1/cors";
-import type { Backend } from "./backend.ts";
+import type { Backend } from "../backend.ts";
 import { asContractError, ContractError, errorReply, statusOf } from "./errors.ts";
-import { describe } from "./log.ts";
+import { describe } from "../log.ts";
 import { callerAddress } from "./refusals.ts";
 
 /** What a handler knows of the request besides the request. */
