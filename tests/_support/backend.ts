@@ -52,23 +52,31 @@ export const agent: Agent = {
   revoked_at: null,
 };
 
+/** What a test replaces of the database. */
+type Fakes = { [Noun in keyof Database]?: Partial<Database[Noun]> };
+
 /** A database in which everything succeeds, but for what the test replaces. */
-export async function testBackend(database: Partial<Database> = {}): Promise<TestBackend> {
+export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
   const clock = { now };
   const calls: TestBackend["calls"] = [];
   const lines: string[] = [];
   const work: Promise<void>[] = [];
+  const opened = { id: agentId, name: agent.name, epoch: 1, heartbeatIntervalSeconds: 60 };
+  const found = () => Promise.resolve(agent);
+  const nothing = () => Promise.resolve();
   const answers: Database = {
-    createAgent: () => Promise.resolve(agent),
-    getAgent: () => Promise.resolve(agent),
-    revokeAgent: () => Promise.resolve(agent),
-    openSession: () =>
-      Promise.resolve({ id: agentId, name: agent.name, epoch: 1, heartbeatIntervalSeconds: 60 }),
-    recordRefusal: () => Promise.resolve(),
-    readSession: () => Promise.resolve(agent),
-    recordHeartbeats: (beats) => Promise.resolve(beats.map(() => ({ heartbeatIntervalSeconds: 60 }))),
-    ping: () => Promise.resolve(),
-    ...database,
+    agents: { create: found, get: found, revoke: found, ...database.agents },
+    sessions: {
+      open: () => Promise.resolve(opened),
+      recordRefusal: nothing,
+      read: found,
+      ...database.sessions,
+    },
+    heartbeats: {
+      record: (beats) => Promise.resolve(beats.map(() => ({ heartbeatIntervalSeconds: 60 }))),
+      ...database.heartbeats,
+    },
+    health: { ping: nothing, ...database.health },
   };
   return {
     database: recording(answers, calls),
@@ -113,14 +121,22 @@ export async function ask(
 }
 
 function recording(database: Database, calls: TestBackend["calls"]): Database {
-  return new Proxy(database, {
-    get(target, name, receiver) {
-      const call: unknown = Reflect.get(target, name, receiver);
-      assert.ok(typeof call === "function");
-      return (...args: unknown[]): unknown => {
-        calls.push({ name: String(name), args });
-        return Reflect.apply(call, target, args);
-      };
-    },
-  });
+  const noted = <Methods extends object>(noun: string, methods: Methods): Methods =>
+    new Proxy(methods, {
+      get(target, name, receiver) {
+        const call: unknown = Reflect.get(target, name, receiver);
+        assert.ok(typeof call === "function");
+        return (...args: unknown[]): unknown => {
+          calls.push({ name: `${noun}.${String(name)}`, args });
+          return Reflect.apply(call, target, args);
+        };
+      },
+    });
+  const { agents, sessions, heartbeats, health } = database;
+  return {
+    agents: noted("agents", agents),
+    sessions: noted("sessions", sessions),
+    heartbeats: noted("heartbeats", heartbeats),
+    health: noted("health", health),
+  };
 }

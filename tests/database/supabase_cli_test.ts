@@ -36,7 +36,7 @@ cli.test(
       await context.step("the embedded server finds that schema complete, and touches nothing", async () => {
         const before = await catalogSnapshot(address);
         const store = await openPostgres(address);
-        await databaseOver(store.call).ping();
+        await databaseOver(store.call).health.ping();
         await store.close();
         assert.deepEqual(await catalogSnapshot(address), before);
       });

@@ -1,4 +1,4 @@
-import type { Call } from "../../../supabase/functions/_shared/database/port.ts";
+import type { Call, SqlCall } from "../../../supabase/functions/_shared/database/port.ts";
 
 /** A row of a query's result. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -24,13 +24,13 @@ export interface Store {
 }
 
 /** The statement that calls a SQL function with its arguments by name. */
-export function callStatement(name: string, args: object): string {
+export function callStatement({ name, args }: SqlCall): string {
   const named = Object.keys(args).map((key, index) => `${key} => $${index + 1}`).join(", ");
   return `select public.${name}(${named}) as result`;
 }
 
 /** The same statement with its arguments in it, for where none can be bound. */
-export function callText(name: string, args: object): string {
+export function callText({ name, args }: SqlCall): string {
   const named = Object.entries(args).map(([key, value]) => `${key} => ${literal(value)}`).join(", ");
   return `select public.${name}(${named}) as result`;
 }

@@ -1,6 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import { PGlite, type PGliteOptions } from "@electric-sql/pglite";
-import type { Call, Calls } from "../../../supabase/functions/_shared/database/port.ts";
+import type { Call, SqlCall } from "../../../supabase/functions/_shared/database/port.ts";
 import { isOutageState, unavailable } from "../../../supabase/functions/_shared/http/errors.ts";
 import type { Log } from "../../../supabase/functions/_shared/log.ts";
 import { callStatement, type Connection, type Owner, type Store } from "./connection.ts";
@@ -19,10 +19,6 @@ interface PgliteOptions {
   restore: boolean;
   log: Log;
 }
-
-const asks: ReadonlySet<keyof Calls> = new Set<keyof Calls>(["read_session", "get_agent"]);
-/** The calls that only say that an agent lives, or ask. */
-const notWorthASnapshot: ReadonlySet<keyof Calls> = new Set<keyof Calls>([...asks, "record_heartbeats"]);
 
 /**
  * Opens the embedded Postgres in a folder, making it at the first start.
@@ -49,13 +45,13 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
   const dump = (): Promise<Blob> => database.dumpDataDir("gzip");
   const snapshots = new Snapshots(options.snapshots, { dump, log, changed: isNew });
   return {
-    call: noting(snapshots, async (name, args) => {
+    call: noting(snapshots, async (call) => {
       try {
         const { rows } = await database.query<{ result: unknown }>(
-          callStatement(name, args),
-          Object.values(args),
+          callStatement(call),
+          Object.values(call.args),
         );
-        noteUpkeep(upkeep, name, args);
+        noteUpkeep(upkeep, call);
         return rows[0]?.result ?? null;
       } catch (error) {
         throw isOutage(error) ? unavailable("the database", error) : error;
@@ -75,15 +71,16 @@ function isOutage(error: unknown): boolean {
   return !hasState || isOutageState(String(error.code));
 }
 
-function noteUpkeep(upkeep: Upkeep, name: keyof Calls, args: Calls[keyof Calls]): void {
+function noteUpkeep(upkeep: Upkeep, { name, args, effect }: SqlCall): void {
   if (name === "create_agent") upkeep.noteAgent();
-  if (!asks.has(name)) upkeep.noteWrites("beats" in args ? args.beats.length : 1);
+  if (effect !== "reads") upkeep.noteWrites(Array.isArray(args.beats) ? args.beats.length : 1);
 }
 
-function noting(snapshots: Snapshots, call: Call): Call {
-  return async (name, args) => {
-    const result = await call(name, args);
-    if (result !== null && !notWorthASnapshot.has(name)) snapshots.noteChange();
+/** A beat is not worth a snapshot: the next one renews what it wrote. Null: the call found nothing to change. */
+function noting(snapshots: Snapshots, make: Call): Call {
+  return async (call) => {
+    const result = await make(call);
+    if (result !== null && call.effect === "changes") snapshots.noteChange();
     return result;
   };
 }

@@ -20,14 +20,14 @@ export const endpoint: Endpoint = {
 /** Shows one agent to an operator who may see it. */
 export async function showAgent(request: Request, deps: Deps, id: string): Promise<Response> {
   const operator = await deps.operators.identify(request, deps);
-  return reply(await deps.database.getAgent(parseUuid(id, "id"), scopeOf(operator)));
+  return reply(await deps.database.agents.get(parseUuid(id, "id"), scopeOf(operator)));
 }
 
 /** Ends an agent and its sessions for good. Revoking twice is fine. */
 export async function revokeAgent(request: Request, deps: Deps, id: string): Promise<Response> {
   const operator = await deps.operators.identify(request, deps);
   const actor = actorOf(operator);
-  const agent = await deps.database.revokeAgent(parseUuid(id, "id"), { ownerId: scopeOf(operator), actor });
+  const agent = await deps.database.agents.revoke(parseUuid(id, "id"), { ownerId: scopeOf(operator), actor });
   if (agent !== null) {
     deps.log.line("info", "agent revoked", { agent_id: agent.id, actor, request_id: deps.requestId });
   }

@@ -31,7 +31,7 @@ export async function createAgent(request: Request, deps: Deps): Promise<Respons
   // Before there is an agent: nobody would see its secret if this failed.
   const url = shell === null ? null : installerUrl(deps.issuer);
   const secret = await makeSecret(deps.randomBytes(32));
-  const created = await deps.database.createAgent({
+  const created = await deps.database.agents.create({
     ...fields,
     ownerLimit: operator.kind === "user" ? deps.agentLimitPerOwner : null,
     secretDigest: await digestSecret(secret),

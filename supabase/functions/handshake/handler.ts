@@ -28,13 +28,13 @@ export const endpoint = resource("handshake", { POST: handshake });
  */
 export async function handshake(request: Request, deps: Deps): Promise<Response> {
   const { agentId, secret, client } = await parseCredentials(await readJson(request));
-  const opened = await deps.database.openSession(agentId, {
+  const opened = await deps.database.sessions.open(agentId, {
     secretDigest: await digestSecret(secret),
     client,
   });
   if (opened === null) {
     deps.refusals.count(deps.address);
-    deps.afterReply(() => deps.database.recordRefusal(agentId));
+    deps.afterReply(() => deps.database.sessions.recordRefusal(agentId));
     throw new ContractError(
       "invalid_credentials",
       "Cannot shake hands: this id and secret belong to no active agent",

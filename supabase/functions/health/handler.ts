@@ -6,6 +6,6 @@ export const endpoint = resource("health", { GET: health });
 
 /** Whether the service and its database answer. */
 export async function health(_request: Request, { database }: Pick<Backend, "database">): Promise<Response> {
-  await database.ping();
+  await database.health.ping();
   return Response.json({ ok: true, version, database: "ok" });
 }

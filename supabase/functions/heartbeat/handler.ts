@@ -26,7 +26,7 @@ export const endpoint = resource("heartbeat", { GET: showHeartbeat, POST: heartb
 export async function heartbeat(request: Request, deps: Deps): Promise<Response> {
   const session = await verifySession(bearerToken(request), { ...deps, now: deps.now() });
   const beat = parseBeat(await readOptionalJson(request), session);
-  const [recorded = null] = await deps.database.recordHeartbeats([beat]);
+  const [recorded = null] = await deps.database.heartbeats.record([beat]);
   if (recorded === null) throw revoked();
   const interval = recorded.heartbeatIntervalSeconds;
   return Response.json({
@@ -40,7 +40,7 @@ export async function heartbeat(request: Request, deps: Deps): Promise<Response>
 /** What the server makes of the agent named by the session token. Records nothing. */
 export async function showHeartbeat(request: Request, deps: Deps): Promise<Response> {
   const session = await verifySession(bearerToken(request), { ...deps, now: deps.now() });
-  const agent = await deps.database.readSession(session.agentId, session.epoch);
+  const agent = await deps.database.sessions.read(session.agentId, session.epoch);
   if (agent === null) throw revoked();
   const { id, name, liveness, last_seen_at, heartbeat_interval_seconds } = agent;
   return Response.json({

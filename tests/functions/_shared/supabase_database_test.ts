@@ -119,7 +119,7 @@ Deno.test("a sound reply → its result, of one request with the key and the arg
     requests.push({ url: pathname, apikey: request.headers.get("apikey"), body: await request.json() });
     return Response.json(null);
   };
-  await withServer(found, async (database) => assert.equal(await database.getAgent(agentId, null), null));
+  await withServer(found, async (database) => assert.equal(await database.agents.get(agentId, null), null));
   assert.deepEqual(requests, [
     { url: "/rest/v1/rpc/get_agent", apikey: secretKey, body: { agent_id: agentId, owner_id: null } },
   ]);
@@ -147,7 +147,7 @@ function assertTellsNoRow(error: unknown): void {
 }
 
 async function failure(database: Database): Promise<unknown> {
-  const [result] = await Promise.allSettled([database.getAgent(agentId, null)]);
+  const [result] = await Promise.allSettled([database.agents.get(agentId, null)]);
   assert.ok(result.status === "rejected", "it did not fail");
   return result.reason;
 }

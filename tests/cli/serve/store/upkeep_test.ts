@@ -162,18 +162,18 @@ Deno.test("every beat of a list is a write, and a question is none", async () =>
     const beats = Array.from({ length: 2500 }, () => beat);
     assert.equal(
       await known(async (database) => {
-        await database.createAgent(agent);
-        await database.recordHeartbeats(beats);
-        for (let asked = 0; asked < 2500; asked++) await database.ping();
+        await database.agents.create(agent);
+        await database.heartbeats.record(beats);
+        for (let asked = 0; asked < 2500; asked++) await database.health.ping();
       }),
       0,
       "the start's tidying found none",
     );
     assert.equal(
       await known(async (database) => {
-        await database.createAgent(agent);
-        await database.recordHeartbeats(beats);
-        await database.recordHeartbeats(beats);
+        await database.agents.create(agent);
+        await database.heartbeats.record(beats);
+        await database.heartbeats.record(beats);
       }),
       2,
     );
