@@ -1,13 +1,13 @@
 import { makeBackend } from "../../supabase/functions/_shared/backend.ts";
 import { databaseOver } from "../../supabase/functions/_shared/database/port.ts";
-import { answer } from "../../supabase/functions/_shared/http/endpoint.ts";
+import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { type Environment, readKeyRing, type Settings } from "../../supabase/functions/_shared/env.ts";
 import type { Log } from "../../supabase/functions/_shared/log.ts";
 import { batching } from "./store/batch.ts";
 import type { Store } from "./store/connection.ts";
 import { type DataFolder, openDataFolder, readOperatorKey, readSigningKeys } from "./data_folder.ts";
 import { assertFree, listen } from "./listen.ts";
-import { route } from "./routes.ts";
+import { findEndpoint } from "./routes.ts";
 
 export interface ServeOptions {
   hostname: string;
@@ -65,8 +65,8 @@ export async function startServer(
       },
     });
     listener.handle((request, socketAddress) => {
-      const { endpoint, rest } = route(new URL(request.url).pathname);
-      return answer(endpoint, request, backend, { rest, socketAddress });
+      const { endpoint, subpath } = findEndpoint(new URL(request.url).pathname);
+      return respond(endpoint, request, backend, { subpath, socketAddress });
     });
     log.line("info", "server started", { url: listener.url, issuer: backend.issuer });
     return { url: listener.url, operatorKeyPath: folder.operatorKeyPath, stop: () => stop(opened, log) };

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { generateSigningKey, importKeyRing, type KeyRing } from "../../supabase/functions/_shared/keys.ts";
 import type { Backend } from "../../supabase/functions/_shared/backend.ts";
 import type { Agent, Database } from "../../supabase/functions/_shared/database/port.ts";
-import { answer, type Endpoint } from "../../supabase/functions/_shared/http/endpoint.ts";
+import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
+import type { Endpoint } from "../../supabase/functions/_shared/http/routes.ts";
 import { Log } from "../../supabase/functions/_shared/log.ts";
 import { supabaseOperators } from "../../supabase/functions/_shared/operator.ts";
 import { Refusals } from "../../supabase/functions/_shared/http/refusals.ts";
@@ -111,7 +112,7 @@ export async function ask(
   { rest = "", address = "192.0.2.1", ...init }: RequestInit & { rest?: string; address?: string } = {},
 ): Promise<Reply> {
   const request = new Request(`https://fleet.example/functions/v1/${endpoint.name}${rest}`, init);
-  const response = await answer(endpoint, request, backend, { rest, socketAddress: address });
+  const response = await respond(endpoint, request, backend, { subpath: rest, socketAddress: address });
   await Promise.all(backend.work.splice(0));
   backend.log.flush();
   const text = await response.text();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { endpoint } from "../../supabase/functions/agents/handler.ts";
+import { endpoint } from "../../supabase/functions/agents/routes.ts";
 import { agent, agentId, ask, now, operatorKey, testBackend } from "../_support/backend.ts";
 import { assertError } from "../_support/client.ts";
 import { operatorsWithUsers, userAuthorization, userId } from "./_users.ts";

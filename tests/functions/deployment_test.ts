@@ -88,9 +88,10 @@ Deno.test("there is a function for every resource, and nothing else", async () =
 for (const name of await deployed()) {
   const folder = new URL(`${name}/`, functions);
 
-  Deno.test(`${name} has a handler, a deno.json of its own and an index.ts of at most 15 lines`, async () => {
+  Deno.test(`${name} has a handler or routes, a deno.json of its own and an index.ts of at most 15 lines`, async () => {
     const files = await names(folder, "isFile");
-    for (const file of ["deno.json", "handler.ts", "index.ts"]) assert.ok(files.includes(file), file);
+    for (const file of ["deno.json", "index.ts"]) assert.ok(files.includes(file), file);
+    assert.ok(files.includes("handler.ts") || files.includes("routes.ts"), files.join());
     const lines = (await Deno.readTextFile(new URL("index.ts", folder))).trimEnd().split("\n");
     assert.ok(lines.length <= 15, String(lines.length));
     assert.equal(typeof (await readJson(new URL("deno.json", folder))).imports, "object");
@@ -102,7 +103,9 @@ for (const name of await deployed()) {
   });
 
   Deno.test(`${name} calls itself in the code as its folder`, async () => {
-    const source = await Deno.readTextFile(new URL("handler.ts", folder));
+    const files = await names(folder, "isFile");
+    const file = files.includes("routes.ts") ? "routes.ts" : "handler.ts";
+    const source = await Deno.readTextFile(new URL(file, folder));
     assert.ok(source.includes(`"${name}"`), text(source.slice(0, 100)));
   });
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { jwtVerify } from "jose";
-import { answer } from "../../supabase/functions/_shared/http/endpoint.ts";
+import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { makeSecret } from "../../supabase/functions/_shared/secret.ts";
 import { endpoint } from "../../supabase/functions/handshake/handler.ts";
 import { agent, agentId, ask, issuer, keys, now, secret, testBackend } from "../_support/backend.ts";
@@ -181,8 +181,8 @@ Deno.test("POST /handshake that the database refuses → invalid_credentials, wi
 Deno.test("a refusal is left on the row after the reply, not before", async () => {
   const backend = await testBackend(refusing);
   const request = new Request(`${issuer}/handshake`, post(body));
-  const from = { rest: "", socketAddress: "192.0.2.1" };
-  const reply = await answer(endpoint, request, backend, from);
+  const from = { subpath: "", socketAddress: "192.0.2.1" };
+  const reply = await respond(endpoint, request, backend, from);
   await reply.body?.cancel();
   assert.deepEqual(backend.calls.map(({ name }) => name), ["sessions.open"]);
   await Promise.all(backend.work);
@@ -191,8 +191,8 @@ Deno.test("a refusal is left on the row after the reply, not before", async () =
 });
 
 Deno.test("what goes wrong after the reply is logged with the request id, and changes nothing for the caller", async () => {
-  const fail = { sessions: { recordRefusal: () => Promise.reject(new Error("no connection")) } };
-  const backend = await testBackend({ ...refusing, ...fail });
+  const recordRefusal = () => Promise.reject(new Error("no connection"));
+  const backend = await testBackend({ sessions: { ...refusing.sessions, recordRefusal } });
   const reply = await ask(endpoint, backend, post(body));
   assertError(reply, "invalid_credentials", 401);
   const line = backend.lines.find((one) => one.includes("no connection")) ?? "";

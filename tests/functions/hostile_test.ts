@@ -200,7 +200,7 @@ for (const resource of resources.filter(({ rest }) => rest !== "")) {
     agentId.slice(1),
     `${agentId}0`,
     "%00",
-    "..",
+    "...",
     "'; drop table agents; --",
     "null",
   ];

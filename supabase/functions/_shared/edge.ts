@@ -1,7 +1,8 @@
 import { type Backend, makeBackend } from "./backend.ts";
 import { supabaseDatabase } from "./database/supabase.ts";
 import { type Environment, readKeyRing, readSettings, readSupabase } from "./env.ts";
-import { answer, type Endpoint } from "./http/endpoint.ts";
+import { respond } from "./http/endpoint.ts";
+import type { Endpoint } from "./http/routes.ts";
 import { Log } from "./log.ts";
 import { remoteUserKeys } from "./operator.ts";
 
@@ -17,7 +18,10 @@ export async function serveFunction(endpoint: Endpoint): Promise<void> {
   Deno.serve((request, info?: Partial<Deno.ServeHandlerInfo>) => {
     const { remoteAddr } = info ?? {};
     const socketAddress = remoteAddr !== undefined && "hostname" in remoteAddr ? remoteAddr.hostname : "";
-    return answer(endpoint, request, backend, { rest: restOf(request, endpoint.name), socketAddress });
+    return respond(endpoint, request, backend, {
+      subpath: subpathOf(request, endpoint.name),
+      socketAddress,
+    });
   });
 }
 
@@ -41,7 +45,7 @@ export async function edgeBackend(env: Environment): Promise<Backend> {
 }
 
 /** What follows the function's name: the platform may or may not have cut `/functions/v1` off. */
-function restOf(request: Request, name: string): string {
+function subpathOf(request: Request, name: string): string {
   const { pathname } = new URL(request.url);
   return pathname.replace(/^\/functions\/v1/, "").slice(name.length + 1).replace(/\/$/, "");
 }

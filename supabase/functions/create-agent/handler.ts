@@ -1,6 +1,6 @@
 import type { Backend } from "../_shared/backend.ts";
 import { readJson } from "../_shared/http/body.ts";
-import { type Exchange, resource } from "../_shared/http/endpoint.ts";
+import type { Exchange } from "../_shared/http/endpoint.ts";
 import { ContractError } from "../_shared/http/errors.ts";
 import {
   badField,
@@ -11,6 +11,7 @@ import {
   parseUuid,
   parseWholeNumber,
 } from "../_shared/http/fields.ts";
+import { resource } from "../_shared/http/routes.ts";
 import { installerUrl, makeInstaller, type Shell, shells } from "../_shared/installer/installer.ts";
 import { actorOf, type Operator, operatorRequired } from "../_shared/operator.ts";
 import { digestSecret, makeSecret } from "../_shared/secret.ts";

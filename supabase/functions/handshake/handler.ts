@@ -2,9 +2,10 @@ import { issueSession } from "../_shared/auth.ts";
 import type { Backend } from "../_shared/backend.ts";
 import { readJson } from "../_shared/http/body.ts";
 import type { Client } from "../_shared/database/port.ts";
-import { type Exchange, resource } from "../_shared/http/endpoint.ts";
+import type { Exchange } from "../_shared/http/endpoint.ts";
 import { ContractError } from "../_shared/http/errors.ts";
 import { badField, type Fields, parseFields, parseText, parseUuid } from "../_shared/http/fields.ts";
+import { resource } from "../_shared/http/routes.ts";
 import { wholeNumberWithin } from "../_shared/random.ts";
 import { digestSecret, secretFault } from "../_shared/secret.ts";
 

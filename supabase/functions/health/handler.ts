@@ -1,5 +1,5 @@
 import type { Backend } from "../_shared/backend.ts";
-import { resource } from "../_shared/http/endpoint.ts";
+import { resource } from "../_shared/http/routes.ts";
 import { version } from "../_shared/version.ts";
 
 export const endpoint = resource("health", { GET: health });

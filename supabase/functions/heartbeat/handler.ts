@@ -2,7 +2,7 @@ import { bearerToken, type Session, verifySession } from "../_shared/auth.ts";
 import type { Backend } from "../_shared/backend.ts";
 import { readOptionalJson } from "../_shared/http/body.ts";
 import type { Beat } from "../_shared/database/port.ts";
-import { type Exchange, resource } from "../_shared/http/endpoint.ts";
+import type { Exchange } from "../_shared/http/endpoint.ts";
 import { ContractError } from "../_shared/http/errors.ts";
 import {
   badField,
@@ -14,6 +14,7 @@ import {
   parseUuid,
   parseWholeNumber,
 } from "../_shared/http/fields.ts";
+import { resource } from "../_shared/http/routes.ts";
 import { wholeNumberWithin } from "../_shared/random.ts";
 
 type Deps = Pick<Backend, "database" | "keys" | "issuer" | "now" | "random"> & Exchange;

@@ -1,6 +1,6 @@
 import type { Backend } from "../_shared/backend.ts";
-import { resource } from "../_shared/http/endpoint.ts";
 import { parseChoice } from "../_shared/http/fields.ts";
+import { resource } from "../_shared/http/routes.ts";
 import { installerUrl, makeInstaller, type Shell, shells } from "../_shared/installer/installer.ts";
 
 export const endpoint = resource("install", { GET: install });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Endpoint, resource } from "../../../supabase/functions/_shared/http/endpoint.ts";
+import { type Endpoint, resource } from "../../../supabase/functions/_shared/http/routes.ts";
 import { databaseOver } from "../../../supabase/functions/_shared/database/port.ts";
 import { ContractError } from "../../../supabase/functions/_shared/http/errors.ts";
 import { agentId, ask, operatorKey, secret, testBackend } from "../../_support/backend.ts";
