@@ -4,7 +4,8 @@ import type { Call, SqlCall } from "../../../supabase/functions/_shared/database
 import { isOutageState, unavailable } from "../../../supabase/functions/_shared/http/errors.ts";
 import type { Log } from "../../../supabase/functions/_shared/log.ts";
 import { callStatement, type Connection, type Owner, type Store } from "./connection.ts";
-import { exists, keepPrivate, makePrivateFolder } from "../files.ts";
+import { exists } from "../../host/private_file.ts";
+import { closeToOthers, makePrivateFolder } from "../../host/private_folder.ts";
 import { migrate } from "./migrate.ts";
 import { newestSnapshot, removeUnfinished, Snapshots } from "./snapshots.ts";
 import { StartError } from "../start_error.ts";
@@ -93,7 +94,7 @@ async function prepare({ folder, snapshots }: PgliteOptions): Promise<void> {
       const path = join(dirname(folder), entry);
       if (/^\.(probe|unfinished|restored)\b/.test(entry.slice(name.length)) && entry.startsWith(name)) {
         await Deno.remove(path, { recursive: true });
-      } else if (entry === name || entry.startsWith(`${name}.before-restore-`)) await keepPrivate(path);
+      } else if (entry === name || entry.startsWith(`${name}.before-restore-`)) await closeToOthers(path);
     }
     await removeUnfinished(snapshots);
   } catch (error) {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, type Log } from "../../../supabase/functions/_shared/log.ts";
-import { exists, keepPrivate, makePrivateFolder, writePrivateFile } from "../files.ts";
+import { exists, writePrivateFile } from "../../host/private_file.ts";
+import { closeToOthers } from "../../host/private_folder.ts";
 
 const everyMilliseconds = 15 * 60 * 1000;
 const kept = 3;
@@ -67,14 +68,13 @@ export async function newestSnapshot(folder: string): Promise<string | null> {
 /** Removes what is left of snapshots that were killed while they were written, and keeps the others private. */
 export async function removeUnfinished(folder: string): Promise<void> {
   if (!await exists(folder)) return;
-  await keepPrivate(folder);
+  await closeToOthers(folder);
   for (const { name } of await Array.fromAsync(Deno.readDir(folder))) {
     if (/\.tar\.gz\.[0-9a-f-]{36}$/.test(name)) await Deno.remove(join(folder, name));
   }
 }
 
 async function takeSnapshot(folder: string, dump: Blob): Promise<void> {
-  await makePrivateFolder(folder);
   const name = new Date().toISOString().replaceAll(":", "-");
   await writePrivateFile(join(folder, `${name}${suffix}`), new Uint8Array(await dump.arrayBuffer()));
   for (const old of (await names(folder)).slice(0, -kept)) await Deno.remove(join(folder, old));
