@@ -8,6 +8,7 @@ import type { Store } from "./store/connection.ts";
 import { type DataFolder, openDataFolder, readOperatorKey, readSigningKeys } from "./data_folder.ts";
 import { assertFree, listen } from "./listen.ts";
 import { findEndpoint } from "./routes.ts";
+import { Schedule } from "./schedule.ts";
 
 export interface ServeOptions {
   hostname: string;
@@ -43,6 +44,8 @@ export async function startServer(
     assertFree(options);
     const store = await openStore(options, { folder, log });
     opened.push(() => store.close());
+    const schedule = new Schedule(store.jobs, log);
+    opened.push(() => schedule.stop());
     const operatorKey = await readOperatorKey(folder);
     const keys = given ?? await readSigningKeys(folder);
     const work = new Set<Promise<void>>();

@@ -1,4 +1,5 @@
 import type { Call, SqlCall } from "../../../supabase/functions/_shared/database/port.ts";
+import type { Job } from "../schedule.ts";
 
 /** A row of a query's result. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -20,6 +21,8 @@ export interface Owner extends Connection {
 export interface Store {
   /** Calls a SQL function as the service role. */
   call: Call;
+  /** The work that it needs again and again. */
+  jobs: readonly Job[];
   close: () => Promise<void>;
 }
 

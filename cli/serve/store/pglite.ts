@@ -6,10 +6,10 @@ import type { Log } from "../../../supabase/functions/_shared/log.ts";
 import { callStatement, type Connection, type Owner, type Store } from "./connection.ts";
 import { exists } from "../../host/private_file.ts";
 import { closeToOthers, makePrivateFolder } from "../../host/private_folder.ts";
+import { Maintenance } from "./maintenance.ts";
 import { migrate } from "./migrate.ts";
 import { newestSnapshot, removeUnfinished, Snapshots } from "./snapshots.ts";
 import { StartError } from "../start_error.ts";
-import { Upkeep } from "./upkeep.ts";
 import { shellQuote } from "../../host/shell_quote.ts";
 
 interface PgliteOptions {
@@ -33,13 +33,13 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
   const isNew = !await exists(folder);
   if (isNew) await makeFirst(options);
   const database = await reopen(options);
-  const upkeep = new Upkeep(database, log);
+  const maintenance = new Maintenance(database, log);
   try {
     await migrate(owner(database));
     await database.exec("set role service_role");
-    await upkeep.start();
+    await maintenance.start();
   } catch (error) {
-    await upkeep.stop();
+    await maintenance.settled();
     await database.close();
     throw error;
   }
@@ -52,15 +52,16 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
           callStatement(call),
           Object.values(call.args),
         );
-        noteUpkeep(upkeep, call);
+        noteMaintenance(maintenance, call);
         return rows[0]?.result ?? null;
       } catch (error) {
         throw isOutage(error) ? unavailable("the database", error) : error;
       }
     }),
+    jobs: [snapshots.job, maintenance.job],
     async close() {
-      await upkeep.stop();
-      await snapshots.stop();
+      await maintenance.settled();
+      await snapshots.takeIfChanged();
       await database.close();
     },
   };
@@ -72,9 +73,9 @@ function isOutage(error: unknown): boolean {
   return !hasState || isOutageState(String(error.code));
 }
 
-function noteUpkeep(upkeep: Upkeep, { name, args, effect }: SqlCall): void {
-  if (name === "create_agent") upkeep.noteAgent();
-  if (effect !== "reads") upkeep.noteWrites(Array.isArray(args.beats) ? args.beats.length : 1);
+function noteMaintenance(maintenance: Maintenance, { name, args, effect }: SqlCall): void {
+  if (name === "create_agent") maintenance.noteAgentCreated();
+  if (effect !== "reads") maintenance.noteWrites(Array.isArray(args.beats) ? args.beats.length : 1);
 }
 
 /** A beat is not worth a snapshot: the next one renews what it wrote. Null: the call found nothing to change. */

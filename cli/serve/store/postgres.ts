@@ -86,6 +86,7 @@ function storeOver(connect: () => postgres.Sql, ask: Ask): Store {
         throw isOutage(error) ? unavailable("the database", error) : error;
       }
     },
+    jobs: [],
     close: () => pool.end({ timeout: 5 }),
   };
 }
