@@ -1,16 +1,13 @@
 import { Argument, type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { dirname, resolve } from "node:path";
 import process from "node:process";
+import { isFitForSecrets } from "../../supabase/functions/_shared/address.ts";
 import {
   ConfigurationError,
   type Environment,
   parsePublicUrl,
 } from "../../supabase/functions/_shared/env.ts";
-import {
-  isFitForSecrets,
-  makeInstaller,
-  shells,
-} from "../../supabase/functions/_shared/installer/installer.ts";
+import { makeInstaller, shells } from "../../supabase/functions/_shared/installer/installer.ts";
 import { secretFault } from "../../supabase/functions/_shared/secret.ts";
 import { readSecretFile } from "../identity/credentials.ts";
 import { CliError } from "../terminal/errors.ts";

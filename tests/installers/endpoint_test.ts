@@ -11,8 +11,13 @@ const generated = new URL(
   "../../supabase/functions/_shared/installer/installers.generated.ts",
   import.meta.url,
 );
-const unfit = ["http://fleet.example", "http://10.0.0.1:54321", "http://kong:8000", "http://127.0.0.2"];
-const fit = ["https://fleet.example", "http://127.0.0.1:54321", "http://localhost", "http://[::1]:8000"];
+const unfit = [
+  "http://fleet.example",
+  "http://10.0.0.1:54321",
+  "http://kong:8000",
+  "http://127.0.0.2.example",
+];
+const fit = ["https://fleet.example", "http://127.0.0.2:54321", "http://localhost", "http://[::1]:8000"];
 
 Deno.test("the module that the functions serve is made of the installers as they are", async () => {
   assert.ok(

@@ -1,4 +1,5 @@
 import postgres from "postgres";
+import { isLoopback } from "../../../supabase/functions/_shared/address.ts";
 import {
   ContractError,
   isOutageState,
@@ -210,6 +211,6 @@ function isDecodable({ username, password, pathname }: URL): boolean {
 
 /** As libpq does when nothing is said: encrypted if the server can. On this host there is no need. */
 function needsEncryption(url: URL): boolean {
-  const isHere = ["", "localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
+  const isHere = url.hostname === "" || isLoopback(url.hostname);
   return !isHere && !url.searchParams.has("sslmode") && !url.searchParams.has("ssl");
 }
