@@ -1,14 +1,9 @@
 import { arch, cpus, freemem, hostname, loadavg, platform, totalmem, uptime } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  generateSigningKey,
-  importKeyRing,
-  issueSession,
-  type KeyRing,
-} from "../supabase/functions/_shared/auth.ts";
-import { issuerOf } from "../supabase/functions/_shared/backend.ts";
-import { readSettings } from "../supabase/functions/_shared/env.ts";
+import { issueSession } from "../supabase/functions/_shared/auth.ts";
+import { issuerOf, readSettings } from "../supabase/functions/_shared/env.ts";
+import { generateSigningKey, importKeyRing, type KeyRing } from "../supabase/functions/_shared/keys.ts";
 import { Log } from "../supabase/functions/_shared/log.ts";
 import { version } from "../supabase/functions/_shared/version.ts";
 import { answer, say } from "../cli/terminal/output.ts";

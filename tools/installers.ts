@@ -2,7 +2,7 @@
 import { version } from "../supabase/functions/_shared/version.ts";
 
 const folder = new URL("../installers/", import.meta.url);
-const module = new URL("../supabase/functions/_shared/installers.generated.ts", import.meta.url);
+const module = new URL("../supabase/functions/_shared/installer/installers.generated.ts", import.meta.url);
 const files = { bash: "install.sh", powershell: "install.ps1", python: "install.py" };
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

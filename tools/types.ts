@@ -3,7 +3,7 @@ import { findPostgres, withPostgres } from "../tests/_support/postgres.ts";
 import { generateTypes } from "../tests/_support/supabase_cli.ts";
 
 // `deno task types`: writes the types of the schema that the migrations make.
-const file = new URL("../supabase/functions/_shared/database.types.ts", import.meta.url);
+const file = new URL("../supabase/functions/_shared/database/database.types.ts", import.meta.url);
 const bin = await findPostgres();
 if (bin === null) throw new Error("Cannot generate the types: there is no Postgres 15 or later here");
 await withPostgres(bin, async (postgres) => {

@@ -1,12 +1,13 @@
 import { Argument, type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { dirname, resolve } from "node:path";
 import process from "node:process";
+import { isFitForSecrets } from "../../supabase/functions/_shared/address.ts";
 import {
   ConfigurationError,
   type Environment,
   parsePublicUrl,
 } from "../../supabase/functions/_shared/env.ts";
-import { isFitForSecrets, makeInstaller, shells } from "../../supabase/functions/_shared/installer.ts";
+import { makeInstaller, shells } from "../../supabase/functions/_shared/installer/installer.ts";
 import { namedAgent, readAgentKey } from "../identity/named_agent.ts";
 import { CliError } from "../terminal/errors.ts";
 import { answer, say, warn } from "../terminal/output.ts";

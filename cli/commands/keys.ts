@@ -1,5 +1,5 @@
 import type { Command } from "@commander-js/extra-typings";
-import { generateSigningKey } from "../../supabase/functions/_shared/auth.ts";
+import { generateSigningKey } from "../../supabase/functions/_shared/keys.ts";
 import { answer } from "../terminal/output.ts";
 import { giveUp } from "../host/permissions.ts";
 

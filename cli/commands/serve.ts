@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { dirname } from "node:path";
+import { isLoopback } from "../../supabase/functions/_shared/address.ts";
 import {
   ConfigurationError,
   type Environment,
@@ -146,8 +147,7 @@ function welcome(
   { databaseUrl, host, tlsCert, publicUrl }: Flags,
 ): string {
   const folder = dirname(operatorKeyPath);
-  const isOpen = !["127.0.0.1", "localhost", "::1"].includes(host) && tlsCert === undefined &&
-    publicUrl === undefined;
+  const isOpen = !isLoopback(host) && tlsCert === undefined && publicUrl === undefined;
   return [
     databaseUrl
       ? "agents are kept in the Postgres of the database URL, and last as it does"

@@ -1,11 +1,11 @@
 import { join, resolve } from "node:path";
 import { base64url } from "jose";
-import { generateSigningKey, type KeyRing } from "../../supabase/functions/_shared/auth.ts";
-import { randomBytes } from "../../supabase/functions/_shared/backend.ts";
+import { generateSigningKey, type KeyRing } from "../../supabase/functions/_shared/keys.ts";
 import { parseKeyRing } from "../../supabase/functions/_shared/env.ts";
+import { randomBytes } from "../../supabase/functions/_shared/random.ts";
 import { tryLock } from "../host/file_lock.ts";
-import { shellQuote } from "../host/shell_quote.ts";
-import { exists, makePrivateFolder, writePrivateFile } from "./files.ts";
+import { readPrivateFile, writePrivateFile } from "../host/private_file.ts";
+import { makePrivateFolder } from "../host/private_folder.ts";
 import { StartError } from "./start_error.ts";
 
 /** The folder in which one server, and no second one, keeps what must outlive it. */
@@ -59,37 +59,39 @@ async function takeLock(folder: string): Promise<Deno.FsFile> {
 }
 
 /** The embedded server's one secret API key, made at its first start. */
-export async function readOperatorKey({ operatorKeyPath: path }: DataFolder): Promise<string> {
-  if (!await exists(path)) await writePrivateFile(path, `sb_secret_${base64url.encode(randomBytes(32))}\n`);
-  const key = (await readPrivateFile(path)).trim();
+export async function readOperatorKey({ path: folder, operatorKeyPath: path }: DataFolder): Promise<string> {
+  const made = (): Promise<string> => Promise.resolve(`sb_secret_${base64url.encode(randomBytes(32))}\n`);
+  const key = (await readOrMake(path, folder, made)).trim();
   if (/^sb_secret_[\w-]{20,}$/.test(key)) return key;
   throw new StartError(
-    `Cannot read the operator key in "${path}": it is not one`,
-    `remove it to have a new one made`,
+    `Cannot read the operator key in "${path}": it does not have the form of one`,
+    "remove it to have a new one made",
   );
 }
 
 /** The signing keys of a server that was given none, made at its first start. */
 export async function readSigningKeys({ path: folder }: DataFolder): Promise<KeyRing> {
   const path = join(folder, "jwt-keys.json");
-  if (!await exists(path)) {
-    await writePrivateFile(path, `${JSON.stringify({ keys: [await generateSigningKey()] }, null, 2)}\n`);
-  }
-  return await parseKeyRing(await readPrivateFile(path), (what) =>
+  const text = await readOrMake(
+    path,
+    folder,
+    async () => `${JSON.stringify({ keys: [await generateSigningKey()] }, null, 2)}\n`,
+  );
+  return await parseKeyRing(text, (what) =>
     new StartError(
       `Cannot read the signing keys in "${path}": ${what}`,
       "remove the file to have new keys made, which ends all sessions, or mend it",
     ));
 }
 
-/** @throws {StartError} when others may read the file: what it holds must be taken for known. */
-async function readPrivateFile(path: string): Promise<string> {
-  const { mode } = await Deno.stat(path);
-  if (mode !== null && (mode & 0o077) !== 0) {
-    throw new StartError(
-      `Cannot use "${path}": others on this host can read it`,
-      `chmod 600 ${shellQuote(path)}`,
-    );
+/** @throws {StartError} when others may read or change the file: what it holds is no secret any more. */
+async function readOrMake(path: string, folder: string, make: () => Promise<string>): Promise<string> {
+  const found = await readPrivateFile(path, { folder });
+  if (found === null) {
+    const text = await make();
+    await writePrivateFile(path, text);
+    return text;
   }
-  return await Deno.readTextFile(path);
+  if ("text" in found) return found.text;
+  throw new StartError(`Cannot use "${path}": ${found.fault}`, found.mend);
 }

@@ -1,28 +1,21 @@
-import type { Endpoint } from "../../supabase/functions/_shared/endpoint.ts";
-import { endpoint as agents } from "../../supabase/functions/agents/handler.ts";
-import { endpoint as createAgent } from "../../supabase/functions/create-agent/handler.ts";
-import { endpoint as handshake } from "../../supabase/functions/handshake/handler.ts";
-import { endpoint as health } from "../../supabase/functions/health/handler.ts";
-import { endpoint as heartbeat } from "../../supabase/functions/heartbeat/handler.ts";
-import { endpoint as install } from "../../supabase/functions/install/handler.ts";
-import { endpoint as jwks } from "../../supabase/functions/jwks/handler.ts";
+import type { Endpoint } from "../../supabase/functions/_shared/http/routes.ts";
+import { endpoints } from "../../supabase/functions/endpoints.ts";
 
-const endpoints = [agents, createAgent, handshake, health, heartbeat, install, jwks];
 const byName = new Map(endpoints.map((endpoint) => [endpoint.name, endpoint]));
 
-/** The paths that agents used before there were functions. */
-const older = new Map([
-  ["/api/agents", createAgent],
-  ["/api/agents/handshake", handshake],
-  ["/api/heartbeat", heartbeat],
+/** The paths that agents used before there were functions, and the names of the functions that answer there now. */
+const olderPaths: ReadonlyMap<string, string> = new Map([
+  ["/api/agents", "create-agent"],
+  ["/api/agents/handshake", "handshake"],
+  ["/api/heartbeat", "heartbeat"],
 ]);
 
-const nowhere: Endpoint = { name: "(unknown)", methods: () => null };
+const nowhere: Endpoint = { name: "(unknown)", routes: [] };
 
-/** The endpoint that a path leads to, and the rest of the path. */
-export function route(pathname: string): { endpoint: Endpoint; rest: string } {
+/** The endpoint that a path leads to, and what follows the endpoint's name in the path. */
+export function findEndpoint(pathname: string): { endpoint: Endpoint; subpath: string } {
   const path = pathname.replace(/\/$/, "");
-  const [, name = "", rest = ""] = /^\/functions\/v1\/([^/]+)(\/.*)?$/.exec(path) ?? [];
-  const endpoint = byName.get(name) ?? older.get(path);
-  return endpoint === undefined ? { endpoint: nowhere, rest: "" } : { endpoint, rest };
+  const [, name = olderPaths.get(path) ?? "", subpath = ""] =
+    /^\/functions\/v1\/([^/]+)(\/.*)?$/.exec(path) ?? [];
+  return { endpoint: byName.get(name) ?? nowhere, subpath };
 }

@@ -1,16 +1,14 @@
-import type { Backend } from "../../supabase/functions/_shared/backend.ts";
-import { issuerOf, jitter, randomBytes, randomFraction } from "../../supabase/functions/_shared/backend.ts";
-import { databaseOver } from "../../supabase/functions/_shared/database.ts";
-import { answer } from "../../supabase/functions/_shared/endpoint.ts";
+import { makeBackend } from "../../supabase/functions/_shared/backend.ts";
+import { databaseOver } from "../../supabase/functions/_shared/database/port.ts";
+import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { type Environment, readKeyRing, type Settings } from "../../supabase/functions/_shared/env.ts";
 import type { Log } from "../../supabase/functions/_shared/log.ts";
-import { supabaseOperators } from "../../supabase/functions/_shared/operator.ts";
-import { Refusals } from "../../supabase/functions/_shared/refusals.ts";
 import { batching } from "./store/batch.ts";
 import type { Store } from "./store/connection.ts";
 import { type DataFolder, openDataFolder, readOperatorKey, readSigningKeys } from "./data_folder.ts";
 import { assertFree, listen } from "./listen.ts";
-import { route } from "./routes.ts";
+import { findEndpoint } from "./routes.ts";
+import { Schedule } from "./schedule.ts";
 
 export interface ServeOptions {
   hostname: string;
@@ -46,37 +44,32 @@ export async function startServer(
     assertFree(options);
     const store = await openStore(options, { folder, log });
     opened.push(() => store.close());
+    const schedule = new Schedule(store.jobs, log);
+    opened.push(() => schedule.stop());
     const operatorKey = await readOperatorKey(folder);
     const keys = given ?? await readSigningKeys(folder);
     const work = new Set<Promise<void>>();
     opened.push(async () => void await Promise.all(work));
-    const now = (): Date => new Date();
     const listener = await listen(options);
     opened.push(() => listener.close());
-    const backend: Backend = {
-      ...settings,
-      issuer: issuerOf(settings.publicUrl ?? listener.url),
+    const backend = makeBackend({
+      settings,
+      url: listener.url,
       keys,
       database: batching(databaseOver(store.call)),
-      operators: supabaseOperators({
-        url: listener.url,
+      operators: {
         secretKeys: { default: operatorKey },
         userKeys: () => Promise.resolve({ keys: [] }),
-      }),
-      refusals: new Refusals(now),
+      },
       log,
-      now,
-      random: randomFraction,
-      jitter,
-      randomBytes,
       waitUntil(task) {
         work.add(task);
         task.finally(() => work.delete(task));
       },
-    };
+    });
     listener.handle((request, socketAddress) => {
-      const { endpoint, rest } = route(new URL(request.url).pathname);
-      return answer(endpoint, request, backend, { rest, socketAddress });
+      const { endpoint, subpath } = findEndpoint(new URL(request.url).pathname);
+      return respond(endpoint, request, backend, { subpath, socketAddress });
     });
     log.line("info", "server started", { url: listener.url, issuer: backend.issuer });
     return { url: listener.url, operatorKeyPath: folder.operatorKeyPath, stop: () => stop(opened, log) };

@@ -2,6 +2,7 @@
 
 import { styleText } from "node:util";
 import { CliError, isErrno } from "./errors.ts";
+import { secretPattern } from "./secret_pattern.ts";
 
 type Colour = "red" | "green" | "yellow" | "grey" | "bold";
 
@@ -60,9 +61,9 @@ export function answerJson(value: object): void {
   answer(JSON.stringify(value));
 }
 
-/** A text without the agent's secret, which people put where an id, an address or another flag belongs. */
+/** A text without secrets, which people put where an id, an address or another flag belongs. */
 export function redact(text: string): string {
-  return text.replace(/ocs_[\w-]{6,}/g, "ocs_…");
+  return text.replace(secretPattern, "$1$2$3$4…");
 }
 
 /** The text in a colour where its stream is a terminal and `NO_COLOR` does not forbid it; elsewhere as it is. */

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { generateSigningKey, importKeyRing, type KeyRing } from "../../supabase/functions/_shared/auth.ts";
+import { generateSigningKey, importKeyRing, type KeyRing } from "../../supabase/functions/_shared/keys.ts";
 import type { Backend } from "../../supabase/functions/_shared/backend.ts";
-import type { Agent, Database } from "../../supabase/functions/_shared/database.ts";
-import { answer, type Endpoint } from "../../supabase/functions/_shared/endpoint.ts";
+import type { Agent, Database } from "../../supabase/functions/_shared/database/port.ts";
+import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
+import type { Endpoint } from "../../supabase/functions/_shared/http/routes.ts";
 import { Log } from "../../supabase/functions/_shared/log.ts";
 import { supabaseOperators } from "../../supabase/functions/_shared/operator.ts";
-import { Refusals } from "../../supabase/functions/_shared/refusals.ts";
+import { Refusals } from "../../supabase/functions/_shared/http/refusals.ts";
 import { record, type Reply } from "./client.ts";
 
 /** A backend whose clock, chance and database the test holds. */
@@ -52,23 +53,31 @@ export const agent: Agent = {
   revoked_at: null,
 };
 
+/** What a test replaces of the database. */
+type Fakes = { [Noun in keyof Database]?: Partial<Database[Noun]> };
+
 /** A database in which everything succeeds, but for what the test replaces. */
-export async function testBackend(database: Partial<Database> = {}): Promise<TestBackend> {
+export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
   const clock = { now };
   const calls: TestBackend["calls"] = [];
   const lines: string[] = [];
   const work: Promise<void>[] = [];
+  const opened = { id: agentId, name: agent.name, epoch: 1, heartbeatIntervalSeconds: 60 };
+  const found = () => Promise.resolve(agent);
+  const nothing = () => Promise.resolve();
   const answers: Database = {
-    createAgent: () => Promise.resolve(agent),
-    getAgent: () => Promise.resolve(agent),
-    revokeAgent: () => Promise.resolve(agent),
-    openSession: () =>
-      Promise.resolve({ id: agentId, name: agent.name, epoch: 1, heartbeatIntervalSeconds: 60 }),
-    recordRefusal: () => Promise.resolve(),
-    readSession: () => Promise.resolve(agent),
-    recordHeartbeats: (beats) => Promise.resolve(beats.map(() => ({ heartbeatIntervalSeconds: 60 }))),
-    ping: () => Promise.resolve(),
-    ...database,
+    agents: { create: found, get: found, revoke: found, ...database.agents },
+    sessions: {
+      open: () => Promise.resolve(opened),
+      recordRefusal: nothing,
+      read: found,
+      ...database.sessions,
+    },
+    heartbeats: {
+      record: (beats) => Promise.resolve(beats.map(() => ({ heartbeatIntervalSeconds: 60 }))),
+      ...database.heartbeats,
+    },
+    health: { ping: nothing, ...database.health },
   };
   return {
     database: recording(answers, calls),
@@ -103,7 +112,7 @@ export async function ask(
   { rest = "", address = "192.0.2.1", ...init }: RequestInit & { rest?: string; address?: string } = {},
 ): Promise<Reply> {
   const request = new Request(`https://fleet.example/functions/v1/${endpoint.name}${rest}`, init);
-  const response = await answer(endpoint, request, backend, { rest, socketAddress: address });
+  const response = await respond(endpoint, request, backend, { subpath: rest, socketAddress: address });
   await Promise.all(backend.work.splice(0));
   backend.log.flush();
   const text = await response.text();
@@ -113,14 +122,22 @@ export async function ask(
 }
 
 function recording(database: Database, calls: TestBackend["calls"]): Database {
-  return new Proxy(database, {
-    get(target, name, receiver) {
-      const call: unknown = Reflect.get(target, name, receiver);
-      assert.ok(typeof call === "function");
-      return (...args: unknown[]): unknown => {
-        calls.push({ name: String(name), args });
-        return Reflect.apply(call, target, args);
-      };
-    },
-  });
+  const noted = <Methods extends object>(noun: string, methods: Methods): Methods =>
+    new Proxy(methods, {
+      get(target, name, receiver) {
+        const call: unknown = Reflect.get(target, name, receiver);
+        assert.ok(typeof call === "function");
+        return (...args: unknown[]): unknown => {
+          calls.push({ name: `${noun}.${String(name)}`, args });
+          return Reflect.apply(call, target, args);
+        };
+      },
+    });
+  const { agents, sessions, heartbeats, health } = database;
+  return {
+    agents: noted("agents", agents),
+    sessions: noted("sessions", sessions),
+    heartbeats: noted("heartbeats", heartbeats),
+    health: noted("health", health),
+  };
 }

@@ -6,8 +6,8 @@ import type {
   Database,
   NewAgent,
   Verdict,
-} from "../../supabase/functions/_shared/database.ts";
-import { ContractError } from "../../supabase/functions/_shared/errors.ts";
+} from "../../supabase/functions/_shared/database/port.ts";
+import { ContractError } from "../../supabase/functions/_shared/http/errors.ts";
 
 /** What a scenario works on: an adapter, and the id of the one user that its database knows. */
 export interface Subject {
@@ -28,9 +28,10 @@ const awkward = `quotes ' " \\ $1 %s {} [] null, ünïcode 漢字 👩‍🚀 \u
 
 /** What every adapter of the port must do, whatever lies between it and the SQL functions. */
 export const scenarios: Record<string, Scenario> = {
-  "ping → the database answers": async ({ database }) => assert.equal(await database.ping(), undefined),
+  "health.ping → the database answers": async ({ database }) =>
+    assert.equal(await database.health.ping(), undefined),
 
-  "createAgent → the Agent, with every field of the contract": async ({ database, userId }) => {
+  "agents.create → the Agent, with every field of the contract": async ({ database, userId }) => {
     const agent = await create(database, {
       ownerId: userId,
       labels: { zone: "a" },
@@ -58,86 +59,87 @@ export const scenarios: Record<string, Scenario> = {
     });
   },
 
-  "createAgent with awkward text → the same text back": async ({ database }) => {
+  "agents.create with awkward text → the same text back": async ({ database }) => {
     const agent = await create(database, { name: awkward, labels: { a: awkward, b: "", c: " " } });
     assert.equal(agent.name, awkward);
     assert.deepEqual(agent.labels, { a: awkward, b: "", c: " " });
   },
 
-  "createAgent for an owner who is nobody → owner_unknown": async ({ database }) =>
-    assert.equal(await database.createAgent({ ...newAgent, ownerId: nobody }), "owner_unknown"),
+  "agents.create for an owner who is nobody → owner_unknown": async ({ database }) =>
+    assert.equal(await database.agents.create({ ...newAgent, ownerId: nobody }), "owner_unknown"),
 
-  "createAgent past the owner's limit → owner_limit": async ({ database, userId }) => {
+  "agents.create past the owner's limit → owner_limit": async ({ database, userId }) => {
     await create(database, { ownerId: userId, ownerLimit: 1000 });
     assert.equal(
-      await database.createAgent({ ...newAgent, ownerId: userId, ownerLimit: 1 }),
+      await database.agents.create({ ...newAgent, ownerId: userId, ownerLimit: 1 }),
       "owner_limit",
     );
   },
 
-  "createAgent with a name that breaks a constraint → an error with 23514, which is not an outage": async (
+  "agents.create with a name that breaks a constraint → an error with 23514, which is not an outage": async (
     { database },
   ) => {
-    const [result] = await Promise.allSettled([database.createAgent({ ...newAgent, name: "" })]);
+    const [result] = await Promise.allSettled([database.agents.create({ ...newAgent, name: "" })]);
     assert.ok(result.status === "rejected" && result.reason instanceof Error);
     assert.ok(!(result.reason instanceof ContractError), "it is told as an outage");
     assert.partialDeepStrictEqual(result.reason, { code: "23514" });
     assert.match(result.reason.message, /name_is_1_to_100_characters_without_controls/);
   },
 
-  "getAgent → any agent for a key, their own for an owner, else null": async ({ database, userId }) => {
+  "agents.get → any agent for a key, their own for an owner, else null": async ({ database, userId }) => {
     const theirs = await create(database, { ownerId: userId });
     const nobodys = await create(database);
-    assert.deepEqual(await database.getAgent(theirs.id, null), theirs);
-    assert.deepEqual(await database.getAgent(theirs.id, userId), theirs);
-    assert.deepEqual(await database.getAgent(nobodys.id, null), nobodys);
-    assert.equal(await database.getAgent(nobodys.id, userId), null);
-    assert.equal(await database.getAgent(theirs.id, nobody), null);
-    assert.equal(await database.getAgent(nobody, null), null);
+    assert.deepEqual(await database.agents.get(theirs.id, null), theirs);
+    assert.deepEqual(await database.agents.get(theirs.id, userId), theirs);
+    assert.deepEqual(await database.agents.get(nobodys.id, null), nobodys);
+    assert.equal(await database.agents.get(nobodys.id, userId), null);
+    assert.equal(await database.agents.get(theirs.id, nobody), null);
+    assert.equal(await database.agents.get(nobody, null), null);
   },
 
-  "openSession → what the reply needs, and what the client said": async ({ database }) => {
+  "sessions.open → what the reply needs, and what the client said": async ({ database }) => {
     const { id } = await create(database, { name: "edge 1" });
     const client: Client = { version: "1.0", hostname: awkward, os: "linux", arch: "arm64" };
-    assert.deepEqual(await database.openSession(id, { secretDigest: digest, client }), {
+    assert.deepEqual(await database.sessions.open(id, { secretDigest: digest, client }), {
       id,
       name: "edge 1",
       epoch: 1,
       heartbeatIntervalSeconds: 60,
     });
-    const agent = await database.getAgent(id, null);
+    const agent = await database.agents.get(id, null);
     assert.match(agent?.last_handshake_at ?? "", time);
     assert.partialDeepStrictEqual(agent, { ...client, last_seen_at: null, liveness: "pending" });
   },
 
-  "openSession with a wrong secret, an unknown id or a revoked agent → null, and nothing is written": async (
-    { database },
-  ) => {
+  "sessions.open with a wrong secret, an unknown id or a revoked agent → null, and nothing is written":
+    async (
+      { database },
+    ) => {
+      const agent = await create(database);
+      const revoked = await create(database);
+      await database.agents.revoke(revoked.id, key);
+      const presented = { secretDigest: digest, client: { version: "9" } };
+      assert.equal(await database.sessions.open(agent.id, { ...presented, secretDigest: otherDigest }), null);
+      assert.equal(await database.sessions.open(nobody, presented), null);
+      assert.equal(await database.sessions.open(revoked.id, presented), null);
+      assert.deepEqual(await database.agents.get(agent.id, null), agent);
+    },
+
+  "sessions.recordRefusal → nothing that the Agent shows": async ({ database }) => {
     const agent = await create(database);
-    const revoked = await create(database);
-    await database.revokeAgent(revoked.id, key);
-    const presented = { secretDigest: digest, client: { version: "9" } };
-    assert.equal(await database.openSession(agent.id, { ...presented, secretDigest: otherDigest }), null);
-    assert.equal(await database.openSession(nobody, presented), null);
-    assert.equal(await database.openSession(revoked.id, presented), null);
-    assert.deepEqual(await database.getAgent(agent.id, null), agent);
+    assert.equal(await database.sessions.recordRefusal(agent.id), undefined);
+    assert.equal(await database.sessions.recordRefusal(nobody), undefined);
+    assert.deepEqual(await database.agents.get(agent.id, null), agent);
   },
 
-  "recordRefusal → nothing that the Agent shows": async ({ database }) => {
+  "sessions.read → the Agent, or null for another epoch": async ({ database }) => {
     const agent = await create(database);
-    assert.equal(await database.recordRefusal(agent.id), undefined);
-    assert.equal(await database.recordRefusal(nobody), undefined);
-    assert.deepEqual(await database.getAgent(agent.id, null), agent);
+    assert.deepEqual(await database.sessions.read(agent.id, 1), agent);
+    assert.equal(await database.sessions.read(agent.id, 2), null);
+    assert.equal(await database.sessions.read(nobody, 1), null);
   },
 
-  "readSession → the Agent, or null for another epoch": async ({ database }) => {
-    const agent = await create(database);
-    assert.deepEqual(await database.readSession(agent.id, 1), agent);
-    assert.equal(await database.readSession(agent.id, 2), null);
-    assert.equal(await database.readSession(nobody, 1), null);
-  },
-
-  "recordHeartbeats of one → its verdict, and the Agent says what it said": async ({ database }) => {
+  "heartbeats.record of one → its verdict, and the Agent says what it said": async ({ database }) => {
     const { id } = await create(database);
     const metrics = { cpu_percent: 12.5, load_1m: 0, uptime_seconds: 1e15, latency_ms: -0.001 };
     const message = `two\nlines, ${awkward}`;
@@ -148,17 +150,17 @@ export const scenarios: Record<string, Scenario> = {
       seq: 2 ** 53 - 1,
       instanceId: instance,
     };
-    assert.deepEqual(await database.recordHeartbeats([beat(id, said)]), [recorded]);
-    const agent = await database.getAgent(id, null);
+    assert.deepEqual(await database.heartbeats.record([beat(id, said)]), [recorded]);
+    const agent = await database.agents.get(id, null);
     assert.match(agent?.last_seen_at ?? "", time);
     assert.partialDeepStrictEqual(agent, { status: "degraded", message, metrics, liveness: "online" });
   },
 
-  "recordHeartbeats of several → a verdict each in their order, and the highest seq speaks": async (
+  "heartbeats.record of several → a verdict each in their order, and the highest seq speaks": async (
     { database },
   ) => {
     const [first, second] = [await create(database), await create(database, { heartbeatIntervalSeconds: 5 })];
-    const verdicts: Verdict[] = await database.recordHeartbeats([
+    const verdicts: Verdict[] = await database.heartbeats.record([
       beat(second.id, { seq: 2, message: "two" }),
       beat(nobody),
       beat(first.id),
@@ -167,31 +169,31 @@ export const scenarios: Record<string, Scenario> = {
     ]);
     const quick = { heartbeatIntervalSeconds: 5 };
     assert.deepEqual(verdicts, [quick, null, recorded, quick, null]);
-    assert.equal((await database.getAgent(second.id, null))?.message, "two");
+    assert.equal((await database.agents.get(second.id, null))?.message, "two");
   },
 
-  "recordHeartbeats of none → no verdict": async ({ database }) =>
-    assert.deepEqual(await database.recordHeartbeats([]), []),
+  "heartbeats.record of none → no verdict": async ({ database }) =>
+    assert.deepEqual(await database.heartbeats.record([]), []),
 
-  "recordHeartbeats of a thousand → a thousand verdicts": async ({ database }) => {
+  "heartbeats.record of a thousand → a thousand verdicts": async ({ database }) => {
     const { id } = await create(database);
     const beats = Array.from({ length: 1000 }, (_, seq) => beat(seq % 2 === 0 ? id : nobody, { seq }));
     const wanted = beats.map(({ agentId }) => agentId === id ? recorded : null);
-    assert.deepEqual(await database.recordHeartbeats(beats), wanted);
+    assert.deepEqual(await database.heartbeats.record(beats), wanted);
   },
 
-  "revokeAgent → the revoked Agent, twice the same, and its session has ended": async (
+  "agents.revoke → the revoked Agent, twice the same, and its session has ended": async (
     { database, userId },
   ) => {
     const { id } = await create(database, { ownerId: userId });
-    assert.equal(await database.revokeAgent(id, { ...key, ownerId: nobody }), null);
-    const revoked = await database.revokeAgent(id, { ownerId: userId, actor: `user:${userId}` });
+    assert.equal(await database.agents.revoke(id, { ...key, ownerId: nobody }), null);
+    const revoked = await database.agents.revoke(id, { ownerId: userId, actor: `user:${userId}` });
     assert.match(revoked?.revoked_at ?? "", time);
     assert.equal(revoked?.liveness, "revoked");
-    assert.deepEqual(await database.revokeAgent(id, key), revoked);
-    assert.equal(await database.readSession(id, 1), null);
-    assert.deepEqual(await database.recordHeartbeats([beat(id), beat(id, { epoch: 2 })]), [null, null]);
-    assert.equal(await database.revokeAgent(nobody, key), null);
+    assert.deepEqual(await database.agents.revoke(id, key), revoked);
+    assert.equal(await database.sessions.read(id, 1), null);
+    assert.deepEqual(await database.heartbeats.record([beat(id), beat(id, { epoch: 2 })]), [null, null]);
+    assert.equal(await database.agents.revoke(nobody, key), null);
   },
 };
 
@@ -206,7 +208,7 @@ const newAgent: NewAgent = {
 };
 
 async function create(database: Database, fields: Partial<NewAgent> = {}): Promise<Agent> {
-  const agent = await database.createAgent({ ...newAgent, ...fields });
+  const agent = await database.agents.create({ ...newAgent, ...fields });
   assert.ok(typeof agent === "object", `no agent: ${agent}`);
   return agent;
 }

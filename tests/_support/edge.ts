@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { exists } from "../../cli/serve/files.ts";
+import { exists } from "../../cli/host/private_file.ts";
 import { end, run } from "./run.ts";
 
 /** The functions as Supabase runs them: a worker each under the Edge Runtime's Deno, and a gateway in front. */

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { createServer } from "node:net";
-import { exists } from "../../cli/serve/files.ts";
+import { exists } from "../../cli/host/private_file.ts";
 import { run } from "./run.ts";
 import { databaseName } from "./sql.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { openPostgres } from "../../cli/serve/store/postgres.ts";
-import { type Beat, type Database, databaseOver } from "../../supabase/functions/_shared/database.ts";
+import { type Beat, type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
 import { findPostgres, withPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { withSql } from "../_support/sql.ts";
@@ -49,7 +49,7 @@ async function overtake(address: string, [database]: Database[]): Promise<void> 
   const waiting = await withSql(address, async (sql) => {
     await sql`begin`;
     await sql`select public.record_heartbeats(${sql.json([later])})`;
-    const overtaken = database.recordHeartbeats([{ ...beat, seq: 8, message: "the overtaken" }]);
+    const overtaken = database.heartbeats.record([{ ...beat, seq: 8, message: "the overtaken" }]);
     await someoneWaits(address);
     await sql`commit`;
     return overtaken;
@@ -78,7 +78,7 @@ async function beatAtOnce(address: string, [operator, ...clients]: Database[]): 
   const agents = await enrol(operator, 24);
   const revokedBefore = agents.slice(0, 4);
   const revokedMeanwhile = agents.slice(4, 12);
-  for (const id of revokedBefore) await operator.revokeAgent(id, { ownerId: null, actor: "key:default" });
+  for (const id of revokedBefore) await operator.agents.revoke(id, { ownerId: null, actor: "key:default" });
   const seqs = new Map(agents.map((id) => [id, 0]));
   const [told] = await Promise.all([
     Promise.all(clients.map((client) => beatInRounds(client, agents, seqs))),
@@ -90,7 +90,7 @@ async function beatAtOnce(address: string, [operator, ...clients]: Database[]): 
 async function enrol(database: Database, count: number): Promise<string[]> {
   const ids: string[] = [];
   for (let made = 0; made < count; made++) {
-    const agent = await database.createAgent({
+    const agent = await database.agents.create({
       name: `agent ${made}`,
       labels: {},
       heartbeatIntervalSeconds: 60,
@@ -111,7 +111,7 @@ async function beatInRounds(client: Database, agents: string[], seqs: Map<string
   for (let round = 0; round < rounds; round++) {
     const beats = shuffled([...agents, ...agents]).map((agentId) => makeBeat(agentId, seqs));
     beats.push({ ...makeBeat(agents[0] ?? "", new Map()), agentId: crypto.randomUUID() });
-    const verdicts = await client.recordHeartbeats(beats);
+    const verdicts = await client.heartbeats.record(beats);
     assert.equal(verdicts.length, beats.length);
     beats.forEach((beat, place) => told.push({ beat, accepted: verdicts[place] !== null }));
   }
@@ -135,7 +135,7 @@ function makeBeat(agentId: string, seqs: Map<string, number>): Beat {
 async function revokeSlowly(operator: Database, ids: string[]): Promise<void> {
   for (const id of ids) {
     await new Promise((resolve) => setTimeout(resolve, 40));
-    await operator.revokeAgent(id, { ownerId: null, actor: "key:default" });
+    await operator.agents.revoke(id, { ownerId: null, actor: "key:default" });
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openPostgres } from "../../cli/serve/store/postgres.ts";
 import { StartError } from "../../cli/serve/start_error.ts";
-import { type Database, databaseOver } from "../../supabase/functions/_shared/database.ts";
+import { type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
 import { findPostgres, startPostgres, type TestPostgres, withPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { asUser, catalogSnapshot, databaseName, execute, withSql } from "../_support/sql.ts";
@@ -96,7 +96,7 @@ postgres.test("five servers that start together on a new database → one migrat
     const address = await server.createDatabase();
     const stores = await Promise.all(Array.from({ length: 5 }, () => openPostgres(address)));
     for (const { call, close } of stores) {
-      await databaseOver(call).ping();
+      await databaseOver(call).health.ping();
       await close();
     }
   }));
@@ -133,7 +133,7 @@ async function assertServes(address: string): Promise<void> {
 }
 
 async function liveOneAgent(database: Database): Promise<void> {
-  const agent = await database.createAgent({
+  const agent = await database.agents.create({
     name: "an agent",
     labels: {},
     heartbeatIntervalSeconds: 60,
@@ -143,7 +143,7 @@ async function liveOneAgent(database: Database): Promise<void> {
     actor: "key:default",
   });
   assert.ok(typeof agent === "object");
-  const session = await database.openSession(agent.id, { secretDigest: digest, client: {} });
+  const session = await database.sessions.open(agent.id, { secretDigest: digest, client: {} });
   assert.equal(session?.epoch, 1);
   const beat = {
     agentId: agent.id,
@@ -154,13 +154,13 @@ async function liveOneAgent(database: Database): Promise<void> {
     instanceId: null,
     seq: null,
   };
-  assert.deepEqual(await database.recordHeartbeats([beat]), [{ heartbeatIntervalSeconds: 60 }]);
-  assert.equal((await database.getAgent(agent.id, null))?.liveness, "online");
+  assert.deepEqual(await database.heartbeats.record([beat]), [{ heartbeatIntervalSeconds: 60 }]);
+  assert.equal((await database.agents.get(agent.id, null))?.liveness, "online");
   assert.equal(
-    (await database.revokeAgent(agent.id, { ownerId: null, actor: "key:default" }))?.liveness,
+    (await database.agents.revoke(agent.id, { ownerId: null, actor: "key:default" }))?.liveness,
     "revoked",
   );
-  assert.deepEqual(await database.recordHeartbeats([beat]), [null]);
+  assert.deepEqual(await database.heartbeats.record([beat]), [null]);
 }
 
 /** The address, for its owner, of a database whose owner is a new role. */

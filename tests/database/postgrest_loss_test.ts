@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { Agent, Database } from "../../supabase/functions/_shared/database.ts";
-import { ContractError } from "../../supabase/functions/_shared/errors.ts";
+import type { Agent, Database } from "../../supabase/functions/_shared/database/port.ts";
+import { ContractError } from "../../supabase/functions/_shared/http/errors.ts";
 import { describe } from "../../supabase/functions/_shared/log.ts";
-import { supabaseDatabase } from "../../supabase/functions/_shared/supabase_database.ts";
+import { supabaseDatabase } from "../../supabase/functions/_shared/database/supabase.ts";
 import { part } from "../_support/require.ts";
 import { withSql } from "../_support/sql.ts";
 import {
@@ -92,7 +92,7 @@ async function beat(database: Database, load: Load, signal: AbortSignal): Promis
       instanceId: instance,
     };
     try {
-      assert.deepEqual(await database.recordHeartbeats([{ ...beat, seq }]), [{
+      assert.deepEqual(await database.heartbeats.record([{ ...beat, seq }]), [{
         heartbeatIntervalSeconds: 60,
       }]);
       load.accepted++;
@@ -133,7 +133,7 @@ async function assertKept(address: string, loads: Load[]): Promise<void> {
 }
 
 async function enrol(database: Database): Promise<Agent["id"]> {
-  const agent = await database.createAgent({
+  const agent = await database.agents.create({
     name: "an agent",
     labels: {},
     heartbeatIntervalSeconds: 60,

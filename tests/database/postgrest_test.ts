@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { Agent, Database } from "../../supabase/functions/_shared/database.ts";
-import { supabaseDatabase } from "../../supabase/functions/_shared/supabase_database.ts";
+import type { Agent, Database } from "../../supabase/functions/_shared/database/port.ts";
+import { supabaseDatabase } from "../../supabase/functions/_shared/database/supabase.ts";
 import { part } from "../_support/require.ts";
 import {
   findSupabaseApi,
@@ -211,7 +211,7 @@ function asking(api: SupabaseApi, credential: Record<string, string>): Ask {
 /** An agent of each user, and one that nobody owns. */
 async function makeFleet(database: Database, { userIds: [mine, theirs] }: SupabaseApi): Promise<Fleet> {
   const make = async (name: string, ownerId: string | null): Promise<Agent> => {
-    const agent = await database.createAgent({
+    const agent = await database.agents.create({
       name,
       labels: {},
       heartbeatIntervalSeconds: 60,

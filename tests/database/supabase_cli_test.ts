@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openPostgres } from "../../cli/serve/store/postgres.ts";
-import { databaseOver } from "../../supabase/functions/_shared/database.ts";
+import { databaseOver } from "../../supabase/functions/_shared/database/port.ts";
 import { findPostgres, hasExtension, type TestPostgres, withPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { succeed } from "../_support/run.ts";
@@ -9,7 +9,7 @@ import { addExtension, catalogSnapshot, execute } from "../_support/sql.ts";
 import { format, generateTypes, hasSupabaseCli, migrationFiles, supabase } from "../_support/supabase_cli.ts";
 
 const platform = new URL("../../cli/serve/store/platform.sql", import.meta.url);
-const types = new URL("../../supabase/functions/_shared/database.types.ts", import.meta.url);
+const types = new URL("../../supabase/functions/_shared/database/database.types.ts", import.meta.url);
 
 const cli = await part("Postgres 15 or later with plpgsql_check, and the supabase CLI from npm", async () => {
   const bin = await findPostgres();
@@ -36,7 +36,7 @@ cli.test(
       await context.step("the embedded server finds that schema complete, and touches nothing", async () => {
         const before = await catalogSnapshot(address);
         const store = await openPostgres(address);
-        await databaseOver(store.call).ping();
+        await databaseOver(store.call).health.ping();
         await store.close();
         assert.deepEqual(await catalogSnapshot(address), before);
       });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { dirname, join, normalize } from "node:path/posix";
-import { exists } from "../../cli/serve/files.ts";
+import { exists } from "../../cli/host/private_file.ts";
 import { anchorsOf, linksOf, type Page, readPages, root } from "./_pages.ts";
 
 const pages = await readPages();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ContractError, type ErrorCode, errorReply } from "../../supabase/functions/_shared/errors.ts";
+import { ContractError, type ErrorCode, errorReply } from "../../supabase/functions/_shared/http/errors.ts";
 import { type Page, pageAt } from "./_pages.ts";
 
 /** Its type is closed: a code that is missing here, or is too many, does not compile. */

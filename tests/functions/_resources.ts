@@ -1,23 +1,21 @@
-import type { Endpoint } from "../../supabase/functions/_shared/endpoint.ts";
-import { endpoint as agents } from "../../supabase/functions/agents/handler.ts";
-import { endpoint as createAgent } from "../../supabase/functions/create-agent/handler.ts";
-import { endpoint as handshake } from "../../supabase/functions/handshake/handler.ts";
-import { endpoint as health } from "../../supabase/functions/health/handler.ts";
-import { endpoint as heartbeat } from "../../supabase/functions/heartbeat/handler.ts";
-import { endpoint as install } from "../../supabase/functions/install/handler.ts";
-import { endpoint as jwks } from "../../supabase/functions/jwks/handler.ts";
+import type { Endpoint } from "../../supabase/functions/_shared/http/routes.ts";
+import { endpoints } from "../../supabase/functions/endpoints.ts";
 import { agentId, operatorKey, secret } from "../_support/backend.ts";
 import { forge } from "./_tokens.ts";
 
 /** One method of one resource, and the request that it answers well. */
-export interface Resource {
+export interface Resource extends Facts {
   name: string;
   endpoint: Endpoint;
   rest: string;
-  method: "GET" | "POST";
+  method: string;
+  allow: string;
+}
+
+/** What the routes do not tell. */
+interface Facts {
   /** The status of its good reply. */
   status: number;
-  allow: string;
   /** Who may ask. */
   asks: "operator" | "session" | "anybody";
   /** The body that it reads, or null when it reads none. */
@@ -26,85 +24,42 @@ export interface Resource {
   usesDatabase: boolean;
 }
 
-const common = { rest: "", status: 200, body: null, usesDatabase: true } as const;
-const one = `/${agentId}`;
+const common = { status: 200, body: null, usesDatabase: true } as const;
 
-/** Every method of every resource of the contract. */
-export const resources: readonly Resource[] = [
-  {
-    ...common,
-    name: "POST /create-agent",
-    endpoint: createAgent,
-    method: "POST",
-    status: 201,
-    allow: "POST, OPTIONS",
-    asks: "operator",
-    body: { name: "edge 1" },
-  },
-  {
-    ...common,
-    name: "GET /agents/<id>",
-    endpoint: agents,
-    rest: one,
-    method: "GET",
-    allow: "GET, OPTIONS",
-    asks: "operator",
-  },
-  {
-    ...common,
-    name: "POST /agents/<id>/revoke",
-    endpoint: agents,
-    rest: `${one}/revoke`,
-    method: "POST",
-    allow: "POST, OPTIONS",
-    asks: "operator",
-  },
-  {
-    ...common,
-    name: "POST /handshake",
-    endpoint: handshake,
-    method: "POST",
-    allow: "POST, OPTIONS",
-    asks: "anybody",
-    body: { agent_id: agentId, agent_secret: secret },
-  },
-  {
-    ...common,
-    name: "POST /heartbeat",
-    endpoint: heartbeat,
-    method: "POST",
-    allow: "GET, POST, OPTIONS",
-    asks: "session",
-    body: { status: "healthy" },
-  },
-  {
-    ...common,
-    name: "GET /heartbeat",
-    endpoint: heartbeat,
-    method: "GET",
-    allow: "GET, POST, OPTIONS",
-    asks: "session",
-  },
-  {
-    ...common,
-    name: "GET /install",
-    endpoint: install,
-    method: "GET",
-    allow: "GET, OPTIONS",
-    asks: "anybody",
-    usesDatabase: false,
-  },
-  {
-    ...common,
-    name: "GET /jwks",
-    endpoint: jwks,
-    method: "GET",
-    allow: "GET, OPTIONS",
-    asks: "anybody",
-    usesDatabase: false,
-  },
-  { ...common, name: "GET /health", endpoint: health, method: "GET", allow: "GET, OPTIONS", asks: "anybody" },
-];
+const facts: Record<string, Facts> = {
+  "POST /create-agent": { ...common, status: 201, asks: "operator", body: { name: "edge 1" } },
+  "GET /agents/<id>": { ...common, asks: "operator" },
+  "POST /agents/<id>/revoke": { ...common, asks: "operator" },
+  "POST /handshake": { ...common, asks: "anybody", body: { agent_id: agentId, agent_secret: secret } },
+  "POST /heartbeat": { ...common, asks: "session", body: { status: "healthy" } },
+  "GET /heartbeat": { ...common, asks: "session" },
+  "GET /install": { ...common, asks: "anybody", usesDatabase: false },
+  "GET /jwks": { ...common, asks: "anybody", usesDatabase: false },
+  "GET /health": { ...common, asks: "anybody" },
+};
+
+/** Every method of every route of the functions. */
+const routed = endpoints.flatMap((endpoint) =>
+  endpoint.routes.flatMap(({ path, methods }) =>
+    Object.keys(methods).map((method) => ({
+      name: `${method} /${endpoint.name}${path.replaceAll(/:(\w+)/g, "<$1>")}`,
+      endpoint,
+      rest: path.replace(":id", agentId),
+      method,
+      allow: [...Object.keys(methods), "OPTIONS"].join(", "),
+    }))
+  )
+);
+
+/** The same with what they answer well, in the order of the facts. */
+export const resources: readonly Resource[] = Object.entries(facts).map(([name, known]) => {
+  const route = routed.find((one) => one.name === name);
+  if (route === undefined) throw new Error(`No function has a route ${name}`);
+  return { ...route, ...known };
+});
+
+const unknown = routed.filter(({ name }) => facts[name] === undefined).map(({ name }) => name);
+if (unknown.length > 0) throw new Error(`The hostile set needs a line for each route: ${unknown.join(", ")}`);
 
 /** The credential that a resource asks for. */
 export async function credential({ asks }: Resource): Promise<Record<string, string>> {

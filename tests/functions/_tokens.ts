@@ -1,5 +1,5 @@
 import { base64url } from "jose";
-import type { KeyRing } from "../../supabase/functions/_shared/auth.ts";
+import type { KeyRing } from "../../supabase/functions/_shared/keys.ts";
 import { agentId, issuer, keys, makeKeyRing, now } from "../_support/backend.ts";
 
 type Part = Record<string, unknown>;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { endpoint } from "../../supabase/functions/agents/handler.ts";
+import { endpoint } from "../../supabase/functions/agents/routes.ts";
 import { agent, agentId, ask, now, operatorKey, testBackend } from "../_support/backend.ts";
 import { assertError } from "../_support/client.ts";
 import { operatorsWithUsers, userAuthorization, userId } from "./_users.ts";
@@ -19,7 +19,7 @@ Deno.test("GET /agents/<id> answers the Agent, with the contract's fields and no
 Deno.test("a secret key sees the rows of everybody", async () => {
   const backend = await testBackend();
   await ask(endpoint, backend, { rest: one, headers: apikey });
-  assert.deepEqual(backend.calls, [{ name: "getAgent", args: [agentId, null] }]);
+  assert.deepEqual(backend.calls, [{ name: "agents.get", args: [agentId, null] }]);
 });
 
 Deno.test("a user sees the rows that they own: the database is asked for those alone", async () => {
@@ -27,16 +27,16 @@ Deno.test("a user sees the rows that they own: the database is asked for those a
   backend.operators = await operatorsWithUsers();
   const reply = await ask(endpoint, backend, { rest: one, headers: await userAuthorization() });
   assert.equal(reply.status, 200);
-  assert.deepEqual(backend.calls, [{ name: "getAgent", args: [agentId, userId] }]);
+  assert.deepEqual(backend.calls, [{ name: "agents.get", args: [agentId, userId] }]);
 });
 
 Deno.test("POST /agents/<id>/revoke answers the Agent after its revocation", async () => {
-  const backend = await testBackend({ revokeAgent: () => Promise.resolve(revoked) });
+  const backend = await testBackend({ agents: { revoke: () => Promise.resolve(revoked) } });
   const reply = await ask(endpoint, backend, { method: "POST", rest: `${one}/revoke`, headers: apikey });
   assert.equal(reply.status, 200);
   assert.deepEqual(reply.body, revoked);
   const args = [agentId, { ownerId: null, actor: "key:default" }];
-  assert.deepEqual(backend.calls, [{ name: "revokeAgent", args }]);
+  assert.deepEqual(backend.calls, [{ name: "agents.revoke", args }]);
 });
 
 Deno.test("a user revokes the rows that they own, and is named as the one who did", async () => {
@@ -45,17 +45,17 @@ Deno.test("a user revokes the rows that they own, and is named as the one who di
   const headers = await userAuthorization();
   await ask(endpoint, backend, { method: "POST", rest: `${one}/revoke`, headers });
   const args = [agentId, { ownerId: userId, actor: `user:${userId}` }];
-  assert.deepEqual(backend.calls, [{ name: "revokeAgent", args }]);
+  assert.deepEqual(backend.calls, [{ name: "agents.revoke", args }]);
 });
 
 Deno.test("revoking twice is fine", async () => {
-  const backend = await testBackend({ revokeAgent: () => Promise.resolve(revoked) });
+  const backend = await testBackend({ agents: { revoke: () => Promise.resolve(revoked) } });
   const init = { method: "POST", rest: `${one}/revoke`, headers: apikey };
   assert.deepEqual((await ask(endpoint, backend, init)).body, (await ask(endpoint, backend, init)).body);
 });
 
 Deno.test("a revocation is one line in the log: who ended which agent", async () => {
-  const backend = await testBackend({ revokeAgent: () => Promise.resolve(revoked) });
+  const backend = await testBackend({ agents: { revoke: () => Promise.resolve(revoked) } });
   const headers = { ...apikey, "x-request-id": "end-1" };
   await ask(endpoint, backend, { method: "POST", rest: `${one}/revoke`, headers });
   const [line = ""] = backend.lines;

@@ -30,7 +30,7 @@ Deno.test("POST /create-agent answers 201 with the agent and its secret, exactly
 Deno.test("POST /create-agent gives the database a digest, never the secret", async () => {
   const backend = await testBackend();
   await ask(endpoint, backend, post({ name: "edge 1" }));
-  assert.deepEqual(backend.calls, [{ name: "createAgent", args: [plain] }]);
+  assert.deepEqual(backend.calls, [{ name: "agents.create", args: [plain] }]);
 });
 
 const many = (count: number): Record<string, string> =>
@@ -126,7 +126,7 @@ for (const surrogate of ["\\ud83e", "\\udd8a"]) {
 }
 
 Deno.test("an owner whom nobody knows → invalid_request naming owner_id", async () => {
-  const backend = await testBackend({ createAgent: () => Promise.resolve("owner_unknown") });
+  const backend = await testBackend({ agents: { create: () => Promise.resolve("owner_unknown") } });
   assertBadField(await ask(endpoint, backend, post({ name: "a", owner_id: strangerId })), "owner_id");
 });
 
@@ -141,7 +141,7 @@ for (const own of [undefined, userId, userId.toUpperCase()]) {
     );
     assert.equal(reply.status, 201);
     const told = { ...plain, ownerId: userId, ownerLimit: 1000, actor: `user:${userId}` };
-    assert.deepEqual(backend.calls, [{ name: "createAgent", args: [told] }]);
+    assert.deepEqual(backend.calls, [{ name: "agents.create", args: [told] }]);
   });
 }
 
@@ -154,7 +154,7 @@ Deno.test("a user makes no agent for somebody else → forbidden, and no agent",
 });
 
 Deno.test("a user with as many agents as may be → conflict that names the limit", async () => {
-  const limited = await testBackend({ createAgent: () => Promise.resolve("owner_limit") });
+  const limited = await testBackend({ agents: { create: () => Promise.resolve("owner_limit") } });
   const backend = { ...limited, operators: await operatorsWithUsers(), agentLimitPerOwner: 3 };
   const reply = await ask(endpoint, backend, post({ name: "a" }, await userAuthorization()));
   assertError(reply, "conflict", 409);
@@ -163,7 +163,7 @@ Deno.test("a user with as many agents as may be → conflict that names the limi
 });
 
 Deno.test("a user who is gone → operator_required", async () => {
-  const backend = await testBackend({ createAgent: () => Promise.resolve("owner_unknown") });
+  const backend = await testBackend({ agents: { create: () => Promise.resolve("owner_unknown") } });
   backend.operators = await operatorsWithUsers();
   const reply = await ask(endpoint, backend, post({ name: "a" }, await userAuthorization()));
   assertError(reply, "operator_required", 401);

@@ -22,16 +22,21 @@ async function names(folder: URL, kind: "isFile" | "isDirectory"): Promise<strin
   return found.sort();
 }
 
+/** Every TypeScript file of the functions, by its path in their folder. */
+async function sources(folder = ""): Promise<string[]> {
+  const files = (await names(new URL(folder, functions), "isFile")).filter((name) => name.endsWith(".ts"));
+  const folders = await names(new URL(folder, functions), "isDirectory");
+  const below = await Promise.all(folders.map((name) => sources(`${folder}${name}/`)));
+  return [...files.map((name) => `${folder}${name}`), ...below.flat()];
+}
+
 async function packages(): Promise<{ file: string; name: string; version: string }[]> {
   const found: { file: string; name: string; version: string }[] = [];
-  for (const folder of await names(functions, "isDirectory")) {
-    for (const file of await names(new URL(`${folder}/`, functions), "isFile")) {
-      const source = await Deno.readTextFile(new URL(`${folder}/${file}`, functions));
-      for (const [, specifier = ""] of source.matchAll(/["']npm:([^"']+)["']/g)) {
-        const [, name = specifier, pinned = ""] = /^((?:@[^/@]+\/)?[^/@]+)(?:@([^/]+))?/.exec(specifier) ??
-          [];
-        found.push({ file: `${folder}/${file}`, name, version: pinned });
-      }
+  for (const file of await sources()) {
+    const source = await Deno.readTextFile(new URL(file, functions));
+    for (const [, specifier = ""] of source.matchAll(/["']npm:([^"']+)["']/g)) {
+      const [, name = specifier, pinned = ""] = /^((?:@[^/@]+\/)?[^/@]+)(?:@([^/]+))?/.exec(specifier) ?? [];
+      found.push({ file, name, version: pinned });
     }
   }
   return found;
@@ -63,13 +68,12 @@ Deno.test("a package that deno.json names too has the same version there", () =>
 });
 
 Deno.test("the functions import by full names and relative paths alone: no import map deploys with them", async () => {
-  for (const folder of await names(functions, "isDirectory")) {
-    for (const file of await names(new URL(`${folder}/`, functions), "isFile")) {
-      if (!file.endsWith(".ts")) continue;
-      const source = await Deno.readTextFile(new URL(`${folder}/${file}`, functions));
-      for (const [, specifier = ""] of source.matchAll(/^(?:import|export)[^;]*?\sfrom "([^"]+)"/gm)) {
-        assert.match(specifier, /^(npm:|\.\.?\/.*\.ts$)/, `${folder}/${file}`);
-      }
+  const files = await sources();
+  assert.ok(files.includes("_shared/http/errors.ts"), files.join());
+  for (const file of files) {
+    const source = await Deno.readTextFile(new URL(file, functions));
+    for (const [, specifier = ""] of source.matchAll(/^(?:import|export)[^;]*?\sfrom "([^"]+)"/gm)) {
+      assert.match(specifier, /^(npm:|\.\.?\/.*\.ts$)/, file);
     }
   }
 });
@@ -96,9 +100,10 @@ Deno.test("there is a function for every resource, and nothing else", async () =
 for (const name of await deployed()) {
   const folder = new URL(`${name}/`, functions);
 
-  Deno.test(`${name} has a handler, a deno.json of its own and an index.ts of at most 15 lines`, async () => {
+  Deno.test(`${name} has a handler or routes, a deno.json of its own and an index.ts of at most 15 lines`, async () => {
     const files = await names(folder, "isFile");
-    for (const file of ["deno.json", "handler.ts", "index.ts"]) assert.ok(files.includes(file), file);
+    for (const file of ["deno.json", "index.ts"]) assert.ok(files.includes(file), file);
+    assert.ok(files.includes("handler.ts") || files.includes("routes.ts"), files.join());
     const lines = (await Deno.readTextFile(new URL("index.ts", folder))).trimEnd().split("\n");
     assert.ok(lines.length <= 15, String(lines.length));
   });
@@ -114,7 +119,9 @@ for (const name of await deployed()) {
   });
 
   Deno.test(`${name} calls itself in the code as its folder`, async () => {
-    const source = await Deno.readTextFile(new URL("handler.ts", folder));
+    const files = await names(folder, "isFile");
+    const file = files.includes("routes.ts") ? "routes.ts" : "handler.ts";
+    const source = await Deno.readTextFile(new URL(file, folder));
     assert.ok(source.includes(`"${name}"`), text(source.slice(0, 100)));
   });
 }

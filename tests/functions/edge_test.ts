@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createLocalJWKSet, jwtVerify } from "jose";
-import { generateSigningKey } from "../../supabase/functions/_shared/auth.ts";
+import { generateSigningKey } from "../../supabase/functions/_shared/keys.ts";
 import { assertError, FleetClient, record, send, text } from "../_support/client.ts";
 import { type Edge, findEdgeDeno, functionArgs, functions, indexOf, withEdge } from "../_support/edge.ts";
 import { part } from "../_support/require.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { jwtVerify } from "jose";
-import { answer } from "../../supabase/functions/_shared/endpoint.ts";
+import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { makeSecret } from "../../supabase/functions/_shared/secret.ts";
 import { endpoint } from "../../supabase/functions/handshake/handler.ts";
 import { agent, agentId, ask, issuer, keys, now, secret, testBackend } from "../_support/backend.ts";
@@ -8,7 +8,7 @@ import { assertError, type Reply, text } from "../_support/client.ts";
 
 const body = { agent_id: agentId, agent_secret: secret };
 const digest = "sha256:7d774b9fd90df2752ac4d1671dd09199cd72e8e80187e82740a4d6203b03e334";
-const refusing = { openSession: () => Promise.resolve(null) };
+const refusing = { sessions: { open: () => Promise.resolve(null) } };
 
 function post(fields: unknown): { method: string; body: string } {
   return { method: "POST", body: typeof fields === "string" ? fields : JSON.stringify(fields) };
@@ -45,7 +45,7 @@ Deno.test("POST /handshake opens the session by the secret's digest, in one call
   const backend = await testBackend();
   await ask(endpoint, backend, post(body));
   assert.deepEqual(backend.calls, [
-    { name: "openSession", args: [agentId, { secretDigest: digest, client: {} }] },
+    { name: "sessions.open", args: [agentId, { secretDigest: digest, client: {} }] },
   ]);
 });
 
@@ -68,7 +68,7 @@ Deno.test("POST /handshake puts the row's epoch in the token, not its own", asyn
   const opened = { id: agentId, name: "edge 1", epoch: 7, heartbeatIntervalSeconds: 5 };
   const reply = await ask(
     endpoint,
-    await testBackend({ openSession: () => Promise.resolve(opened) }),
+    await testBackend({ sessions: { open: () => Promise.resolve(opened) } }),
     post(body),
   );
   const key = (await keys).verifying.get((await keys).signing.kid);
@@ -181,18 +181,18 @@ Deno.test("POST /handshake that the database refuses → invalid_credentials, wi
 Deno.test("a refusal is left on the row after the reply, not before", async () => {
   const backend = await testBackend(refusing);
   const request = new Request(`${issuer}/handshake`, post(body));
-  const from = { rest: "", socketAddress: "192.0.2.1" };
-  const reply = await answer(endpoint, request, backend, from);
+  const from = { subpath: "", socketAddress: "192.0.2.1" };
+  const reply = await respond(endpoint, request, backend, from);
   await reply.body?.cancel();
-  assert.deepEqual(backend.calls.map(({ name }) => name), ["openSession"]);
+  assert.deepEqual(backend.calls.map(({ name }) => name), ["sessions.open"]);
   await Promise.all(backend.work);
   backend.log.flush();
-  assert.deepEqual(backend.calls.slice(1), [{ name: "recordRefusal", args: [agentId] }]);
+  assert.deepEqual(backend.calls.slice(1), [{ name: "sessions.recordRefusal", args: [agentId] }]);
 });
 
 Deno.test("what goes wrong after the reply is logged with the request id, and changes nothing for the caller", async () => {
-  const fail = { recordRefusal: () => Promise.reject(new Error("no connection")) };
-  const backend = await testBackend({ ...refusing, ...fail });
+  const recordRefusal = () => Promise.reject(new Error("no connection"));
+  const backend = await testBackend({ sessions: { ...refusing.sessions, recordRefusal } });
   const reply = await ask(endpoint, backend, post(body));
   assertError(reply, "invalid_credentials", 401);
   const line = backend.lines.find((one) => one.includes("no connection")) ?? "";
@@ -202,7 +202,7 @@ Deno.test("what goes wrong after the reply is logged with the request id, and ch
 Deno.test("a handshake that succeeds leaves no refusal", async () => {
   const backend = await testBackend();
   await ask(endpoint, backend, post(body));
-  assert.deepEqual(backend.calls.map(({ name }) => name), ["openSession"]);
+  assert.deepEqual(backend.calls.map(({ name }) => name), ["sessions.open"]);
 });
 
 Deno.test("after 20 refused handshakes → rate_limited with retry-after, and the row is left alone", async () => {
@@ -214,7 +214,7 @@ Deno.test("after 20 refused handshakes → rate_limited with retry-after, and th
   const reply = await ask(endpoint, backend, post(body));
   assertError(reply, "rate_limited", 429);
   assert.equal(reply.headers.get("retry-after"), "1");
-  assert.deepEqual(backend.calls.map(({ name }) => name), ["openSession"]);
+  assert.deepEqual(backend.calls.map(({ name }) => name), ["sessions.open"]);
   backend.clock.now = new Date(now.getTime() + 1000);
   assertError(await ask(endpoint, backend, post(body)), "invalid_credentials", 401);
   assertError(await ask(endpoint, backend, post(body)), "rate_limited", 429);
@@ -222,7 +222,7 @@ Deno.test("after 20 refused handshakes → rate_limited with retry-after, and th
 
 Deno.test("a valid secret is never turned away, whatever comes from its address", async () => {
   let open: null | { id: string; name: string; epoch: number; heartbeatIntervalSeconds: number } = null;
-  const backend = await testBackend({ openSession: () => Promise.resolve(open) });
+  const backend = await testBackend({ sessions: { open: () => Promise.resolve(open) } });
   for (let index = 0; index < 30; index++) await ask(endpoint, backend, post(body));
   open = { id: agentId, name: "edge 1", epoch: 1, heartbeatIntervalSeconds: 60 };
   assert.equal((await ask(endpoint, backend, post(body))).status, 200);

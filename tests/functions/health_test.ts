@@ -8,5 +8,5 @@ Deno.test("GET /health asks the database, and answers exactly as the contract sh
   const reply = await ask(endpoint, backend);
   assert.equal(reply.status, 200);
   assert.deepEqual(reply.body, { ok: true, version, database: "ok" });
-  assert.deepEqual(backend.calls, [{ name: "ping", args: [] }]);
+  assert.deepEqual(backend.calls, [{ name: "health.ping", args: [] }]);
 });

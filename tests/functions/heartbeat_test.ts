@@ -37,12 +37,14 @@ Deno.test("POST /heartbeat answers exactly as the contract shows it", async () =
 Deno.test("POST /heartbeat is one call of the database: nothing is read before it", async () => {
   const backend = await testBackend();
   await beat(backend, {});
-  assert.deepEqual(backend.calls, [{ name: "recordHeartbeats", args: [[plain]] }]);
+  assert.deepEqual(backend.calls, [{ name: "heartbeats.record", args: [[plain]] }]);
 });
 
 Deno.test("GET /heartbeat answers exactly as the contract shows it, and records nothing", async () => {
   const backend = await testBackend({
-    readSession: () => Promise.resolve({ ...agent, liveness: "online", last_seen_at: now.toISOString() }),
+    sessions: {
+      read: () => Promise.resolve({ ...agent, liveness: "online", last_seen_at: now.toISOString() }),
+    },
   });
   const headers = { authorization: `Bearer ${await forge({ claims: { epoch: 3 } })}` };
   const reply = await ask(endpoint, backend, { headers });
@@ -56,14 +58,14 @@ Deno.test("GET /heartbeat answers exactly as the contract shows it, and records 
     },
     server_time: now.toISOString(),
   });
-  assert.deepEqual(backend.calls, [{ name: "readSession", args: [agentId, 3] }]);
+  assert.deepEqual(backend.calls, [{ name: "sessions.read", args: [agentId, 3] }]);
 });
 
 Deno.test("the next beat is promised for 0.9 to 1.1 of every interval there is", async () => {
   for (const interval of [5, 6, 7, 9, 10, 11, 30, 59, 60, 61, 70, 99, 3600, 86_399, 86_400]) {
     for (const random of [0, 0.3, 0.5, 1 - 2 ** -32]) {
       const recorded = [{ heartbeatIntervalSeconds: interval }];
-      const backend = await testBackend({ recordHeartbeats: () => Promise.resolve(recorded) });
+      const backend = await testBackend({ heartbeats: { record: () => Promise.resolve(recorded) } });
       const { body } = await beat({ ...backend, random: () => random }, {});
       const next = Number(body.next_heartbeat_in);
       assert.ok(Number.isInteger(next), `${next} of ${interval}`);
@@ -91,7 +93,7 @@ for (const scheme of ["bearer", "BEARER", "BeArEr", "Bearer "]) {
 }
 
 Deno.test("a session is never rate limited: 100 ended sessions, 100 refusals of the same kind", async () => {
-  const backend = await testBackend({ recordHeartbeats: () => Promise.resolve([null]) });
+  const backend = await testBackend({ heartbeats: { record: () => Promise.resolve([null]) } });
   for (let index = 0; index < 100; index++) assertError(await beat(backend, {}), "session_revoked", 401);
 });
 

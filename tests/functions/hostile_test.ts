@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { base64url } from "jose";
-import type { Database } from "../../supabase/functions/_shared/database.ts";
-import { unavailable } from "../../supabase/functions/_shared/errors.ts";
+import { type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
+import { unavailable } from "../../supabase/functions/_shared/http/errors.ts";
 import { agentId, ask, operatorKey, secret, testBackend } from "../_support/backend.ts";
 import { assertError, type Reply } from "../_support/client.ts";
 import { assertCommon, refused } from "./_hostile.ts";
@@ -11,17 +11,7 @@ import { operatorsWithUsers, strangerId, userAuthorization, userId } from "./_us
 
 /** A database whose every call ends in the same failure. */
 function failing(error: () => Error): Database {
-  const fail = () => Promise.reject(error());
-  return {
-    createAgent: fail,
-    getAgent: fail,
-    revokeAgent: fail,
-    openSession: fail,
-    recordRefusal: fail,
-    readSession: fail,
-    recordHeartbeats: fail,
-    ping: fail,
-  };
+  return databaseOver(() => Promise.reject(error()));
 }
 
 for (const resource of resources) {
@@ -129,8 +119,8 @@ for (const resource of resources.filter(({ asks }) => asks === "session")) {
 
   Deno.test(`${resource.name} with a session of a missing row → session_revoked, and nothing is written after`, async () => {
     const nothing = {
-      readSession: () => Promise.resolve(null),
-      recordHeartbeats: () => Promise.resolve([null]),
+      sessions: { read: () => Promise.resolve(null) },
+      heartbeats: { record: () => Promise.resolve([null]) },
     };
     const backend = await testBackend(nothing);
     const reply = await ask(resource.endpoint, backend, await goodRequest(resource));
@@ -183,7 +173,9 @@ for (const resource of resources.filter(({ asks }) => asks === "operator")) {
 
 for (const resource of resources.filter(({ rest }) => rest !== "")) {
   const { name, endpoint, method } = resource;
-  const missing = { getAgent: () => Promise.resolve(null), revokeAgent: () => Promise.resolve(null) };
+  const missing = {
+    agents: { get: () => Promise.resolve(null), revoke: () => Promise.resolve(null) },
+  };
 
   Deno.test(`${name} of a missing row → not_found`, async () => {
     const reply = await ask(endpoint, await testBackend(missing), await goodRequest(resource));
@@ -208,7 +200,7 @@ for (const resource of resources.filter(({ rest }) => rest !== "")) {
     agentId.slice(1),
     `${agentId}0`,
     "%00",
-    "..",
+    "...",
     "'; drop table agents; --",
     "null",
   ];

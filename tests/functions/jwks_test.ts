@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createLocalJWKSet, jwtVerify } from "jose";
-import { generateSigningKey, importKeyRing } from "../../supabase/functions/_shared/auth.ts";
+import { generateSigningKey, importKeyRing } from "../../supabase/functions/_shared/keys.ts";
 import { endpoint } from "../../supabase/functions/jwks/handler.ts";
 import { ask, issuer, keys, now, testBackend } from "../_support/backend.ts";
 import { forge } from "./_tokens.ts";

@@ -1,15 +1,23 @@
 import assert from "node:assert/strict";
 import { moduleText } from "../../tools/installers.ts";
-import { answer } from "../../supabase/functions/_shared/endpoint.ts";
-import { installerUrl, makeInstaller, shells } from "../../supabase/functions/_shared/installer.ts";
+import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
+import { installerUrl, makeInstaller, shells } from "../../supabase/functions/_shared/installer/installer.ts";
 import { endpoint as createAgent } from "../../supabase/functions/create-agent/handler.ts";
 import { endpoint as install } from "../../supabase/functions/install/handler.ts";
 import { agentId, ask, operatorKey, secret, testBackend } from "../_support/backend.ts";
 import { assertError, record, text } from "../_support/client.ts";
 
-const generated = new URL("../../supabase/functions/_shared/installers.generated.ts", import.meta.url);
-const unfit = ["http://fleet.example", "http://10.0.0.1:54321", "http://kong:8000", "http://127.0.0.2"];
-const fit = ["https://fleet.example", "http://127.0.0.1:54321", "http://localhost", "http://[::1]:8000"];
+const generated = new URL(
+  "../../supabase/functions/_shared/installer/installers.generated.ts",
+  import.meta.url,
+);
+const unfit = [
+  "http://fleet.example",
+  "http://10.0.0.1:54321",
+  "http://kong:8000",
+  "http://127.0.0.2.example",
+];
+const fit = ["https://fleet.example", "http://127.0.0.2:54321", "http://localhost", "http://[::1]:8000"];
 
 Deno.test("the module that the functions serve is made of the installers as they are", async () => {
   assert.ok(
@@ -21,7 +29,7 @@ Deno.test("the module that the functions serve is made of the installers as they
 async function get(query: string): Promise<Response> {
   const backend = await testBackend();
   const request = new Request(`https://fleet.example/install${query}`);
-  const reply = await answer(install, request, backend, { rest: "", socketAddress: "192.0.2.1" });
+  const reply = await respond(install, request, backend, { subpath: "", socketAddress: "192.0.2.1" });
   backend.log.flush();
   return reply;
 }
@@ -29,8 +37,8 @@ async function get(query: string): Promise<Response> {
 Deno.test("GET /install gives each shell its installer, with the service's address and no secret", async () => {
   for (const shell of [...shells, null]) {
     const request = new Request(`https://fleet.example/install${shell === null ? "" : `?shell=${shell}`}`);
-    const reply = await answer(install, request, await testBackend(), {
-      rest: "",
+    const reply = await respond(install, request, await testBackend(), {
+      subpath: "",
       socketAddress: "192.0.2.1",
     });
     assert.equal(reply.status, 200);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { makeInstaller, type Shell } from "../../supabase/functions/_shared/installer.ts";
+import { makeInstaller, type Shell } from "../../supabase/functions/_shared/installer/installer.ts";
 import { FleetClient } from "../_support/client.ts";
 import {
   assertEnded,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { makeInstaller } from "../../supabase/functions/_shared/installer.ts";
+import { makeInstaller } from "../../supabase/functions/_shared/installer/installer.ts";
 import { agentId, secret } from "../_support/backend.ts";
 import {
   assertEnded,

@@ -11,7 +11,7 @@ import {
 } from "../_support/client.ts";
 import { forge, forgeHs256, forgeUnsigned, readKey, soundClaims } from "../_support/forge.ts";
 import { tryServerProcess, withFolder } from "../_support/server.ts";
-import { generateSigningKey } from "../../supabase/functions/_shared/auth.ts";
+import { generateSigningKey } from "../../supabase/functions/_shared/keys.ts";
 import type { Fleet, Stage } from "./stage.ts";
 
 /** A whole story over HTTP, told in the same words on every backend. */

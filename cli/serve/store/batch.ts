@@ -1,5 +1,5 @@
-import type { Beat, Database, Verdict } from "../../../supabase/functions/_shared/database.ts";
-import { ContractError, unavailable } from "../../../supabase/functions/_shared/errors.ts";
+import type { Beat, Database, Verdict } from "../../../supabase/functions/_shared/database/port.ts";
+import { ContractError, unavailable } from "../../../supabase/functions/_shared/http/errors.ts";
 import { Silence } from "./queue.ts";
 
 interface Waiting {
@@ -39,7 +39,7 @@ export function batching(database: Database): Database {
       clearTimeout(timer);
     }
   };
-  return { ...database, recordHeartbeats: (beats) => Promise.all(beats.map(recordOne)) };
+  return { ...database, heartbeats: { record: (beats) => Promise.all(beats.map(recordOne)) } };
 }
 
 function takeFrom(waiting: Set<Waiting>): Waiting[] {
@@ -50,7 +50,7 @@ function takeFrom(waiting: Set<Waiting>): Waiting[] {
 
 async function record(database: Database, batch: Waiting[]): Promise<void> {
   try {
-    const verdicts = await database.recordHeartbeats(batch.map(({ beat }) => beat));
+    const verdicts = await database.heartbeats.record(batch.map(({ beat }) => beat));
     batch.forEach(({ resolve }, index) => resolve(verdicts[index] ?? null));
   } catch (error) {
     // One beat that the database will not have must not take the others with it. An outage is everybody's.

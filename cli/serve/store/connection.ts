@@ -1,4 +1,5 @@
-import type { Call } from "../../../supabase/functions/_shared/database.ts";
+import type { Call, SqlCall } from "../../../supabase/functions/_shared/database/port.ts";
+import type { Job } from "../schedule.ts";
 
 /** A row of a query's result. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -20,17 +21,19 @@ export interface Owner extends Connection {
 export interface Store {
   /** Calls a SQL function as the service role. */
   call: Call;
+  /** The work that it needs again and again. */
+  jobs: readonly Job[];
   close: () => Promise<void>;
 }
 
 /** The statement that calls a SQL function with its arguments by name. */
-export function callStatement(name: string, args: object): string {
+export function callStatement({ name, args }: SqlCall): string {
   const named = Object.keys(args).map((key, index) => `${key} => $${index + 1}`).join(", ");
   return `select public.${name}(${named}) as result`;
 }
 
 /** The same statement with its arguments in it, for where none can be bound. */
-export function callText(name: string, args: object): string {
+export function callText({ name, args }: SqlCall): string {
   const named = Object.entries(args).map(([key, value]) => `${key} => ${literal(value)}`).join(", ");
   return `select public.${name}(${named}) as result`;
 }

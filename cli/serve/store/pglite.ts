@@ -1,14 +1,15 @@
 import { basename, dirname, join } from "node:path";
 import { PGlite, type PGliteOptions } from "@electric-sql/pglite";
-import type { Call, Calls } from "../../../supabase/functions/_shared/database.ts";
-import { isOutageState, unavailable } from "../../../supabase/functions/_shared/errors.ts";
+import type { Call, SqlCall } from "../../../supabase/functions/_shared/database/port.ts";
+import { isOutageState, unavailable } from "../../../supabase/functions/_shared/http/errors.ts";
 import type { Log } from "../../../supabase/functions/_shared/log.ts";
 import { callStatement, type Connection, type Owner, type Store } from "./connection.ts";
-import { exists, keepPrivate, makePrivateFolder } from "../files.ts";
+import { exists } from "../../host/private_file.ts";
+import { closeToOthers, makePrivateFolder } from "../../host/private_folder.ts";
+import { Maintenance } from "./maintenance.ts";
 import { migrate } from "./migrate.ts";
 import { newestSnapshot, removeUnfinished, Snapshots } from "./snapshots.ts";
 import { StartError } from "../start_error.ts";
-import { Upkeep } from "./upkeep.ts";
 import { shellQuote } from "../../host/shell_quote.ts";
 
 interface PgliteOptions {
@@ -19,10 +20,6 @@ interface PgliteOptions {
   restore: boolean;
   log: Log;
 }
-
-const asks: ReadonlySet<keyof Calls> = new Set<keyof Calls>(["read_session", "get_agent"]);
-/** The calls that only say that an agent lives, or ask. */
-const notWorthASnapshot: ReadonlySet<keyof Calls> = new Set<keyof Calls>([...asks, "record_heartbeats"]);
 
 /**
  * Opens the embedded Postgres in a folder, making it at the first start.
@@ -36,34 +33,35 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
   const isNew = !await exists(folder);
   if (isNew) await makeFirst(options);
   const database = await reopen(options);
-  const upkeep = new Upkeep(database, log);
+  const maintenance = new Maintenance(database, log);
   try {
     await migrate(owner(database));
     await database.exec("set role service_role");
-    await upkeep.start();
+    await maintenance.start();
   } catch (error) {
-    await upkeep.stop();
+    await maintenance.settled();
     await database.close();
     throw error;
   }
   const dump = (): Promise<Blob> => database.dumpDataDir("gzip");
   const snapshots = new Snapshots(options.snapshots, { dump, log, changed: isNew });
   return {
-    call: noting(snapshots, async (name, args) => {
+    call: noting(snapshots, async (call) => {
       try {
         const { rows } = await database.query<{ result: unknown }>(
-          callStatement(name, args),
-          Object.values(args),
+          callStatement(call),
+          Object.values(call.args),
         );
-        noteUpkeep(upkeep, name, args);
+        noteMaintenance(maintenance, call);
         return rows[0]?.result ?? null;
       } catch (error) {
         throw isOutage(error) ? unavailable("the database", error) : error;
       }
     }),
+    jobs: [snapshots.job, maintenance.job],
     async close() {
-      await upkeep.stop();
-      await snapshots.stop();
+      await maintenance.settled();
+      await snapshots.takeIfChanged();
       await database.close();
     },
   };
@@ -75,15 +73,16 @@ function isOutage(error: unknown): boolean {
   return !hasState || isOutageState(String(error.code));
 }
 
-function noteUpkeep(upkeep: Upkeep, name: keyof Calls, args: Calls[keyof Calls]): void {
-  if (name === "create_agent") upkeep.noteAgent();
-  if (!asks.has(name)) upkeep.noteWrites("beats" in args ? args.beats.length : 1);
+function noteMaintenance(maintenance: Maintenance, { name, args, effect }: SqlCall): void {
+  if (name === "create_agent") maintenance.noteAgentCreated();
+  if (effect !== "reads") maintenance.noteWrites(Array.isArray(args.beats) ? args.beats.length : 1);
 }
 
-function noting(snapshots: Snapshots, call: Call): Call {
-  return async (name, args) => {
-    const result = await call(name, args);
-    if (result !== null && !notWorthASnapshot.has(name)) snapshots.noteChange();
+/** A beat is not worth a snapshot: the next one renews what it wrote. Null: the call found nothing to change. */
+function noting(snapshots: Snapshots, make: Call): Call {
+  return async (call) => {
+    const result = await make(call);
+    if (result !== null && call.effect === "changes") snapshots.noteChange();
     return result;
   };
 }
@@ -96,7 +95,7 @@ async function prepare({ folder, snapshots }: PgliteOptions): Promise<void> {
       const path = join(dirname(folder), entry);
       if (/^\.(probe|unfinished|restored)\b/.test(entry.slice(name.length)) && entry.startsWith(name)) {
         await Deno.remove(path, { recursive: true });
-      } else if (entry === name || entry.startsWith(`${name}.before-restore-`)) await keepPrivate(path);
+      } else if (entry === name || entry.startsWith(`${name}.before-restore-`)) await closeToOthers(path);
     }
     await removeUnfinished(snapshots);
   } catch (error) {

@@ -1,6 +1,11 @@
 import postgres from "postgres";
-import { ContractError, isOutageState, unavailable } from "../../../supabase/functions/_shared/errors.ts";
-import { databaseOver } from "../../../supabase/functions/_shared/database.ts";
+import { isLoopback } from "../../../supabase/functions/_shared/address.ts";
+import {
+  ContractError,
+  isOutageState,
+  unavailable,
+} from "../../../supabase/functions/_shared/http/errors.ts";
+import { databaseOver, type SqlCall } from "../../../supabase/functions/_shared/database/port.ts";
 import { callStatement, callText, type Connection, type Owner, type Store } from "./connection.ts";
 import { migrate } from "./migrate.ts";
 import { Line } from "./queue.ts";
@@ -8,7 +13,7 @@ import { StartError } from "../start_error.ts";
 
 type Settings = postgres.Options<Record<never, never>>;
 type Rows = readonly Record<string, unknown>[];
-type Ask = (pool: postgres.Sql, name: string, args: object) => Promise<Rows>;
+type Ask = (pool: postgres.Sql, call: SqlCall) => Promise<Rows>;
 
 const connections = 8;
 const patienceMilliseconds = 4000;
@@ -48,7 +53,7 @@ export async function openPostgres(address: string): Promise<Store> {
     pooled ? askInTransaction : askDirectly,
   );
   try {
-    await databaseOver(store.call).ping();
+    await databaseOver(store.call).health.ping();
     return store;
   } catch (error) {
     await store.close();
@@ -70,18 +75,19 @@ function storeOver(connect: () => postgres.Sql, ask: Ask): Store {
     void silent.end({ timeout: 0 });
   };
   return {
-    async call(name, args) {
+    async call(call) {
       let used = pool;
       try {
         const [row] = await line.pass(() => {
           used = pool;
-          return ask(used, name, args);
+          return ask(used, call);
         }, () => renew(used));
         return row?.result ?? null;
       } catch (error) {
         throw isOutage(error) ? unavailable("the database", error) : error;
       }
     },
+    jobs: [],
     close: () => pool.end({ timeout: 5 }),
   };
 }
@@ -148,20 +154,20 @@ function over(database: Pick<postgres.Sql, "unsafe">): Connection {
   };
 }
 
-async function askDirectly(pool: postgres.Sql, name: string, args: object): Promise<Rows> {
-  const values = Object.values(args) as postgres.ParameterOrJSON<never>[];
-  return await pool.unsafe(callStatement(name, args), values, { prepare: true });
+async function askDirectly(pool: postgres.Sql, call: SqlCall): Promise<Rows> {
+  const values = Object.values(call.args) as postgres.ParameterOrJSON<never>[];
+  return await pool.unsafe(callStatement(call), values, { prepare: true });
 }
 
 /**
  * The role and the call in one message of the simple protocol, which is one transaction. Not `begin`: when
  * the connection is lost within it, postgres.js 3.4.9 ends the process.
  */
-async function askInTransaction(pool: postgres.Sql, name: string, args: object): Promise<Rows> {
+async function askInTransaction(pool: postgres.Sql, call: SqlCall): Promise<Rows> {
   const results: unknown = await pool.unsafe(`
     set local role ${serviceRole};
     set local statement_timeout = ${statementMilliseconds};
-    ${callText(name, args)}`).simple();
+    ${callText(call)}`).simple();
   const last: unknown = Array.isArray(results) ? results.at(-1) : null;
   return Array.isArray(last) ? last : [];
 }
@@ -205,6 +211,6 @@ function isDecodable({ username, password, pathname }: URL): boolean {
 
 /** As libpq does when nothing is said: encrypted if the server can. On this host there is no need. */
 function needsEncryption(url: URL): boolean {
-  const isHere = ["", "localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
+  const isHere = url.hostname === "" || isLoopback(url.hostname);
   return !isHere && !url.searchParams.has("sslmode") && !url.searchParams.has("ssl");
 }

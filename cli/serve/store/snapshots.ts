@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { describe, type Log } from "../../../supabase/functions/_shared/log.ts";
-import { exists, keepPrivate, makePrivateFolder, writePrivateFile } from "../files.ts";
+import { exists, writePrivateFile } from "../../host/private_file.ts";
+import { closeToOthers } from "../../host/private_folder.ts";
+import type { Job } from "../schedule.ts";
 
-const everyMilliseconds = 15 * 60 * 1000;
-const kept = 3;
+const keptSnapshots = 3;
 const suffix = ".tar.gz";
 
 /**
@@ -18,7 +19,6 @@ export class Snapshots {
   readonly #dump: () => Promise<Blob>;
   readonly #log: Log;
   #changed: boolean;
-  #timer: ReturnType<typeof setInterval>;
   #last: Promise<void> = Promise.resolve();
 
   /** @param options.changed whether the database holds something that no snapshot has yet */
@@ -27,7 +27,6 @@ export class Snapshots {
     this.#dump = options.dump;
     this.#log = options.log;
     this.#changed = options.changed;
-    this.#timer = setInterval(() => this.#queue(), everyMilliseconds);
   }
 
   /** Something was written that is worth a snapshot. */
@@ -35,13 +34,13 @@ export class Snapshots {
     this.#changed = true;
   }
 
-  /** Takes the last one, after the one that is under way. */
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#queue();
+  /** The server's periodic work. */
+  get job(): Job {
+    return { name: "snapshot", everyMs: 15 * 60 * 1000, run: () => this.takeIfChanged() };
   }
 
-  #queue(): Promise<void> {
+  /** Takes one, after the one that is under way, if something has changed by then. */
+  takeIfChanged(): Promise<void> {
     return this.#last = this.#last.then(() => this.#takeIfChanged());
   }
 
@@ -67,17 +66,16 @@ export async function newestSnapshot(folder: string): Promise<string | null> {
 /** Removes what is left of snapshots that were killed while they were written, and keeps the others private. */
 export async function removeUnfinished(folder: string): Promise<void> {
   if (!await exists(folder)) return;
-  await keepPrivate(folder);
+  await closeToOthers(folder);
   for (const { name } of await Array.fromAsync(Deno.readDir(folder))) {
     if (/\.tar\.gz\.[0-9a-f-]{36}$/.test(name)) await Deno.remove(join(folder, name));
   }
 }
 
 async function takeSnapshot(folder: string, dump: Blob): Promise<void> {
-  await makePrivateFolder(folder);
   const name = new Date().toISOString().replaceAll(":", "-");
   await writePrivateFile(join(folder, `${name}${suffix}`), new Uint8Array(await dump.arrayBuffer()));
-  for (const old of (await names(folder)).slice(0, -kept)) await Deno.remove(join(folder, old));
+  for (const old of (await names(folder)).slice(0, -keptSnapshots)) await Deno.remove(join(folder, old));
 }
 
 async function names(folder: string): Promise<string[]> {

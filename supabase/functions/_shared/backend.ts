@@ -1,8 +1,10 @@
-import type { KeyRing } from "./auth.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "./database/port.ts";
+import { issuerOf, type Settings } from "./env.ts";
+import { Refusals } from "./http/refusals.ts";
+import type { KeyRing } from "./keys.ts";
 import type { Log } from "./log.ts";
-import type { Operators } from "./operator.ts";
-import type { Refusals } from "./refusals.ts";
+import { type Operators, type OperatorSettings, supabaseOperators } from "./operator.ts";
+import { jitter, randomBytes, randomFraction } from "./random.ts";
 
 /** What the handlers work with. Each one names the parts that it needs. */
 export interface Backend {
@@ -26,28 +28,26 @@ export interface Backend {
   waitUntil: (work: Promise<void>) => void;
 }
 
-/** The name under which the service signs sessions. */
-export function issuerOf(publicUrl: string): string {
-  return `${publicUrl}/functions/v1`;
-}
+/** What the process that serves the handlers brings: the Edge Runtime's worker, or the embedded server. */
+type Host = Pick<Backend, "database" | "keys" | "log" | "waitUntil"> & {
+  settings: Settings;
+  /** The service's address, where the settings name no public one. */
+  url: string;
+  operators: Omit<OperatorSettings, "url">;
+};
 
-/** Cryptographically strong, as every random number of the service. */
-export function randomBytes(length: number): Uint8Array {
-  return crypto.getRandomValues(new Uint8Array(length));
-}
-
-/** From 0 up to, not including, 1. */
-export function randomFraction(): number {
-  return new DataView(randomBytes(4).buffer).getUint32(0) / 2 ** 32;
-}
-
-/** One of the whole numbers within a range, by a random fraction. There is one at least. */
-export function wholeNumberWithin({ from, to }: { from: number; to: number }, random: number): number {
-  const lowest = Math.ceil(from);
-  return lowest + Math.floor(random * (Math.floor(to) - lowest + 1));
-}
-
-/** Waits for a random part of a second, so that what comes then does not tell of what came before. */
-export async function jitter(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 1000 * randomFraction()));
+/** The handlers' backend on any host: with the real clock and real chance. */
+export function makeBackend({ settings, url, operators, ...host }: Host): Backend {
+  const now = (): Date => new Date();
+  return {
+    ...host,
+    ...settings,
+    issuer: issuerOf(settings.publicUrl ?? url),
+    operators: supabaseOperators({ url, ...operators }),
+    refusals: new Refusals(now),
+    now,
+    random: randomFraction,
+    jitter,
+    randomBytes,
+  };
 }

@@ -1,10 +1,10 @@
-import { type Backend, issuerOf, jitter, randomBytes, randomFraction } from "./backend.ts";
-import { answer, type Endpoint } from "./endpoint.ts";
+import { type Backend, makeBackend } from "./backend.ts";
+import { supabaseDatabase } from "./database/supabase.ts";
 import { type Environment, readKeyRing, readSettings, readSupabase } from "./env.ts";
+import { respond } from "./http/endpoint.ts";
+import type { Endpoint } from "./http/routes.ts";
 import { Log } from "./log.ts";
-import { remoteUserKeys, supabaseOperators } from "./operator.ts";
-import { Refusals } from "./refusals.ts";
-import { supabaseDatabase } from "./supabase_database.ts";
+import { remoteUserKeys } from "./operator.ts";
 
 /** What the Edge Runtime adds to Deno. */
 declare const EdgeRuntime: { waitUntil: (work: Promise<unknown>) => void } | undefined;
@@ -18,38 +18,34 @@ export async function serveFunction(endpoint: Endpoint): Promise<void> {
   Deno.serve((request, info?: Partial<Deno.ServeHandlerInfo>) => {
     const { remoteAddr } = info ?? {};
     const socketAddress = remoteAddr !== undefined && "hostname" in remoteAddr ? remoteAddr.hostname : "";
-    return answer(endpoint, request, backend, { rest: restOf(request, endpoint.name), socketAddress });
+    return respond(endpoint, request, backend, {
+      subpath: subpathOf(request, endpoint.name),
+      socketAddress,
+    });
   });
 }
 
 /** What the handlers work with on Supabase. */
 export async function edgeBackend(env: Environment): Promise<Backend> {
   const settings = readSettings(env);
-  const supabase = readSupabase(env);
-  const { url, secretKeys, jwks } = supabase;
-  const now = (): Date => new Date();
+  const { url, secretKeys, jwks } = readSupabase(env);
   const userKeys = jwks === null
     ? remoteUserKeys(new URL(`${url}/auth/v1/.well-known/jwks.json`))
     : () => Promise.resolve(jwks);
-  return {
-    ...settings,
-    issuer: issuerOf(settings.publicUrl ?? url),
+  return makeBackend({
+    settings,
+    url,
     keys: await readKeyRing(env),
     database: supabaseDatabase(url, secretKeys.default ?? Object.values(secretKeys)[0] ?? ""),
-    operators: supabaseOperators({ url, secretKeys, userKeys }),
-    refusals: new Refusals(now),
+    operators: { secretKeys, userKeys },
     // deno-lint-ignore no-console -- the platform takes the log from here
     log: new Log((line) => console.log(line)),
-    now,
-    random: randomFraction,
-    jitter,
-    randomBytes,
     waitUntil,
-  };
+  });
 }
 
 /** What follows the function's name: the platform may or may not have cut `/functions/v1` off. */
-function restOf(request: Request, name: string): string {
+function subpathOf(request: Request, name: string): string {
   const { pathname } = new URL(request.url);
   return pathname.replace(/^\/functions\/v1/, "").slice(name.length + 1).replace(/\/$/, "");
 }

@@ -1,4 +1,5 @@
-import { importKeyRing, type KeyRing } from "./auth.ts";
+import { importKeyRing, type KeyRing } from "./keys.ts";
+import { isRecord } from "./values.ts";
 
 /** Reads one environment variable. */
 export type Environment = (name: string) => string | undefined;
@@ -24,6 +25,11 @@ export interface SupabaseSettings {
 /** The configuration cannot be used. The message names the variable and the way to mend it. */
 export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";
+}
+
+/** The name under which the service signs sessions. */
+export function issuerOf(publicUrl: string): string {
+  return `${publicUrl}/functions/v1`;
 }
 
 /** @throws {ConfigurationError} A malformed variable is an error, never a default. An empty one counts as unset. */
@@ -156,8 +162,4 @@ function strings(value: unknown): Record<string, string> | null {
     return null;
   }
   return Object.fromEntries(entries);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

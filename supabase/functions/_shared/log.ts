@@ -1,3 +1,5 @@
+import { secretPattern } from "./secret_pattern.ts";
+
 type Level = "info" | "warn" | "error";
 
 /** What a log line says besides its time, level and event. Never a token, a secret, a body or a header. */
@@ -10,7 +12,6 @@ interface Tally {
 
 const summaryMilliseconds = 10_000;
 const samplesPerLine = 2;
-const secrets = /ocs_[\w-]{8,}|sb_secret_[\w-]+|\beyJ[\w-]+(?:\.[\w-]*)*|\bpostgres(?:ql)?:\/\/[^\s"'\\]+/g;
 
 /**
  * Structured log lines: one JSON object a line.
@@ -63,7 +64,7 @@ export function describe(error: unknown): string {
 
 /** The last line of defence: nothing should reach the log that this takes out. */
 export function redact(line: string): string {
-  return line.replace(secrets, "[redacted]");
+  return line.replace(secretPattern, "[redacted]");
 }
 
 /** A timer that does not keep the process alive: a number in Deno 2.1, Node's object in later ones. */

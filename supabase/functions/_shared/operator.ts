@@ -1,8 +1,9 @@
 import { createRemoteJWKSet, decodeProtectedHeader, type JSONWebKeySet } from "npm:jose@6.2.18";
 import { verifyCredentials } from "npm:@supabase/server@1.8.1/core";
 import { bearerToken } from "./auth.ts";
-import { ContractError, unavailable } from "./errors.ts";
-import type { Refusals } from "./refusals.ts";
+import { ContractError, unavailable } from "./http/errors.ts";
+import type { Refusals } from "./http/refusals.ts";
+import { uuid } from "./values.ts";
 
 /** Who administers: a Supabase user, for their own agents, or a secret API key, for all of them. */
 export type Operator = { kind: "user"; id: string } | { kind: "key"; name: string };
@@ -16,14 +17,12 @@ export interface Operators {
   identify: (request: Request, from: { address: string; refusals: Refusals }) => Promise<Operator>;
 }
 
-interface OperatorSettings {
+export interface OperatorSettings {
   url: string;
   secretKeys: Record<string, string>;
   /** The keys that sign users' tokens; asked for only when a token is presented. */
   userKeys: (kid: string | undefined) => Promise<JSONWebKeySet>;
 }
-
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** Operators by Supabase's own rules, as `@supabase/server` checks them (modes `user` and `secret:*`). */
 export function supabaseOperators(settings: OperatorSettings): Operators {

@@ -1,7 +1,7 @@
 import type { Backend } from "../_shared/backend.ts";
-import { readJson } from "../_shared/body.ts";
-import { type Exchange, resource } from "../_shared/endpoint.ts";
-import { ContractError } from "../_shared/errors.ts";
+import { readJson } from "../_shared/http/body.ts";
+import type { Exchange } from "../_shared/http/endpoint.ts";
+import { ContractError } from "../_shared/http/errors.ts";
 import {
   badField,
   type Fields,
@@ -10,8 +10,9 @@ import {
   parseText,
   parseUuid,
   parseWholeNumber,
-} from "../_shared/fields.ts";
-import { installerUrl, makeInstaller, type Shell, shells } from "../_shared/installer.ts";
+} from "../_shared/http/fields.ts";
+import { resource } from "../_shared/http/routes.ts";
+import { installerUrl, makeInstaller, type Shell, shells } from "../_shared/installer/installer.ts";
 import { actorOf, type Operator, operatorRequired } from "../_shared/operator.ts";
 import { digestSecret, makeSecret } from "../_shared/secret.ts";
 
@@ -31,7 +32,7 @@ export async function createAgent(request: Request, deps: Deps): Promise<Respons
   // Before there is an agent: nobody would see its secret if this failed.
   const url = shell === null ? null : installerUrl(deps.issuer);
   const secret = await makeSecret(deps.randomBytes(32));
-  const created = await deps.database.createAgent({
+  const created = await deps.database.agents.create({
     ...fields,
     ownerLimit: operator.kind === "user" ? deps.agentLimitPerOwner : null,
     secretDigest: await digestSecret(secret),

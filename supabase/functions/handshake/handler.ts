@@ -1,10 +1,12 @@
 import { issueSession } from "../_shared/auth.ts";
-import { type Backend, wholeNumberWithin } from "../_shared/backend.ts";
-import { readJson } from "../_shared/body.ts";
-import type { Client } from "../_shared/database.ts";
-import { type Exchange, resource } from "../_shared/endpoint.ts";
-import { ContractError } from "../_shared/errors.ts";
-import { badField, type Fields, parseFields, parseText, parseUuid } from "../_shared/fields.ts";
+import type { Backend } from "../_shared/backend.ts";
+import { readJson } from "../_shared/http/body.ts";
+import type { Client } from "../_shared/database/port.ts";
+import type { Exchange } from "../_shared/http/endpoint.ts";
+import { ContractError } from "../_shared/http/errors.ts";
+import { badField, type Fields, parseFields, parseText, parseUuid } from "../_shared/http/fields.ts";
+import { resource } from "../_shared/http/routes.ts";
+import { wholeNumberWithin } from "../_shared/random.ts";
 import { digestSecret, secretFault } from "../_shared/secret.ts";
 
 type Deps =
@@ -27,13 +29,13 @@ export const endpoint = resource("handshake", { POST: handshake });
  */
 export async function handshake(request: Request, deps: Deps): Promise<Response> {
   const { agentId, secret, client } = await parseCredentials(await readJson(request));
-  const opened = await deps.database.openSession(agentId, {
+  const opened = await deps.database.sessions.open(agentId, {
     secretDigest: await digestSecret(secret),
     client,
   });
   if (opened === null) {
     deps.refusals.count(deps.address);
-    deps.afterReply(() => deps.database.recordRefusal(agentId));
+    deps.afterReply(() => deps.database.sessions.recordRefusal(agentId));
     throw new ContractError(
       "invalid_credentials",
       "Cannot shake hands: this id and secret belong to no active agent",

@@ -1,9 +1,9 @@
 import { bearerToken, type Session, verifySession } from "../_shared/auth.ts";
-import { type Backend, wholeNumberWithin } from "../_shared/backend.ts";
-import { readOptionalJson } from "../_shared/body.ts";
-import type { Beat } from "../_shared/database.ts";
-import { type Exchange, resource } from "../_shared/endpoint.ts";
-import { ContractError } from "../_shared/errors.ts";
+import type { Backend } from "../_shared/backend.ts";
+import { readOptionalJson } from "../_shared/http/body.ts";
+import type { Beat } from "../_shared/database/port.ts";
+import type { Exchange } from "../_shared/http/endpoint.ts";
+import { ContractError } from "../_shared/http/errors.ts";
 import {
   badField,
   type Fields,
@@ -13,7 +13,9 @@ import {
   parseTime,
   parseUuid,
   parseWholeNumber,
-} from "../_shared/fields.ts";
+} from "../_shared/http/fields.ts";
+import { resource } from "../_shared/http/routes.ts";
+import { wholeNumberWithin } from "../_shared/random.ts";
 
 type Deps = Pick<Backend, "database" | "keys" | "issuer" | "now" | "random"> & Exchange;
 
@@ -25,7 +27,7 @@ export const endpoint = resource("heartbeat", { GET: showHeartbeat, POST: heartb
 export async function heartbeat(request: Request, deps: Deps): Promise<Response> {
   const session = await verifySession(bearerToken(request), { ...deps, now: deps.now() });
   const beat = parseBeat(await readOptionalJson(request), session);
-  const [recorded = null] = await deps.database.recordHeartbeats([beat]);
+  const [recorded = null] = await deps.database.heartbeats.record([beat]);
   if (recorded === null) throw revoked();
   const interval = recorded.heartbeatIntervalSeconds;
   return Response.json({
@@ -39,7 +41,7 @@ export async function heartbeat(request: Request, deps: Deps): Promise<Response>
 /** What the server makes of the agent named by the session token. Records nothing. */
 export async function showHeartbeat(request: Request, deps: Deps): Promise<Response> {
   const session = await verifySession(bearerToken(request), { ...deps, now: deps.now() });
-  const agent = await deps.database.readSession(session.agentId, session.epoch);
+  const agent = await deps.database.sessions.read(session.agentId, session.epoch);
   if (agent === null) throw revoked();
   const { id, name, liveness, last_seen_at, heartbeat_interval_seconds } = agent;
   return Response.json({

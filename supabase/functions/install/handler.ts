@@ -1,7 +1,7 @@
 import type { Backend } from "../_shared/backend.ts";
-import { resource } from "../_shared/endpoint.ts";
-import { parseChoice } from "../_shared/fields.ts";
-import { installerUrl, makeInstaller, type Shell, shells } from "../_shared/installer.ts";
+import { parseChoice } from "../_shared/http/fields.ts";
+import { resource } from "../_shared/http/routes.ts";
+import { installerUrl, makeInstaller, type Shell, shells } from "../_shared/installer/installer.ts";
 
 export const endpoint = resource("install", { GET: install });
 

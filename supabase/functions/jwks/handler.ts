@@ -1,5 +1,5 @@
 import type { Backend } from "../_shared/backend.ts";
-import { resource } from "../_shared/endpoint.ts";
+import { resource } from "../_shared/http/routes.ts";
 
 export const endpoint = resource("jwks", { GET: jwks });
 

@@ -547,8 +547,8 @@ Deno.test({
 
 /** Writes one credentials file after the other, and says when it has begun. */
 const writing = `
-import { formatCredentials } from "${root}cli/credentials.ts";
-import { writePrivateFile } from "${root}cli/private_file.ts";
+import { formatCredentials } from "${root}cli/identity/credentials.ts";
+import { writePrivateFile } from "${root}cli/host/private_file.ts";
 const [path, secret, ...ids] = Deno.args;
 for (let round = 0; ; round++) {
   const text = formatCredentials({ url: "https://a.example", agentId: ids[round % 2], secret });

@@ -1,20 +1,13 @@
 import assert from "node:assert/strict";
 import type { Command, CommandUnknownOpts } from "@commander-js/extra-typings";
-import { agentEntries } from "../../../cli/commands/agent/entries.ts";
-import { addServe } from "../../../cli/commands/serve.ts";
-import { addServeBeside } from "../../../cli/commands/serve_beside.ts";
-import { type Add, type Entry, makeProgram } from "../../../cli/commands/program.ts";
+import { allEntries } from "../../../cli/commands/entries.ts";
+import { makeProgram } from "../../../cli/commands/program.ts";
 
 const none = (): undefined => undefined;
 
 /** The program with all of its commands, of which none does anything but to say that it was asked. */
-async function idle(asked: (path: string) => void, serve: Add): Promise<Command> {
-  const entries: Entry[] = [...agentEntries, {
-    name: "serve",
-    summary: "run the backend",
-    load: () => Promise.resolve(serve),
-  }];
-  const program = await makeProgram(entries, { inFull: () => true, json: true, environment: none });
+async function idle(asked: (path: string) => void): Promise<Command> {
+  const program = await makeProgram(allEntries, { inFull: () => true, json: true, environment: none });
   for (const command of leavesOf(program)) command.action(() => asked(pathOf(command)));
   return program;
 }
@@ -60,22 +53,14 @@ function commandsIn(line: string): string[][] {
   return found;
 }
 
-const nobody = await idle(() => undefined, addServe);
-const beside = await idle(() => undefined, addServeBeside);
-const helps = [
-  ...everyCommand(nobody).map((command) => ({ command, serve: addServe, what: "" })),
-  ...everyCommand(beside).filter((command) => command.name() === "serve")
-    .map((command) => ({ command, serve: addServeBeside, what: " without the server in it" })),
-];
-
-for (const { command, serve, what } of helps) {
+for (const command of everyCommand(await idle(() => undefined))) {
   const path = pathOf(command);
-  Deno.test(`openclaw${what} understands every example that openclaw ${path} --help shows`, async () => {
+  Deno.test(`openclaw understands every example that openclaw ${path} --help shows`, async () => {
     const examples = examplesIn(helpOf(command));
     assert.ok(examples.length > 0, "it shows none");
     for (const words of examples) {
       const asked: string[] = [];
-      const program = await idle((one) => asked.push(one), serve);
+      const program = await idle((one) => asked.push(one));
       await program.parseAsync(words, { from: "user" });
       assert.equal(asked.length, 1, `openclaw ${words.join(" ")}`);
       assert.ok(words.join(" ").startsWith(asked[0] ?? "?"), `openclaw ${words.join(" ")} is ${asked[0]}`);
@@ -97,7 +82,7 @@ for (const line of wrong) {
   Deno.test(`an example like ${line} would be found out`, async () => {
     const [words = []] = commandsIn(line);
     const asked: string[] = [];
-    const program = await idle((one) => asked.push(one), addServe);
+    const program = await idle((one) => asked.push(one));
     await assert.rejects(program.parseAsync(words, { from: "user" }), { name: "CommanderError" });
     assert.deepEqual(asked, []);
   });

@@ -2,14 +2,12 @@ import assert from "node:assert/strict";
 import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader } from "jose";
 import {
   bearerToken,
-  generateSigningKey,
-  importKeyRing,
   issueSession,
-  type KeyRing,
   type Session,
   verifySession,
 } from "../../../supabase/functions/_shared/auth.ts";
-import { ContractError } from "../../../supabase/functions/_shared/errors.ts";
+import { generateSigningKey, importKeyRing, type KeyRing } from "../../../supabase/functions/_shared/keys.ts";
+import { ContractError } from "../../../supabase/functions/_shared/http/errors.ts";
 import { agentId, issuer, keys, now } from "../../_support/backend.ts";
 import { badAuthorizations, forge, seconds } from "../_tokens.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { readJson, readOptionalJson } from "../../../supabase/functions/_shared/body.ts";
-import { ContractError } from "../../../supabase/functions/_shared/errors.ts";
+import { readJson, readOptionalJson } from "../../../supabase/functions/_shared/http/body.ts";
+import { ContractError } from "../../../supabase/functions/_shared/http/errors.ts";
 import { withoutWaiting } from "../_timers.ts";
 
 type Bytes = ReturnType<TextEncoder["encode"]>;

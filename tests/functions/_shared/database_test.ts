@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Beat, type Calls, databaseOver } from "../../../supabase/functions/_shared/database.ts";
+import { type Beat, databaseOver } from "../../../supabase/functions/_shared/database/port.ts";
 import { agent, agentId } from "../../_support/backend.ts";
 
 const beat: Beat = {
@@ -14,7 +14,7 @@ const beat: Beat = {
 
 /** A database that answers every call with the same value. */
 function answering(value: unknown, calls: unknown[] = []) {
-  return databaseOver(<Name extends keyof Calls>(name: Name, args: Calls[Name]) => {
+  return databaseOver(({ name, args }) => {
     calls.push([name, args]);
     return Promise.resolve(value);
   });
@@ -22,28 +22,31 @@ function answering(value: unknown, calls: unknown[] = []) {
 
 Deno.test("an agent's row is read to the contract's Agent, and what is beside it stays inside", async () => {
   const row = { ...agent, agent_secret: "sha256:00", session_epoch: 4, heartbeats_count: 9 };
-  assert.deepEqual(await answering(row).getAgent(agentId, null), agent);
-  assert.deepEqual(await answering(row).revokeAgent(agentId, { ownerId: null, actor: "key:default" }), agent);
-  assert.deepEqual(await answering(row).readSession(agentId, 1), agent);
+  assert.deepEqual(await answering(row).agents.get(agentId, null), agent);
+  assert.deepEqual(
+    await answering(row).agents.revoke(agentId, { ownerId: null, actor: "key:default" }),
+    agent,
+  );
+  assert.deepEqual(await answering(row).sessions.read(agentId, 1), agent);
 });
 
 Deno.test("nothing is null: no agent, no session", async () => {
   const empty = answering(null);
-  assert.equal(await empty.getAgent(agentId, null), null);
-  assert.equal(await empty.revokeAgent(agentId, { ownerId: null, actor: "key:default" }), null);
-  assert.equal(await empty.readSession(agentId, 1), null);
-  assert.equal(await empty.openSession(agentId, { secretDigest: "sha256:00", client: {} }), null);
+  assert.equal(await empty.agents.get(agentId, null), null);
+  assert.equal(await empty.agents.revoke(agentId, { ownerId: null, actor: "key:default" }), null);
+  assert.equal(await empty.sessions.read(agentId, 1), null);
+  assert.equal(await empty.sessions.open(agentId, { secretDigest: "sha256:00", client: {} }), null);
 });
 
 Deno.test("a label named __proto__ is read as any other", async () => {
   const labels: unknown = JSON.parse('{"__proto__": "mine"}');
-  const read = await answering({ ...agent, labels }).getAgent(agentId, null);
+  const read = await answering({ ...agent, labels }).agents.get(agentId, null);
   assert.deepEqual(Object.entries(read?.labels ?? {}), [["__proto__", "mine"]]);
 });
 
 Deno.test("each verdict belongs to the beat at its place", async () => {
   const verdicts = [{ heartbeat_interval_seconds: 60 }, null, { heartbeat_interval_seconds: 5 }];
-  assert.deepEqual(await answering(verdicts).recordHeartbeats([beat, beat, beat]), [
+  assert.deepEqual(await answering(verdicts).heartbeats.record([beat, beat, beat]), [
     { heartbeatIntervalSeconds: 60 },
     null,
     { heartbeatIntervalSeconds: 5 },
@@ -52,8 +55,8 @@ Deno.test("each verdict belongs to the beat at its place", async () => {
 
 Deno.test("the arguments go by their names in SQL", async () => {
   const calls: unknown[] = [];
-  await answering([null], calls).recordHeartbeats([beat]);
-  await answering(null, calls).openSession(agentId, { secretDigest: "sha256:00", client: { os: "linux" } });
+  await answering([null], calls).heartbeats.record([beat]);
+  await answering(null, calls).sessions.open(agentId, { secretDigest: "sha256:00", client: { os: "linux" } });
   assert.deepEqual(calls, [
     ["record_heartbeats", {
       beats: [{
@@ -72,13 +75,13 @@ Deno.test("the arguments go by their names in SQL", async () => {
 
 for (const refused of ["owner_limit", "owner_unknown"] as const) {
   Deno.test(`a creation that SQL refuses as ${refused} is that`, async () => {
-    assert.equal(await answering({ refused }).createAgent(newAgent()), refused);
+    assert.equal(await answering({ refused }).agents.create(newAgent()), refused);
   });
 }
 
 Deno.test("a creation that SQL refuses by a word that nobody knows is a failure", async () => {
   await assert.rejects(
-    answering({ refused: "mood" }).createAgent(newAgent()),
+    answering({ refused: "mood" }).agents.create(newAgent()),
     /^TypeError: Cannot read what/,
   );
 });
@@ -96,7 +99,7 @@ for (
 ) {
   Deno.test(`an answer of ${name} is a failure of ours, not no agent`, async () => {
     await assert.rejects(
-      answering(value).getAgent(agentId, null),
+      answering(value).agents.get(agentId, null),
       /^TypeError: Cannot read what the database/,
     );
   });
@@ -108,7 +111,7 @@ for (
   ]]] as const
 ) {
   Deno.test(`verdicts that are ${name} are a failure of ours`, async () => {
-    await assert.rejects(answering(value).recordHeartbeats([beat]), TypeError);
+    await assert.rejects(answering(value).heartbeats.record([beat]), TypeError);
   });
 }
 

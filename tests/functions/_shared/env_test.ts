@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { generateSigningKey } from "../../../supabase/functions/_shared/auth.ts";
+import { generateSigningKey } from "../../../supabase/functions/_shared/keys.ts";
 import { edgeBackend } from "../../../supabase/functions/_shared/edge.ts";
 import {
   ConfigurationError,

@@ -6,7 +6,7 @@ import {
   errorReply,
   statusOf,
   unavailable,
-} from "../../../supabase/functions/_shared/errors.ts";
+} from "../../../supabase/functions/_shared/http/errors.ts";
 
 const invalidToken = 'Bearer error="invalid_token"';
 

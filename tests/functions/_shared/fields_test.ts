@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ContractError } from "../../../supabase/functions/_shared/errors.ts";
+import { ContractError } from "../../../supabase/functions/_shared/http/errors.ts";
 import {
   parseChoice,
   parseFields,
@@ -9,7 +9,7 @@ import {
   parseTime,
   parseUuid,
   parseWholeNumber,
-} from "../../../supabase/functions/_shared/fields.ts";
+} from "../../../supabase/functions/_shared/http/fields.ts";
 
 /** Asserts that a parser refuses, naming the field and repeating nothing of its value. */
 function refused(parse: () => unknown, field: string): void {

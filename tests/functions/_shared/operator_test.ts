@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ContractError } from "../../../supabase/functions/_shared/errors.ts";
+import { ContractError } from "../../../supabase/functions/_shared/http/errors.ts";
 import {
   actorOf,
   type Operator,
@@ -7,7 +7,7 @@ import {
   scopeOf,
   supabaseOperators,
 } from "../../../supabase/functions/_shared/operator.ts";
-import { Refusals } from "../../../supabase/functions/_shared/refusals.ts";
+import { Refusals } from "../../../supabase/functions/_shared/http/refusals.ts";
 import { operatorKey } from "../../_support/backend.ts";
 import { forge } from "../_tokens.ts";
 import { makeUserIssuer, operatorsWithUsers, userAuthorization, userId, users } from "../_users.ts";

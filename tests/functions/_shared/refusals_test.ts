@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { ContractError } from "../../../supabase/functions/_shared/errors.ts";
-import { callerAddress, network, Refusals } from "../../../supabase/functions/_shared/refusals.ts";
+import { ContractError } from "../../../supabase/functions/_shared/http/errors.ts";
+import { callerAddress, network, Refusals } from "../../../supabase/functions/_shared/http/refusals.ts";
 
 const here = "192.0.2.1";
 

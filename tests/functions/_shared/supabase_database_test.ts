@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { Database } from "../../../supabase/functions/_shared/database.ts";
-import { asContractError, ContractError } from "../../../supabase/functions/_shared/errors.ts";
+import type { Database } from "../../../supabase/functions/_shared/database/port.ts";
+import { asContractError, ContractError } from "../../../supabase/functions/_shared/http/errors.ts";
 import { describe } from "../../../supabase/functions/_shared/log.ts";
-import { supabaseDatabase } from "../../../supabase/functions/_shared/supabase_database.ts";
+import { supabaseDatabase } from "../../../supabase/functions/_shared/database/supabase.ts";
 import { withShortTimeouts } from "../_timers.ts";
 
 const secretKey = "sb_secret_for_the_tests_alone_000000000000";
@@ -119,7 +119,7 @@ Deno.test("a sound reply → its result, of one request with the key and the arg
     requests.push({ url: pathname, apikey: request.headers.get("apikey"), body: await request.json() });
     return Response.json(null);
   };
-  await withServer(found, async (database) => assert.equal(await database.getAgent(agentId, null), null));
+  await withServer(found, async (database) => assert.equal(await database.agents.get(agentId, null), null));
   assert.deepEqual(requests, [
     { url: "/rest/v1/rpc/get_agent", apikey: secretKey, body: { agent_id: agentId, owner_id: null } },
   ]);
@@ -147,7 +147,7 @@ function assertTellsNoRow(error: unknown): void {
 }
 
 async function failure(database: Database): Promise<unknown> {
-  const [result] = await Promise.allSettled([database.getAgent(agentId, null)]);
+  const [result] = await Promise.allSettled([database.agents.get(agentId, null)]);
   assert.ok(result.status === "rejected", "it did not fail");
   return result.reason;
 }

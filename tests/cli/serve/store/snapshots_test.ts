@@ -62,7 +62,7 @@ Deno.test("a snapshot that fails → a line in the log, the older one kept, and 
 Deno.test("a stop takes the last snapshot", async () => {
   await onBench(() => Promise.resolve(new Blob(["last"])), async ({ snapshots, taken }) => {
     snapshots.noteChange();
-    await snapshots.stop();
+    await snapshots.takeIfChanged();
     assert.deepEqual(await taken(), ["last"]);
   });
 });
@@ -76,7 +76,7 @@ Deno.test("a stop while a snapshot is being taken → waits for it, and takes wh
     const first = quarterOfAnHour();
     await new Promise((resolve) => setTimeout(resolve));
     let stopped = false;
-    const stop = snapshots.stop().then(() => stopped = true);
+    const stop = snapshots.takeIfChanged().then(() => stopped = true);
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.ok(!stopped);
     snapshots.noteChange();
@@ -89,22 +89,14 @@ Deno.test("a stop while a snapshot is being taken → waits for it, and takes wh
 
 async function onBench(dump: () => Promise<Blob>, test: (bench: Bench) => Promise<void>): Promise<void> {
   await withFolder(async (folder) => {
-    const real = globalThis.setInterval;
     const lines: string[] = [];
-    let tick = (): unknown => undefined;
-    let every = 0;
-    Reflect.set(globalThis, "setInterval", (callback: () => unknown, milliseconds: number) => {
-      tick = callback;
-      every = milliseconds;
-    });
     const log = new Log((line) => lines.push(line));
     const snapshots = new Snapshots(join(folder, "snapshots"), { dump, log, changed: false });
-    Reflect.set(globalThis, "setInterval", real);
-    assert.equal(every, 15 * 60 * 1000);
+    assert.equal(snapshots.job.everyMs, 15 * 60 * 1000);
     await test({
       snapshots,
       lines,
-      quarterOfAnHour: async () => void await tick(),
+      quarterOfAnHour: snapshots.job.run,
       taken: () => contents(join(folder, "snapshots")),
     });
   });

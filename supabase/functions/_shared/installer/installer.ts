@@ -1,4 +1,5 @@
-import { ContractError } from "./errors.ts";
+import { isFitForSecrets } from "../address.ts";
+import { ContractError } from "../http/errors.ts";
 import { installers } from "./installers.generated.ts";
 
 export type Shell = keyof typeof installers;
@@ -83,14 +84,6 @@ export function installerUrl(issuer: string): string {
       ),
     },
   );
-}
-
-/** Whether a secret sent to the address is encrypted, or does not leave the host. */
-export function isFitForSecrets(url: string): boolean {
-  const { protocol, hostname } = new URL(url);
-  // The three that all installers know for loopback.
-  return protocol === "https:" ||
-    (protocol === "http:" && ["127.0.0.1", "localhost", "[::1]"].includes(hostname));
 }
 
 function bake(text: string, { name, empty }: Place, literal: string): string {

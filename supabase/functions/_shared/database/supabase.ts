@@ -1,7 +1,7 @@
 import { createClient } from "npm:@supabase/supabase-js@2.119.1";
-import { type Call, type Database, databaseOver } from "./database.ts";
+import { isOutageState, unavailable } from "../http/errors.ts";
 import type { Database as Schema } from "./database.types.ts";
-import { isOutageState, unavailable } from "./errors.ts";
+import { type Call, type Database, databaseOver } from "./port.ts";
 
 interface RpcFailure {
   /** PostgREST's or Postgres's code; not there when a gateway answered in their place. */
@@ -23,9 +23,9 @@ export function supabaseDatabase(url: string, secretKey: string): Database {
   const client = createClient<Schema>(url, secretKey, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
   });
-  const call: Call = async (name, args) => {
+  const call: Call = async ({ name, args }) => {
     const signal = AbortSignal.timeout(patienceMilliseconds);
-    // The generated types know no nullable arguments: Postgres has none to tell of.
+    // The row has checked them; the generated types know no nullable arguments.
     const request = client.rpc(name, args as never).retry(false).abortSignal(signal);
     const { data, error, status }: RpcResult = await request;
     if (error === null) return data;

@@ -1,3 +1,4 @@
+import { isRecord, uuid } from "../values.ts";
 import { ContractError } from "./errors.ts";
 
 /** A JSON object whose fields nobody has looked at yet. */
@@ -19,7 +20,6 @@ interface RangeRule {
 const controls = /[\u0000-\u001f\u007f-\u009f]/;
 // deno-lint-ignore no-control-regex -- the same, but for the line feed
 const controlsButNewline = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const utcTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|\+00:00)$/i;
 const mostEntries = 32;
 
@@ -30,7 +30,7 @@ export function badField(name: string, what: string): ContractError {
 
 /** A JSON object. Arrays and null are none. */
 export function parseFields(value: unknown, name: string): Fields {
-  if (!isFields(value)) throw badField(name, `is ${kindOf(value)}, an object is wanted`);
+  if (!isRecord(value)) throw badField(name, `is ${kindOf(value)}, an object is wanted`);
   return value;
 }
 
@@ -68,8 +68,9 @@ export function parseChoice<Choice extends string>(
 
 /** A UUID in either case, as lower case. */
 export function parseUuid(value: unknown, name: string): string {
-  if (typeof value !== "string" || !uuid.test(value)) throw badField(name, "is not a UUID");
-  return value.toLowerCase();
+  const id = typeof value === "string" ? value.toLowerCase() : "";
+  if (!uuid.test(id)) throw badField(name, "is not a UUID");
+  return id;
 }
 
 export function parseWholeNumber(value: unknown, name: string, rule: RangeRule): number {
@@ -127,10 +128,6 @@ function parseEntries<Value>(
     if (!key.test(entry)) throw badField(name, `has a key that is not ${key.source.slice(1, -1)}`);
     return [entry, parse(inner, `${name}.${entry}`)];
   }));
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function kindOf(value: unknown): string {

@@ -2,16 +2,15 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { openPglite } from "../../../../cli/serve/store/pglite.ts";
-import { Upkeep } from "../../../../cli/serve/store/upkeep.ts";
-import { type Database, databaseOver } from "../../../../supabase/functions/_shared/database.ts";
+import { Maintenance } from "../../../../cli/serve/store/maintenance.ts";
+import { type Database, databaseOver } from "../../../../supabase/functions/_shared/database/port.ts";
 import { Log } from "../../../../supabase/functions/_shared/log.ts";
 import { withFolder } from "../../../_support/server.ts";
 
-/** An upkeep whose day passes when the test says so, over tables of the same names. */
+/** A maintenance over tables of the same names. */
 interface Bench {
   database: PGlite;
-  upkeep: Upkeep;
-  day: () => void;
+  maintenance: Maintenance;
   lines: string[];
 }
 
@@ -45,13 +44,13 @@ const schema = `
 `;
 
 Deno.test("beats with long messages → after 5,000 writes their room is used again, TOAST too", async () => {
-  await onBench(async ({ database, upkeep }) => {
+  await onBench(async ({ database, maintenance }) => {
     const write = async (count: number): Promise<number> => {
       for (let index = 0; index < 200; index++) {
         await database.exec("update public.agents set message = repeat(md5(random()::text), 100)");
       }
-      upkeep.noteWrites(count);
-      await settled(upkeep);
+      maintenance.noteWrites(count);
+      await maintenance.settled();
       const { rows } = await database.query<{ size: number }>(
         "select pg_total_relation_size('public.agents')::integer as size",
       );
@@ -59,13 +58,13 @@ Deno.test("beats with long messages → after 5,000 writes their room is used ag
     };
     const first = await write(4999);
     const second = await write(1);
-    assert.ok(second > first + 500_000, "fewer than 5,000 writes tidy nothing");
-    assert.ok(await write(5000) < second + 100_000, "5,000 tidy");
+    assert.ok(second > first + 500_000, "fewer than 5,000 writes vacuum nothing");
+    assert.ok(await write(5000) < second + 100_000, "5,000 vacuum");
   });
 });
 
 Deno.test("5,000 writes → a checkpoint, so that the log does not grow without end", async () => {
-  await onBench(async ({ database, upkeep }) => {
+  await onBench(async ({ database, maintenance }) => {
     const logged = async (): Promise<number> => {
       const { rows } = await database.query<{ bytes: number }>(
         "select (pg_current_wal_lsn() - redo_lsn)::integer as bytes from pg_control_checkpoint()",
@@ -74,40 +73,40 @@ Deno.test("5,000 writes → a checkpoint, so that the log does not grow without 
     };
     await database.exec("insert into public.agents select generate_series(2, 20000)");
     assert.ok(await logged() > 1_000_000);
-    upkeep.noteWrites(5000);
-    await settled(upkeep);
+    maintenance.noteWrites(5000);
+    await maintenance.settled();
     assert.ok(await logged() < 1_000_000);
   });
 });
 
 Deno.test("64 agents made, and twice as many → statistics are taken anew", async () => {
-  await onBench(async ({ database, upkeep }) => {
+  await onBench(async ({ database, maintenance }) => {
     const known = async (): Promise<number> => {
-      await settled(upkeep);
+      await maintenance.settled();
       const { rows } = await database.query<{ known: number }>(
         "select reltuples as known from pg_class where oid = 'public.agents'::regclass",
       );
       return rows[0]?.known ?? -1;
     };
     await database.exec("insert into public.agents select generate_series(2, 64)");
-    for (let made = 1; made < 64; made++) upkeep.noteAgent();
+    for (let made = 1; made < 64; made++) maintenance.noteAgentCreated();
     assert.equal(await known(), -1);
-    upkeep.noteAgent();
+    maintenance.noteAgentCreated();
     assert.equal(await known(), 64);
     await database.exec("insert into public.agents select generate_series(65, 128)");
-    for (let made = 64; made < 128; made++) upkeep.noteAgent();
+    for (let made = 64; made < 128; made++) maintenance.noteAgentCreated();
     assert.equal(await known(), 128);
   });
 });
 
-Deno.test("calls while it tidies, and after it failed → none has the superuser's role, and the failure is a line", async () => {
-  await onBench(async ({ database, upkeep, lines }) => {
+Deno.test("calls while it vacuums, and after it failed → none has the superuser's role, and the failure is a line", async () => {
+  await onBench(async ({ database, maintenance, lines }) => {
     const roles = async (): Promise<Set<string>> => {
-      upkeep.noteWrites(5000);
+      maintenance.noteWrites(5000);
       const asked: Promise<{ rows: { role: string }[] }>[] = [];
       const asking = setInterval(() => asked.push(database.query("select current_user as role")), 0);
       for (let index = 0; index < 20; index++) await new Promise((resolve) => setTimeout(resolve));
-      await settled(upkeep);
+      await maintenance.settled();
       clearInterval(asking);
       return new Set((await Promise.all(asked)).map(({ rows }) => rows[0]?.role ?? ""));
     };
@@ -116,12 +115,12 @@ Deno.test("calls while it tidies, and after it failed → none has the superuser
     await database.exec("reset role; drop table public.agent_events; set role service_role");
     assert.deepEqual(await roles(), new Set(["service_role"]));
     assert.equal(lines.length, 1);
-    assert.match(lines.join(), /"warn".*could not tidy the embedded Postgres.*agent_events/);
+    assert.match(lines.join(), /"warn".*could not vacuum the embedded Postgres.*agent_events/);
   });
 });
 
 Deno.test("transactions that are old → frozen once a day, and at a start that finds them; the templates go", async () => {
-  await onBench(async ({ database, upkeep, day, lines }) => {
+  await onBench(async ({ database, maintenance, lines }) => {
     const old = `reset role;
       update pg_database set datfrozenxid = (4294967296 - 200000000)::text::xid;
       set role service_role`;
@@ -131,14 +130,13 @@ Deno.test("transactions that are old → frozen once a day, and at a start that 
       );
       return rows.map(({ what }) => what).join();
     };
-    await upkeep.start();
+    await maintenance.start();
     assert.equal(await ages(), "postgres young,template0 young,template1 young", "nothing is old");
     await database.exec(old);
-    await upkeep.start();
+    await maintenance.start();
     assert.equal(await ages(), "postgres young");
     await database.exec(old);
-    day();
-    await settled(upkeep);
+    await maintenance.job.run();
     assert.equal(await ages(), "postgres young");
     assert.deepEqual(lines, []);
   });
@@ -162,18 +160,18 @@ Deno.test("every beat of a list is a write, and a question is none", async () =>
     const beats = Array.from({ length: 2500 }, () => beat);
     assert.equal(
       await known(async (database) => {
-        await database.createAgent(agent);
-        await database.recordHeartbeats(beats);
-        for (let asked = 0; asked < 2500; asked++) await database.ping();
+        await database.agents.create(agent);
+        await database.heartbeats.record(beats);
+        for (let asked = 0; asked < 2500; asked++) await database.health.ping();
       }),
       0,
-      "the start's tidying found none",
+      "the start's vacuum found none",
     );
     assert.equal(
       await known(async (database) => {
-        await database.createAgent(agent);
-        await database.recordHeartbeats(beats);
-        await database.recordHeartbeats(beats);
+        await database.agents.create(agent);
+        await database.heartbeats.record(beats);
+        await database.heartbeats.record(beats);
       }),
       2,
     );
@@ -182,27 +180,14 @@ Deno.test("every beat of a list is a write, and a question is none", async () =>
 
 async function onBench(test: (bench: Bench) => Promise<void>): Promise<void> {
   const database = await PGlite.create();
-  const real = globalThis.setInterval;
   const lines: string[] = [];
-  let day = (): void => undefined;
-  let every = 0;
-  Reflect.set(globalThis, "setInterval", (callback: () => void, milliseconds: number) => {
-    day = callback;
-    every = milliseconds;
-  });
-  const upkeep = new Upkeep(database, new Log((line) => lines.push(line)));
-  Reflect.set(globalThis, "setInterval", real);
-  assert.equal(every, 24 * 60 * 60 * 1000);
+  const maintenance = new Maintenance(database, new Log((line) => lines.push(line)));
+  assert.equal(maintenance.job.everyMs, 24 * 60 * 60 * 1000);
   try {
     await database.exec(`${schema} set role service_role`);
-    await test({ database, upkeep, day: () => day(), lines });
+    await test({ database, maintenance, lines });
   } finally {
-    await upkeep.stop();
+    await maintenance.settled();
     await database.close();
   }
-}
-
-/** A stop waits for what is under way. The day of this upkeep is the test's, so that it may be stopped often. */
-async function settled(upkeep: Upkeep): Promise<void> {
-  await upkeep.stop();
 }

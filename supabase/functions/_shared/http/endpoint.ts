@@ -1,29 +1,22 @@
 import { corsHeaders } from "npm:@supabase/supabase-js@2.119.1/cors";
-import type { Backend } from "./backend.ts";
+import type { Backend } from "../backend.ts";
 import { asContractError, ContractError, errorReply, statusOf } from "./errors.ts";
-import { describe } from "./log.ts";
+import { describe } from "../log.ts";
 import { callerAddress } from "./refusals.ts";
+import type { Endpoint, Handler, Route } from "./routes.ts";
 
 /** What a handler knows of the request besides the request. */
 export interface Exchange {
   requestId: string;
   /** The caller's, for the rate limit. */
   address: string;
+  /** The parameters in the path, by the names in its route. */
+  params: Readonly<Record<string, string | undefined>>;
   /**
    * Does the work some time within the second after the reply, so that neither the time of this reply nor
    * that of the next one tells whether there was work to do.
    */
   afterReply: (work: () => Promise<void>) => void;
-}
-
-export type Handler<Deps> = (request: Request, deps: Deps & Exchange) => Promise<Response>;
-
-type Method = "GET" | "POST";
-
-/** The methods of the resources under one function's name, by the rest of their path (`""`, `"/<id>"`, …). */
-export interface Endpoint {
-  name: string;
-  methods: (rest: string) => Partial<Record<Method, Handler<Backend>>> | null;
 }
 
 const replyHeaders = {
@@ -32,31 +25,27 @@ const replyHeaders = {
   "Access-Control-Expose-Headers": "x-request-id, retry-after, www-authenticate, allow",
 };
 
-/** An endpoint of one resource. */
-export function resource(name: string, methods: Partial<Record<Method, Handler<Backend>>>): Endpoint {
-  return { name, methods: (rest) => rest === "" ? methods : null };
-}
-
 /**
- * What every endpoint does around its handler: request id, CORS, method, the reply to an error, the log.
+ * Responds to one request, with what every endpoint does around its handler: request id, CORS, route and method, the
+ * reply to an error, the log.
  *
- * @param rest what follows the endpoint's name in the path
+ * @param subpath what follows the endpoint's name in the path
  * @param socketAddress the peer's address
  */
-export async function answer(
+export async function respond(
   endpoint: Endpoint,
   request: Request,
   backend: Backend,
-  from: { rest: string; socketAddress: string },
+  { subpath, socketAddress }: { subpath: string; socketAddress: string },
 ): Promise<Response> {
   const work: (() => Promise<void>)[] = [];
-  const exchange: Exchange = {
+  const exchange = {
     requestId: requestIdOf(request),
-    address: callerAddress(request, from.socketAddress, backend.trustedProxies),
-    afterReply: (task) => void work.push(task),
+    address: callerAddress(request, socketAddress, backend.trustedProxies),
+    afterReply: (task: () => Promise<void>) => void work.push(task),
   };
-  const reply = await replyTo(endpoint, request, from.rest, { ...backend, ...exchange });
-  for (const task of work) backend.waitUntil(later(task, backend, exchange.requestId));
+  const reply = await replyTo(endpoint, request, subpath, { ...backend, ...exchange });
+  for (const task of work) backend.waitUntil(runAfterReply(task, backend, exchange.requestId));
   for (const [name, value] of Object.entries(replyHeaders)) reply.headers.set(name, value);
   if (!reply.headers.has("cache-control")) reply.headers.set("cache-control", "no-store");
   reply.headers.set("x-request-id", exchange.requestId);
@@ -66,13 +55,13 @@ export async function answer(
 async function replyTo(
   endpoint: Endpoint,
   request: Request,
-  rest: string,
-  deps: Backend & Exchange,
+  subpath: string,
+  deps: Backend & Omit<Exchange, "params">,
 ): Promise<Response> {
   try {
     const reply = request.method === "OPTIONS"
       ? new Response(null, { status: 204 })
-      : await handlerOf(endpoint, request.method, rest)(request, deps);
+      : await dispatch(endpoint, request, subpath, deps);
     deps.log.count(endpoint.name, reply.status, deps.requestId);
     return request.method === "HEAD" ? new Response(null, reply) : reply;
   } catch (thrown) {
@@ -90,21 +79,37 @@ async function replyTo(
   }
 }
 
-function handlerOf(endpoint: Endpoint, method: string, rest: string): Handler<Backend> {
-  const methods = endpoint.methods(rest);
-  if (methods === null) {
-    throw new ContractError("not_found", "Cannot find what was asked for: there is no such path");
+async function dispatch(
+  endpoint: Endpoint,
+  request: Request,
+  subpath: string,
+  deps: Backend & Omit<Exchange, "params">,
+): Promise<Response> {
+  for (const { match, methods } of endpoint.routes) {
+    const params = match(subpath);
+    if (params !== null) return await handlerOf(methods, request.method)(request, { ...deps, params });
   }
+  throw new ContractError("not_found", "Cannot find the resource: there is no such path");
+}
+
+/** The handler of a method; GET's for HEAD, whose reply goes without its body. */
+function handlerOf(methods: Route["methods"], method: string): Handler {
   const handler = method === "POST"
     ? methods.POST
     : method === "GET" || method === "HEAD"
     ? methods.GET
     : undefined;
-  if (handler === undefined) {
-    const allow = [...Object.keys(methods), "OPTIONS"].join(", ");
-    throw new ContractError("method_not_allowed", `Cannot do ${method} here: ${allow} are wanted`, { allow });
-  }
-  return handler;
+  if (handler !== undefined) return handler;
+  const allowed = [...Object.keys(methods), "OPTIONS"];
+  throw new ContractError(
+    "method_not_allowed",
+    `Cannot handle ${method}: this resource allows ${listOf(allowed)}`,
+    { allow: allowed.join(", ") },
+  );
+}
+
+function listOf(words: readonly string[]): string {
+  return `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
 function requestIdOf(request: Request): string {
@@ -112,7 +117,11 @@ function requestIdOf(request: Request): string {
   return given !== null && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : crypto.randomUUID();
 }
 
-async function later(task: () => Promise<void>, { log, jitter }: Backend, requestId: string): Promise<void> {
+async function runAfterReply(
+  task: () => Promise<void>,
+  { log, jitter }: Backend,
+  requestId: string,
+): Promise<void> {
   await jitter();
   try {
     await task();

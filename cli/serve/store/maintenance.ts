@@ -1,37 +1,41 @@
 import { type PGlite, protocol } from "@electric-sql/pglite";
 import { describe, type Log } from "../../../supabase/functions/_shared/log.ts";
+import type { Job } from "../schedule.ts";
 
-const writesBetween = 5000;
-const dayMilliseconds = 24 * 60 * 60 * 1000;
+const writesBetweenVacuums = 5000;
 const oldTransactions = 100_000_000;
 
 type Run = (sql: string) => Promise<void>;
 
 /**
- * What autovacuum does elsewhere, and the checkpointer, and PGlite has neither: makes the room of rows that
- * were replaced free again, cuts the log, keeps the planner's statistics, and freezes old rows before their transaction numbers come round again.
+ * The work of the autovacuum and the checkpointer, which PGlite does not have: makes the room of rows that were
+ * replaced free again, cuts the write-ahead log, keeps the planner's statistics, and freezes old rows before their
+ * transaction numbers come round again.
  *
- * It runs behind the replies. That it fails (a full disk) is a line in the log, and it is tried again.
+ * It runs after the replies. A failure (a full disk) is a line in the log, and is tried again.
  */
-export class Upkeep {
+export class Maintenance {
   readonly #database: PGlite;
   readonly #log: Log;
-  readonly #timer: ReturnType<typeof setInterval>;
   #writes = 0;
-  #made = 0;
-  #nextMade = 64;
+  #agentsCreated = 0;
+  #nextStatistics = 64;
   #waiting: Promise<void> | null = null;
   #last: Promise<void> = Promise.resolve();
 
   constructor(database: PGlite, log: Log) {
     this.#database = database;
     this.#log = log;
-    this.#timer = setInterval(() => void this.#queue("freeze", freeze), dayMilliseconds);
+  }
+
+  /** The server's periodic work. */
+  get job(): Job {
+    return { name: "freeze", everyMs: 24 * 60 * 60 * 1000, run: () => this.#queue("freeze", freeze) };
   }
 
   /** Does at the start what the last run may not have come to. */
   async start(): Promise<void> {
-    await this.#queue("tidy", tidy);
+    await this.#queue("vacuum", vacuum);
     const { rows } = await this.#database.query<{ age: number }>(
       "select max(age(datfrozenxid)) as age from pg_database",
     );
@@ -41,30 +45,29 @@ export class Upkeep {
   /** Rows were replaced or added. Room that is free again after every 5,000 of them is used before the file grows. */
   noteWrites(count: number): void {
     this.#writes += count;
-    if (this.#writes >= writesBetween) this.#tidySoon();
+    if (this.#writes >= writesBetweenVacuums) this.#vacuumSoon();
   }
 
   /**
-   * An agent was made. After 64, 128, 256, … since the start the statistics are taken anew, for a plan that was
-   * made and kept when there were few agents reads the whole table for every heartbeat when there are many.
+   * An agent was created. After 64, 128, 256, … since the start the statistics are taken again: a plan that was made
+   * and kept when there were few agents reads the whole table for every heartbeat when there are many.
    */
-  noteAgent(): void {
-    if (++this.#made < this.#nextMade) return;
-    this.#nextMade *= 2;
-    this.#tidySoon();
+  noteAgentCreated(): void {
+    if (++this.#agentsCreated < this.#nextStatistics) return;
+    this.#nextStatistics *= 2;
+    this.#vacuumSoon();
   }
 
-  /** Starts nothing more, and waits for what is under way. */
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
+  /** Waits for what is under way. */
+  async settled(): Promise<void> {
     await this.#last;
   }
 
-  #tidySoon(): void {
+  #vacuumSoon(): void {
     this.#writes = 0;
-    this.#waiting ??= this.#queue("tidy", (run) => {
+    this.#waiting ??= this.#queue("vacuum", (run) => {
       this.#waiting = null;
-      return tidy(run);
+      return vacuum(run);
     });
   }
 
@@ -80,7 +83,7 @@ export class Upkeep {
  * A standalone backend makes no checkpoint by itself either, and its log (pg_wal) would grow without end; first,
  * because it may free the room that the rest needs.
  */
-async function tidy(run: Run): Promise<void> {
+async function vacuum(run: Run): Promise<void> {
   await run("checkpoint");
   await run("vacuum (analyze) public.agents, public.agent_events");
 }
@@ -114,7 +117,7 @@ async function asOwner(database: PGlite, work: (run: Run) => Promise<void>): Pro
   });
 }
 
-/** So that the reply to the call that was the last straw goes first: PGlite works in this thread. */
+/** Lets the reply go first to the call that made the work due: PGlite works in this thread. */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

@@ -1,0 +1,36 @@
+import { fields, list, number, orNull } from "./readers.ts";
+import { row } from "./row.ts";
+
+export interface Beat {
+  agentId: string;
+  epoch: number;
+  status: string;
+  message: string | null;
+  metrics: Record<string, number>;
+  instanceId: string | null;
+  seq: number | null;
+}
+
+/** What became of a beat: recorded, or null when its session was ended. */
+export type Verdict = { heartbeatIntervalSeconds: number } | null;
+
+const readRecorded = fields({ heartbeat_interval_seconds: number });
+
+export const heartbeats = {
+  /** One verdict for every beat, in their order. */
+  record: row("record_heartbeats", {
+    effect: "beats",
+    args: (beats: readonly Beat[]) => ({
+      beats: beats.map(({ agentId, instanceId, ...beat }) => ({
+        ...beat,
+        agent_id: agentId,
+        instance_id: instanceId,
+      })),
+    }),
+    read: (reply, beats): Verdict[] => list(reply, beats.length).map(orNull(readVerdict)),
+  }),
+};
+
+function readVerdict(recorded: unknown): NonNullable<Verdict> {
+  return { heartbeatIntervalSeconds: readRecorded(recorded).heartbeat_interval_seconds };
+}

@@ -1,0 +1,8 @@
+/**
+ * What looks like a secret in a text that a person may read: an agent's secret, a secret API key, a JWT or a part of
+ * one, the address of a Postgres. Each has a group for what tells its kind and may be shown.
+ *
+ * This file stands in supabase/functions/_shared and in cli/terminal, byte for byte; a test compares them.
+ */
+export const secretPattern =
+  /(ocs_)[\w-]{6,}|(sb_secret_)[\w-]+|\b(eyJ)[\w-]+(?:\.[\w-]*)*|\b(postgres(?:ql)?:\/\/)[^\s"'\\]+/g;

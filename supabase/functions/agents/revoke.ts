@@ -1,0 +1,19 @@
+import type { Backend } from "../_shared/backend.ts";
+import type { Exchange } from "../_shared/http/endpoint.ts";
+import { parseUuid } from "../_shared/http/fields.ts";
+import { actorOf, scopeOf } from "../_shared/operator.ts";
+import { agentReply } from "./_reply.ts";
+
+type Deps = Pick<Backend, "database" | "operators" | "refusals" | "log"> & Exchange;
+
+/** Ends an agent and its sessions for good. Revoking it again changes nothing. */
+export async function revokeAgent(request: Request, deps: Deps): Promise<Response> {
+  const operator = await deps.operators.identify(request, deps);
+  const id = parseUuid(deps.params.id, "id");
+  const actor = actorOf(operator);
+  const agent = await deps.database.agents.revoke(id, { ownerId: scopeOf(operator), actor });
+  if (agent !== null) {
+    deps.log.line("info", "agent revoked", { agent_id: agent.id, actor, request_id: deps.requestId });
+  }
+  return agentReply(agent);
+}
