@@ -16,7 +16,7 @@ import {
 } from "../_support/installers.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
-import { pause } from "./_agents.ts";
+import { pause } from "../_support/wait.ts";
 
 const systemctl = fileURLToPath(new URL("./_systemctl.sh", import.meta.url));
 const oddPath = '/home/a "b" $c %d \\e &<f>/.local/bin/openclaw';

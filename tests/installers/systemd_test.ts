@@ -4,7 +4,7 @@ import { type CreatedAgent, FleetClient } from "../_support/client.ts";
 import { assertEnded, python, sh } from "../_support/installers.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { systemd, type SystemdHost, withSystemd } from "../_support/systemd.ts";
-import { pause } from "./_agents.ts";
+import { pause } from "../_support/wait.ts";
 
 const unit = "openclaw.service";
 
