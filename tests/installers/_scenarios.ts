@@ -738,7 +738,7 @@ async function noTemporaryFolder({ host, fleet, url }: Scene): Promise<void> {
   assertEnded(await host.run(["--uninstall"], { env }), 0);
 }
 
-async function which(tool: string): Promise<string> {
+export async function which(tool: string): Promise<string> {
   return (await run(["sh", "-c", 'command -v "$0"', tool])).stdout.trim();
 }
 

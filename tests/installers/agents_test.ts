@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
-import { FleetClient } from "../_support/client.ts";
 import {
   assertEnded,
   bash,
@@ -13,7 +12,7 @@ import {
   sh,
   zsh,
 } from "../_support/installers.ts";
-import { type ServerProcess, startServerProcess, temporaryFolder } from "../_support/server.ts";
+import { temporaryFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 import { agentId, agentSecret } from "../_support/vectors.ts";
 import { pause, until } from "../_support/wait.ts";
@@ -32,11 +31,10 @@ import {
 } from "./_agents.ts";
 import { tellLeak } from "./_leak.ts";
 import { credentialsText, forward, withFront } from "./_scenarios.ts";
+import { type Fleet, type Step, testSteps } from "./_steps.ts";
 
-interface Scene {
+interface Scene extends Fleet {
   host: Host;
-  server: ServerProcess;
-  fleet: FleetClient;
 }
 
 interface Story {
@@ -67,23 +65,19 @@ const stories: Story[] = [
 ];
 
 for (const language of [sh, python]) {
-  testWith(language.tools, `the agent of ${language.name}`, async (context) => {
-    await using data = await temporaryFolder();
-    await using server = await startServerProcess({
-      data: data.path,
-      env: { AGENT_SESSION_TTL_SECONDS: "60" },
-    });
-    const fleet = new FleetClient(server.base, server.operatorKey);
-    // The stories wait rather than work, so they are told all at once.
-    await Promise.all(stories.map(({ name, work }) =>
-      context.step({
-        name,
-        sanitizeOps: false,
-        sanitizeResources: false,
-        sanitizeExit: false,
-        fn: () => withHost(language, async (host) => await work({ host, server, fleet })),
-      })
-    ));
+  const steps = stories.map(({ name, work }): Step => ({
+    name,
+    tools: language.tools,
+    async work({ folder, ...given }) {
+      const host = new Host(language, folder);
+      await placeAgent(host);
+      await work({ host, ...given });
+    },
+  }));
+  // The stories wait rather than work, so they are told all at once.
+  testSteps(`the agent of ${language.name}`, steps, {
+    env: { AGENT_SESSION_TTL_SECONDS: "60" },
+    sideBySide: stories.length,
   });
 }
 
@@ -153,7 +147,7 @@ async function withHost(language: Language, work: (host: Host) => Promise<void>)
 }
 
 /** Gives the installed agent credentials of its own, and lets it speak to the server by way of a front. */
-async function enrolled({ host, server, fleet }: Scene, front = server.url): Promise<string> {
+async function enrolled({ host, url, fleet }: Scene, front = url): Promise<string> {
   const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
   await Deno.writeTextFile(host.credentials, credentialsText(agent, front));
   return agent.id;
@@ -167,7 +161,7 @@ async function renewed(scene: Scene): Promise<void> {
   const seen: { path: string; at: number; status: number }[] = [];
   const front = async (request: Request): Promise<Response> => {
     const at = await slept(scene.host);
-    const reply = await forward(request, scene.server.url, JSON.stringify);
+    const reply = await forward(request, scene.url, JSON.stringify);
     seen.push({ path: pathOf(request), at, status: reply.status });
     return reply;
   };
@@ -192,7 +186,7 @@ async function renewed(scene: Scene): Promise<void> {
 }
 
 async function outage(scene: Scene): Promise<void> {
-  using line = await startLine(Number(new URL(scene.server.url).port));
+  using line = await startLine(Number(new URL(scene.url).port));
   const id = await enrolled(scene, `http://127.0.0.1:${line.port}`);
   const agent = await startAgent(scene.host, true);
   const lastSeen = async (): Promise<unknown> => (await scene.fleet.agent(id)).last_seen_at;
