@@ -26,6 +26,8 @@ export interface RunOptions {
   stdin?: string;
   /** What stands before the command: `unshare -m …`. */
   wrapper?: string[];
+  /** The user and group that root runs it as. */
+  as?: number;
 }
 
 const folder = fileURLToPath(new URL("../../installers/", import.meta.url));
@@ -34,8 +36,11 @@ export const installPy: string = join(folder, "install.py");
 export const installPs1: string = join(folder, "install.ps1");
 
 function shell(name: string, tool: string, command: string[]): Language {
-  return { name, tools: [tool, "curl"], file: installSh, command, extension: "sh" };
+  return { name, tools: [tool, "curl", ...posix], file: installSh, command, extension: "sh" };
 }
+
+/** What install.sh starts and coreutils do not bring. */
+const posix = ["awk", "cmp", "grep", "sed"];
 
 export const python: Language = {
   name: "install.py",
@@ -86,14 +91,15 @@ const applets = [
   "uname",
 ];
 
+export const bash: Language = shell("install.sh under bash", "bash", ["bash"]);
+export const busybox: Language = {
+  ...shell("install.sh under busybox sh, with busybox's tools", "busybox", ["busybox", "sh"]),
+  applets,
+};
+export const zsh: Language = shell("install.sh under zsh in its sh mode", "zsh", ["zsh", "--emulate", "sh"]);
+
 /** The two installers that can be run here, the one for shells under every shell. */
-export const languages: Language[] = [
-  sh,
-  shell("install.sh under bash", "bash", ["bash"]),
-  { ...shell("install.sh under busybox sh, with busybox's tools", "busybox", ["busybox", "sh"]), applets },
-  shell("install.sh under zsh in its sh mode", "zsh", ["zsh", "--emulate", "sh"]),
-  python,
-];
+export const languages: Language[] = [sh, bash, busybox, zsh, python];
 
 /** Runs a command with no environment but what a fresh login has. */
 export async function run(command: readonly string[], options: RunOptions = {}): Promise<Finished> {
@@ -105,6 +111,7 @@ export async function run(command: readonly string[], options: RunOptions = {}):
     stdin: options.stdin === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
+    ...(options.as === undefined ? {} : { uid: options.as, gid: options.as }),
   }).spawn();
   const output = child.output();
   if (options.stdin !== undefined) {

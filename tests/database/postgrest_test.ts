@@ -158,7 +158,7 @@ supabase.test(
     await context.step("after all that, every agent and event is as it was", async () => {
       const database = supabaseDatabase(api.url, api.secretKey);
       for (const agent of Object.values(fleet)) {
-        assert.deepEqual(await database.getAgent(agent.id, null), agent);
+        assert.deepEqual(await database.agents.get(agent.id, null), agent);
       }
       const { rows } = await asking(api, { apikey: api.secretKey })("agent_events?select=kind,actor");
       assert.deepEqual(rows, Array.from({ length: 3 }, () => ({ kind: "created", actor: "key:default" })));

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { agentId, secret } from "../_support/backend.ts";
-import type { Host } from "../_support/installers.ts";
-import { credentialsText } from "./_scenarios.ts";
+import { dirname, join } from "node:path";
+import { assertEnded, Host, type Language } from "../_support/installers.ts";
+import { temporaryFolder } from "../_support/server.ts";
+import { agentId, agentSecret } from "../_support/vectors.ts";
+import { until as untilThere } from "../_support/wait.ts";
+import { credentialsText, withFront } from "./_scenarios.ts";
 
 /** An installed script agent, running. */
 export interface RunningAgent {
@@ -23,11 +25,11 @@ export interface Seen {
 }
 
 /** How much sooner than it asked for an agent that is not to take long is done with its sleep. */
-const haste = 10;
+const haste = 25;
 
 /**
- * Starts the agent that is installed in the host's home. With `fast`, its clock moves by what it slept, in a tenth of
- * that time, and stands still while it works, so that a busy host makes no wait longer; what is written to
+ * Starts the agent that is installed in the host's home. With `fast`, its clock moves by what it slept, in a small part
+ * of that time, and stands still while it works, so that a busy host makes no wait longer; what is written to
  * `<home>/../ahead` is how many seconds its wall clock is ahead.
  */
 export async function startAgent(host: Host, fast = false): Promise<RunningAgent> {
@@ -62,6 +64,68 @@ export async function startAgent(host: Host, fast = false): Promise<RunningAgent
       return code;
     },
   };
+}
+
+const programs = new Map<string, Promise<string>>();
+
+/** The agent as the language's installer writes it down; it is installed once, and copied then. */
+export async function placeAgent(host: Host): Promise<void> {
+  const { language } = host;
+  const program = programs.get(language.name) ?? writtenBy(language);
+  programs.set(language.name, program);
+  for (const file of [host.program, host.credentials]) await Deno.mkdir(dirname(file), { recursive: true });
+  await Deno.writeTextFile(host.program, await program, { mode: 0o755 });
+}
+
+/** The same, with other seconds than 15 for a reply. */
+export async function placeAgentThatWaits(host: Host, seconds: number): Promise<void> {
+  await placeAgent(host);
+  const text = await Deno.readTextFile(host.program);
+  const changed = text.replaceAll(/(:-|\bseconds=|\$Seconds = )15\b/g, `$1${seconds}`);
+  assert.notEqual(changed, text);
+  await Deno.writeTextFile(host.program, changed);
+}
+
+async function writtenBy(language: Language): Promise<string> {
+  await using folder = await temporaryFolder();
+  const host = new Host(language, folder.path);
+  await Deno.mkdir(host.home);
+  await withFront(service, async (url) => {
+    assertEnded(await host.install({ id: agentId, secret: agentSecret }, url), 0);
+  });
+  return await Deno.readTextFile(host.program);
+}
+
+/** Answers as the service does, as far as an installer asks. */
+export function service(request: Request): Response {
+  const path = new URL(request.url).pathname.replace("/functions/v1/", "");
+  if (request.method === "POST") return well({ at: 0, path, body: {}, token: null });
+  return Response.json({
+    agent: { id: agentId, liveness: "online", last_seen_at: `moment ${performance.now()}` },
+    server_time: new Date().toISOString(),
+  });
+}
+
+/** What the agent has slept so far, in seconds of its clock. */
+export async function slept({ home }: Host): Promise<number> {
+  // The file is empty while it is being written.
+  const text = await untilThere(
+    "the agent's clock",
+    () => Deno.readTextFile(join(home, "../slept")).then(filled),
+  );
+  return Number(text);
+}
+
+function filled(text: string): string | null {
+  return text === "" ? null : text;
+}
+
+/** Waits until the agent has slept so many seconds more by its clock. */
+export async function sleptMore(host: Host, seconds: number): Promise<void> {
+  const begun = await slept(host);
+  await untilThere(`${seconds} s of the agent's clock`, async () => await slept(host) >= begun + seconds, {
+    timeoutMs: 100_000,
+  });
 }
 
 /** Stand-ins for what tells a script the time, and lets it pass. */
@@ -124,12 +188,11 @@ export async function withFake(
   ) => Promise<void>,
 ): Promise<void> {
   const seen: Seen[] = [];
-  const slept = join(host.home, "../slept");
   const options = { port: 0, hostname: "127.0.0.1", onListen: () => undefined };
   const server = Deno.serve(options, async (request) => {
     const text = await request.text();
     const one: Seen = {
-      at: Number(await Deno.readTextFile(slept)),
+      at: await slept(host),
       path: new URL(request.url).pathname.replace("/functions/v1/", ""),
       body: text === "" ? {} : JSON.parse(text),
       token: request.headers.get("authorization"),
@@ -139,15 +202,14 @@ export async function withFake(
   });
   await Deno.writeTextFile(
     host.credentials,
-    credentialsText({ id: agentId, secret }, `http://127.0.0.1:${server.addr.port}`),
+    credentialsText({ id: agentId, secret: agentSecret }, `http://127.0.0.1:${server.addr.port}`),
   );
   const agent = await startAgent(host, true);
   const until = async (count: number): Promise<void> => {
-    for (const end = performance.now() + 100_000; seen.length < count;) {
-      assert.ok(performance.now() < end, `only ${seen.length} of ${count} requests came: ${agent.said()}`);
-      assert.ok(agent.isAlive(), `the agent has ended: ${agent.said()}`);
-      await pause(20);
-    }
+    await untilThere(`${count} requests of the agent`, () => seen.length >= count || !agent.isAlive(), {
+      timeoutMs: 100_000,
+    });
+    assert.ok(seen.length >= count, `the agent has ended: ${agent.said()}`);
   };
   try {
     await work({ seen, agent, until });
@@ -155,10 +217,6 @@ export async function withFake(
     await agent.stop();
     await server.shutdown();
   }
-}
-
-export function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** The service's good answer to a request. */

@@ -17,9 +17,11 @@ running() { [ -f "$state/pid" ] && kill -0 "$(cat "$state/pid")" 2>/dev/null; }
 stop() {
   running || return 0
   kill -TERM "$(cat "$state/pid")"
-  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    running || break
-    sleep 0.5
+  # As long as systemd waits by default.
+  tries=900
+  while running && [ "$tries" -gt 0 ]; do
+    tries=$((tries - 1))
+    sleep 0.1
   done
   if running; then return 1; fi
   rm -f "$state/pid"

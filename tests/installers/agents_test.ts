@@ -1,17 +1,40 @@
 import assert from "node:assert/strict";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
-import { FleetClient } from "../_support/client.ts";
-import { assertEnded, Host, type Language, languages, python, run, sh } from "../_support/installers.ts";
-import { freePort } from "../_support/postgres.ts";
-import { type ServerProcess, startServerProcess, withFolder } from "../_support/server.ts";
+import {
+  assertEnded,
+  bash,
+  busybox,
+  Host,
+  type Language,
+  python,
+  run,
+  sh,
+  zsh,
+} from "../_support/installers.ts";
+import { temporaryFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
-import { jump, pause, refusal, type Script, type Seen, startAgent, well, withFake } from "./_agents.ts";
-import { credentialsText, forward } from "./_scenarios.ts";
+import { agentId, agentSecret } from "../_support/vectors.ts";
+import { pause, until } from "../_support/wait.ts";
+import {
+  jump,
+  placeAgent,
+  placeAgentThatWaits,
+  refusal,
+  type Script,
+  type Seen,
+  slept,
+  sleptMore,
+  startAgent,
+  well,
+  withFake,
+} from "./_agents.ts";
+import { tellLeak } from "./_leak.ts";
+import { credentialsText, forward, withFront } from "./_scenarios.ts";
+import { type Fleet, type Step, testSteps } from "./_steps.ts";
 
-interface Scene {
+interface Scene extends Fleet {
   host: Host;
-  server: ServerProcess;
-  fleet: FleetClient;
 }
 
 interface Story {
@@ -24,7 +47,7 @@ const stories: Story[] = [
   { name: "after an outage of a minute the agent is back", work: outage },
   { name: "a revoked agent says so once, stays, and beats no more", work: revoked },
   { name: "told to stop, it says so to the server", work: stopped },
-  { name: "two hundred beats leave nothing behind", work: leak },
+  { name: "sixty beats leave nothing behind", work: ({ host }) => tellLeak(host, 60) },
   { name: "it beats when the server says, and each beat has a greater seq", work: paced },
   { name: "a session that was refused is replaced once, and then it is an outage", work: secondChance },
   { name: "not wanted, it asks again after a minute, four minutes and so on", work: notWanted },
@@ -37,165 +60,184 @@ const stories: Story[] = [
   { name: "a renewal that fails leaves the session, and it says goodbye with it", work: failedRenewal },
   { name: "told to stop while a renewal hangs, it says goodbye at once", work: hungRenewal },
   { name: "the interval of the last reply counts", work: newInterval },
-  { name: "a server that dribbles is an outage after 15 s", work: dribbled },
+  { name: "a server that dribbles is an outage when its time is over", work: dribbled },
   { name: "waits that are no sane number are at least a second and at most a day", work: oddWaits },
 ];
 
-testWith([...sh.tools, ...python.tools], "the agents of install.sh and install.py", async (context) => {
-  await withFolder(async (data) => {
-    const server = await startServerProcess({ data, env: { AGENT_SESSION_TTL_SECONDS: "60" } });
-    const fleet = new FleetClient(server.base, server.operatorKey);
-    // The stories wait rather than work, so they are told all at once.
-    const told = [sh, python].flatMap((language) =>
-      stories.map(({ name, work }) =>
-        context.step({
-          name: `${language.name}: ${name}`,
-          sanitizeOps: false,
-          sanitizeResources: false,
-          sanitizeExit: false,
-          fn: () => withHost(language, async (host) => await work({ host, server, fleet })),
-        })
-      )
-    );
-    await Promise.all(told);
-    await server.stop();
-  });
-});
-
-testWith([...sh.tools], "the agent of install.sh does not spin where it cannot sleep", async () => {
-  await withFolder(async (data) => {
-    const server = await startServerProcess({ data });
-    const scene = { server, fleet: new FleetClient(server.base, server.operatorKey) };
-    await withHost(sh, async (host) => {
-      await installed({ host, ...scene });
-      const bin = join(host.home, "bin");
-      await Deno.mkdir(bin);
-      await Deno.writeTextFile(join(bin, "sleep"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
-      const env = { HOME: host.home, PATH: `${bin}:${Deno.env.get("PATH") ?? ""}` };
-      assertEnded(await run([host.program, "monitor"], { env }), 1, /Cannot wait: "sleep" fails/);
-    });
-    await server.stop();
-  });
-});
-
-testWith(
-  [...sh.tools, "bash", "busybox", "zsh"],
-  "the agent of install.sh lives and ends well under every shell",
-  async () => {
-    await withFolder(async (data) => {
-      const server = await startServerProcess({ data });
-      const fleet = new FleetClient(server.base, server.operatorKey);
-      for (const { command } of languages.filter(({ extension }) => extension === "sh")) {
-        await withHost(sh, async (host) => {
-          await installed({ host, server, fleet });
-          const over = Promise.withResolvers<void>();
-          const script: Script = async (one, index) => {
-            // The last one hangs until the agent has gone.
-            if (index === 6 && one.body.status !== "stopping") await over.promise;
-            return index === 2 ? refusal("session_revoked", 401) : well(one);
-          };
-          const shown: Seen[] = [];
-          host.shell = command;
-          await withFake(host, script, async ({ seen, until, agent }) => {
-            await until(7);
-            const asked = performance.now();
-            const code = await agent.stop();
-            over.resolve();
-            assert.equal(code, 0, command.join(" "));
-            assert.ok(performance.now() - asked < 4000, `${command.join(" ")} took too long`);
-            assert.equal(agent.said(), "");
-            shown.push(...seen);
-          });
-          assert.deepEqual(shown.map(({ path }) => path).slice(0, 5), [
-            "handshake",
-            "heartbeat",
-            "heartbeat",
-            "handshake",
-            "heartbeat",
-          ]);
-          assert.equal(shown.at(-1)?.body.status, "stopping", command.join(" "));
-        });
-      }
-      await server.stop();
-    });
-  },
-);
-
-async function withHost(language: Language, work: (host: Host) => Promise<void>): Promise<void> {
-  await withFolder(async (folder) => {
-    await Deno.mkdir(join(folder, "home"));
-    await work(new Host(language, folder));
+for (const language of [sh, python]) {
+  const steps = stories.map(({ name, work }): Step => ({
+    name,
+    tools: language.tools,
+    async work({ folder, ...given }) {
+      const host = new Host(language, folder);
+      await placeAgent(host);
+      await work({ host, ...given });
+    },
+  }));
+  // The stories wait rather than work, so they are told all at once.
+  testSteps(`the agent of ${language.name}`, steps, {
+    env: { AGENT_SESSION_TTL_SECONDS: "60" },
+    sideBySide: stories.length,
   });
 }
 
-/** One at a time: an agent whose story has begun would be late if all the others were installed at that moment. */
-let turn: Promise<unknown> = Promise.resolve();
+testWith([...sh.tools], "the agent of install.sh does not spin where it cannot sleep", async () => {
+  await withHost(sh, async (host) => {
+    const bin = join(host.home, "bin");
+    await Deno.mkdir(bin);
+    await Deno.writeTextFile(join(bin, "sleep"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+    const env = { HOME: host.home, PATH: `${bin}:${Deno.env.get("PATH") ?? ""}` };
+    await withFront(
+      (request) => well({ at: 0, path: pathOf(request), body: {}, token: null }),
+      async (url) => {
+        await Deno.writeTextFile(
+          host.credentials,
+          credentialsText({ id: agentId, secret: agentSecret }, url),
+        );
+        assertEnded(await run([host.program, "monitor"], { env }), 1, /Cannot wait: "sleep" fails/);
+      },
+    );
+  });
+});
 
-/** Installs the agent, and lets it speak to the server by way of a front. */
-async function installed({ host, server, fleet }: Scene, front = server.url): Promise<string> {
+for (const language of [sh, bash, busybox, zsh]) {
+  testWith(
+    [...sh.tools, ...language.tools],
+    `the agent of install.sh lives and ends well under ${language.command.join(" ")}`,
+    () => withHost(sh, (host) => livesAndEnds(host, language.command)),
+  );
+}
+
+async function livesAndEnds(host: Host, shell: string[]): Promise<void> {
+  await placeAgentThatWaits(host, 600);
+  const over = Promise.withResolvers<void>();
+  const script: Script = async (one, index) => {
+    // The last one hangs until the agent has gone.
+    if (index === 6 && one.body.status !== "stopping") await over.promise;
+    return index === 2 ? refusal("session_revoked", 401) : well(one);
+  };
+  host.shell = shell;
+  await withFake(host, script, async ({ seen, until, agent }) => {
+    await until(7);
+    const asked = performance.now();
+    const code = await agent.stop();
+    over.resolve();
+    assert.equal(code, 0);
+    assert.ok(performance.now() - asked < atOnceMs, "it waited for the reply");
+    assert.equal(agent.said(), "");
+    assert.deepEqual(seen.map(({ path }) => path).slice(0, 5), [
+      "handshake",
+      "heartbeat",
+      "heartbeat",
+      "handshake",
+      "heartbeat",
+    ]);
+    assert.equal(seen.at(-1)?.body.status, "stopping");
+  });
+}
+
+/** Far more than it takes on a busy machine, and far less than the 600 s of an agent that waits. */
+const atOnceMs = 60_000;
+
+async function withHost(language: Language, work: (host: Host) => Promise<void>): Promise<void> {
+  await using folder = await temporaryFolder();
+  const host = new Host(language, folder.path);
+  await placeAgent(host);
+  await work(host);
+}
+
+/** Gives the installed agent credentials of its own, and lets it speak to the server by way of a front. */
+async function enrolled({ host, url, fleet }: Scene, front = url): Promise<string> {
   const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-  const done = turn.then(() => host.install(agent, server.url));
-  turn = done;
-  assertEnded(await done, 0);
   await Deno.writeTextFile(host.credentials, credentialsText(agent, front));
   return agent.id;
 }
 
+function pathOf(request: Request): string {
+  return new URL(request.url).pathname.replace("/functions/v1/", "");
+}
+
 async function renewed(scene: Scene): Promise<void> {
   const seen: { path: string; at: number; status: number }[] = [];
-  const front = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => undefined }, async (request) => {
-    const reply = await forward(request, scene.server.url, JSON.stringify);
-    seen.push({ path: new URL(request.url).pathname, at: performance.now() / 1000, status: reply.status });
+  const front = async (request: Request): Promise<Response> => {
+    const at = await slept(scene.host);
+    const reply = await forward(request, scene.url, JSON.stringify);
+    seen.push({ path: pathOf(request), at, status: reply.status });
     return reply;
+  };
+  await withFront(front, async (url) => {
+    const id = await enrolled(scene, url);
+    const agent = await startAgent(scene.host, true);
+    const handshakes = (): typeof seen => seen.filter(({ path }) => path === "handshake");
+    await until(
+      "a beat by the second session",
+      () => handshakes().length === 2 && seen.at(-1)?.path === "heartbeat",
+    );
+    assert.equal((await scene.fleet.agent(id)).liveness, "online");
+    assert.equal(await agent.stop(), 0);
+    assert.deepEqual(seen.filter(({ status }) => status !== 200), []);
+    const [first, second] = handshakes();
+    assert.ok(first !== undefined && second !== undefined, "there was no second handshake");
+    const after = second.at - first.at;
+    assert.ok(after >= 41 && after < 60, `renewed after ${after} s`);
+    const between = seen.filter(({ path, at }) => path === "heartbeat" && at < second.at);
+    assert.ok(between.length >= 4, `only ${between.length} beats`);
   });
-  const id = await installed(scene, `http://127.0.0.1:${front.addr.port}`);
-  const agent = await startAgent(scene.host);
-  await pause(66_000);
-  assert.equal((await scene.fleet.agent(id)).liveness, "online");
-  assert.equal(await agent.stop(), 0);
-  await front.shutdown();
-  assert.deepEqual(seen.filter(({ status }) => status !== 200), []);
-  const [first, second] = seen.filter(({ path }) => path.endsWith("/handshake"));
-  assert.ok(first !== undefined && second !== undefined, "there was no second handshake");
-  assert.ok(
-    second.at - first.at >= 41 && second.at - first.at < 60,
-    `renewed after ${second.at - first.at} s`,
-  );
-  assert.ok(seen.length >= 12, `only ${seen.length} requests`);
 }
 
 async function outage(scene: Scene): Promise<void> {
-  const port = await freePort();
-  const listen = (): Deno.HttpServer =>
-    Deno.serve(
-      { port, hostname: "127.0.0.1", onListen: () => undefined },
-      (request) => forward(request, scene.server.url, JSON.stringify),
-    );
-  const before = listen();
-  const id = await installed(scene, `http://127.0.0.1:${port}`);
-  const agent = await startAgent(scene.host);
-  await pause(3000);
-  await before.shutdown();
-  await pause(60_000);
+  using line = await startLine(Number(new URL(scene.url).port));
+  const id = await enrolled(scene, `http://127.0.0.1:${line.port}`);
+  const agent = await startAgent(scene.host, true);
+  const lastSeen = async (): Promise<unknown> => (await scene.fleet.agent(id)).last_seen_at;
+  await until("a beat", lastSeen);
+  line.isCut = true;
+  await until("the agent to notice", () => agent.said() !== "");
+  const before = await lastSeen();
+  await sleptMore(scene.host, 60);
   assert.ok(agent.isAlive());
-  assert.notEqual((await scene.fleet.agent(id)).liveness, "online");
-  const after = listen();
-  const online = await soon(async () => (await scene.fleet.agent(id)).liveness === "online", 90);
+  assert.equal(await lastSeen(), before);
+  line.isCut = false;
+  await until("another beat", async () => await lastSeen() !== before);
+  assert.equal((await scene.fleet.agent(id)).liveness, "online");
   assert.equal(await agent.stop(), 0);
-  await after.shutdown();
-  assert.ok(online, agent.said());
   assert.match(agent.said(), /^no heartbeat: no reply: .*; trying again\nthe server answers again\n$/);
 }
 
+/** A line to a port of this host, which can be cut. */
+interface Line extends Disposable {
+  port: number;
+  isCut: boolean;
+}
+
+async function startLine(target: number): Promise<Line> {
+  const server = createServer((near) => {
+    if (line.isCut) return void near.destroy();
+    const far = connect(target, "127.0.0.1");
+    for (const [from, to] of [[near, far], [far, near]] as const) {
+      from.pipe(to);
+      from.on("error", () => to.destroy());
+    }
+  });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.listen(0, "127.0.0.1", resolve);
+  await promise;
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : assert.fail("it has no port");
+  const line: Line = { port, isCut: false, [Symbol.dispose]: () => void server.close() };
+  return line;
+}
+
 async function revoked(scene: Scene): Promise<void> {
-  const id = await installed(scene);
-  const agent = await startAgent(scene.host);
-  assert.ok(await soon(async () => (await scene.fleet.agent(id)).liveness === "online", 10));
+  const id = await enrolled(scene);
+  const agent = await startAgent(scene.host, true);
+  await until("the agent to be online", async () => (await scene.fleet.agent(id)).liveness === "online");
   const credentials = await Deno.readTextFile(scene.host.credentials);
   await scene.fleet.revoke(id);
-  assert.ok(await soon(() => Promise.resolve(/not wanted/.test(agent.said())), 25), agent.said());
+  await until("the agent to notice", () => /not wanted/.test(agent.said()));
   const { last_seen_at } = await scene.fleet.agent(id);
-  await pause(8000);
+  // It asks again in 48 to 72 s.
+  await sleptMore(scene.host, 80);
   assert.ok(agent.isAlive());
   assert.equal((await scene.fleet.agent(id)).last_seen_at, last_seen_at);
   assert.equal(await agent.stop(), 0);
@@ -204,62 +246,15 @@ async function revoked(scene: Scene): Promise<void> {
 }
 
 async function stopped(scene: Scene): Promise<void> {
-  const id = await installed(scene);
-  const agent = await startAgent(scene.host);
-  const before = String((await scene.fleet.agent(id)).last_seen_at);
-  assert.ok(await soon(async () => (await scene.fleet.agent(id)).last_seen_at !== before, 15));
-  const asked = performance.now();
+  const id = await enrolled(scene);
+  const agent = await startAgent(scene.host, true);
+  await until("a beat", async () => (await scene.fleet.agent(id)).last_seen_at);
   assert.equal(await agent.stop(), 0);
-  assert.ok(performance.now() - asked < 8000, "it took too long");
   assert.equal((await scene.fleet.agent(id)).liveness, "stopped");
   assert.equal(agent.said(), "");
 }
 
-async function leak(scene: Scene): Promise<void> {
-  await installed(scene);
-  await withFake(scene.host, (one) => well(one, { beatIn: 1 }), async ({ until, agent }) => {
-    await until(50);
-    const early = await footprint(agent.pid);
-    await until(201);
-    const late = await footprint(agent.pid);
-    assert.ok(late.files <= early.files, `${early.files} open files became ${late.files}`);
-    assert.ok(late.children <= 2, `${late.children} children`);
-    assert.ok(late.kilobytes - early.kilobytes < 600, `grew from ${early.kilobytes} to ${late.kilobytes} KB`);
-  });
-}
-
-/** The least that it held of each in a second: what a command under way has open for a moment is no leak. */
-async function footprint(pid: number): Promise<Footprint> {
-  const least: Footprint = { kilobytes: Infinity, files: Infinity, children: Infinity };
-  for (let sample = 0; sample < 20; sample++) {
-    const { kilobytes, files, children } = await held(pid);
-    least.kilobytes = Math.min(least.kilobytes, kilobytes);
-    least.files = Math.min(least.files, files);
-    least.children = Math.min(least.children, children);
-    await pause(50);
-  }
-  return least;
-}
-
-interface Footprint {
-  kilobytes: number;
-  files: number;
-  children: number;
-}
-
-async function held(pid: number): Promise<Footprint> {
-  const status = await Deno.readTextFile(`/proc/${pid}/status`);
-  const files = await Array.fromAsync(Deno.readDir(`/proc/${pid}/fd`));
-  const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`);
-  return {
-    kilobytes: Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]),
-    files: files.length,
-    children: children.split(" ").filter((child) => child !== "").length,
-  };
-}
-
 async function paced(scene: Scene): Promise<void> {
-  await installed(scene);
   const script: Script = (one, index) => well(one, { beatIn: index % 2 === 0 ? 7 : 3 });
   await withFake(scene.host, script, async ({ seen, until }) => {
     await until(6);
@@ -278,7 +273,6 @@ async function paced(scene: Scene): Promise<void> {
 }
 
 async function secondChance(scene: Scene): Promise<void> {
-  await installed(scene);
   const script: Script = (one, index) =>
     [1, 3].includes(index) ? refusal(index === 1 ? "token_expired" : "session_revoked", 401) : well(one);
   await withFake(scene.host, script, async ({ seen, until, agent }) => {
@@ -296,7 +290,6 @@ async function secondChance(scene: Scene): Promise<void> {
 }
 
 async function notWanted(scene: Scene): Promise<void> {
-  await installed(scene);
   const script: Script = (one, index) => index < 2 ? refusal("invalid_credentials", 401) : well(one);
   await withFake(scene.host, script, async ({ seen, until, agent }) => {
     await until(4);
@@ -306,7 +299,6 @@ async function notWanted(scene: Scene): Promise<void> {
 }
 
 async function backoff(scene: Scene): Promise<void> {
-  await installed(scene);
   const bad = [
     new Response("<html>", { status: 200 }),
     new Response("", { status: 302, headers: { location: "/functions/v1/health" } }),
@@ -326,7 +318,6 @@ async function backoff(scene: Scene): Promise<void> {
 }
 
 async function asleep(scene: Scene): Promise<void> {
-  await installed(scene);
   await withFake(
     scene.host,
     (one) => well(one, { beatIn: 3600, interval: 3600 }),
@@ -343,14 +334,14 @@ async function asleep(scene: Scene): Promise<void> {
 }
 
 async function dozing(scene: Scene): Promise<void> {
-  await installed(scene);
   const script: Script = (one) => well(one, { beatIn: 100, interval: 100, refreshIn: 86_400 });
   await withFake(scene.host, script, async ({ seen, until }) => {
     await until(2);
     // Each of them puts off the next beat, if it may, and the last one comes before that beat.
     for (const ahead of [40, 80, 120, 160, 200, 240]) {
       await jump(scene.host, ahead);
-      await pause(2500);
+      // Two of its ticks: the first that ends after the jump sees it.
+      await sleptMore(scene.host, 10);
     }
     await until(4);
     assertWaits(seen.slice(1, 4), [[0, 12], [55, 75]]);
@@ -358,11 +349,10 @@ async function dozing(scene: Scene): Promise<void> {
 }
 
 async function promisedAsleep(scene: Scene): Promise<void> {
-  await installed(scene);
   const bad = [refusal("unavailable", 503, { "retry-after": "80" })];
   await withFake(scene.host, (one) => bad.shift() ?? well(one), async ({ seen, until }) => {
     await until(1);
-    await pause(1500);
+    await sleptMore(scene.host, 5);
     await jump(scene.host, 100);
     await until(2);
     assertWaits(seen.slice(0, 2), [[80, 96]]);
@@ -370,11 +360,10 @@ async function promisedAsleep(scene: Scene): Promise<void> {
 }
 
 async function notWantedAsleep(scene: Scene): Promise<void> {
-  await installed(scene);
   const bad = [refusal("invalid_credentials", 401)];
   await withFake(scene.host, (one) => bad.shift() ?? well(one), async ({ seen, until }) => {
     await until(1);
-    await pause(1500);
+    await sleptMore(scene.host, 5);
     await jump(scene.host, 100);
     await until(2);
     assertWaits(seen.slice(0, 2), [[48, 72]]);
@@ -382,7 +371,6 @@ async function notWantedAsleep(scene: Scene): Promise<void> {
 }
 
 async function oldAsleep(scene: Scene): Promise<void> {
-  await installed(scene);
   const script: Script = (one) => well(one, { beatIn: 3600, interval: 3600, refreshIn: 700 });
   await withFake(scene.host, script, async ({ seen, until }) => {
     await until(2);
@@ -395,14 +383,13 @@ async function oldAsleep(scene: Scene): Promise<void> {
 }
 
 async function failedRenewal(scene: Scene): Promise<void> {
-  await installed(scene);
   const script: Script = (one, index) =>
     one.path === "handshake" && index > 0
       ? refusal("internal", 500)
       : well(one, { refreshIn: 10, beatIn: 60 });
-  await withFake(scene.host, script, async ({ seen, until, agent }) => {
-    await until(3);
-    await pause(200);
+  await withFake(scene.host, script, async ({ seen, until: requests, agent }) => {
+    await requests(3);
+    await until("the agent to notice", () => agent.said() !== "");
     assert.equal(await agent.stop(), 0);
     const last = seen.at(-1);
     assert.deepEqual([last?.path, last?.body.status, last?.token], ["heartbeat", "stopping", "Bearer a.b.0"]);
@@ -410,7 +397,7 @@ async function failedRenewal(scene: Scene): Promise<void> {
 }
 
 async function hungRenewal(scene: Scene): Promise<void> {
-  await installed(scene);
+  await placeAgentThatWaits(scene.host, 600);
   const over = Promise.withResolvers<void>();
   const script: Script = async (one, index) => {
     if (one.path === "handshake" && index > 0) await over.promise;
@@ -418,19 +405,17 @@ async function hungRenewal(scene: Scene): Promise<void> {
   };
   await withFake(scene.host, script, async ({ seen, until, agent }) => {
     await until(3);
-    await pause(200);
     const asked = performance.now();
     const code = await agent.stop();
     over.resolve();
     assert.equal(code, 0);
-    assert.ok(performance.now() - asked < 4000, "it took too long");
+    assert.ok(performance.now() - asked < atOnceMs, "it waited for the reply");
     const last = seen.at(-1);
     assert.deepEqual([last?.path, last?.body.status, last?.token], ["heartbeat", "stopping", "Bearer a.b.0"]);
   });
 }
 
 async function newInterval(scene: Scene): Promise<void> {
-  await installed(scene);
   const shorter = { ok: true, next_heartbeat_in: 2, heartbeat_interval_seconds: 1 };
   const script: Script = (one, index) => {
     if (index === 0) return well(one, { interval: 86_400 });
@@ -445,18 +430,18 @@ async function newInterval(scene: Scene): Promise<void> {
 }
 
 async function dribbled(scene: Scene): Promise<void> {
-  await installed(scene);
-  const came: number[] = [];
+  await placeAgentThatWaits(scene.host, 2);
+  let dribbled = 0;
   const script: Script = (one, index) => {
-    came.push(performance.now() / 1000);
     if (index > 0) return well(one);
     const drip = new ReadableStream<Uint8Array>({
       async pull(controller) {
-        await pause(500);
+        await pause(300);
         try {
           controller.enqueue(new TextEncoder().encode(" "));
+          dribbled++;
         } catch (error) {
-          // Whoever asked has gone.
+          // The agent has gone.
           if (!(error instanceof TypeError)) throw error;
         }
       },
@@ -465,15 +450,13 @@ async function dribbled(scene: Scene): Promise<void> {
   };
   await withFake(scene.host, script, async ({ until, agent }) => {
     await until(3);
-    const waited = (came[1] ?? NaN) - (came[0] ?? NaN);
-    // And the first retry of an outage.
-    assert.ok(waited > 14 && waited < 24, `${waited} s`);
+    // Without an end to the time for a reply, it would still read.
+    assert.ok(dribbled > 0, "nothing was sent");
     assert.match(agent.said(), /^no heartbeat: no reply: .*\nthe server answers again\n$/);
   });
 }
 
 async function oddWaits(scene: Scene): Promise<void> {
-  await installed(scene);
   const shapes = ["-7", "0", "0.5", "2.9", "1e0", "5E-1"];
   const script: Script = (one) => {
     const shape = one.path === "heartbeat" ? shapes.shift() : undefined;
@@ -483,7 +466,7 @@ async function oddWaits(scene: Scene): Promise<void> {
   await withFake(scene.host, script, async ({ seen, until, agent }) => {
     await until(8);
     assertWaits(seen.slice(1, 8), [[1, 1], [1, 1], [1, 1], [2, 3], [1, 1], [1, 1]]);
-    await pause(3000);
+    await sleptMore(scene.host, 60);
     assert.equal(seen.length, 8);
     assert.equal(agent.said(), "");
   });
@@ -500,11 +483,4 @@ function assertWaits(seen: Seen[], wanted: [number, number][]): void {
       `${index}: ${least} to ${most} are wanted: ${shown}`,
     );
   }
-}
-
-async function soon(isSo: () => Promise<boolean>, seconds: number): Promise<boolean> {
-  for (const end = performance.now() + seconds * 1000; performance.now() < end; await pause(300)) {
-    if (await isSo()) return true;
-  }
-  return await isSo();
 }

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { makeInstaller, type Shell } from "../../supabase/functions/_shared/installer/installer.ts";
-import { FleetClient } from "../_support/client.ts";
 import {
   assertEnded,
   Host,
@@ -13,40 +12,35 @@ import {
   sh,
   tree,
 } from "../_support/installers.ts";
-import { freePort } from "../_support/postgres.ts";
-import { openclaw, startServerProcess, withFolder } from "../_support/server.ts";
+import { openclaw, temporaryFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
-import { withFront } from "./_scenarios.ts";
+import { agentId, agentSecret } from "../_support/vectors.ts";
+import { until } from "../_support/wait.ts";
+import { which, withFront } from "./_scenarios.ts";
+import { type Fleet, type Step, testSteps } from "./_steps.ts";
 
 const twoOfThem: { shell: Shell; host: typeof sh; stdin: string[] }[] = [
   { shell: "bash", host: sh, stdin: ["sh"] },
   { shell: "python", host: python, stdin: ["python3", "-W", "error", "-"] },
 ];
 
-for (const { shell, host: language, stdin } of twoOfThem) {
-  testWith(language.tools, `the ${shell} installer as it is handed out`, async (context) => {
-    const scenes: [string, (scene: Scene) => Promise<void>][] = [
-      [`openclaw installer ${shell} | ${stdin[0]} → online; uninstalled → nothing left`, piped],
-      [`openclaw installer ${shell} --output → a file of 0600 that deletes itself`, kept],
-      [`GET /install?shell=${shell}, piped, takes the agent from the environment`, fetched],
-      [`POST /create-agent with installer ${shell} → a file that brings the agent online`, created],
-      ["a URL with quotes and substitutions is one word", oddUrl],
-    ];
-    await withFleet(async (given) => {
-      for (const [name, work] of scenes) {
-        await context.step(
-          name,
-          () => withFolder((folder) => work({ ...given, folder, shell, language, stdin })),
-        );
-      }
-    });
-  });
-}
+const handedOut = twoOfThem.flatMap(({ shell, host: language, stdin }) => {
+  const scenes: [string, (scene: Scene) => Promise<void>][] = [
+    [`openclaw installer ${shell} | ${stdin[0]} → online; uninstalled → nothing left`, piped],
+    [`openclaw installer ${shell} --output → a file of 0600 that deletes itself`, kept],
+    [`GET /install?shell=${shell}, piped, takes the agent from the environment`, fetched],
+    [`POST /create-agent with installer ${shell} → a file that brings the agent online`, created],
+    [`a URL with quotes and substitutions is one word in the ${shell} installer`, oddUrl],
+  ];
+  return scenes.map(([name, work]): Step => ({
+    name,
+    tools: language.tools,
+    work: (given) => work({ ...given, shell, language, stdin }),
+  }));
+});
 
-interface Scene {
+interface Scene extends Fleet {
   folder: string;
-  fleet: FleetClient;
-  url: string;
   shell: Shell;
   language: Language;
   /** What runs an installer that it reads from a pipe. */
@@ -107,8 +101,8 @@ async function created({ folder, fleet, shell, stdin }: Scene): Promise<void> {
 }
 
 async function oddUrl({ folder, shell, stdin }: Scene): Promise<void> {
-  const url = `http://127.0.0.1:${await freePort()}/it's$(touch$IFS'pwned');&`;
-  const agent = { id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", secret };
+  const url = `http://127.0.0.1:1/it's$(touch$IFS'pwned');&`;
+  const agent = { id: agentId, secret: agentSecret };
   const { content } = makeInstaller(shell, { url, agent });
   const ended = await run(stdin, {
     stdin: content,
@@ -120,87 +114,89 @@ async function oddUrl({ folder, shell, stdin }: Scene): Promise<void> {
   assert.deepEqual(await tree(folder), {});
 }
 
-const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
-
 const shells = languages.filter((one) => one.extension === "sh");
 
-testWith(
-  ["dash", "bash", "busybox", "zsh", "curl"],
-  "no trace of a shell shows the secret that is in an installer, from the first line to online",
-  async () => {
-    await withFleet(async ({ folder, fleet, url }) => {
-      const agent = await fleet.createAgent();
-      const file = join(folder, "install.sh");
-      await Deno.writeTextFile(file, makeInstaller("bash", { url, agent }).content);
-      for (const { command } of shells) {
-        for (const flags of ["-x", "-v", "-xv"]) {
-          const env = { HOME: folder };
-          const ended = await run([...command, flags, file], { env });
-          assertEnded(ended, 0);
-          const undone = await run([...command, flags, file, "--uninstall"], { env });
-          assertEnded(undone, 0);
-          const shown = `${ended.stdout}${ended.stderr}${undone.stdout}${undone.stderr}`;
-          assert.ok(!shown.includes(agent.secret.slice(4, 20)), `${command} ${flags}`);
-        }
-      }
-    });
+const inEachShell = shells.flatMap(({ name, tools, command }): Step[] => [{
+  name: `no trace of ${name} shows the secret that is in it, from the first line to online`,
+  tools,
+  work: (given) => traced(command, given),
+}, {
+  name: `${name} from a pipe`,
+  tools,
+  async work({ folder, fleet, url }) {
+    const agent = await fleet.createAgent();
+    const { content: stdin } = makeInstaller("bash", { url, agent });
+    const env = { HOME: folder };
+    assertEnded(await run(command, { stdin, env }), 0);
+    assert.equal((await fleet.agent(agent.id)).liveness, "online");
+    assertEnded(await run([...command, "-s", "--", "--uninstall"], { stdin, env }), 0);
+    assert.deepEqual(await tree(folder), {});
   },
-);
+}]);
 
-testWith(
-  ["dash", "bash", "busybox", "zsh", "curl"],
-  "an installer from a pipe runs under every shell",
-  async () => {
-    await withFleet(async ({ folder, fleet, url }) => {
-      for (const { command } of shells) {
-        const agent = await fleet.createAgent();
-        const { content: stdin } = makeInstaller("bash", { url, agent });
-        const env = { HOME: folder };
-        assertEnded(await run(command, { stdin, env }), 0);
-        assert.equal((await fleet.agent(agent.id)).liveness, "online");
-        assertEnded(await run([...command, "-s", "--", "--uninstall"], { stdin, env }), 0);
-        assert.deepEqual(await tree(folder), {});
-      }
-    });
-  },
-);
+const spiedOn = languages.map((language): Step => ({
+  name: `no process that ${language.name} starts is given the secret`,
+  tools: language.tools,
+  work: (given) => spied(language, given),
+}));
 
-testWith(["sh", "python3", "curl"], "no process that an installer starts is given the secret", async () => {
-  await withFleet(async ({ folder, fleet, url }) => {
-    const { id, secret } = await fleet.createAgent();
-    const { bin, log } = await spies(folder);
-    // What the installers call their own variables may be exported already, or everything by "sh -a".
-    const own =
-      "agent_secret env_secret baked_agent_secret installed_secret credential token value fields line agent";
-    const env = {
-      OPENCLAW_URL: url,
-      OPENCLAW_AGENT_ID: id,
-      OPENCLAW_AGENT_SECRET: secret,
-      OPENCLAW_OPERATOR_KEY: "x",
-      OPENCLAW_UNHEARD_OF: "y\nOPENCLAW_TWO_LINES=z",
-      ...Object.fromEntries(own.split(" ").map((name) => [name, "x"])),
-    };
-    for (const language of languages) {
-      const home = join(folder, language.name);
-      await Deno.mkdir(home);
-      const command = [...language.command.slice(1), ...(language.extension === "sh" ? ["-a"] : [])];
-      const program = await which(language.command[0] ?? "");
-      const path = { ...env, HOME: home, PATH: `${bin}:${Deno.env.get("PATH") ?? ""}` };
-      assertEnded(await run([program, ...command, language.file, "--yes"], { env: path }), 0);
-      if (language.extension === "sh") {
-        const agent = [program, ...command, join(home, ".local/bin/openclaw"), "monitor"];
-        await run(["timeout", "2", ...agent], { env: path });
-        assert.equal((await fleet.agent(id)).liveness, "stopped");
-      }
-      const before = { ...path, OPENCLAW_AGENT_ID: "", OPENCLAW_AGENT_SECRET: "" };
-      assertEnded(await run([program, ...command, language.file, "--uninstall"], { env: before }), 0);
-    }
-    const seen = await Deno.readTextFile(log);
-    assert.match(seen, /^curl .*-K -/m);
-    assert.ok(!seen.includes(secret.slice(4, 20)), "a process was given the secret");
-    assert.doesNotMatch(seen, /^OPENCLAW_/m);
-  });
-});
+testSteps("the installers as they are handed out", [...handedOut, ...inEachShell, ...spiedOn]);
+
+async function traced(command: string[], { folder, fleet, url }: Fleet & { folder: string }): Promise<void> {
+  const agent = await fleet.createAgent();
+  const file = join(folder, "install.sh");
+  await Deno.writeTextFile(file, makeInstaller("bash", { url, agent }).content);
+  // Each by itself as far as the secret is read and sent, both until it is written down and removed.
+  for (
+    const [flags, rest] of [["-x", ["--dry-run"]], ["-v", ["--dry-run"]], ["-xv", []], ["-xv", [
+      "--uninstall",
+    ]]] as const
+  ) {
+    const ended = await run([...command, flags, file, ...rest], { env: { HOME: folder } });
+    assertEnded(ended, 0);
+    const shown = `${ended.stdout}${ended.stderr}`;
+    assert.ok(!shown.includes(agent.secret.slice(4, 20)), `${flags} ${rest.join(" ")}`);
+  }
+}
+
+async function spied(language: Language, { folder, fleet, url }: Fleet & { folder: string }): Promise<void> {
+  const { id, secret } = await fleet.createAgent();
+  const { bin, log } = await spies(folder);
+  // What the installers call their own variables may be exported already, or everything by "sh -a".
+  const own =
+    "agent_secret env_secret baked_agent_secret installed_secret credential token value fields line agent";
+  const env = {
+    OPENCLAW_URL: url,
+    OPENCLAW_AGENT_ID: id,
+    OPENCLAW_AGENT_SECRET: secret,
+    OPENCLAW_OPERATOR_KEY: "x",
+    OPENCLAW_UNHEARD_OF: "y\nOPENCLAW_TWO_LINES=z",
+    ...Object.fromEntries(own.split(" ").map((name) => [name, "x"])),
+  };
+  const home = join(folder, "home");
+  await Deno.mkdir(home);
+  const isShell = language.extension === "sh";
+  const command = [...language.command.slice(1), ...(isShell ? ["-a"] : [])];
+  const program = await which(language.command[0] ?? "");
+  const path = { ...env, HOME: home, PATH: `${bin}:${Deno.env.get("PATH") ?? ""}` };
+  assertEnded(await run([program, ...command, language.file, "--yes"], { env: path }), 0);
+  if (isShell) {
+    const agent = [...command, join(home, ".local/bin/openclaw"), "monitor"];
+    const { last_seen_at } = await fleet.agent(id);
+    const monitor = new Deno.Command(program, { args: agent, clearEnv: true, env: path, stderr: "null" })
+      .spawn();
+    await until("a heartbeat", async () => (await fleet.agent(id)).last_seen_at !== last_seen_at);
+    monitor.kill("SIGTERM");
+    assert.equal((await monitor.status).code, 0);
+    assert.equal((await fleet.agent(id)).liveness, "stopped");
+  }
+  const before = { ...path, OPENCLAW_AGENT_ID: "", OPENCLAW_AGENT_SECRET: "" };
+  assertEnded(await run([program, ...command, language.file, "--uninstall"], { env: before }), 0);
+  const seen = await Deno.readTextFile(log);
+  if (isShell) assert.match(seen, /^curl .*-K -/m);
+  assert.ok(!seen.includes(secret.slice(4, 20)), "a process was given the secret");
+  assert.doesNotMatch(seen, /^OPENCLAW_/m);
+}
 
 /** A folder of programs that write down how they are called, and are then what they are called. */
 async function spies(folder: string): Promise<{ bin: string; log: string }> {
@@ -236,60 +232,69 @@ async function spies(folder: string): Promise<{ bin: string; log: string }> {
     "tr",
     "uname",
   ];
+  await Deno.writeTextFile(log, "");
   for (const tool of tools) {
     const real = await which(tool);
+    // A tool that is not here is not called: install.sh is not run without one that it needs.
+    if (real === "") continue;
     const script = `#!/bin/sh\n{ echo "${tool} $*"; env; } >>"${log}"\nexec ${real} "$@"\n`;
     await Deno.writeTextFile(join(bin, tool), script, { mode: 0o755 });
   }
   return { bin, log };
 }
 
-async function which(tool: string): Promise<string> {
-  return (await run(["sh", "-c", 'command -v "$0"', tool])).stdout.trim();
-}
-
-testWith(["sh", "curl"], "an installer that was cut off does nothing", async () => {
-  await withFolder(async (folder) => {
-    let asked = 0;
-    await withFront(() => (asked++, new Response("{}")), async (url) => {
-      const agent = { id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", secret };
-      const whole = makeInstaller("bash", { url, agent }).content.trimEnd();
-      const lines = Array.from(whole.matchAll(/\n/g), ({ index }) => index);
-      const lastLine = Array.from(
-        { length: whole.length - (lines.at(-1) ?? 0) },
-        (_, index) => whole.length - 1 - index,
-      );
-      const firstLines = Array.from({ length: 1200 }, (_, index) => index);
-      await inParts([...lines, ...lastLine, ...firstLines], async (end) => {
-        const { stdout } = await run(["sh"], { stdin: whole.slice(0, end), env: { HOME: folder } });
-        assert.equal(stdout, "", `cut at ${end}: ${whole.slice(end - 40, end)}`);
-      });
-      assert.equal(asked, 0);
-      assert.deepEqual(await tree(folder), {});
-      await run(["sh"], { stdin: whole, env: { HOME: folder } });
-      assert.equal(asked, 1);
-    });
+testWith(["sh", ...sh.tools.slice(1)], "an installer that was cut off does nothing", async () => {
+  await using folder = await temporaryFolder();
+  const home = join(folder.path, "home");
+  await Deno.mkdir(home);
+  let asked = 0;
+  await withFront(() => (asked++, new Response("{}")), async (url) => {
+    const agent = { id: agentId, secret: agentSecret };
+    const whole = makeInstaller("bash", { url, agent }).content.trimEnd();
+    const file = join(folder.path, "install.sh");
+    await Deno.writeTextFile(file, whole);
+    assert.equal((await Deno.stat(file)).size, whole.length, "a letter is more than a byte");
+    const lines = Array.from(whole.matchAll(/\n/g), ({ index }) => index);
+    const lastLine = Array.from(
+      { length: whole.length - (lines.at(-1) ?? 0) },
+      (_, index) => whole.length - 1 - index,
+    );
+    const firstLines = Array.from({ length: 1200 }, (_, index) => index);
+    const ends = [...new Set([...lines, ...lastLine, ...firstLines])].map(String);
+    const { code, stdout, stderr } = await run(["sh", "-c", eachCut, file, ...ends], { env: { HOME: home } });
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, `${ends.length} cuts\n`);
+    assert.equal(asked, 0);
+    assert.deepEqual(await tree(home), {});
+    await run(["sh"], { stdin: whole, env: { HOME: home } });
+    assert.equal(asked, 1);
   });
 });
 
-async function inParts(items: number[], work: (item: number) => Promise<void>): Promise<void> {
-  const left = [...items];
-  await Promise.all(Array.from({ length: 8 }, async () => {
-    for (let item = left.pop(); item !== undefined; item = left.pop()) await work(item);
-  }));
-}
+/** Runs the file as it would be if the download had ended after so many bytes; tells of those that print anything. */
+const eachCut = `count=0
+for end; do
+  said=$(head -c "$end" "$0" | sh 2>/dev/null)
+  [ -z "$said" ] || printf 'cut at %s: %s\\n' "$end" "$said"
+  count=$((count + 1))
+done
+echo "$count cuts"`;
 
 Deno.test("openclaw installer with half an agent, a bad secret or an address without TLS → 2, and empty stdout", async () => {
-  const id = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
+  const id = agentId;
   const url = "https://fleet.example";
   const wrong: [string[], Record<string, string>, RegExp][] = [
     [["bash"], {}, /no server is named/],
     [["fish"], { OPENCLAW_URL: url }, /fish/],
-    [["bash", "--agent-id", id], { OPENCLAW_URL: url, OPENCLAW_AGENT_SECRET: secret }, /wanted together/],
+    [
+      ["bash", "--agent-id", id],
+      { OPENCLAW_URL: url, OPENCLAW_AGENT_SECRET: agentSecret },
+      /wanted together/,
+    ],
     [["bash"], { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: id }, /wanted together/],
     [
       ["bash"],
-      { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: id, OPENCLAW_AGENT_SECRET: `${secret}x` },
+      { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: id, OPENCLAW_AGENT_SECRET: `${agentSecret}x` },
       /55 characters/,
     ],
     [["bash", "--url", "http://fleet.example"], {}, /https is wanted/],
@@ -313,19 +318,4 @@ function cli(args: string[], env: Record<string, string> = {}): ReturnType<typeo
   const start = openclaw(args);
   const home = Deno.env.get("HOME") ?? "/";
   return run([start.program, ...start.args], { env: { HOME: home, NO_COLOR: "1", ...env } });
-}
-
-async function withFleet(
-  work: (given: { folder: string; fleet: FleetClient; url: string }) => Promise<void>,
-): Promise<void> {
-  await withFolder(async (data) => {
-    const server = await startServerProcess({ data });
-    try {
-      await withFolder((folder) =>
-        work({ folder, fleet: new FleetClient(server.base, server.operatorKey), url: server.url })
-      );
-    } finally {
-      await server.stop();
-    }
-  });
 }

@@ -1,42 +1,44 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { FleetClient } from "../_support/client.ts";
 import { assertEnded, Host, languages } from "../_support/installers.ts";
-import { startServerProcess, withFolder } from "../_support/server.ts";
-import { testWith } from "../_support/tools.ts";
+import { which } from "./_scenarios.ts";
+import { type Fleet, type Step, testSteps } from "./_steps.ts";
 
 // The moments between what a tool has done and the next line: here, each of them is met.
-for (const language of languages.filter(({ extension }) => extension === "sh")) {
-  testWith(language.tools, `${language.name}, told to stop by each tool that changes something`, async () => {
-    await withFolder(async (folder) => {
-      const server = await startServerProcess({ data: join(folder, "data") });
-      const fleet = new FleetClient(server.base, server.operatorKey);
-      for (const tool of ["mkdir", "chmod", "mv", "ln"]) {
-        const own = join(folder, tool);
-        const host = new Host(language, own);
-        await Deno.mkdir(host.home, { recursive: true });
-        const agent = await fleet.createAgent();
-        if (tool === "ln") {
-          // Only a file that is there is kept aside.
-          assertEnded(await host.install(agent, server.url), 0);
-          await Deno.writeTextFile(host.program, "# Written by openclaw once\n");
-        }
-        const before = await host.tree();
-        const times = tool === "ln" ? 1 : 4;
-        for (let time = 1; time <= times; time++) {
-          const env = await traitor(host, { tool, time });
-          const { code, stderr } = await host.install(agent, server.url, { env });
-          if (code === 0) continue;
-          assert.match(stderr, /error: Cannot go on: it was interrupted/, `${tool}, time ${time}`);
-          assert.deepEqual(await host.tree(), before, `${tool}, time ${time}`);
-        }
-      }
-      await server.stop();
-    });
-  });
+const steps = languages.filter(({ extension }) => extension === "sh").flatMap((language) =>
+  ["mkdir", "chmod", "mv", "ln"].map((tool): Step => ({
+    name: `${language.name}, told to stop by ${tool}`,
+    tools: language.tools,
+    work: ({ folder, ...given }) => toldToStop(new Host(language, folder), tool, given),
+  }))
+);
+
+testSteps("an installer that is told to stop by each tool that changes something undoes what it did", steps);
+
+async function toldToStop(host: Host, tool: string, { fleet, url }: Fleet): Promise<void> {
+  await Deno.mkdir(host.home);
+  const agent = await fleet.createAgent();
+  if (tool === "ln") {
+    // Only a file that is there is kept aside.
+    assertEnded(await host.install(agent, url), 0);
+    await Deno.writeTextFile(host.program, "# Written by openclaw once\n");
+  }
+  const before = await host.tree();
+  const times = tool === "ln" ? 1 : 4;
+  let interrupted = 0;
+  for (let time = 1; time <= times; time++) {
+    const env = await traitor(host, { tool, time });
+    const { code, stderr } = await host.install(agent, url, { env });
+    // It calls the tool less often than that.
+    if (code === 0) break;
+    interrupted++;
+    assert.match(stderr, /error: Cannot go on: it was interrupted/, `time ${time}`);
+    assert.deepEqual(await host.tree(), before, `time ${time}`);
+  }
+  assert.ok(interrupted > 0, "it was not told to stop");
 }
 
-/** A PATH with a tool that does what is asked and, at one time, tells whoever asked to stop. */
+/** A PATH with a tool that does what is asked and, at one time, tells the program that asked to stop. */
 async function traitor(
   host: Host,
   { tool, time }: { tool: string; time: number },
@@ -46,7 +48,7 @@ async function traitor(
   const count = join(bin, "count");
   await Deno.writeTextFile(count, "");
   const script = `#!/bin/sh
-/bin/${tool} "$@" || exit
+${await which(tool)} "$@" || exit
 echo >>'${count}'
 [ "$(wc -l <'${count}')" -ne ${time} ] || kill -TERM "$PPID"
 `;

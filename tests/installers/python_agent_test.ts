@@ -1,35 +1,35 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { Host, installPy, python, run } from "../_support/installers.ts";
-import { withFolder } from "../_support/server.ts";
+import { Host, python } from "../_support/installers.ts";
+import { temporaryFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
-import { jump, pause, refusal, type Script, type Seen, well, withFake } from "./_agents.ts";
+import { until as untilSo } from "../_support/wait.ts";
+import { jump, placeAgent, refusal, type Script, type Seen, sleptMore, well, withFake } from "./_agents.ts";
 
-/** Writes the agent down as the installer would, without asking a server. */
-const write = `
-import os, sys
-names = {"__name__": "installer"}
-with open(sys.argv[1], encoding="utf-8") as file:
-    exec(file.read().rpartition("main(sys.argv")[0], names)
-text = names["AGENT"].replace("@PYTHON@", sys.executable).replace("@VERSION@", names["VERSION"])
-with open(sys.argv[2], "w", encoding="utf-8") as file:
-    file.write(text + "\\n\\nagent_main(sys.argv[1:])\\n")
-os.chmod(sys.argv[2], 0o755)
-`;
+const stories: { name: string; work: (host: Host) => Promise<void> }[] = [];
 
 /** Tells a story of install.py's agent. */
 function story(name: string, work: (host: Host) => Promise<void>): void {
-  testWith(python.tools, `the agent of install.py: ${name}`, async () => {
-    await withFolder(async (folder) => {
-      const host = new Host(python, folder);
-      await Deno.mkdir(join(host.program, ".."), { recursive: true });
-      await Deno.mkdir(join(host.credentials, ".."), { recursive: true });
-      const { code, stderr } = await run(["python3", "-c", write, installPy, host.program]);
-      assert.equal(code, 0, stderr);
-      await work(host);
-    });
-  });
+  stories.push({ name, work });
 }
+
+// The stories wait rather than work, so they are told all at once.
+testWith(python.tools, "install.py's own agent", async (context) => {
+  await Promise.all(stories.map(({ name, work }) =>
+    context.step({
+      name,
+      sanitizeOps: false,
+      sanitizeResources: false,
+      sanitizeExit: false,
+      async fn() {
+        await using folder = await temporaryFolder();
+        const host = new Host(python, folder.path);
+        await placeAgent(host);
+        await work(host);
+      },
+    })
+  ));
+});
 
 /** Has the agent's host sleep for a hundred seconds more. */
 async function sleep(host: Host): Promise<void> {
@@ -53,7 +53,7 @@ story("a host that dozes beats when it is due, however often it wakes", async (h
     await sleep(host);
     await until(3);
     for (let times = 0; times < 3; times++) {
-      await pause(600);
+      await sleptMore(host, 5);
       await sleep(host);
     }
     await until(4);
@@ -198,17 +198,12 @@ story("nobody who listens is no reason to end, and a signal that is ignored stay
       const first = seen[0]?.body.instance_id;
       const beats = (): number =>
         seen.filter(({ path, body }) => path === "heartbeat" && body.instance_id !== first).length;
-      await soon(() => beats() > 0);
+      await untilSo("a beat", () => beats() > 0);
       child.kill("SIGHUP");
       const before = beats();
-      await soon(() => beats() > before + 1);
+      await untilSo("two beats more", () => beats() > before + 1);
       child.kill("SIGTERM");
       assert.equal((await child.status).code, 0, outlet);
     });
   }
 });
-
-async function soon(isSo: () => boolean): Promise<void> {
-  for (const end = performance.now() + 20_000; performance.now() < end; await pause(50)) if (isSo()) return;
-  assert.fail("it did not come about");
-}

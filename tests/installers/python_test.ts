@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
-import { agentId, secret } from "../_support/backend.ts";
 import { assertEnded, type Finished, Host, installPy, python, run } from "../_support/installers.ts";
 import { freePort } from "../_support/postgres.ts";
 import { withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
-import { pause, refusal, well } from "./_agents.ts";
+import { agentId, agentSecret } from "../_support/vectors.ts";
+import { pause } from "../_support/wait.ts";
+import { refusal, service } from "./_agents.ts";
 import { python as withPatch, withFront } from "./_scenarios.ts";
 
-const agent = { id: agentId, secret };
+const agent = { id: agentId, secret: agentSecret };
 
 /** Tells a story of install.py, in a home that nobody has used yet. */
 function story(name: string, work: (host: Host) => Promise<void>, tools: string[] = []): void {
@@ -17,16 +18,6 @@ function story(name: string, work: (host: Host) => Promise<void>, tools: string[
       await Deno.mkdir(join(folder, "home"));
       await work(new Host(python, folder));
     });
-  });
-}
-
-/** Answers as the service does, as far as an installer asks. */
-function service(request: Request): Response {
-  const path = new URL(request.url).pathname.replace("/functions/v1/", "");
-  if (request.method === "POST") return well({ at: 0, path, body: {}, token: null });
-  return Response.json({
-    agent: { id: agentId, liveness: "online", last_seen_at: `moment ${performance.now()}` },
-    server_time: new Date().toISOString(),
   });
 }
 
@@ -63,7 +54,7 @@ story("no proxy is asked for what is on this host, by the installer and by its a
 
 /** Starts the installer, and ends it with TERM once the work is done. */
 async function terminated(host: Host, url: string, args: string[], work: Promise<void>): Promise<string> {
-  await Deno.writeTextFile(host.secretFile, secret);
+  await Deno.writeTextFile(host.secretFile, agentSecret);
   const flags = ["--url", url, "--agent-id", agentId, "--agent-secret-file", host.secretFile];
   const [program = "", ...before] = host.language.command;
   const child = new Deno.Command(program, {
@@ -356,7 +347,7 @@ story("URLs whose host is half an address are refused", async (host) => {
 
 story("a secret file with a byte order mark is read", async (host) => {
   await withFront(service, async (url) => {
-    assertEnded(await host.install({ id: agentId, secret: `\ufeff${secret}` }, url), 0);
+    assertEnded(await host.install({ id: agentId, secret: `\ufeff${agentSecret}` }, url), 0);
   });
 });
 
@@ -391,7 +382,7 @@ print(len(ends))
       HOME: host.home,
       OPENCLAW_URL: url,
       OPENCLAW_AGENT_ID: agentId,
-      OPENCLAW_AGENT_SECRET: secret,
+      OPENCLAW_AGENT_SECRET: agentSecret,
     };
     const ended = await run(["python3", "-W", "error", "-c", script, installPy], { env });
     assert.equal(ended.code, 0, ended.stderr);
@@ -416,7 +407,7 @@ story("without the right to remove all of it, it removes nothing", async (host) 
         PATH: "/usr/bin:/bin",
         OPENCLAW_URL: url,
         OPENCLAW_AGENT_ID: agentId,
-        OPENCLAW_AGENT_SECRET: secret,
+        OPENCLAW_AGENT_SECRET: agentSecret,
       },
     });
   await withFront(service, async (url) => {

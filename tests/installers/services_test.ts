@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type CreatedAgent, FleetClient, record } from "../_support/client.ts";
+import { type CreatedAgent, record } from "../_support/client.ts";
 import {
   assertEnded,
   type Finished,
@@ -14,9 +14,10 @@ import {
   run,
   sh,
 } from "../_support/installers.ts";
-import { startServerProcess, withFolder } from "../_support/server.ts";
+import { withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
-import { pause } from "./_agents.ts";
+import { until } from "../_support/wait.ts";
+import { type Fleet, type Step, testSteps } from "./_steps.ts";
 
 const systemctl = fileURLToPath(new URL("./_systemctl.sh", import.meta.url));
 const oddPath = '/home/a "b" $c %d \\e &<f>/.local/bin/openclaw';
@@ -222,60 +223,58 @@ interface System {
   files: () => Promise<string[]>;
 }
 
-async function withSystem(work: (system: System) => Promise<void>): Promise<void> {
-  await withFolder(async (folder) => {
-    await Deno.chmod(folder, 0o755);
-    const bin = join(folder, "bin");
-    await Deno.mkdir(bin);
-    await Deno.copyFile(systemctl, join(bin, "systemctl"));
-    await Deno.mkdir(join(folder, "state"), { mode: 0o777 });
-    await Deno.chmod(join(folder, "state"), 0o777);
-    const mounts =
-      `for one in /run /etc/systemd/system /var/lib /usr/local/bin; do mount -t tmpfs -o mode=755 none $one; done
-      mkdir -p /run/systemd/system && echo ready && exec sleep 200`;
-    const holder = new Deno.Command("unshare", {
-      args: ["-m", "sh", "-c", mounts],
-      stdin: "null",
-      stdout: "piped",
-    }).spawn();
-    const reader = holder.stdout.getReader();
-    await reader.read();
-    const inside = ["nsenter", "-t", String(holder.pid), "-m"];
-    const base = {
-      HOME: join(folder, "home"),
-      SYSTEMCTL_STATE: join(folder, "state"),
-      PATH: `${bin}:/usr/sbin:/usr/bin:/sbin:/bin`,
-    };
-    await Deno.mkdir(base.HOME);
-    const runInside: System["run"] = (command, env = {}) =>
-      run(command, { wrapper: inside, env: { ...base, ...env } });
-    try {
-      await work({
-        folder,
-        inside,
-        log: () => Deno.readTextFile(join(folder, "state/log")),
-        run: runInside,
-        async files() {
-          const { stdout } = await runInside([
-            "find",
-            "/etc/systemd/system",
-            "/var/lib",
-            "/usr/local/bin",
-            base.HOME,
-            "-mindepth",
-            "1",
-          ]);
-          return stdout.split("\n").filter((line) => line !== "" && line !== "/var/lib/private").sort();
-        },
-      });
-    } finally {
-      const { code } = await runInside([join(bin, "systemctl"), "disable", "--now"]);
-      holder.kill("SIGKILL");
-      await reader.cancel();
-      await holder.status;
-      assert.equal(code, 0, "the service did not end when it was told to");
-    }
-  });
+async function withSystem(folder: string, work: (system: System) => Promise<void>): Promise<void> {
+  await Deno.chmod(folder, 0o755);
+  const bin = join(folder, "bin");
+  await Deno.mkdir(bin);
+  await Deno.copyFile(systemctl, join(bin, "systemctl"));
+  await Deno.mkdir(join(folder, "state"), { mode: 0o777 });
+  await Deno.chmod(join(folder, "state"), 0o777);
+  const mounts =
+    `for one in /run /etc/systemd/system /var/lib /usr/local/bin; do mount -t tmpfs -o mode=755 none $one; done
+      mkdir -p /run/systemd/system && echo ready && exec sleep 1000`;
+  const holder = new Deno.Command("unshare", {
+    args: ["-m", "sh", "-c", mounts],
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  const reader = holder.stdout.getReader();
+  await reader.read();
+  const inside = ["nsenter", "-t", String(holder.pid), "-m"];
+  const base = {
+    HOME: join(folder, "home"),
+    SYSTEMCTL_STATE: join(folder, "state"),
+    PATH: `${bin}:/usr/sbin:/usr/bin:/sbin:/bin`,
+  };
+  await Deno.mkdir(base.HOME);
+  const runInside: System["run"] = (command, env = {}) =>
+    run(command, { wrapper: inside, env: { ...base, ...env } });
+  try {
+    await work({
+      folder,
+      inside,
+      log: () => Deno.readTextFile(join(folder, "state/log")),
+      run: runInside,
+      async files() {
+        const { stdout } = await runInside([
+          "find",
+          "/etc/systemd/system",
+          "/var/lib",
+          "/usr/local/bin",
+          base.HOME,
+          "-mindepth",
+          "1",
+        ]);
+        return stdout.split("\n").filter((line) => line !== "" && line !== "/var/lib/private").sort();
+      },
+    });
+  } finally {
+    const { code } = await runInside([join(bin, "systemctl"), "disable", "--now"]);
+    holder.kill("SIGKILL");
+    await reader.cancel();
+    await holder.status;
+    assert.equal(code, 0, "the service did not end when it was told to");
+  }
 }
 
 const tools = ["root", "unshare", "nsenter", "setpriv", "setsid", "python3", "dash", "curl"];
@@ -301,26 +300,25 @@ const scenesOfSh: typeof scenes = [
 
 const shells = languages.filter(({ extension }) => extension === "sh");
 
-for (const language of [...shells, python]) {
-  testWith(tools.concat(language.tools), `the services of ${language.name}`, async (context) => {
-    await withFleet(async (given) => {
-      const told = language === python
-        ? scenes
-        : language === sh
-        ? [...scenes, ...scenesOfSh]
-        : scenes.filter(([, work]) => [userService, deafService].includes(work));
-      for (const [name, work] of told) {
-        await context.step(name, () => withSystem((system) => work({ ...given, system, language })));
-      }
-    });
-  });
+function scenesOf(language: Language): typeof scenes {
+  if (language === python) return scenes;
+  if (language === sh) return [...scenes, ...scenesOfSh];
+  return scenes.filter(([, work]) => [userService, deafService].includes(work));
 }
 
-interface Scene {
+const steps = [...shells, python].flatMap((language) =>
+  scenesOf(language).map(([name, work]): Step => ({
+    name: `${language.name} ${name}`,
+    tools: [...tools, ...language.tools],
+    work: ({ folder, ...given }) => withSystem(folder, (system) => work({ ...given, system, language })),
+  }))
+);
+
+testSteps("the installers' services", steps);
+
+interface Scene extends Fleet {
   system: System;
   language: Language;
-  fleet: FleetClient;
-  url: string;
 }
 
 async function systemService({ system, language, fleet, url }: Scene): Promise<void> {
@@ -609,24 +607,11 @@ async function modes(system: System, files: string[]): Promise<string[]> {
   return (await system.run(["stat", "-c", "%a %u", ...files])).stdout.trim().split("\n");
 }
 
-/** What the kernel says of the service's process. */
+/** What the kernel says of the service's process, once it is its user's. */
 async function status({ folder }: System): Promise<string> {
   const pid = (await Deno.readTextFile(join(folder, "state/pid"))).trim();
-  for (let tries = 0; tries < 20; tries++) {
+  return await until("the service to run as its user", async () => {
     const text = await Deno.readTextFile(`/proc/${pid}/status`);
-    if (!/^Uid:\t0/m.test(text)) return text;
-    await pause(100);
-  }
-  return await Deno.readTextFile(`/proc/${pid}/status`);
-}
-
-async function withFleet(work: (given: { fleet: FleetClient; url: string }) => Promise<void>): Promise<void> {
-  await withFolder(async (data) => {
-    const server = await startServerProcess({ data });
-    try {
-      await work({ fleet: new FleetClient(server.base, server.operatorKey), url: server.url });
-    } finally {
-      await server.stop();
-    }
+    return /^Uid:\t0/m.test(text) ? null : text;
   });
 }

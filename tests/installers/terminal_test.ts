@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { FleetClient } from "../_support/client.ts";
-import { type Finished, Host, languages, python, run, sh } from "../_support/installers.ts";
-import { startServerProcess, withFolder } from "../_support/server.ts";
-import { testWith } from "../_support/tools.ts";
+import { type Finished, Host, languages, python, run } from "../_support/installers.ts";
+import { type Fleet, type Step, testSteps } from "./_steps.ts";
 
 /** Runs a command at a terminal, types a line, and shows what the terminal showed. */
 const terminal = `
@@ -17,46 +14,42 @@ def read(descriptor):
 sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[2:], read, lambda descriptor: b"")))
 `;
 
-testWith(
-  ["bash", "busybox", "zsh", ...sh.tools, ...python.tools],
-  "at a terminal, both installers ask before they touch anything",
-  async () => {
-    await withFolder(async (folder) => {
-      const server = await startServerProcess({ data: join(folder, "data") });
-      const fleet = new FleetClient(server.base, server.operatorKey);
-      for (const language of languages) {
-        const own = join(folder, language.name.replaceAll(" ", "_"));
-        await Deno.mkdir(join(own, "home"), { recursive: true });
-        const host = new Host(language, own);
-        const { id, secret } = await fleet.createAgent();
-        const env = {
-          HOME: host.home,
-          OPENCLAW_URL: server.url,
-          OPENCLAW_AGENT_ID: id,
-          OPENCLAW_AGENT_SECRET: secret,
-        };
-        const ask = (answer: string, args: string[]): Promise<Finished> =>
-          run(["python3", "-c", terminal, answer, ...language.command, language.file, ...args], {
-            env,
-            stdin: "",
-          });
+const steps = languages.map((language): Step => ({
+  name: language.name,
+  tools: [...language.tools, ...python.tools],
+  work: ({ folder, ...given }) => asks(new Host(language, folder), given),
+}));
 
-        const no = await ask("n", []);
-        assert.equal(no.code, 1, no.stdout);
-        assert.match(
-          no.stdout,
-          /Install the agent "test agent" to .*\? \[y\/N\][^]*Cannot go on: the answer was no/,
-        );
-        assert.deepEqual(await host.tree(), {});
+testSteps("at a terminal, each installer asks before it touches anything", steps);
 
-        assert.doesNotMatch((await ask("n", ["--yes"])).stdout, /\[y\/N\]/);
-        assert.equal((await fleet.agent(id)).liveness, "online");
-
-        assert.equal((await ask("", ["--uninstall"])).code, 1);
-        assert.equal((await ask("y", ["--uninstall"])).code, 0);
-        assert.deepEqual(await host.tree(), {});
-      }
-      await server.stop();
+async function asks(host: Host, { fleet, url }: Fleet): Promise<void> {
+  const { language } = host;
+  await Deno.mkdir(host.home);
+  const { id, secret } = await fleet.createAgent();
+  const env = {
+    HOME: host.home,
+    OPENCLAW_URL: url,
+    OPENCLAW_AGENT_ID: id,
+    OPENCLAW_AGENT_SECRET: secret,
+  };
+  const ask = (answer: string, args: string[]): Promise<Finished> =>
+    run(["python3", "-c", terminal, answer, ...language.command, language.file, ...args], {
+      env,
+      stdin: "",
     });
-  },
-);
+
+  const no = await ask("n", []);
+  assert.equal(no.code, 1, no.stdout);
+  assert.match(
+    no.stdout,
+    /Install the agent "test agent" to .*\? \[y\/N\][^]*Cannot go on: the answer was no/,
+  );
+  assert.deepEqual(await host.tree(), {});
+
+  assert.doesNotMatch((await ask("n", ["--yes"])).stdout, /\[y\/N\]/);
+  assert.equal((await fleet.agent(id)).liveness, "online");
+
+  assert.equal((await ask("", ["--uninstall"])).code, 1);
+  assert.equal((await ask("y", ["--uninstall"])).code, 0);
+  assert.deepEqual(await host.tree(), {});
+}
