@@ -13,6 +13,8 @@ export interface Readings {
   load: () => number[];
   /** In seconds; zero where the runtime cannot tell. */
   uptime: () => number;
+  /** In seconds since some moment; never turned back. */
+  now: () => number;
 }
 
 interface CpuTime {
@@ -21,11 +23,13 @@ interface CpuTime {
   total: number;
 }
 
-const runtime: Readings = {
+/** This host. */
+export const hostReadings: Readings = {
   cpus,
   memory: Deno.systemMemoryInfo,
   load: () => Deno.build.os === "windows" ? [] : Deno.loadavg(),
   uptime: Deno.osUptime,
+  now: () => performance.now() / 1000,
 };
 
 /** Over less than that, what this program itself did at its start is most of it. */
@@ -41,7 +45,7 @@ export class HostMetrics {
   readonly #host: Readings;
   readonly #disk = Deno.build.os === "windows" ? `${Deno.env.get("SystemDrive") ?? "C:"}\\` : "/";
 
-  constructor(container: ContainerMemory | null = openContainerMemory(), host: Readings = runtime) {
+  constructor(container: ContainerMemory | null = openContainerMemory(), host: Readings = hostReadings) {
     this.#container = container;
     this.#host = host;
     void quietly(() => this.#cpuPercent());
@@ -65,7 +69,7 @@ export class HostMetrics {
 
   #cpuPercent(): number | null {
     const before = this.#cpu;
-    const now = cpuTime(this.#host.cpus());
+    const now = cpuTime(this.#host);
     if (before !== null && now.at - before.at < leastCpuSeconds) return null;
     this.#cpu = now;
     if (before === null || now.total <= before.total) return null;
@@ -83,14 +87,14 @@ async function quietly(measure: () => number | null | Promise<number | null>): P
   }
 }
 
-function cpuTime(processors: Pick<CpuInfo, "times">[]): CpuTime {
+function cpuTime({ cpus, now }: Readings): CpuTime {
   let idle = 0;
   let total = 0;
-  for (const { times } of processors) {
+  for (const { times } of cpus()) {
     idle += times.idle;
     total += times.user + times.nice + times.sys + times.idle + times.irq;
   }
-  return { at: performance.now() / 1000, busy: total - idle, total };
+  return { at: now(), busy: total - idle, total };
 }
 
 function memoryPercent({ total, available }: Deno.SystemMemoryInfo): number | null {

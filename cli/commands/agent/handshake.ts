@@ -50,7 +50,7 @@ async function shakeHands({ printToken, json, ...flags }: Flags, environment: En
 }
 
 /** The key id that the token's header names. Nothing is verified: that is the server's to do. */
-function keyOf({ token }: Greeting): string | null {
+export function keyOf({ token }: Pick<Greeting, "token">): string | null {
   const header = token.slice(0, token.indexOf("."));
   // A text that is no base64url has nothing in it.
   const kid = parseObject(Buffer.from(header, "base64url").toString())?.kid;

@@ -1,12 +1,40 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { succeed } from "../../_support/run.ts";
-import { openclaw, withFolder } from "../../_support/server.ts";
-import { testWith } from "../../_support/tools.ts";
+import { completionScripts } from "../../../cli/commands/completions/_scripts.ts";
+import { shellQuote } from "../../../cli/host/shell_quote.ts";
 import { isThere, ownEnvironment, run } from "../../_support/program.ts";
+import { succeed } from "../../_support/run.ts";
+import { openclaw, temporaryFolder } from "../../_support/server.ts";
+import { testWith } from "../../_support/tools.ts";
 
 const shells = ["bash", "zsh", "fish", "powershell"];
+
+for (const shell of shells) {
+  Deno.test(`openclaw completions ${shell} prints a script that asks openclaw and evaluates nothing`, async () => {
+    await using home = await temporaryFolder();
+    const { code, stdout, stderr } = await run(["completions", shell], { home: home.path });
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.equal(stdout, `${completionScripts.get(shell)}\n`, "the one that the tests below give the shell");
+    assert.match(stdout, /openclaw complete '?--/);
+    assert.doesNotMatch(stdout, /\beval\b|Invoke-Expression|iex|readonly|_get_comp_words/i);
+  });
+}
+
+Deno.test("openclaw completions for another shell → usage", async () => {
+  await using home = await temporaryFolder();
+  const { code, stdout } = await run(["completions", "tcsh"], { home: home.path });
+  assert.deepEqual([code, stdout], [2, ""]);
+});
+
+Deno.test("a PowerShell grammar reads the completion script", async () => {
+  await using home = await temporaryFolder();
+  const path = join(home.path, "script.ps1");
+  await Deno.writeTextFile(path, completionScripts.get("powershell") ?? "");
+  const parser = fileURLToPath(new URL("../../installers/_parse_powershell.ts", import.meta.url));
+  const args = ["run", "--quiet", "--allow-all", "--unstable-raw-imports", parser, path];
+  assert.equal((await succeed(Deno.execPath(), args)).stdout, "");
+});
 
 /** Typed and followed by a Tab, with what then stands there. None of it may run. */
 const typed: [name: string, text: string, wanted: RegExp][] = [
@@ -21,8 +49,8 @@ const typed: [name: string, text: string, wanted: RegExp][] = [
   ["a file, where nothing else fits", "monitor --ca-file autho", /authority\.pem/],
 ];
 
-/** zsh's other binding of the key has the shell itself expand the word before anybody completes it. */
-const zshStart = "autoload -U compinit; compinit -u -D; bindkey '^I' complete-word\n";
+/** A Tab in the middle of what would run; then the line is emptied, and another says that the Tab is over. */
+const unfinished = "openclaw heartbeat -$(>ran)=x\t\u0015echo DO''NE\r";
 
 /** Starts a shell on a terminal of its own, types into it, and prints what it shows until that fits or time is over. */
 const typist = `
@@ -35,9 +63,9 @@ fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 200, 0, 0))
 shown = ""
 def read(pattern):
     global shown
-    end = time.time() + 20
+    end = time.time() + 120
     while time.time() < end and not re.search(pattern, shown):
-        if select.select([terminal], [], [], 0.1)[0]:
+        if select.select([terminal], [], [], 1)[0]:
             shown += os.read(terminal, 65536).decode(errors="replace")
 read("READY> ")
 setup, shown = shown, ""
@@ -47,129 +75,94 @@ os.kill(pid, 9)
 print(setup + shown)
 `;
 
-/** A Tab in the middle of what would run; then the line is emptied, and another says that the Tab is over. */
-const unfinished = "openclaw heartbeat -$(>ran)=x\t\u0015echo DO''NE\r";
+const terminals: { shell: string; file: string; start: string; command: string[] }[] = [
+  {
+    shell: "bash",
+    file: "setup",
+    start: "",
+    command: ["bash", "--noprofile", "--rcfile", "setup", "-i"],
+  },
+  {
+    shell: "zsh",
+    file: ".zshrc",
+    // Its other binding of the key has the shell itself expand the word before anybody completes it.
+    start: "autoload -U compinit; compinit -u -D; bindkey '^I' complete-word\n",
+    command: ["zsh", "-d", "-i"],
+  },
+];
 
-for (const shell of shells) {
-  Deno.test(`openclaw completions ${shell} prints a script that asks openclaw and evaluates nothing`, () =>
-    withFolder(async (home) => {
-      const { code, stdout, stderr } = await run(["completions", shell], { home });
-      assert.equal(code, 0, stderr);
-      assert.equal(stderr, "");
-      assert.match(stdout, /openclaw complete '?--/);
-      assert.doesNotMatch(stdout, /\beval\b|Invoke-Expression|iex|readonly|_get_comp_words/i);
-    }));
+for (const { shell, file, start, command } of terminals) {
+  const lines: [name: string, typed: string, wanted: RegExp][] = [
+    ...typed.map(([name, text, wanted]): [string, string, RegExp] => [
+      `${shell} completes ${name}, and runs nothing of what was typed`,
+      `openclaw ${text}\t`,
+      wanted,
+    ]),
+    [`${shell} runs nothing of the word that it cannot complete`, unfinished, /DONE\r/],
+  ];
+  for (const [name, text, wanted] of lines) {
+    testWith([shell, "python3", ...stubNeeds()], name, async () => {
+      await using home = await temporaryFolder();
+      await prepare(home.path, shell);
+      await Deno.writeTextFile(
+        join(home.path, file),
+        `${start}source ./script\nsource ./script\nPS1='READY> '\n`,
+      );
+      const { stdout } = await succeed("python3", ["-c", typist, text, wanted.source, ...command], {
+        ...within(home.path),
+        patienceSeconds: 300,
+      });
+      assert.match(stdout, wanted);
+      assert.doesNotMatch(stdout, /not found|readonly|error/i);
+      assert.equal(await isThere(join(home.path, "ran")), false, "what was typed was run");
+    });
+  }
 }
-
-Deno.test("openclaw completions for another shell → usage", () =>
-  withFolder(async (home) => {
-    const { code, stdout } = await run(["completions", "tcsh"], { home });
-    assert.deepEqual([code, stdout], [2, ""]);
-  }));
 
 for (const [name, text, wanted] of typed) {
   testWith(
-    ["bash", "python3"],
-    `bash completes ${name}, and runs nothing of what was typed`,
-    () =>
-      inHome("bash", async (home, setup) => {
-        await Deno.writeTextFile(join(home, "setup"), setup);
-        const command = ["bash", "--noprofile", "--rcfile", join(home, "setup"), "-i"];
-        await assertCompletes(`openclaw ${text}\t`, wanted, { command, home });
-      }),
-  );
-
-  testWith(
-    ["zsh", "python3"],
-    `zsh completes ${name}, and runs nothing of what was typed`,
-    () =>
-      inHome("zsh", async (home, setup) => {
-        // Its other binding of the key has the shell itself expand the word before.
-        const start = "autoload -U compinit; compinit -u -D; bindkey '^I' complete-word\n";
-        await Deno.writeTextFile(join(home, ".zshrc"), start + setup);
-        await assertCompletes(`openclaw ${text}\t`, wanted, { command: ["zsh", "-d", "-i"], home });
-      }),
-  );
-
-  testWith(
-    ["fish"],
+    ["fish", ...stubNeeds()],
     `fish completes ${name}, and runs nothing of what was typed`,
-    () =>
-      inHome("fish", async (home, setup) => {
-        await Deno.writeTextFile(join(home, "setup"), setup.replace("PS1=", "set PS1 "));
-        const command = `source setup; complete --do-complete ${quote(`openclaw ${text}`)}`;
-        const { stdout, stderr } = await succeed("fish", ["--no-config", "-c", command], {
-          cwd: home,
-          env: ownEnvironment(home),
-        });
-        assert.equal(stderr, "");
-        const last = /[^ ]*$/.exec(wanted.source)?.[0] ?? "";
-        assert.match(stdout, new RegExp(`^${last}`, "m"));
-        assert.equal(await isThere(join(home, "ran")), false);
-      }),
+    async () => {
+      await using home = await temporaryFolder();
+      await prepare(home.path, "fish");
+      const command = `source script; source script; complete --do-complete ${
+        shellQuote(`openclaw ${text}`)
+      }`;
+      const { stdout, stderr } = await succeed("fish", ["--no-config", "-c", command], within(home.path));
+      assert.equal(stderr, "");
+      const last = /[^ ]*$/.exec(wanted.source)?.[0] ?? "";
+      assert.match(stdout, new RegExp(`^${last}`, "m"));
+      assert.equal(await isThere(join(home.path, "ran")), false);
+    },
   );
 }
 
-testWith(
-  ["bash", "python3"],
-  "bash runs nothing of the word that it cannot complete",
-  () =>
-    inHome("bash", async (home, setup) => {
-      await Deno.writeTextFile(join(home, "setup"), setup);
-      const command = ["bash", "--noprofile", "--rcfile", join(home, "setup"), "-i"];
-      await assertCompletes(unfinished, /DONE\r/, { command, home });
-    }),
-);
-
-testWith(
-  ["zsh", "python3"],
-  "zsh runs nothing of the word that it cannot complete",
-  () =>
-    inHome("zsh", async (home, setup) => {
-      await Deno.writeTextFile(join(home, ".zshrc"), zshStart + setup);
-      await assertCompletes(unfinished, /DONE\r/, { command: ["zsh", "-d", "-i"], home });
-    }),
-);
-
-Deno.test("a PowerShell grammar reads the completion script", () =>
-  withFolder(async (home) => {
-    const { stdout: script } = await run(["completions", "powershell"], { home });
-    const path = join(home, "script.ps1");
-    await Deno.writeTextFile(path, script);
-    const parser = fileURLToPath(new URL("../../installers/_parse_powershell.ts", import.meta.url));
-    const args = ["run", "--quiet", "--allow-all", "--unstable-raw-imports", parser, path];
-    assert.equal((await succeed(Deno.execPath(), args)).stdout, "");
-  }));
-
-/** A home with a certificate in it, and a shell's setup that has this program under its name and its script, twice. */
-async function inHome(shell: string, work: (home: string, setup: string) => Promise<void>): Promise<void> {
-  await withFolder(async (home) => {
-    const { stdout: script } = await run(["completions", shell], { home });
-    await Deno.writeTextFile(join(home, "script"), script);
-    await Deno.writeTextFile(join(home, "authority.pem"), "");
-    const { program, args } = openclaw([]);
-    const words = [program, ...args].map(quote).join(" ");
-    const named = shell === "fish"
-      ? `function openclaw; ${words} $argv; end`
-      : `openclaw() { ${words} "$@"; }`;
-    await work(home, `${named}\nsource ./script\nsource ./script\nPS1='READY> '\n`);
-  });
+function stubNeeds(): string[] {
+  return ["sh", "cksum", "mv", "cat"];
 }
 
-async function assertCompletes(
-  text: string,
-  wanted: RegExp,
-  { command, home }: { command: string[]; home: string },
-): Promise<void> {
-  const { stdout } = await succeed("python3", ["-c", typist, text, wanted.source, ...command], {
-    cwd: home,
-    env: { ...ownEnvironment(home), TERM: "xterm", ZDOTDIR: home },
-  });
-  assert.match(stdout, wanted);
-  assert.doesNotMatch(stdout, /not found|readonly|error/i);
-  assert.equal(await isThere(join(home, "ran")), false, "what was typed was run");
+/** What `openclaw complete` answered to words before, for every shell: the answer depends on nothing else. */
+const answers = await Deno.makeTempDir({ prefix: "openclaw-completions-" });
+addEventListener("unload", () => Deno.removeSync(answers, { recursive: true }));
+
+/** A home with the shell's script, a certificate, and an `openclaw` that asks this program once for the same words. */
+async function prepare(home: string, shell: string): Promise<void> {
+  await Deno.writeTextFile(join(home, "script"), completionScripts.get(shell) ?? "");
+  await Deno.writeTextFile(join(home, "authority.pem"), "");
+  const { program, args } = openclaw([]);
+  const own = [program, ...args].map(shellQuote).join(" ");
+  const stub = `#!/bin/sh
+sum=$(printf '%s\\n' "$#" "$@" | cksum)
+answer=${shellQuote(answers)}/"\${sum%% *}"
+[ -e "$answer" ] || { ${own} "$@" >"$answer.$$" && mv "$answer.$$" "$answer"; }
+exec cat "$answer"
+`;
+  await Deno.mkdir(join(home, "bin"));
+  await Deno.writeTextFile(join(home, "bin/openclaw"), stub, { mode: 0o755 });
 }
 
-function quote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
+function within(home: string): { cwd: string; env: Record<string, string> } {
+  const PATH = `${join(home, "bin")}:${Deno.env.get("PATH")}`;
+  return { cwd: home, env: { ...ownEnvironment(home), PATH, TERM: "xterm", ZDOTDIR: home } };
 }

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { allEntries } from "../../../cli/commands/entries.ts";
 import { abilities, kept } from "../../../cli/host/permissions.ts";
-import { run } from "../../_support/run.ts";
-import { withFolder } from "../../_support/server.ts";
+import { run, succeed } from "../../_support/run.ts";
+import { temporaryFolder } from "../../_support/server.ts";
+import { agentId, agentSecret } from "../../_support/vectors.ts";
 import { ownEnvironment } from "../../_support/program.ts";
 
 const root = new URL("../../../", import.meta.url).href;
@@ -33,40 +34,26 @@ for (const [name, attempt] of Object.entries(attempts)) {
 console.log(JSON.stringify(able));
 `;
 
-for (const [command, needed] of Object.entries(kept)) {
-  Deno.test(`who gives up what ${command} does not need can do ${needed.join(", ") || "nothing"} any more`, () =>
-    withFolder(async (folder) => {
-      const server = Deno.serve(
-        { hostname: "127.0.0.1", port: 0, onListen: () => undefined },
-        () => new Response("", { headers: { "content-type": "text/javascript" } }),
-      );
-      const path = `${folder}/script.ts`;
-      await Deno.writeTextFile(path, script);
-      const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: [
-          "run",
-          "--quiet",
-          "--no-prompt",
-          "--no-config",
-          "--allow-all",
-          path,
-          command,
-          `${folder}/new`,
-          folder,
-          `http://127.0.0.1:${server.addr.port}/module.js`,
-        ],
-        env: { NO_COLOR: "1" },
-      }).output();
-      await server.shutdown();
-      const decoder = new TextDecoder();
-      const able: unknown = JSON.parse(decoder.decode(stdout) || decoder.decode(stderr));
-      assert.deepEqual(able, abilities.filter((ability) => (needed as readonly string[]).includes(ability)));
-    }));
+// What each command gives up is below; here, that what was given up cannot be done, and what was kept can.
+for (const command of ["keys", "monitor", "monitor with a command", "doctor"] as const) {
+  const needed: readonly string[] = kept[command];
+  Deno.test(`a process that gave up what ${command} does not need can do only: ${needed.join(", ")}`, async () => {
+    await using folder = await temporaryFolder();
+    await using server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => undefined },
+      () => new Response("", { headers: { "content-type": "text/javascript" } }),
+    );
+    const path = `${folder.path}/script.ts`;
+    await Deno.writeTextFile(path, script);
+    const options = ["run", "--quiet", "--no-prompt", "--no-config", "--allow-all"];
+    const module = `http://127.0.0.1:${server.addr.port}/module.js`;
+    const args = [...options, path, command, `${folder.path}/new`, folder.path, module];
+    const { stdout } = await succeed(Deno.execPath(), args);
+    assert.deepEqual(JSON.parse(stdout), abilities.filter((ability) => needed.includes(ability)));
+  });
 }
 
-const identity = ["--url", "http://127.0.0.1:1", "--agent-id", "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11"];
-const secret = ["--agent-secret", "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A"];
-const agent = [...identity, ...secret];
+const agent = ["--url", "http://127.0.0.1:1", "--agent-id", agentId, "--agent-secret", agentSecret];
 
 /** Each command, as it is run and ends soon. */
 const lines: [args: string[], command: keyof typeof kept][] = [
@@ -98,22 +85,23 @@ for (const [args, command] of lines) {
 Deno.test("a command that is not in the program for an agent's host gives up everything", () =>
   assertGivesUp("cli/openclaw.ts", ["serve"], "elsewhere"));
 
-Deno.test("no command is left out here", () => {
+Deno.test("no command, and no list of what is kept, is left out here", () => {
   const tried = new Set(lines.map(([args]) => args[0]));
   assert.deepEqual(allEntries.map(({ name }) => name).filter((name) => !tried.has(name)), []);
+  const lists = new Set<string>([...lines.map(([, command]) => command), "elsewhere"]);
+  assert.deepEqual(Object.keys(kept).filter((list) => !lists.has(list)), []);
 });
 
 /** Runs the program from source, watched from outside: what it can do when it ends, and what it did before it gave up. */
 async function assertGivesUp(main: string, args: string[], command: keyof typeof kept): Promise<void> {
-  await withFolder(async (home) => {
-    const watch = ["--preload", `${root}tests/_support/watch_permissions.ts`];
-    const ended = await run(
-      Deno.execPath(),
-      ["run", "--quiet", "--no-prompt", "--allow-all", ...watch, `${root}${main}`, ...args],
-      { cwd: home, env: ownEnvironment(home) },
-    );
-    const { able, early } = JSON.parse(/^WATCHED (.+)$/m.exec(ended?.stderr ?? "")?.[1] ?? "{}");
-    assert.deepEqual(able?.toSorted(), [...kept[command]].toSorted(), ended?.stderr);
-    assert.deepEqual(early, [], "it used what it had before it gave up the rest");
-  });
+  await using home = await temporaryFolder();
+  const watch = ["--preload", `${root}tests/_support/watch_permissions.ts`];
+  const ended = await run(
+    Deno.execPath(),
+    ["run", "--quiet", "--no-prompt", "--allow-all", ...watch, `${root}${main}`, ...args],
+    { cwd: home.path, env: ownEnvironment(home.path) },
+  );
+  const { able, early } = JSON.parse(/^WATCHED (.+)$/m.exec(ended?.stderr ?? "")?.[1] ?? "{}");
+  assert.deepEqual(able?.toSorted(), [...kept[command]].toSorted(), ended?.stderr);
+  assert.deepEqual(early, [], "it used what it had before it gave up the rest");
 }

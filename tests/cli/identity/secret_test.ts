@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { fingerprint, secretFault } from "../../../cli/identity/secret.ts";
 import { makeSecret, secretFault as serverSecretFault } from "../../../supabase/functions/_shared/secret.ts";
-
-const vector = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
+import { agentSecret as vector } from "../../_support/vectors.ts";
 
 Deno.test("the contract's vector is a secret", () => assert.equal(secretFault(vector), null));
 

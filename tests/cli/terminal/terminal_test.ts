@@ -1,19 +1,25 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { openclaw, withFolder } from "../../_support/server.ts";
-import { testWith } from "../../_support/tools.ts";
-import { shellQuote } from "../../../cli/host/shell_quote.ts";
 import { LogFile } from "../../../cli/agent/log/log_file.ts";
-import { accepts, greets, startFaultServer } from "../../_support/fault_server.ts";
-import { credentialsPath, makeAgent, ownEnvironment, run } from "../../_support/program.ts";
+import { shellQuote } from "../../../cli/host/shell_quote.ts";
+import { handshakesAndBeats, handshakesOf, startFaultServer } from "../../_support/fault_server.ts";
+import { storeCredentials } from "../../_support/home.ts";
+import { closedPort } from "../../_support/port.ts";
+import { credentialsPath, isThere, makeAgent, ownEnvironment, run } from "../../_support/program.ts";
+import { assertNoSecret } from "../../_support/refused.ts";
+import { openclaw, temporaryFolder } from "../../_support/server.ts";
+import { testWith } from "../../_support/tools.ts";
+import { agentId, agentSecret as secret } from "../../_support/vectors.ts";
 
-const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
-const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
+const terminal = Deno.build.os === "windows" ? ["the terminals of Unix"] : ["python3"];
 
 // deno-lint-ignore no-control-regex -- what paints a terminal begins with one
 const colour = /\u001b\[\d+m/;
 
-/** Runs a program on a terminal of 80 columns, types each answer when there is quiet, and prints what was shown. */
+/** A text that is typed once the terminal has shown another one since the last time. */
+type Typed = [shown: string, text: string];
+
+/** Runs a program on a terminal of 80 columns, types each answer to its question, and prints what was shown. */
 const typist = `
 import fcntl, json, os, pty, select, struct, sys, termios
 answers, command = json.loads(sys.argv[1]), sys.argv[2:]
@@ -22,32 +28,40 @@ if pid == 0:
     os.execvp(command[0], command)
 fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
 shown = b""
-def read(patience):
+def read(question, since):
     global shown
-    while select.select([terminal], [], [], patience)[0]:
+    while question is None or question not in shown[since:].decode(errors="replace"):
+        if not select.select([terminal], [], [], 120)[0]:
+            return False
         try:
             part = os.read(terminal, 65536)
         except OSError:
-            return
+            return False
         # Where the other side is gone, Linux has an error to say so, and macOS an end.
         if not part:
-            return
+            return False
         shown += part
-        patience = 0.3
-read(10)
-for answer in answers:
-    try:
-        os.write(terminal, answer.encode() + b"\\r")
-    except OSError:
+    return True
+since = 0
+for question, answer in answers:
+    if not read(question, since):
         break
-    read(5)
+    since = len(shown)
+    os.write(terminal, answer.encode() + b"\\r")
+read(None, since)
 code = os.waitpid(pid, 0)[1] >> 8
 print(json.dumps({"code": code, "shown": shown.decode(errors="replace")}))
 `;
 
+const questions = {
+  server: "The server's address",
+  id: "The agent's id",
+  secret: "The agent's secret",
+};
+
 async function onTerminal(
   args: string[],
-  answers: string[],
+  answers: Typed[],
   home: string,
 ): Promise<{ code: number; shown: string }> {
   const { program, args: all } = openclaw(args);
@@ -56,7 +70,7 @@ async function onTerminal(
 
 async function showTerminal(
   command: string[],
-  { answers = [], home, noColour = "" }: { answers?: string[]; home: string; noColour?: string },
+  { answers = [], home, noColour = "" }: { answers?: Typed[]; home: string; noColour?: string },
 ): Promise<{ code: number; shown: string }> {
   const { stdout, stderr } = await new Deno.Command("python3", {
     args: ["-c", typist, JSON.stringify(answers), ...command],
@@ -70,101 +84,105 @@ async function showTerminal(
   return JSON.parse(text);
 }
 
-Deno.test({
-  name:
-    "openclaw configure asks on a terminal, again where the answer cannot be right, and never shows the secret",
-  ignore: Deno.build.os === "windows",
-  fn: () =>
-    withFolder(async (home) => {
-      const answers = ["fleet", "\u0015https://fleet.example", agentId, secret];
-      const { code, shown } = await onTerminal(["configure"], answers, home);
-      assert.equal(code, 0, shown);
-      assert.match(shown, /an address like https/);
-      assert.ok(!shown.includes("AAECAwQF"));
-      const { url, agent_id, agent_secret } = JSON.parse(await Deno.readTextFile(credentialsPath(home)));
-      assert.deepEqual([url, agent_id, agent_secret], ["https://fleet.example", agentId, secret]);
-    }),
-});
+testWith(
+  terminal,
+  "openclaw configure asks on a terminal, again where the answer cannot be right, and never shows the secret",
+  async () => {
+    await using folder = await temporaryFolder();
+    const home = folder.path;
+    const answers: Typed[] = [
+      [questions.server, "fleet"],
+      ["an address like https", "\u0015https://fleet.example"],
+      [questions.id, agentId],
+      [questions.secret, secret],
+    ];
+    const { code, shown } = await onTerminal(["configure"], answers, home);
+    assert.equal(code, 0, shown);
+    assertNoSecret(shown);
+    const { url, agent_id, agent_secret } = JSON.parse(await Deno.readTextFile(credentialsPath(home)));
+    assert.deepEqual([url, agent_id, agent_secret], ["https://fleet.example", agentId, secret]);
+  },
+);
 
 const leaving = [["Ctrl-C", "\u0003"], ["Ctrl-D", "\u0004"], ["Ctrl-Z", "\u001a"]] as const;
 for (const [name, key] of leaving) {
-  Deno.test({
-    name:
-      `openclaw configure that is left by ${name} on a terminal → usage, no file, and no secret on the screen`,
-    ignore: Deno.build.os === "windows",
-    fn: () =>
-      withFolder(async (home) => {
-        const args = ["configure", "--url", "https://fleet.example", "--agent-id", agentId];
-        const { code, shown } = await onTerminal(args, [key, secret], home);
-        assert.equal(code, 2, shown);
-        assert.match(shown, /the question was not answered/);
-        assert.ok(!shown.includes("Top-level await"), shown);
-        await assert.rejects(Deno.stat(credentialsPath(home)), Deno.errors.NotFound);
-      }),
-  });
+  testWith(
+    terminal,
+    `openclaw configure that is left by ${name} on a terminal → usage, no file, and no secret on the screen`,
+    async () => {
+      await using home = await temporaryFolder();
+      const args = ["configure", "--url", "https://fleet.example", "--agent-id", agentId];
+      const { code, shown } = await onTerminal(args, [[questions.secret, key + secret]], home.path);
+      assert.equal(code, 2, shown);
+      assert.match(shown, /the question was not answered/);
+      assert.ok(!shown.includes("Top-level await"), shown);
+      assert.equal(await isThere(credentialsPath(home.path)), false);
+    },
+  );
 }
 
-Deno.test({
-  name: "openclaw configure --agent-secret-file - on a terminal asks, and does not show what is typed",
-  ignore: Deno.build.os === "windows",
-  fn: () =>
-    withFolder(async (home) => {
-      const args = ["configure", "--url", "https://fleet.example", "--agent-id", agentId]
-        .concat("--agent-secret-file", "-");
-      const { code, shown } = await onTerminal(args, [secret], home);
-      assert.equal(code, 0, shown);
-      assert.ok(!shown.includes("AAECAwQF"), shown);
-      assert.equal(JSON.parse(await Deno.readTextFile(credentialsPath(home))).agent_secret, secret);
-    }),
-});
+testWith(
+  terminal,
+  "openclaw configure --agent-secret-file - on a terminal asks, and does not show what is typed",
+  async () => {
+    await using folder = await temporaryFolder();
+    const home = folder.path;
+    const args = ["configure", "--url", "https://fleet.example", "--agent-id", agentId]
+      .concat("--agent-secret-file", "-");
+    const { code, shown } = await onTerminal(args, [[questions.secret, secret]], home);
+    assert.equal(code, 0, shown);
+    assertNoSecret(shown);
+    assert.equal(JSON.parse(await Deno.readTextFile(credentialsPath(home))).agent_secret, secret);
+  },
+);
 
-Deno.test({
-  name:
-    "openclaw handshake --agent-secret-file - on a terminal → usage, without waiting for what would be shown",
-  ignore: Deno.build.os === "windows",
-  fn: () =>
-    withFolder(async (home) => {
-      const args = ["handshake", "--agent-id", agentId, "--agent-secret-file", "-"];
-      const { code, shown } = await onTerminal(args, [], home);
-      assert.equal(code, 2, shown);
-      assert.match(shown, /it is a terminal, which would show it/);
-    }),
-});
+testWith(
+  terminal,
+  "openclaw handshake --agent-secret-file - on a terminal → usage, without waiting for what would be shown",
+  async () => {
+    await using home = await temporaryFolder();
+    const args = ["handshake", "--agent-id", agentId, "--agent-secret-file", "-"];
+    const { code, shown } = await onTerminal(args, [], home.path);
+    assert.equal(code, 2, shown);
+    assert.match(shown, /it is a terminal, which would show it/);
+  },
+);
 
-Deno.test({
-  name:
-    "openclaw configure on a terminal: Enter takes the server that is offered, and NO_COLOR paints nothing",
-  ignore: Deno.build.os === "windows",
-  fn: () =>
-    withFolder(async (home) => {
-      const { program, args } = openclaw(["configure"]);
-      const answers = ["", agentId, secret];
-      const { code, shown } = await showTerminal([program, ...args], { answers, home, noColour: "1" });
-      assert.equal(code, 0, shown);
-      assert.doesNotMatch(shown, colour);
-      const { url, agent_secret } = JSON.parse(await Deno.readTextFile(credentialsPath(home)));
-      assert.deepEqual([url, agent_secret], ["http://127.0.0.1:54321", secret]);
-    }),
-});
+testWith(
+  terminal,
+  "openclaw configure on a terminal: Enter takes the server that is offered, and NO_COLOR paints nothing",
+  async () => {
+    await using folder = await temporaryFolder();
+    const home = folder.path;
+    const { program, args } = openclaw(["configure"]);
+    const answers: Typed[] = [[questions.server, ""], [questions.id, agentId], [questions.secret, secret]];
+    const { code, shown } = await showTerminal([program, ...args], { answers, home, noColour: "1" });
+    assert.equal(code, 0, shown);
+    assert.doesNotMatch(shown, colour);
+    const { url, agent_secret } = JSON.parse(await Deno.readTextFile(credentialsPath(home)));
+    assert.deepEqual([url, agent_secret], ["http://127.0.0.1:54321", secret]);
+  },
+);
 
-Deno.test({
-  name: "openclaw installer with a secret on a terminal → usage, and the secret is not shown",
-  ignore: Deno.build.os === "windows",
-  fn: () =>
-    withFolder(async (home) => {
-      await Deno.writeTextFile(join(home, "secret"), secret, { mode: 0o600 });
-      const args = ["installer", "bash", "--url", "https://fleet.example"];
-      const identity = ["--agent-id", agentId, "--agent-secret-file", "secret"];
-      const { code, shown } = await onTerminal([...args, ...identity], [], home);
-      assert.equal(code, 2, shown);
-      assert.match(shown, /Cannot print an installer to a terminal: it holds a secret/);
-      assert.match(shown, /openclaw installer bash --output \S+/);
-      assert.ok(!shown.includes(secret.slice(4, 20)), shown);
-      const open = await onTerminal(args, [], home);
-      assert.equal(open.code, 0, open.shown);
-      assert.match(open.shown, /^#!\/bin\/sh/m);
-    }),
-});
+testWith(
+  terminal,
+  "openclaw installer with a secret on a terminal → usage, and the secret is not shown",
+  async () => {
+    await using folder = await temporaryFolder();
+    const home = folder.path;
+    await Deno.writeTextFile(join(home, "secret"), secret, { mode: 0o600 });
+    const args = ["installer", "bash", "--url", "https://fleet.example"];
+    const identity = ["--agent-id", agentId, "--agent-secret-file", "secret"];
+    const { code, shown } = await onTerminal([...args, ...identity], [], home);
+    assert.equal(code, 2, shown);
+    assert.match(shown, /Cannot print an installer to a terminal: it holds a secret/);
+    assert.match(shown, /openclaw installer bash --output \S+/);
+    assertNoSecret(shown);
+    const open = await onTerminal(args, [], home);
+    assert.equal(open.code, 0, open.shown);
+    assert.match(open.shown, /^#!\/bin\/sh/m);
+  },
+);
 
 Deno.test({
   name: "a disk that is full costs the log lines, not the agent, and is complained of once",
@@ -178,41 +196,43 @@ Deno.test({
   },
 });
 
-const nowhere = ["--url", "http://127.0.0.1:9", "--agent-id", agentId, "--agent-secret", secret];
+const nowhere = ["--url", closedPort(), "--agent-id", agentId, "--agent-secret", secret];
 const commands = ["doctor", "status", "handshake"];
 
 for (const command of commands) {
   testWith(
-    ["python3", "sh"],
+    [...terminal, "sh"],
     `openclaw ${command} paints each stream only where that one is a terminal`,
-    () =>
-      withFolder(async (home) => {
-        const { program, args } = openclaw([command, ...nowhere]);
-        const line = [program, ...args].map(shellQuote).join(" ");
-        const talked = await showTerminal(["sh", "-c", `${line} > answer`], { home });
-        const answered = await showTerminal(["sh", "-c", `${line} 2> talk`], { home });
-        assert.match(talked.shown, colour, "the warning on the terminal");
-        assert.doesNotMatch(await Deno.readTextFile(join(home, "answer")), colour);
-        assert.doesNotMatch(await Deno.readTextFile(join(home, "talk")), colour);
-        if (command !== "handshake") assert.match(answered.shown, colour, "the answer on the terminal");
-      }),
-  );
-
-  testWith(
-    ["python3"],
-    `openclaw ${command} paints nothing with NO_COLOR, and nothing without a terminal`,
-    () =>
-      withFolder(async (home) => {
-        const { program, args } = openclaw([command, ...nowhere]);
-        const { shown } = await showTerminal([program, ...args], { home, noColour: "1" });
-        assert.match(shown, /warning: /);
-        assert.doesNotMatch(shown, colour);
-        const piped = await run([command, ...nowhere], { home, env: { NO_COLOR: "", TERM: "xterm" } });
-        assert.match(piped.stderr, /warning: /);
-        assert.doesNotMatch(piped.stderr + piped.stdout, colour);
-      }),
+    async () => {
+      await using folder = await temporaryFolder();
+      const home = folder.path;
+      const { program, args } = openclaw([command, ...nowhere]);
+      const line = [program, ...args].map(shellQuote).join(" ");
+      const talked = await showTerminal(["sh", "-c", `${line} > answer`], { home });
+      const answered = await showTerminal(["sh", "-c", `${line} 2> talk`], { home });
+      assert.match(talked.shown, colour, "the warning on the terminal");
+      assert.doesNotMatch(await Deno.readTextFile(join(home, "answer")), colour);
+      assert.doesNotMatch(await Deno.readTextFile(join(home, "talk")), colour);
+      if (command !== "handshake") assert.match(answered.shown, colour, "the answer on the terminal");
+    },
   );
 }
+
+testWith(terminal, "openclaw status paints nothing with NO_COLOR", async () => {
+  await using home = await temporaryFolder();
+  const { program, args } = openclaw(["status", ...nowhere]);
+  const { shown } = await showTerminal([program, ...args], { home: home.path, noColour: "1" });
+  assert.match(shown, /warning: [^]*liveness {2}unknown/);
+  assert.doesNotMatch(shown, colour);
+});
+
+Deno.test("openclaw status paints nothing without a terminal", async () => {
+  await using home = await temporaryFolder();
+  const env = { NO_COLOR: "", TERM: "xterm" };
+  const piped = await run(["status", ...nowhere], { home: home.path, env });
+  assert.match(piped.stderr, /warning: /);
+  assert.doesNotMatch(piped.stderr + piped.stdout, colour);
+});
 
 /** Runs a program on a terminal that is closed once a line comes, and prints its number and how it ended. */
 const holder = `
@@ -229,51 +249,45 @@ print(os.waitpid(pid, 0)[1], flush=True)
 `;
 
 testWith(
-  ["python3"],
+  terminal,
   "openclaw monitor on a terminal reads its credentials again at a SIGHUP, and stops at the one of a terminal that is closed",
-  () =>
-    withFolder(async (home) => {
-      const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
-      const configure = async ({ id }: { id: string }): Promise<void> => {
-        const args = ["configure", "--url", server.url, "--agent-id", id, "--agent-secret-file", "-"];
-        assert.equal((await run(args, { home, stdin: secret })).code, 0);
-      };
-      const asked = (): string[] =>
-        server.caught.filter(({ path }) => path.endsWith("/handshake"))
-          .map(({ body }) => JSON.parse(body).agent_id);
-      const agents = [makeAgent(), makeAgent()] as const;
-      await configure(agents[0]);
-      const { program, args } = openclaw(["monitor"]);
-      const child = new Deno.Command("python3", {
-        args: ["-c", holder, program, ...args],
-        clearEnv: true,
-        env: { ...ownEnvironment(home), TERM: "xterm" },
-        cwd: home,
-        stdin: "piped",
-        stdout: "piped",
-      }).spawn();
-      const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-      const pid = Number((await lines.read()).value);
-      try {
-        await server.until(3);
-        await configure(agents[1]);
-        Deno.kill(pid, "SIGHUP");
-        while (asked().length < 2) await server.until(server.caught.length + 1);
-        await server.until(server.caught.length + 2);
-        assert.deepEqual(asked(), agents.map(({ id }) => id));
-        await child.stdin.close();
-        assert.equal((await lines.read()).value, "0\n");
-        assert.equal(JSON.parse(server.caught.at(-1)?.body ?? "").status, "stopping");
-        assert.equal(asked().length, 2);
-      } catch (error) {
-        endIfThere(pid);
-        throw error;
-      } finally {
-        await lines.cancel();
-        await child.status;
-        server.close();
-      }
-    }),
+  async () => {
+    await using folder = await temporaryFolder();
+    const home = folder.path;
+    using server = startFaultServer(handshakesAndBeats());
+    const asked = (): string[] => handshakesOf(server).map(({ body }) => JSON.parse(body).agent_id);
+    const agents = [makeAgent(), makeAgent()] as const;
+    await storeCredentials(home, server.url, agents[0]);
+    const { program, args } = openclaw(["monitor"]);
+    const child = new Deno.Command("python3", {
+      args: ["-c", holder, program, ...args],
+      clearEnv: true,
+      env: { ...ownEnvironment(home), TERM: "xterm" },
+      cwd: home,
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    const pid = Number((await lines.read()).value);
+    try {
+      await server.until(3);
+      await storeCredentials(home, server.url, agents[1]);
+      Deno.kill(pid, "SIGHUP");
+      while (asked().length < 2) await server.until(server.caught.length + 1);
+      await server.until(server.caught.length + 1);
+      assert.deepEqual(asked(), agents.map(({ id }) => id));
+      await child.stdin.close();
+      assert.equal((await lines.read()).value, "0\n");
+      assert.equal(JSON.parse(server.caught.at(-1)?.body ?? "").status, "stopping");
+      assert.equal(asked().length, 2);
+    } catch (error) {
+      endIfThere(pid);
+      throw error;
+    } finally {
+      await lines.cancel();
+      await child.status;
+    }
+  },
 );
 
 function endIfThere(pid: number): void {

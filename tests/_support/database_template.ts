@@ -1,0 +1,64 @@
+import { createHash } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startServerProcess } from "./server.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+/**
+ * Makes a data folder in which the server finds its embedded database, empty and of this version's schema. The first
+ * start of a server costs seconds of CPU to make one; the template is made once for each schema, and stays in the
+ * system's temporary folder. Not for a test of that first start.
+ */
+export async function copyDatabaseTemplate(data: string): Promise<void> {
+  await Deno.mkdir(data, { recursive: true, mode: 0o700 });
+  await copyFolder(await findTemplate(), join(data, "postgres"));
+}
+
+async function findTemplate(): Promise<string> {
+  const template = join(tmpdir(), `openclaw-test-database-${Deno.uid() ?? ""}-${await keyOfSchema()}`);
+  using lock = await Deno.open(`${template}.lock`, { create: true, write: true, mode: 0o600 });
+  await lock.lock(true);
+  if (!await isFolder(template)) await makeTemplate(template);
+  return template;
+}
+
+async function makeTemplate(template: string): Promise<void> {
+  const unfinished = `${template}.unfinished`;
+  if (await isFolder(unfinished)) await Deno.remove(unfinished, { recursive: true });
+  await Deno.mkdir(unfinished, { mode: 0o700 });
+  const data = join(unfinished, "data");
+  const server = await startServerProcess({ data });
+  await server.stop();
+  await Deno.rename(join(data, "postgres"), template);
+  await Deno.remove(unfinished, { recursive: true });
+}
+
+/** All that the content of a new database depends on. */
+async function keyOfSchema(): Promise<string> {
+  const hash = createHash("sha256");
+  for (const folder of ["supabase/migrations", "cli/serve/store"]) {
+    const names = (await Array.fromAsync(Deno.readDir(join(root, folder)))).map(({ name }) => name).sort();
+    for (const name of names) hash.update(await Deno.readFile(join(root, folder, name)));
+  }
+  hash.update(await Deno.readFile(join(root, "deno.json")));
+  return hash.update(Deno.env.get("OPENCLAW_TEST_BINARY") ?? "").digest("hex").slice(0, 16);
+}
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { mode: 0o700 });
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    if (isDirectory) await copyFolder(join(from, name), join(to, name));
+    else await Deno.copyFile(join(from, name), join(to, name));
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await Deno.lstat(path)).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { tlsFault } from "../../../../cli/api/checks.ts";
+import { succeed } from "../../../_support/run.ts";
+import { temporaryFolder } from "../../../_support/server.ts";
+import { testWith } from "../../../_support/tools.ts";
+import { identify, run } from "../../../_support/program.ts";
+import { agentId, agentSecret } from "../../../_support/vectors.ts";
+
+const agent = { id: agentId, secret: agentSecret };
+
+interface Certificate {
+  cert: string;
+  key: string;
+}
+
+const leaf = ["-addext", "basicConstraints=critical,CA:FALSE"];
+
+const faults: { name: string; sign: string[]; trusts: boolean; says: RegExp }[] = [
+  {
+    name: "an authority that nobody knows",
+    sign: ["-addext", "subjectAltName=DNS:localhost", ...leaf],
+    trusts: false,
+    says: /FAIL {2}tls .*UnknownIssuer\n +hint: give the certificate authority's PEM file with --ca-file$/m,
+  },
+  {
+    name: "another name",
+    sign: ["-addext", "subjectAltName=DNS:other.example", ...leaf],
+    trusts: true,
+    says: /FAIL {2}tls .*"other\.example".*\n +hint: write the name that the certificate is for in --url/m,
+  },
+  {
+    name: "an authority's own certificate",
+    sign: ["-addext", "subjectAltName=DNS:localhost"],
+    trusts: true,
+    says: /FAIL {2}tls .*CaUsedAsEndEntity.*\n +hint: it is an authority's own.*CA:FALSE/m,
+  },
+];
+
+for (const { name, sign, trusts, says } of faults) {
+  testWith(
+    ["openssl"],
+    `openclaw doctor tells TLS with ${name}, and what helps`,
+    async () => {
+      await using folder = await temporaryFolder();
+      const home = folder.path;
+      await using server = serve(await make(home, sign));
+      const args = ["doctor", ...(trusts ? ["--ca-file", join(home, "cert.pem")] : [])];
+      const { code, stdout, stderr } = await run(args, { home, env: identify(agent, server.url) });
+      assert.equal(code, 6, stderr);
+      assert.match(stdout, says);
+    },
+  );
+}
+
+testWith(["openssl", "sh"], "the certificate that the doctor says to make holds", async () => {
+  await using folder = await temporaryFolder();
+  const home = folder.path;
+  const { hint = "" } = tlsFault("CaUsedAsEndEntity", { host: "localhost", hasAuthority: false }) ?? {};
+  const command = /openssl req .*CA:FALSE/.exec(hint)?.[0] ?? "";
+  await succeed("sh", ["-c", command], { cwd: home });
+  await using server = serve(await read(home));
+  const args = ["doctor", "--ca-file", join(home, "cert.pem")];
+  const { stdout } = await run(args, { home, env: identify(agent, server.url) });
+  assert.match(stdout, /pass {2}tls/);
+});
+
+testWith(
+  ["openssl"],
+  "openclaw doctor with a --ca-file of another authority does not ask for --ca-file",
+  async () => {
+    await using folder = await temporaryFolder();
+    const home = folder.path;
+    await make(home, []);
+    await Deno.rename(join(home, "cert.pem"), join(home, "other.pem"));
+    await using server = serve(await make(home, ["-addext", "subjectAltName=DNS:localhost", ...leaf]));
+    const args = ["doctor", "--ca-file", join(home, "other.pem")];
+    const { stdout } = await run(args, { home, env: identify(agent, server.url) });
+    assert.match(stdout, /hint: another authority signed it/);
+  },
+);
+
+Deno.test("openclaw doctor tells a port without TLS", async () => {
+  await using home = await temporaryFolder();
+  await using server = serve();
+  const { code, stdout } = await run(["doctor"], { home: home.path, env: identify(agent, server.url) });
+  assert.equal(code, 6);
+  assert.match(stdout, /FAIL {2}tls +what answers there speaks no TLS.*\n +hint: check the port/);
+});
+
+const told: [message: string, hint: RegExp | null][] = [
+  ["invalid peer certificate: certificate expired: verification time 2 (UNIX), but …", /renew .* clock/],
+  ["invalid peer certificate: certificate not valid yet: verification time 1 (UNIX)", /renew .* clock/],
+  ["invalid peer certificate: Expired", /renew .* clock/],
+  ["invalid peer certificate: Revoked", /check the server's certificate/],
+  ["unexpected end of file", /what stands between/],
+  ["Connection reset by peer (os error 104)", null],
+];
+
+for (const [message, hint] of told) {
+  Deno.test(`"${message}" ${hint === null ? "is no fault of TLS" : `earns a hint like ${hint}`}`, () => {
+    const fault = tlsFault(message, { host: "fleet.example", hasAuthority: false });
+    if (hint === null) assert.equal(fault, null);
+    else assert.match(fault?.hint ?? "", hint);
+  });
+}
+
+async function make(folder: string, sign: string[]): Promise<Certificate> {
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+  const files = ["-keyout", join(folder, "key.pem"), "-out", join(folder, "cert.pem")];
+  await succeed("openssl", ["req", "-x509", ...key, ...files, "-subj", "/CN=openclaw", ...sign]);
+  return await read(folder);
+}
+
+async function read(folder: string): Promise<Certificate> {
+  return {
+    cert: await Deno.readTextFile(join(folder, "cert.pem")),
+    key: await Deno.readTextFile(join(folder, "key.pem")),
+  };
+}
+
+/** A web server on a port of its own, with TLS where it has a certificate; its address says https either way. */
+function serve(certificate?: Certificate): { url: string } & AsyncDisposable {
+  const options = { hostname: "127.0.0.1", port: 0, onListen: () => undefined };
+  const answer = (): Response => new Response("{}");
+  const server = certificate === undefined
+    ? Deno.serve(options, answer)
+    : Deno.serve({ ...options, ...certificate }, answer);
+  return { url: `https://localhost:${server.addr.port}`, [Symbol.asyncDispose]: () => server.shutdown() };
+}
