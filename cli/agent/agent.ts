@@ -1,4 +1,4 @@
-import type { Client, Credentials } from "../api/agent.ts";
+import type { Client, Credentials, Limits } from "../api/agent.ts";
 import { beat, handshake } from "../api/agent.ts";
 import type { Setup } from "../identity/setup.ts";
 import { fingerprint } from "../identity/secret.ts";
@@ -15,10 +15,11 @@ export function describeProcess(): Client {
 }
 
 /** The server as an agent sees it. The setup is asked for each time: the credentials may have been read again. */
-export function serverOf(setup: () => Setup, process: Client): Server {
+export function serverOf(setup: () => Setup, process: Client & Pick<Limits, "timeoutMs">): Server {
+  const { timeoutMs } = process;
   return {
     handshake: (signal) => handshake(setup().connection, credentialsOf(setup()), { ...process, signal }),
-    beat: (token, report, signal) => beat(setup().connection, token, { report, signal }),
+    beat: (token, report, signal) => beat(setup().connection, token, { report, signal, timeoutMs }),
   };
 }
 

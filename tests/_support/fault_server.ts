@@ -15,6 +15,9 @@ export type Fault =
   | "slow bytes"
   | "garbage";
 
+/** Decides on a fault, or a reply, by the request and its number, from 0. */
+export type Answer = (caught: Caught, index: number) => Fault;
+
 export interface FaultServer extends Disposable {
   url: string;
   caught: Caught[];
@@ -27,7 +30,7 @@ export interface FaultServer extends Disposable {
  * An HTTP server by hand, so that it can do what no HTTP library lets it do. `using server = startFaultServer(…)`
  * closes it at the end of the block.
  */
-export function startFaultServer(answer: (caught: Caught, index: number) => Fault): FaultServer {
+export function startFaultServer(answer: Answer): FaultServer {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const caught: Caught[] = [];
   const open = new Set<Deno.Conn>();
@@ -116,6 +119,23 @@ export function accepts(nextHeartbeatIn = 1): Fault {
     heartbeat_interval_seconds: 2,
     server_time: new Date().toISOString(),
   });
+}
+
+/** Greets every handshake, and answers beats as it is told; by default it accepts them. */
+export function handshakesAndBeats(beat: Answer = () => accepts()): Answer {
+  return (caught, index) => isHandshake(caught) ? greets() : beat(caught, index);
+}
+
+export function isHandshake({ path }: Caught): boolean {
+  return path.endsWith("/handshake");
+}
+
+export function handshakesOf({ caught }: FaultServer): Caught[] {
+  return caught.filter(isHandshake);
+}
+
+export function beatsOf({ caught }: FaultServer): Caught[] {
+  return caught.filter(({ path }) => path.endsWith("/heartbeat"));
 }
 
 export function refuses(error: string, status = 401): Fault {
