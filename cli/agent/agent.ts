@@ -6,6 +6,7 @@ import {
   type Credentials,
   type Greeting,
   handshake,
+  type Limits,
   type Outcome,
 } from "../api/agent.ts";
 import type { Setup } from "../identity/setup.ts";
@@ -28,10 +29,11 @@ export function describeProcess(): Client {
 }
 
 /** The server as an agent sees it. The setup is asked for each time: the credentials may have been read again. */
-export function serverOf(setup: () => Setup, process: Client): Server {
+export function serverOf(setup: () => Setup, process: Client & Pick<Limits, "timeoutMs">): Server {
+  const { timeoutMs } = process;
   return {
     handshake: (signal) => handshake(setup().connection, credentialsOf(setup()), { ...process, signal }),
-    beat: (token, report, signal) => beat(setup().connection, token, { report, signal }),
+    beat: (token, report, signal) => beat(setup().connection, token, { report, signal, timeoutMs }),
   };
 }
 

@@ -7,13 +7,6 @@ export interface HostClaim {
   release: () => void;
 }
 
-/** Where a claim is made. */
-export type Place = { transport: "unix"; path: string } | {
-  transport: "tcp";
-  hostname: "127.0.0.1";
-  port: number;
-};
-
 interface Claimant {
   agentId: string;
   secret: string;
@@ -24,25 +17,26 @@ const nonceBytes = 32;
 const proofBytes = 32;
 const mostTries = 6;
 const againMilliseconds = 50;
-/** Windows tries for a while before it says that nobody listens. */
-const connectMilliseconds = 5000;
 const askMilliseconds = 1000;
 const answerMilliseconds = 500;
 const restMilliseconds = 20;
 
 /**
  * Keeps a second process on this host from watching over the same agent, whichever user runs it and wherever it
- * keeps its state: a place named after the agent, which one process can hold and every user can ask at. Its holder
- * proves with the agent's secret that it is one of ours: HMAC-SHA256 over a nonce of who asks. Whoever holds the
- * place without the proof costs one warning, or any user of the host could keep the agent down.
+ * keeps its state: an abstract Unix socket named after the agent, which one process can hold and every user can ask
+ * at. Its holder proves with the agent's secret that it is one of ours: HMAC-SHA256 over a nonce of the process that
+ * asks. A holder without the proof costs one warning, or any user of the host could keep the agent down. Only Linux
+ * has such sockets: elsewhere nothing is claimed.
  *
  * @throws {CliError} `conflict` when another process proves that it watches over the agent
  */
-export async function claimHost(claimant: Claimant, place = placeOf(claimant.agentId)): Promise<HostClaim> {
+export async function claimHost(claimant: Claimant, os = Deno.build.os): Promise<HostClaim> {
+  if (os !== "linux") return unclaimed;
+  const path = socketOf(claimant.agentId);
   try {
-    const claim = await take(claimant, place);
+    const claim = await take(claimant, path);
     if (claim !== null) return claim;
-    claimant.warn(`${cannotTell}: another program holds ${describe(place)}`);
+    claimant.warn(`${cannotTell}: another program holds "${path.replace("\0", "@")}"`);
   } catch (error) {
     if (!(error instanceof Error) || error instanceof CliError) throw error;
     claimant.warn(`${cannotTell}: ${error.message}`);
@@ -50,18 +44,20 @@ export async function claimHost(claimant: Claimant, place = placeOf(claimant.age
   return unclaimed;
 }
 
-/** Null when somebody else has the place. A holder that is about to begin or to end is asked again. */
-async function take({ agentId, secret }: Claimant, place: Place): Promise<HostClaim | null> {
-  // A port that another program has at every address could be taken from it at this one.
-  let isFree = place.transport === "unix";
+/** The name of the abstract socket; only Linux has them. */
+export function socketOf(agentId: string): string {
+  return `\0openclaw-monitor-${agentId}`;
+}
+
+/** Null when another program has the socket. A holder that is about to begin or to end is asked again. */
+async function take({ agentId, secret }: Claimant, path: string): Promise<HostClaim | null> {
   for (let tries = 0; tries < mostTries; tries++) {
     if (tries > 0) await pause(againMilliseconds * (1 + Math.random()));
-    const listener = isFree ? listen(place) : null;
+    const listener = listen(path);
     if (listener !== null) return hold(listener, secret);
-    const holder = await ask(place, secret);
+    const holder = await ask(path, secret);
     if (holder === "ours") throw alreadyWatched(agentId);
     if (holder === "stranger") return null;
-    isFree ||= holder === "nobody";
   }
   return null;
 }
@@ -75,30 +71,12 @@ export function alreadyWatched(agentId: string): CliError {
 
 const unclaimed: HostClaim = { prove: () => undefined, release: () => undefined };
 
-/** Below those that macOS and Windows hand out by themselves. */
-const ports = { first: 16384, count: 16384 };
-
-/** On Linux an abstract Unix socket. Others have none, and a socket's file outlives its process: a loopback port. */
-export function placeOf(agentId: string, os: typeof Deno.build.os = Deno.build.os): Place {
-  if (os === "linux") return { transport: "unix", path: `\0openclaw-monitor-${agentId}` };
-  const port = ports.first + Number.parseInt(agentId.slice(-4), 16) % ports.count;
-  return { transport: "tcp", hostname: "127.0.0.1", port };
-}
-
-function describe(place: Place): string {
-  return place.transport === "unix"
-    ? `"${place.path.replace("\0", "@")}"`
-    : `${place.hostname}:${place.port}`;
-}
-
-/** Null when somebody has the place, or had it. */
-function listen(place: Place): Deno.Listener | null {
+/** Null when another process has the socket, or had it a moment ago. */
+function listen(path: string): Deno.Listener | null {
   try {
-    return place.transport === "unix" ? Deno.listen(place) : Deno.listen(place);
+    return Deno.listen({ transport: "unix", path });
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) return null;
-    // So Windows calls it where another user, or the system itself, has the port.
-    if (error instanceof Deno.errors.PermissionDenied && place.transport === "tcp") return null;
     throw error;
   }
 }
@@ -139,10 +117,9 @@ async function answer(connection: Deno.Conn, secret: string): Promise<void> {
 /** `gone`: it broke off, as one does that ends. */
 type Holder = "ours" | "stranger" | "nobody" | "gone";
 
-async function ask(place: Place, secret: string): Promise<Holder> {
-  const connection = await connect(place);
+async function ask(path: string, secret: string): Promise<Holder> {
+  const connection = await connect(path);
   if (connection === null) return "nobody";
-  if (connection === "late") return "stranger";
   const nonce = crypto.getRandomValues(new Uint8Array(nonceBytes));
   const proof = await within(askMilliseconds, connection, async () => {
     await write(connection, nonce);
@@ -152,20 +129,13 @@ async function ask(place: Place, secret: string): Promise<Holder> {
   return proof !== "late" && await isProof(proof, { secret, nonce }) ? "ours" : "stranger";
 }
 
-/** Null when nobody listens there; `late` when who listens there takes no more calls. */
-async function connect(place: Place): Promise<Deno.Conn | "late" | null> {
-  const calling = place.transport === "unix" ? Deno.connect(place) : Deno.connect(place);
-  const { promise: late, resolve } = Promise.withResolvers<"late">();
-  const timer = setTimeout(() => resolve("late"), connectMilliseconds);
+/** Null when nobody listens there any more. One that takes no more calls is an error: the system says so at once. */
+async function connect(path: string): Promise<Deno.Conn | null> {
   try {
-    const connection = await Promise.race([calling, late]);
-    if (connection === "late") calling.then((one) => one.close(), () => undefined);
-    return connection;
+    return await Deno.connect({ transport: "unix", path });
   } catch (error) {
     if (isErrno(error, "ECONNREFUSED", "ECONNRESET")) return null;
     throw error;
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -7,8 +7,8 @@ import { alreadyWatched, claimHost, type HostClaim } from "./host_claim.ts";
 export type Lock = HostClaim;
 
 /**
- * Keeps a second process from watching over the same agent: with a file in the state folder, and with the host's
- * claim, for who keeps another one. Where one of them cannot be had, it goes on without, and warns.
+ * Keeps a second process from watching over the same agent: with a file in the state folder, and on Linux with the
+ * host's claim, for a process that keeps another one. Without one of them it goes on, and warns.
  *
  * @throws {CliError} `conflict` when there is one already
  */

@@ -68,7 +68,14 @@ export interface Client {
   instanceId: string;
 }
 
-const patienceMilliseconds = 15_000;
+/** What ends a request before its reply. */
+export interface Limits {
+  signal?: AbortSignal | undefined;
+  /** 15 s, if nothing else is said. */
+  timeoutMs?: number | undefined;
+}
+
+const defaultTimeoutMs = 15_000;
 const mostBytes = 65_536;
 /** What a beat's message may hold, in code points. */
 export const longestText = 500;
@@ -77,7 +84,7 @@ export const longestText = 500;
 export function handshake(
   connection: Connection,
   credentials: Credentials,
-  { client, instanceId, signal }: Client & { signal?: AbortSignal | undefined },
+  { client, instanceId, ...limits }: Client & Limits,
 ): Promise<Outcome<Greeting>> {
   return ask(connection, "handshake", parseGreeting, {
     method: "POST",
@@ -87,7 +94,7 @@ export function handshake(
       client,
       instance_id: instanceId,
     }),
-    signal: signal ?? null,
+    ...limits,
   });
 }
 
@@ -95,7 +102,7 @@ export function handshake(
 export function beat(
   connection: Connection,
   token: string,
-  { report, signal }: { report: BeatReport; signal?: AbortSignal | undefined },
+  { report, ...limits }: { report: BeatReport } & Limits,
 ): Promise<Outcome<Acceptance>> {
   const { status, message, metrics, seq, instanceId } = report;
   const body = { status, message, metrics, seq, instance_id: instanceId, sent_at: new Date().toISOString() };
@@ -103,7 +110,7 @@ export function beat(
     method: "POST",
     body: JSON.stringify(body),
     headers: { authorization: `Bearer ${token}` },
-    signal: signal ?? null,
+    ...limits,
   });
 }
 
@@ -121,10 +128,9 @@ async function ask<Value>(
   { url, client }: Connection,
   path: string,
   parse: (fields: Fields) => Value | null,
-  init: RequestInit,
+  { signal, timeoutMs = defaultTimeoutMs, ...init }: Omit<RequestInit, "signal"> & Limits,
 ): Promise<Outcome<Value>> {
-  const given = init.signal ?? null;
-  const timeout = AbortSignal.timeout(patienceMilliseconds);
+  const timeout = AbortSignal.timeout(timeoutMs);
   const sentAt = Date.now();
   try {
     const response = await fetch(`${url}/functions/v1/${path}`, {
@@ -136,14 +142,14 @@ async function ask<Value>(
         ...(init.body === undefined ? {} : { "content-type": "application/json" }),
       },
       redirect: "manual",
-      signal: given === null ? timeout : AbortSignal.any([given, timeout]),
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
       ...(client === undefined ? {} : { client }),
     });
     const text = await readText(response);
     return read(response, parseObject(text), parse, { sentAt, receivedAt: Date.now() });
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    const reason = timeout.aborted ? `no reply within ${patienceMilliseconds / 1000} s` : reasonOf(error);
+    const reason = timeout.aborted ? `no reply within ${timeoutMs / 1000} s` : reasonOf(error);
     return { kind: "outage", reason, retryAfter: 0, cause: error };
   }
 }

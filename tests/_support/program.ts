@@ -1,8 +1,10 @@
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { placesOf } from "../../cli/host/paths.ts";
 import type { CreatedAgent } from "./client.ts";
 import { end, succeed } from "./run.ts";
 import { openclaw } from "./server.ts";
+import { agentSecret } from "./vectors.ts";
 
 /** What a run of the program came to. */
 export interface Run {
@@ -16,10 +18,19 @@ export interface RunOptions {
   home: string;
   env?: Record<string, string>;
   stdin?: string;
+  /** What a monitor is given in place of its host's time. The compiled program takes none of it. */
+  time?: FastTime;
 }
 
-/** A program that runs until somebody ends it. */
-export interface Running {
+/** See fast_monitor.ts. */
+export interface FastTime {
+  /** "jumping" skips every wait; a number is how many times as fast the clock runs. */
+  clock?: "jumping" | number;
+  replyTimeoutMs?: number;
+}
+
+/** A program that runs until somebody ends it; `await using` does so by force. */
+export interface Running extends AsyncDisposable {
   pid: number;
   output: { stdout: string; stderr: string };
   /** The JSON lines so far. */
@@ -33,6 +44,7 @@ export interface Running {
 }
 
 const patienceMilliseconds = 30_000;
+const fastMonitor = fileURLToPath(new URL("fast_monitor.ts", import.meta.url));
 export const isBinary = Deno.env.get("OPENCLAW_TEST_BINARY") !== undefined;
 const denoFolder = Deno.env.get("DENO_DIR") ?? await cacheFolder();
 
@@ -41,9 +53,9 @@ export async function run(args: string[], options: RunOptions): Promise<Run> {
   return await start(args, options).ended;
 }
 
-/** Starts it. Whoever starts it ends it. */
-export function start(args: string[], { home, env = {}, stdin }: RunOptions): Running {
-  const { program, args: all } = openclaw(args);
+/** Starts it; its caller ends it. */
+export function start(args: string[], { home, env = {}, stdin, time }: RunOptions): Running {
+  const { program, args: all } = time === undefined || isBinary ? openclaw(args) : withTime(time, args);
   const child = new Deno.Command(program, {
     args: all,
     clearEnv: true,
@@ -69,16 +81,18 @@ export function start(args: string[], { home, env = {}, stdin }: RunOptions): Ru
     return { code, ...output };
   });
   const events = (): Record<string, unknown>[] => linesOf(output.stdout);
+  const finish = async (): Promise<void> => {
+    await end(child);
+    await ended;
+  };
   return {
     pid: child.pid,
     output,
     events,
     ended,
     kill: (signal) => child.kill(signal),
-    async end() {
-      await end(child);
-      await ended;
-    },
+    end: finish,
+    [Symbol.asyncDispose]: finish,
     async until(event, times = 1) {
       const { promise, resolve, reject } = Promise.withResolvers<Record<string, unknown>>();
       const look = (): void => {
@@ -100,9 +114,14 @@ export function start(args: string[], { home, env = {}, stdin }: RunOptions): Ru
   };
 }
 
+function withTime(time: FastTime, args: string[]): { program: string; args: string[] } {
+  const all = ["run", "--quiet", "--no-prompt", "--allow-all", fastMonitor, JSON.stringify(time), ...args];
+  return { program: Deno.execPath(), args: all };
+}
+
 /** An agent that no other process on this host watches over, be it another run of these tests. */
 export function makeAgent(): CreatedAgent {
-  return { id: crypto.randomUUID(), secret: "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A" };
+  return { id: crypto.randomUUID(), secret: agentSecret };
 }
 
 /** The environment that names an agent and its server. */

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { describeProcess, serverOf } from "../../agent/agent.ts";
-import { hostClock } from "../../host/clock.ts";
+import { type Clock, hostClock } from "../../host/clock.ts";
 import { Current } from "../../agent/reload.ts";
 import { Inbox } from "../../agent/inbox.ts";
 import { makeJournal } from "../../agent/log/journal.ts";
@@ -38,13 +38,20 @@ Examples:
   openclaw monitor --status-command '/usr/lib/nagios/plugins/check_disk -w 10% -p /'
 `;
 
+/** What a monitor takes from its host; the program leaves it as it is. */
+interface Time {
+  clock?: Clock;
+  /** After how long a request without a reply is given up. */
+  replyTimeoutMs?: number | undefined;
+}
+
 /** Adds `openclaw monitor`: the agent's life. */
-export function addMonitor(program: Command, environment: Environment): void {
+export function addMonitor(program: Command, environment: Environment, time: Time = {}): void {
   const command = program.command("monitor")
     .description("shake hands, then send heartbeats until told to stop")
     .addHelpText("after", example);
   for (const option of [...agentOptions(), ...monitorOptions()]) command.addOption(option);
-  command.action((flags: Flags) => monitor(flags, environment));
+  command.action((flags: Flags) => monitor(flags, { environment, time }));
 }
 
 function monitorOptions(): Option[] {
@@ -61,10 +68,10 @@ function monitorOptions(): Option[] {
   ];
 }
 
-async function monitor(flags: Flags, environment: Environment): Promise<void> {
+async function monitor(flags: Flags, given: { environment: Environment; time: Time }): Promise<void> {
   const early = new LineWriter(Deno.stderr);
   try {
-    await live(flags, { environment, early });
+    await live(flags, { ...given, early });
   } finally {
     await early.flush(500);
   }
@@ -73,7 +80,7 @@ async function monitor(flags: Flags, environment: Environment): Promise<void> {
 /** What is warned of before there is a journal goes to `early`: nobody may be there to read it. */
 async function live(
   flags: Flags,
-  { environment, early }: { environment: Environment; early: LineWriter },
+  { environment, time, early }: { environment: Environment; time: Time; early: LineWriter },
 ): Promise<void> {
   const sayEarly = (text: string): void => early.line(redact(`${paint("yellow", "warning:")} ${text}`));
   // With --json, an error that comes first has the warnings in it.
@@ -112,8 +119,8 @@ async function live(
   await giveUp(runsPrograms ? "monitor with a command" : "monitor");
   const process = describeProcess();
   const deps: Deps = {
-    server: serverOf(() => current.setup, process),
-    clock: hostClock,
+    server: serverOf(() => current.setup, { ...process, timeoutMs: time.replyTimeoutMs }),
+    clock: time.clock ?? hostClock,
     inbox,
     random: Math.random,
     instanceId: process.instanceId,

@@ -1,0 +1,60 @@
+import { addMonitor } from "../../cli/commands/agent/monitor.ts";
+import { start } from "../../cli/commands/start.ts";
+import { type Clock, hostClock } from "../../cli/host/clock.ts";
+import { parseObject } from "../../cli/host/json.ts";
+
+/**
+ * The real `openclaw monitor` in a process of its own with another clock, which the shipped program cannot be given:
+ * `fast_monitor.ts '{"clock":20}' monitor …` lets twenty seconds pass in one; `{"clock":"jumping"}` skips every wait,
+ * and each request then tells the clock's time in its header `test-clock`. `replyTimeoutMs` is after how long a
+ * request without a reply is given up.
+ */
+const [time = "", ...args] = Deno.args;
+const { clock, replyTimeoutMs } = parseObject(time) ?? {};
+const given = {
+  clock: clock === "jumping" ? stamping(jumpingClock()) : fastClock(Number(clock ?? 1)),
+  replyTimeoutMs: typeof replyTimeoutMs === "number" ? replyTimeoutMs : undefined,
+};
+
+Deno.exit(
+  await start(args, [{
+    name: "monitor",
+    summary: "the monitor with another clock",
+    load: () => Promise.resolve((program, environment) => addMonitor(program, environment, given)),
+  }]),
+);
+
+function fastClock(speed: number): Clock {
+  const begun = hostClock.wall();
+  return {
+    monotonic: () => speed * hostClock.monotonic(),
+    wall: () => begun + speed * (hostClock.wall() - begun),
+    sleep: (seconds, signal) => hostClock.sleep(seconds / speed, signal),
+  };
+}
+
+/** Stands still while the process works, and skips what it would sleep. */
+function jumpingClock(): Clock {
+  const begun = hostClock.wall();
+  let passed = 0;
+  return {
+    monotonic: () => passed,
+    wall: () => begun + passed,
+    async sleep(seconds, signal) {
+      // Signals and replies have their turn.
+      await new Promise((resolve) => setTimeout(resolve));
+      if (!signal.aborted) passed += seconds;
+    },
+  };
+}
+
+/** Has every request tell when it was made. */
+function stamping(clock: Clock): Clock {
+  const plain = globalThis.fetch;
+  globalThis.fetch = (input, init) => {
+    const headers = new Headers(init?.headers);
+    headers.set("test-clock", String(clock.monotonic()));
+    return plain(input, { ...init, headers });
+  };
+  return clock;
+}
