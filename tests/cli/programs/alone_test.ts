@@ -41,7 +41,7 @@ const commands: Alone[] = [
     needsHome: true,
   },
   { args: ["monitor", "--once", ...flags], code: 6, stdout: /^$/, stderr: unreachable, needsHome: true },
-  { args: ["logout"], code: 0, stdout: /^$/, stderr: /^there was nothing to remove\n$/, needsHome: true },
+  { args: ["forget"], code: 0, stdout: /^$/, stderr: /^there was nothing to remove\n$/, needsHome: true },
   { args: ["service", "status", "--user"], code: 4, stdout: /^[^\n]+\n$/, stderr: /^$/, needsHome: true },
   {
     args: ["installer", "bash", "--url", "https://fleet.example"],
