@@ -16,9 +16,9 @@ export interface Block {
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The README and everything in docs/. */
+/** The README, the changelog and everything in docs/. */
 export async function readPages(): Promise<Page[]> {
-  const paths = ["README.md"];
+  const paths = ["README.md", "CHANGELOG.md"];
   for await (const { name } of Deno.readDir(join(root, "docs"))) {
     if (name.endsWith(".md")) paths.push(`docs/${name}`);
   }

@@ -1,15 +1,27 @@
 import assert from "node:assert/strict";
 import type { Command, CommandUnknownOpts } from "@commander-js/extra-typings";
 import { agentEntries } from "../../cli/commands/agent/entries.ts";
-import { type Entry, makeProgram } from "../../cli/commands/program.ts";
+import { addInstaller } from "../../cli/commands/installer.ts";
+import { addKeys } from "../../cli/commands/keys.ts";
+import { type Add, type Entry, makeProgram } from "../../cli/commands/program.ts";
 import { addServe } from "../../cli/commands/serve.ts";
-import { blocksOf, readPages } from "./_pages.ts";
+import { blocksOf, type Page, proseOf, readPages } from "./_pages.ts";
 
-const serve: Entry = { name: "serve", summary: "run the backend", load: () => Promise.resolve(addServe) };
+/** A program that a page types, and what stands behind it. */
+interface Typed {
+  program: "openclaw" | "openclaw-server";
+  words: string[];
+}
 
-/** The program with all of its commands, of which none does anything but note that it was asked. */
+/** What only `openclaw-server` has. */
+const serverCommands: Record<string, Add> = { serve: addServe, keys: addKeys, installer: addInstaller };
+const agentCommands = agentEntries.filter(({ name }) => !(name in serverCommands));
+const serverEntries: Entry[] = Object.entries(serverCommands)
+  .map(([name, add]) => ({ name, summary: name, load: () => Promise.resolve(add) }));
+
+/** All commands, of which none does anything but note that it was asked. */
 async function idle(asked: string[]): Promise<Command> {
-  const program = await makeProgram([...agentEntries, serve], {
+  const program = await makeProgram([...agentCommands, ...serverEntries], {
     inFull: () => true,
     json: true,
     environment: () => undefined,
@@ -38,44 +50,59 @@ async function answerTo(words: string[]): Promise<string> {
   return asked.join(", ");
 }
 
-/** The words behind each program or task that stands for it, as a shell would split the lines. */
-function commandsIn(lines: readonly string[]): string[][] {
+/** The programs in the lines, and in the tasks that stand for one, as a shell would split them. */
+function typedIn(lines: readonly string[]): Typed[] {
   const text = lines.join("\n").replaceAll("\\\n", " ")
-    .replaceAll(/\bdeno task start\b/g, "openclaw serve").replaceAll("deno task openclaw", "openclaw");
-  return text.split("\n").flatMap(commandsInLine);
+    .replaceAll(/\bdeno task start\b/g, "openclaw-server serve")
+    .replaceAll(/\bdeno task openclaw\b/g, "openclaw-server");
+  return text.split("\n").flatMap(typedInLine);
 }
 
-function commandsInLine(line: string): string[][] {
-  const found: string[][] = [];
+function typedInLine(line: string): Typed[] {
+  const found: Typed[] = [];
   let words: string[] | null = null;
   let isFirst = true;
-  for (
-    const [token] of line.replace(/(^|\s)#.*/, "").matchAll(/'[^']*'|"[^"]*"|[|&;<>()]+|[^\s'"|&;<>()]+/g)
-  ) {
+  const code = line.replace(/(^|\s)#.*/, "");
+  for (const [token] of code.matchAll(/'[^']*'|"[^"]*"|[|&;<>()]+|[^\s'"|&;<>()]+/g)) {
     if (/^[|&;<>()]/.test(token)) words = null;
     else if (words !== null) words.push(token.replace(/^'(.*)'$|^"(.*)"$/, "$1$2"));
-    else if (isFirst && /^([\w.\/-]+\/)?openclaw(-server)?$/.test(token)) found.push(words = []);
+    else if (isFirst && /^([\w.\/-]+\/)?openclaw(-server)?$/.test(token)) {
+      words = [];
+      found.push({ program: token.endsWith("-server") ? "openclaw-server" : "openclaw", words });
+    }
     // What stands before a program: another program that runs it, or a variable for it.
     isFirst = /^[|&;(]/.test(token) || token === "sudo" || /^\w+=/.test(token);
   }
   return found;
 }
 
+/** What a page has typed in its blocks, and what it names within a sentence. */
+function typedOn(page: Page): { typed: Typed; isSentence: boolean }[] {
+  const blocks = blocksOf(page).filter(({ language }) => language === "sh" || language === "powershell");
+  const named = [...proseOf(page).matchAll(/`(openclaw(-server)? [^`<…]*)`/g)].map(([, text = ""]) => text);
+  return [
+    ...typedIn(blocks.flatMap(({ lines }) => lines)).map((typed) => ({ typed, isSentence: false })),
+    ...typedIn(named).map((typed) => ({ typed, isSentence: true })),
+  ];
+}
+
 const pages = await readPages();
-const languages = new Set(["sh", "powershell"]);
 /** Of `deno task compile`. */
 const others = ["--all"];
 let examples = 0;
 
 for (const page of pages) {
-  const lines = blocksOf(page).filter(({ language }) => languages.has(language)).flatMap(({ lines }) =>
-    lines
-  );
-  for (const words of commandsIn(lines)) {
+  const seen = new Set<string>();
+  for (const { typed: { program, words }, isSentence } of typedOn(page)) {
+    const line = `${program} ${words.join(" ")}`;
+    if (seen.has(line)) continue;
+    seen.add(line);
     examples += 1;
-    Deno.test(`the program understands what ${page.path} types: openclaw ${words.join(" ")}`, async () => {
+    Deno.test(`the program understands what ${page.path} ${isSentence ? "names" : "types"}: ${line}`, async () => {
       const answer = await answerTo(words);
       assert.ok(answer !== "" && words.join(" ").startsWith(answer), `it answers: ${answer}`);
+      // A sentence may say what "openclaw serve" answers.
+      if (!isSentence && program === "openclaw") assert.ok(!((words[0] ?? "") in serverCommands), line);
     });
   }
 }
@@ -84,9 +111,8 @@ Deno.test("the pages type at least ten commands of the program", () => {
   assert.ok(examples >= 10, `${examples}`);
 });
 
-const agentCommands = new Set(agentEntries.map(({ name }) => name));
 const options: [string, (name: string) => boolean][] = [
-  ["docs/agent.md", (name) => agentCommands.has(name) && name !== "installer"],
+  ["docs/agent.md", (name) => !(name in serverCommands)],
   ["docs/operating.md", (name) => name === "serve"],
 ];
 for (const [path, isTold] of options) {
@@ -114,7 +140,7 @@ for (
   ]
 ) {
   Deno.test(`a page that types ${line} would be found out`, async () => {
-    const [words = []] = commandsIn([line]);
-    assert.match(await answerTo(words), /^error: /);
+    const [typed] = typedIn([line]);
+    assert.match(await answerTo(typed?.words ?? []), /^error: /);
   });
 }

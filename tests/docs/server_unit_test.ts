@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { ownEnvironment } from "../_support/program.ts";
 import { freePort } from "../_support/postgres.ts";
 import { succeed } from "../_support/run.ts";
@@ -66,9 +67,23 @@ async function installProgram(host: SystemdHost): Promise<void> {
   assert.ok(dropIn !== undefined && second === undefined);
   await done(host, ["mkdir", "-p", `${installed}.d`, "/opt/openclaw", "/opt/openclaw-packages"]);
   await write(host, `${installed}.d/source.conf`, `${dropIn.lines.join("\n")}\n`);
-  const mounts = `${root}:/opt/openclaw ${ownEnvironment("/").DENO_DIR}:/opt/openclaw-packages`;
-  await write(host, `${installed}.d/test.conf`, `[Service]\nBindReadOnlyPaths=${mounts}\n`);
+  const source = join(host.folder, "source");
+  await Deno.mkdir(source);
+  for (const name of ["cli", "supabase", "deno.json", "deno.lock"]) {
+    await succeed("cp", ["-R", join(root, name), source]);
+  }
+  await done(host, ["mount", "--bind", source, "/opt/openclaw"]);
+  const packages = ownEnvironment("/").DENO_DIR ?? assert.fail("there is no folder of packages");
+  await done(host, ["mount", "--bind", await reachable(host, packages), "/opt/openclaw-packages"]);
   await done(host, ["ln", "-sf", await Deno.realPath(Deno.execPath()), "/usr/local/bin/deno"]);
+}
+
+/** The folder, or a copy of it where the host, whose /tmp and /var/lib are its own, sees it. */
+async function reachable(host: SystemdHost, path: string): Promise<string> {
+  if ((await host.run(["test", "-d", path])).code === 0) return path;
+  const copy = join(host.folder, "packages");
+  await succeed("cp", ["-R", path, copy]);
+  return copy;
 }
 
 async function serves(host: SystemdHost, port: number): Promise<void> {
@@ -84,7 +99,7 @@ async function serves(host: SystemdHost, port: number): Promise<void> {
       if (error instanceof TypeError) return false;
       throw error;
     }
-  }, { timeoutMs: 120_000, everyMs: 200 });
+  }, { timeoutMs: 240_000, everyMs: 1000 });
 }
 
 async function journal(host: SystemdHost): Promise<string> {
