@@ -22,7 +22,7 @@ export function parseUrl(
   if (url.protocol === "http:" && !isLoopback(url.hostname) && !insecureHttp) {
     throw new CliError(
       "usage",
-      `Cannot send a secret to ${url.origin}: http is not encrypted, https is expected`,
+      `Cannot send a secret to ${url.origin}: http is not encrypted, use https`,
       { hint: `--url https://${url.host}, or --insecure-http where the network itself is trusted` },
     );
   }

@@ -74,7 +74,11 @@ export function namedAgent(flags: IdentityFlags, environment: Environment): Name
 export async function readAgentKey(named: NamedAgent, warn: (text: string) => void): Promise<AgentKey> {
   const { agentId, secretFile } = names[named.layer];
   const secret = await readSecret(named, warn);
-  if (named.agentId !== undefined && secret !== null) return checkAgentKey(named.agentId, secret);
+  if (named.agentId !== undefined && secret !== null) {
+    const key = checkAgentKey(named.agentId, secret);
+    warnOfOpenFlag(named, warn);
+    return key;
+  }
   const missing = named.agentId === undefined ? agentId : secretFile;
   throw new CliError(
     "usage",
@@ -85,15 +89,18 @@ export async function readAgentKey(named: NamedAgent, warn: (text: string) => vo
 
 /** The secret that a layer names, not yet checked; null when it names none. */
 export async function readSecret(
-  { layer, secret, secretFile }: NamedAgent,
+  { secret, secretFile }: NamedAgent,
   warn: (text: string) => void,
 ): Promise<string | null> {
-  if (secret !== undefined && layer === "flags") {
-    warn(
-      "--agent-secret is visible to every user of this host in ps: --agent-secret-file and openclaw configure are safer",
-    );
-  }
   return secretFile === undefined ? secret ?? null : await readSecretFile(secretFile, warn);
+}
+
+/** Warns of a secret that stands in a command line. */
+export function warnOfOpenFlag({ layer, secret }: NamedAgent, warn: (text: string) => void): void {
+  if (secret === undefined || layer !== "flags") return;
+  warn(
+    "--agent-secret is visible to every user of this host in ps: --agent-secret-file and openclaw configure are safer",
+  );
 }
 
 /** @throws {CliError} `usage` for an id or a secret that is not well-formed; white space and a BOM around them are cut off */

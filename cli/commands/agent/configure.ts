@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { Writable } from "node:stream";
 import { isLoopback, parseUrl } from "../../api/url.ts";
 import { formatCredentials, readUsable, type StoredCredentials } from "../../identity/credentials.ts";
-import { checkAgentKey, namedAgent, readSecret, uuid } from "../../identity/named_agent.ts";
+import { checkAgentKey, namedAgent, readSecret, uuid, warnOfOpenFlag } from "../../identity/named_agent.ts";
 import { defaultUrl } from "../../identity/setup.ts";
 import { CliError, isErrno } from "../../terminal/errors.ts";
 import { answerJson, say, warn } from "../../terminal/output.ts";
@@ -96,7 +96,9 @@ async function gather(flags: Flags, environment: Environment): Promise<StoredCre
   const isTyped = agent === null || (agent.secretFile === "-" && asker !== null);
   const given = isTyped ? null : await readSecret(agent, warn);
   const secret = given ?? await asker?.secret() ?? missing("--agent-secret-file");
-  return { url: checkedUrl, ...checkAgentKey(agentId, secret) };
+  const key = checkAgentKey(agentId, secret);
+  if (agent !== null) warnOfOpenFlag(agent, warn);
+  return { url: checkedUrl, ...key };
 }
 
 /** A terminal that shows what it is told to hide, as a dumb one does, is none to ask on. */

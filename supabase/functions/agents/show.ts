@@ -1,5 +1,5 @@
 import type { Backend } from "../_shared/backend.ts";
-import type { Exchange } from "../_shared/http/endpoint.ts";
+import type { Exchange } from "../_shared/http/routes.ts";
 import { parseUuid } from "../_shared/http/fields.ts";
 import { scopeOf } from "../_shared/operator.ts";
 import { agentReply } from "./_reply.ts";

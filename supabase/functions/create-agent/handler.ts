@@ -1,6 +1,6 @@
 import type { Backend } from "../_shared/backend.ts";
 import { readJson } from "../_shared/http/body.ts";
-import type { Exchange } from "../_shared/http/endpoint.ts";
+import type { Exchange } from "../_shared/http/routes.ts";
 import { ContractError } from "../_shared/http/errors.ts";
 import {
   badField,

@@ -2,7 +2,7 @@ import { issueSession } from "../_shared/auth.ts";
 import type { Backend } from "../_shared/backend.ts";
 import { readJson } from "../_shared/http/body.ts";
 import type { Client } from "../_shared/database/port.ts";
-import type { Exchange } from "../_shared/http/endpoint.ts";
+import type { Exchange } from "../_shared/http/routes.ts";
 import { ContractError } from "../_shared/http/errors.ts";
 import { badField, type Fields, parseFields, parseText, parseUuid } from "../_shared/http/fields.ts";
 import { resource } from "../_shared/http/routes.ts";

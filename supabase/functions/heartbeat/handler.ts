@@ -2,7 +2,7 @@ import { bearerToken, type Session, verifySession } from "../_shared/auth.ts";
 import type { Backend } from "../_shared/backend.ts";
 import { readOptionalJson } from "../_shared/http/body.ts";
 import type { Beat } from "../_shared/database/port.ts";
-import type { Exchange } from "../_shared/http/endpoint.ts";
+import type { Exchange } from "../_shared/http/routes.ts";
 import { ContractError } from "../_shared/http/errors.ts";
 import {
   badField,

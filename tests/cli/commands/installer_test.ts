@@ -20,8 +20,12 @@ const wrong: { args: string[]; env?: Record<string, string>; code: number; says:
   { args: ["--url", "nonsense"], code: 2, says: /--url is not an address/ },
   { args: [], env: { OPENCLAW_URL: "nonsense" }, code: 2, says: /OPENCLAW_URL is not an ad/ },
   { args: [], code: 2, says: /no server is named/ },
-  { args: ["--url", "http://fleet.example"], code: 2, says: /https is wanted/ },
-  { args: ["--url", url, "--agent-id", agentId], code: 2, says: /are wanted together/ },
+  { args: ["--url", "http://fleet.example"], code: 2, says: /neither https nor a loopback address/ },
+  {
+    args: ["--url", url, "--agent-id", agentId],
+    code: 2,
+    says: /--agent-secret-file is missing, id and secret are given together/,
+  },
   {
     args: ["--url", url, "--agent-id", agentId, "--agent-secret-file", "no"],
     code: 4,

@@ -77,7 +77,7 @@ Deno.test("openclaw --json with a warning before an error → the warning is par
   const { error, warnings } = JSON.parse(stderr);
   assert.equal(error, "unreachable");
   assert.equal(warnings.length, 1);
-  assert.match(warnings[0], /can be read by everybody/);
+  assert.match(warnings[0], /is visible to every user of this host/);
 });
 
 const misplaced: {

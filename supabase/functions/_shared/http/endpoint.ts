@@ -3,21 +3,7 @@ import type { Backend } from "../backend.ts";
 import { asContractError, ContractError, errorReply, statusOf } from "./errors.ts";
 import { describe } from "../log.ts";
 import { callerAddress } from "./refusals.ts";
-import type { Endpoint, Handler, Route } from "./routes.ts";
-
-/** What a handler knows of the request besides the request. */
-export interface Exchange {
-  requestId: string;
-  /** The caller's, for the rate limit. */
-  address: string;
-  /** The parameters in the path, by the names in its route. */
-  params: Readonly<Record<string, string | undefined>>;
-  /**
-   * Does the work some time within the second after the reply, so that neither the time of this reply nor
-   * that of the next one tells whether there was work to do.
-   */
-  afterReply: (work: () => Promise<void>) => void;
-}
+import type { Endpoint, Exchange, Handler, Route } from "./routes.ts";
 
 const replyHeaders = {
   ...corsHeaders,

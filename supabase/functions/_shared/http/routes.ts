@@ -1,5 +1,18 @@
 import type { Backend } from "../backend.ts";
-import type { Exchange } from "./endpoint.ts";
+
+/** What a handler knows of the request besides the request. */
+export interface Exchange {
+  requestId: string;
+  /** The caller's, for the rate limit. */
+  address: string;
+  /** The parameters in the path, by the names in its route. */
+  params: Readonly<Record<string, string | undefined>>;
+  /**
+   * Does the work some time within the second after the reply, so that neither the time of this reply nor
+   * that of the next one tells whether there was work to do.
+   */
+  afterReply: (work: () => Promise<void>) => void;
+}
 
 export type Handler = (request: Request, deps: Backend & Exchange) => Promise<Response>;
 

@@ -93,7 +93,7 @@ Deno.test("a secret in a flag is used, with one warning on stderr, with --json t
   const { code, stdout, stderr } = await run([...args, "--url", server.url], { home: home.path });
   assert.equal(code, 0, stderr);
   assert.equal(JSON.parse(stdout).agent.id, agentId);
-  assert.match(stderr, /^warning: --agent-secret can be read by everybody [^\n]+\n$/);
+  assert.match(stderr, /^warning: --agent-secret is visible to every user of this host [^\n]+\n$/);
 });
 
 Deno.test("credentials that systemd brings and others may read are used, with one warning", async () => {
