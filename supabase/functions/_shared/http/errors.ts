@@ -57,8 +57,9 @@ export function unavailable(what: string, cause: unknown): ContractError {
 }
 
 /**
- * Whether a Postgres error (by its SQLSTATE) means that the database is unreachable, and not that the call is wrong: no connection (class 08), out of connections, memory or disk (53), being stopped or started (57), a
- * standby that takes no writes (25006).
+ * Whether a Postgres error (by its SQLSTATE) means that the database is unreachable, and not that the call is wrong: no
+ * connection (class 08), out of connections, memory or disk (53), being stopped or started (57), a standby that takes
+ * no writes (25006).
  */
 export function isOutageState(sqlState: string): boolean {
   return /^(08|53|57)[0-9A-Z]{3}$|^25006$/.test(sqlState);
