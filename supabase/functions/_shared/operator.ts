@@ -64,7 +64,7 @@ export function scopeOf(operator: Operator): string | null {
   return operator.kind === "user" ? operator.id : null;
 }
 
-/** The keys of a project whose JWK Set was not given to us: fetched, kept, and fetched again for a key that is not among them. */
+/** The keys of a project that gave us no JWK Set: fetched, kept, and fetched again for a key that is not among them. */
 export function remoteUserKeys(url: URL): OperatorSettings["userKeys"] {
   const remote = createRemoteJWKSet(url, { timeoutDuration: 4000 });
   return async (kid) => {
