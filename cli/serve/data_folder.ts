@@ -8,7 +8,7 @@ import { readPrivateFile, writePrivateFile } from "../host/private_file.ts";
 import { makePrivateFolder } from "../host/private_folder.ts";
 import { StartError } from "./start_error.ts";
 
-/** The folder in which one server, and no second one, keeps what must outlive it. */
+/** The folder in which one server at a time keeps what must outlive it. */
 export interface DataFolder {
   path: string;
   operatorKeyPath: string;
@@ -80,7 +80,7 @@ export async function readSigningKeys({ path: folder }: DataFolder): Promise<Key
   return await parseKeyRing(text, (what) =>
     new StartError(
       `Cannot read the signing keys in "${path}": ${what}`,
-      "remove the file to have new keys made, which ends all sessions, or mend it",
+      "remove the file to have new keys made, which ends all sessions, or repair it",
     ));
 }
 

@@ -19,15 +19,15 @@ interface Listener {
   close: () => Promise<void>;
 }
 
-const patienceMilliseconds = 10_000;
-const mostConnections = 5000;
-const mostPatienceAtTheEnd = 10_000;
+const timeoutMs = 10_000;
+const maxConnections = 5000;
+const closeTimeoutMs = 10_000;
 
 /**
  * Listens with `node:http`, because `Deno.serve` never gives up on a header or body that does not end; this
- * one closes such a connection after 10 s (under Deno 2.9; Deno 2.4's gives up on bodies alone).
+ * one closes such a connection after 10 s (under Deno 2.9; Deno 2.4 closes it for a body only).
  *
- * @throws {StartError} when the port is taken, may not be had, or the certificate and key do not fit.
+ * @throws {StartError} when the port is taken or not permitted, or the certificate and key are not a pair.
  */
 export async function listen({ hostname, port, tls }: Address): Promise<Listener> {
   const server = makeServer(tls);
@@ -48,7 +48,7 @@ export async function listen({ hostname, port, tls }: Address): Promise<Listener
 }
 
 /**
- * Tells a port that is taken, or may not be had, before anything is made for a server that cannot start.
+ * Refuses a port that is taken or not permitted before anything is made for a server that cannot start.
  *
  * @throws {StartError} as `listen` would
  */
@@ -63,24 +63,24 @@ export function assertFree({ hostname, port }: Pick<Address, "hostname" | "port"
 
 function makeServer(tls: Address["tls"]): Server {
   const limits = {
-    headersTimeout: patienceMilliseconds,
-    requestTimeout: patienceMilliseconds + 1000,
+    headersTimeout: timeoutMs,
+    requestTimeout: timeoutMs + 1000,
     connectionsCheckingInterval: 1000,
-    // Shorter than any agent's interval: a fleet that keeps its connections open has none for newcomers.
+    // Shorter than any agent's interval: a fleet that kept its connections open would leave none for new agents.
     keepAliveTimeout: 5000,
   };
   if (tls === null) return createServer(limits);
   checkPair(tls);
-  return createTlsServer({ ...limits, ...tls, handshakeTimeout: patienceMilliseconds });
+  return createTlsServer({ ...limits, ...tls, handshakeTimeout: timeoutMs });
 }
 
-/** `node:https` takes anything for a certificate, and then fails at every connection; this says so now. */
+/** `node:https` accepts any text as a certificate, and then fails at every connection; this fails now. */
 function checkPair({ cert, key }: { cert: string; key: string }): void {
   try {
     Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key }).close();
   } catch (error) {
     throw new StartError(
-      "Cannot use the TLS certificate and key: they are no pair",
+      "Cannot use the TLS certificate and key: they are not a pair",
       "give the two files in PEM",
       { failure: "usage", cause: error },
     );
@@ -110,8 +110,8 @@ function bindError(error: Error, hostname: string, port: number): StartError {
 }
 
 /**
- * How many connections to hold at most, because Deno accepts nobody ever again once it has run out of files.
- * Half of what may be opened: who is turned away has one for a moment, too.
+ * How many connections to hold at most: once Deno has run out of files, it never accepts a connection again. Half of
+ * the files that may be opened, because a connection that is turned away has one for a moment, too.
  */
 function connectionLimit(): number {
   return Math.max(16, Math.floor(openableFiles() / 2));
@@ -121,7 +121,7 @@ function connectionLimit(): number {
 function openableFiles(): number {
   const files: Deno.FsFile[] = [];
   try {
-    while (files.length < 2 * mostConnections) files.push(Deno.openSync(Deno.execPath()));
+    while (files.length < 2 * maxConnections) files.push(Deno.openSync(Deno.execPath()));
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EMFILE")) throw error;
   } finally {
@@ -134,11 +134,11 @@ async function close(server: Server): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
   server.closeIdleConnections();
-  // Deno 2.4 may never say that it has closed.
+  // Deno 2.4 may never call back.
   const timer = setTimeout(() => {
     server.closeAllConnections();
     resolve();
-  }, mostPatienceAtTheEnd);
+  }, closeTimeoutMs);
   await promise;
   clearTimeout(timer);
 }

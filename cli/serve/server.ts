@@ -31,7 +31,7 @@ export interface RunningServer {
 /**
  * Starts the embedded server: the functions' handlers over PGlite or Postgres, in one process.
  *
- * @throws {StartError} when it cannot start for a reason that its user can mend
+ * @throws {StartError} when it cannot start for a reason that its user can fix
  */
 export async function startServer(
   options: ServeOptions,

@@ -26,8 +26,8 @@ export const issuer = "https://fleet.example/functions/v1";
 /** Bytes 00 to 1f: the contract's vector. */
 export const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
 
-/** One key for all tests: making one is slow, and none of them changes it. */
-export const keys: Promise<KeyRing> = makeKeyRing();
+/** One key for all tests: making one is slow, and none of them changes it. Made before the first test begins. */
+export const keys: Promise<KeyRing> = Promise.resolve(await makeKeyRing());
 
 export async function makeKeyRing(): Promise<KeyRing> {
   return await importKeyRing({ keys: [await generateSigningKey()] });

@@ -184,7 +184,10 @@ for (
       const before = (await Array.fromAsync(Deno.readDir(data))).map((entry) => entry.name).sort();
 
       const refused = await tryServerProcess({ data, args: ["--restore"] });
-      assertRefused(refused, /Cannot restore the snapshot "[^"]+9999-[^"]+": it is damaged, or it is none/);
+      assertRefused(
+        refused,
+        /Cannot restore the snapshot "[^"]+9999-[^"]+": it is damaged, or not a snapshot/,
+      );
       assert.deepEqual((await Array.fromAsync(Deno.readDir(data))).map((entry) => entry.name).sort(), before);
 
       await Deno.rename(damaged, `${damaged}.damaged`);
@@ -203,7 +206,10 @@ Deno.test("a restore that was killed between its two renames → no empty fleet,
     await Deno.rename(join(data, "postgres"), join(data, "postgres.before-restore-now"));
     await Deno.mkdir(join(data, "postgres.restored"));
     const refused = await tryServerProcess({ data });
-    assertRefused(refused, /Cannot find the embedded Postgres "[^"]+postgres", of which there is a snapshot/);
+    assertRefused(
+      refused,
+      /Cannot find the embedded Postgres "[^"]+postgres", although there is a snapshot of it/,
+    );
     assert.match(refused.stderr, /hint: start with --restore .*"[^"]+snapshots[^"]+\.tar\.gz"/);
     const restored = await startServerProcess({ data, args: ["--restore"] });
     const client = new FleetClient(restored.base, restored.operatorKey);

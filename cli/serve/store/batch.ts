@@ -1,6 +1,6 @@
 import type { Beat, Database, Verdict } from "../../../supabase/functions/_shared/database/port.ts";
 import { ContractError, unavailable } from "../../../supabase/functions/_shared/http/errors.ts";
-import { Silence } from "./queue.ts";
+import { TimeoutError } from "./queue.ts";
 
 interface Waiting {
   beat: Beat;
@@ -8,9 +8,9 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
-const mostAtOnce = 100;
-const mostUnderWay = 2;
-const patienceMilliseconds = 4000;
+const maxBatch = 100;
+const maxConcurrent = 2;
+const timeoutMs = 4000;
 
 /**
  * The same database, but beats that arrive while others are being recorded are recorded together: one round
@@ -29,10 +29,10 @@ export function batching(database: Database): Database {
     const one = { beat, resolve, reject };
     const timer = setTimeout(() => {
       waiting.delete(one);
-      reject(unavailable("the database", new Silence(patienceMilliseconds)));
-    }, patienceMilliseconds);
+      reject(unavailable("the database", new TimeoutError(timeoutMs)));
+    }, timeoutMs);
     waiting.add(one);
-    if (underWay < mostUnderWay) void recordWaiting();
+    if (underWay < maxConcurrent) void recordWaiting();
     try {
       return await promise;
     } finally {
@@ -43,7 +43,7 @@ export function batching(database: Database): Database {
 }
 
 function takeFrom(waiting: Set<Waiting>): Waiting[] {
-  const batch = [...waiting].slice(0, mostAtOnce);
+  const batch = [...waiting].slice(0, maxBatch);
   for (const one of batch) waiting.delete(one);
   return batch;
 }
@@ -53,7 +53,7 @@ async function record(database: Database, batch: Waiting[]): Promise<void> {
     const verdicts = await database.heartbeats.record(batch.map(({ beat }) => beat));
     batch.forEach(({ resolve }, index) => resolve(verdicts[index] ?? null));
   } catch (error) {
-    // One beat that the database will not have must not take the others with it. An outage is everybody's.
+    // One beat that the database refuses must not fail the others. An outage fails all of them.
     const isOutage = error instanceof ContractError && error.code === "unavailable";
     if (isOutage || batch.length === 1) batch.forEach(({ reject }) => reject(error));
     else for (const one of batch) await record(database, [one]);

@@ -13,7 +13,7 @@ export interface Connection {
 
 /** A database that a server may have to migrate. */
 export interface Owner extends Connection {
-  /** Does the work in one transaction, all or not at all, and alone: others who migrate the same database wait. */
+  /** Does the work in one transaction, all or not at all. Another migration of the same database waits for it. */
   exclusively: (work: (connection: Connection) => Promise<void>) => Promise<void>;
 }
 

@@ -79,9 +79,8 @@ export class Maintenance {
 }
 
 /**
- * With the rows that are too long for their page (TOAST), which is where long messages and many metrics lie.
- * A standalone backend makes no checkpoint by itself either, and its log (pg_wal) would grow without end; first,
- * because it may free the room that the rest needs.
+ * Includes the rows that are too long for their page (TOAST): long messages and many metrics. The checkpoint cuts the
+ * log (pg_wal), which would grow without end; it comes first, because it may free the room that the vacuum needs.
  */
 async function vacuum(run: Run): Promise<void> {
   await run("checkpoint");
@@ -89,9 +88,9 @@ async function vacuum(run: Run): Promise<void> {
 }
 
 /**
- * PGlite is a standalone backend, which does not even stop when transaction numbers run out: old rows would
- * vanish. A database that cannot be entered cannot be frozen, and the templates would keep the log of all
- * transactions (2 bits each) from being cut. This server makes no databases, so they go.
+ * PGlite is a standalone backend, which does not stop when transaction numbers run out: old rows would vanish. A
+ * database that does not allow connections cannot be frozen, and the two templates would keep the log of all
+ * transactions (2 bits each) from being cut. This server creates no databases, so they are dropped.
  */
 async function freeze(run: Run): Promise<void> {
   await run(

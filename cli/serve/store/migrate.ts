@@ -12,7 +12,7 @@ const fileName = /^(\d{14})_(openclaw_\w+)\.sql$/;
 
 /**
  * Brings a database to this version's schema in one transaction. What was applied stands in
- * `supabase_migrations.schema_migrations`, so that the supabase CLI and this server recognise each other's
+ * `supabase_migrations.schema_migrations`, so that the supabase CLI and this server recognize each other's
  * work. On a plain Postgres it first makes what Supabase would have brought.
  *
  * @param connection as the role that owns the schema

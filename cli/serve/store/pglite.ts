@@ -13,7 +13,7 @@ import { StartError } from "../start_error.ts";
 import { shellQuote } from "../../host/shell_quote.ts";
 
 interface PgliteOptions {
-  /** The database's own folder. Who calls holds the lock on it: PGlite itself lets a second process in. */
+  /** The database's own folder. The caller holds the lock on it: PGlite itself lets a second process in. */
   folder: string;
   snapshots: string;
   /** Whether to put the folder aside, and begin with the newest snapshot. */
@@ -67,7 +67,7 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
   };
 }
 
-/** A full disk; or an error without a SQLSTATE, which is not Postgres's but that of a machine that has stopped. */
+/** A full disk; or an error without a SQLSTATE: not of Postgres, but of a WebAssembly machine that has stopped. */
 function isOutage(error: unknown): boolean {
   const hasState = error instanceof Error && "code" in error && typeof error.code === "string";
   return !hasState || isOutageState(String(error.code));
@@ -87,7 +87,7 @@ function noting(snapshots: Snapshots, make: Call): Call {
   };
 }
 
-/** Removes what a start or a snapshot that was killed left half-way, and keeps the rest from others on this host. */
+/** Removes what a start or a snapshot that was killed left half-way, and closes the rest to other users of this host. */
 async function prepare({ folder, snapshots }: PgliteOptions): Promise<void> {
   const name = basename(folder);
   try {
@@ -103,12 +103,12 @@ async function prepare({ folder, snapshots }: PgliteOptions): Promise<void> {
   }
 }
 
-/** Not where a snapshot says that there was a database: an empty fleet would push the last good ones out. */
+/** Not where there are snapshots of a database: those of an empty fleet would replace the good ones. */
 async function makeFirst({ folder, snapshots }: PgliteOptions): Promise<void> {
   const newest = await newestSnapshot(snapshots);
   if (newest === null) return await make(folder, {});
   throw new StartError(
-    `Cannot find the embedded Postgres "${folder}", of which there is a snapshot`,
+    `Cannot find the embedded Postgres "${folder}", although there is a snapshot of it`,
     `start with --restore to take the newest one, "${newest}"; or move "${snapshots}" away to begin with an empty fleet`,
   );
 }
@@ -135,8 +135,8 @@ async function make(folder: string, options: PGliteOptions): Promise<void> {
 }
 
 /**
- * Begins with the newest snapshot. Killed before the first rename, the old folder is as it was; between the two
- * there is none, and the next start asks for --restore; and after them there is the new one.
+ * Begins with the newest snapshot. If it is killed before the first rename, the old folder is as it was; between the
+ * two there is no folder, and the next start asks for --restore; after them there is the new one.
  */
 async function restore({ folder, snapshots, log }: PgliteOptions): Promise<void> {
   const newest = await newestSnapshot(snapshots);
@@ -150,7 +150,7 @@ async function restore({ folder, snapshots, log }: PgliteOptions): Promise<void>
   } catch (error) {
     if (error instanceof StartError) throw error;
     throw new StartError(
-      `Cannot restore the snapshot "${newest}": it is damaged, or it is none`,
+      `Cannot restore the snapshot "${newest}": it is damaged, or not a snapshot`,
       `move it away, and --restore takes the one before it: mv ${shellQuote(newest)} ${
         shellQuote(`${newest}.damaged`)
       }`,
@@ -165,7 +165,7 @@ async function restore({ folder, snapshots, log }: PgliteOptions): Promise<void>
   });
 }
 
-/** Unpacked here: in PGlite, the error of a damaged archive would be nobody's to catch. */
+/** Unpacked here: in PGlite, the error of a damaged archive cannot be caught. */
 async function unpacked(path: string): Promise<Blob> {
   const packed = new Blob([await Deno.readFile(path)]).stream();
   const bytes = await new Response(packed.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
@@ -180,7 +180,7 @@ async function reopen({ folder, snapshots }: PgliteOptions): Promise<PGlite> {
     if (full !== null) throw full;
     const newest = await newestSnapshot(snapshots);
     throw new StartError(
-      `Cannot open the embedded Postgres in "${folder}": it is damaged, or it is none`,
+      `Cannot open the embedded Postgres in "${folder}": it is damaged, or not a database`,
       newest === null
         ? `there is no snapshot; move "${folder}" away to begin with an empty one`
         : `start with --restore to put it aside and take the newest snapshot, "${newest}"`,
@@ -196,8 +196,8 @@ async function open(folder: string, options: PGliteOptions): Promise<PGlite> {
 }
 
 /**
- * Whether it is only that the disk is full, which PGlite says as it says everything: with an object of its
- * own kind. Tried with as much as Postgres wants for a piece of its log.
+ * The error of a full disk, or null. PGlite reports it like any other failure, so this tries to write as much as
+ * Postgres needs for a segment of its log.
  */
 async function noRoom(folder: string, cause: unknown): Promise<StartError | null> {
   const probe = `${folder}.probe`;

@@ -8,7 +8,7 @@ import {
 import { databaseOver, type SqlCall } from "../../../supabase/functions/_shared/database/port.ts";
 import { callStatement, callText, type Connection, type Owner, type Store } from "./connection.ts";
 import { migrate } from "./migrate.ts";
-import { Line } from "./queue.ts";
+import { CallQueue } from "./queue.ts";
 import { StartError } from "../start_error.ts";
 
 type Settings = postgres.Options<Record<never, never>>;
@@ -16,12 +16,12 @@ type Rows = readonly Record<string, unknown>[];
 type Ask = (pool: postgres.Sql, call: SqlCall) => Promise<Rows>;
 
 const connections = 8;
-const patienceMilliseconds = 4000;
+const timeoutMs = 4000;
 /**
- * Shorter than our own patience, so that Postgres gives up first. What was sent late in our patience may still
- * be done after we have answered that it was not.
+ * Shorter than our own timeout, so that Postgres gives up first. A statement that was sent late may still be done
+ * after we have replied that it was not.
  */
-const statementMilliseconds = 3500;
+const statementTimeoutMs = 3500;
 const serviceRole = "service_role";
 const migrationLock = "select pg_advisory_xact_lock(hashtextextended('openclaw migrations', 0))";
 
@@ -47,7 +47,7 @@ export async function openPostgres(address: string): Promise<Store> {
   await prepare(address, settings);
   const role: Settings = pooled
     ? {}
-    : { connection: { role: serviceRole, statement_timeout: statementMilliseconds } };
+    : { connection: { role: serviceRole, statement_timeout: statementTimeoutMs } };
   const store = storeOver(
     () => postgres(address, { ...settings, ...role, max: connections }),
     pooled ? askInTransaction : askDirectly,
@@ -62,26 +62,25 @@ export async function openPostgres(address: string): Promise<Store> {
 }
 
 /**
- * One call on each connection at a time; the others wait in our own line, for postgres.js takes nothing back
- * without harm. A pool in which a call has not come back in time is given up for a new one: its connections
- * may have died without a word.
+ * One call on each connection at a time; the others wait in our own queue, because postgres.js cannot safely cancel
+ * a query. A pool in which a call got no reply in time is replaced by a new one: its connections may be dead.
  */
 function storeOver(connect: () => postgres.Sql, ask: Ask): Store {
-  const line = new Line({ places: connections, milliseconds: patienceMilliseconds });
+  const queue = new CallQueue({ concurrency: connections, timeoutMs });
   let pool = connect();
-  const renew = (silent: postgres.Sql): void => {
-    if (silent !== pool) return;
+  const replace = (dead: postgres.Sql): void => {
+    if (dead !== pool) return;
     pool = connect();
-    void silent.end({ timeout: 0 });
+    void dead.end({ timeout: 0 });
   };
   return {
     async call(call) {
       let used = pool;
       try {
-        const [row] = await line.pass(() => {
+        const [row] = await queue.run(() => {
           used = pool;
           return ask(used, call);
-        }, () => renew(used));
+        }, () => replace(used));
         return row?.result ?? null;
       } catch (error) {
         throw isOutage(error) ? unavailable("the database", error) : error;
@@ -132,7 +131,7 @@ function startErrorOf(thrown: unknown): unknown {
 function hintFor(sqlState: string): string | undefined {
   if (sqlState === "08P01") return "if this is a transaction pooler, add ?prepare=false to the database URL";
   if (!/^28|^3D|^42501$/.test(sqlState)) return undefined;
-  return "connect as a user who may create in that database and create roles, or who has been granted service_role";
+  return "connect as a user that may create in that database and create roles, or that has been granted service_role";
 }
 
 function owner(database: postgres.Sql): Owner {
@@ -166,7 +165,7 @@ async function askDirectly(pool: postgres.Sql, call: SqlCall): Promise<Rows> {
 async function askInTransaction(pool: postgres.Sql, call: SqlCall): Promise<Rows> {
   const results: unknown = await pool.unsafe(`
     set local role ${serviceRole};
-    set local statement_timeout = ${statementMilliseconds};
+    set local statement_timeout = ${statementTimeoutMs};
     ${callText(call)}`).simple();
   const last: unknown = Array.isArray(results) ? results.at(-1) : null;
   return Array.isArray(last) ? last : [];
@@ -177,7 +176,7 @@ function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = "code" in error ? String(error.code) : "";
   if (error instanceof postgres.PostgresError) return isOutageState(code) || code.startsWith("28");
-  return /^(SILENT|CONNECTION_|CONNECT_TIMEOUT|E[A-Z_]+$)/.test(code) ||
+  return /^(TIMEOUT|CONNECTION_|CONNECT_TIMEOUT|E[A-Z_]+$)/.test(code) ||
     error instanceof Deno.errors.ConnectionRefused ||
     error instanceof Deno.errors.ConnectionReset;
 }
@@ -209,7 +208,7 @@ function isDecodable({ username, password, pathname }: URL): boolean {
   }
 }
 
-/** As libpq does when nothing is said: encrypted if the server can. On this host there is no need. */
+/** As libpq does by default: encrypted if the server can. On this host there is no need. */
 function needsEncryption(url: URL): boolean {
   const isHere = url.hostname === "" || isLoopback(url.hostname);
   return !isHere && !url.searchParams.has("sslmode") && !url.searchParams.has("ssl");

@@ -1,10 +1,10 @@
-/** Nothing answered in time. */
-export class Silence extends Error {
-  override readonly name = "Silence";
-  readonly code = "SILENT";
+/** A call got no reply in time. */
+export class TimeoutError extends Error {
+  override readonly name = "TimeoutError";
+  readonly code = "TIMEOUT";
 
-  constructor(milliseconds: number) {
-    super(`no answer within ${milliseconds / 1000} s`);
+  constructor(timeoutMs: number) {
+    super(`no reply within ${timeoutMs / 1000} s`);
   }
 }
 
@@ -13,43 +13,43 @@ interface Task {
 }
 
 /**
- * A line in front of something that answers a few at a time. Who has waited for longer than `milliseconds`,
- * in the line or for the answer, is sent away; what was still in the line is then never begun.
+ * A queue in front of something that takes a few calls at a time. A call that has waited longer than `timeoutMs`, in
+ * the queue and for its reply together, fails; if it was still in the queue, it is never made.
  */
-export class Line {
-  readonly #places: number;
-  readonly #milliseconds: number;
+export class CallQueue {
+  readonly #concurrency: number;
+  readonly #timeoutMs: number;
   readonly #waiting = new Set<Task>();
-  #underWay = 0;
+  #running = 0;
 
-  constructor(options: { places: number; milliseconds: number }) {
-    this.#places = options.places;
-    this.#milliseconds = options.milliseconds;
+  constructor(options: { concurrency: number; timeoutMs: number }) {
+    this.#concurrency = options.concurrency;
+    this.#timeoutMs = options.timeoutMs;
   }
 
   /**
-   * Does the work in its turn.
+   * Makes the call in its turn.
    *
-   * @param onSilence called when work that was begun has not answered in time
-   * @throws {Silence} when time ran out
+   * @param onTimeout called when a call that was made has got no reply in time
+   * @throws {TimeoutError}
    */
-  async pass<Result>(work: () => Promise<Result>, onSilence: () => void): Promise<Result> {
+  async run<Result>(call: () => Promise<Result>, onTimeout: () => void): Promise<Result> {
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
-    let begun = false;
+    let started = false;
     const task = {
       start: (): void => {
-        begun = true;
-        this.#underWay += 1;
-        work().then(resolve, reject).finally(() => this.#leave());
+        started = true;
+        this.#running += 1;
+        call().then(resolve, reject).finally(() => this.#finish());
       },
     };
     const timer = setTimeout(() => {
       this.#waiting.delete(task);
-      reject(new Silence(this.#milliseconds));
-      if (begun) onSilence();
-    }, this.#milliseconds);
+      reject(new TimeoutError(this.#timeoutMs));
+      if (started) onTimeout();
+    }, this.#timeoutMs);
     this.#waiting.add(task);
-    this.#next();
+    this.#startNext();
     try {
       return await promise;
     } finally {
@@ -57,14 +57,14 @@ export class Line {
     }
   }
 
-  #leave(): void {
-    this.#underWay -= 1;
-    this.#next();
+  #finish(): void {
+    this.#running -= 1;
+    this.#startNext();
   }
 
-  #next(): void {
+  #startNext(): void {
     for (const task of this.#waiting) {
-      if (this.#underWay >= this.#places) return;
+      if (this.#running >= this.#concurrency) return;
       this.#waiting.delete(task);
       task.start();
     }

@@ -63,7 +63,7 @@ export async function newestSnapshot(folder: string): Promise<string | null> {
   return newest === undefined ? null : join(folder, newest);
 }
 
-/** Removes what is left of snapshots that were killed while they were written, and keeps the others private. */
+/** Removes what is left of snapshots that were killed while they were written, and closes the folder to other users. */
 export async function removeUnfinished(folder: string): Promise<void> {
   if (!await exists(folder)) return;
   await closeToOthers(folder);

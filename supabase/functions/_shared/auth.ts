@@ -5,10 +5,10 @@ import { uuid } from "./values.ts";
 
 const audience = "openclaw:agent";
 const type = "at+jwt";
-const longestToken = 4096;
+const maxTokenLength = 4096;
 const clockSkewSeconds = 30;
 
-/** What a sound session token says. It does not say that the session still stands: its epoch does, in the database. */
+/** What a valid session token holds. Whether the session still stands, the database decides by its epoch. */
 export interface Session {
   agentId: string;
   epoch: number;
@@ -45,9 +45,9 @@ export function bearerToken(request: Request): string | null {
 /**
  * Checks the form, signature, type, issuer, audience and times of a session token.
  *
- * Whether its agent was revoked since is for the database to say, from the epoch.
+ * It does not tell whether the agent was revoked since: the database does, by the epoch.
  *
- * @throws {ContractError} `token_missing` for null, `token_expired` for a token that is sound but for its
+ * @throws {ContractError} `token_missing` for null, `token_expired` for a token that is valid but for its
  * age, `token_invalid` for anything else.
  */
 export async function verifySession(
@@ -57,7 +57,7 @@ export async function verifySession(
   if (token === null) {
     throw new ContractError(
       "token_missing",
-      "Cannot tell who is asking: an Authorization: Bearer header is wanted",
+      "Cannot identify the agent: expected an Authorization: Bearer header",
     );
   }
   if (!isCanonical(token)) throw invalid("it is not a JWT in canonical form");
@@ -94,7 +94,7 @@ function expired(error: errors.JWTExpired, now: Date): ContractError {
   const age = Math.floor(now.getTime() / 1000) - Number(error.payload.exp);
   return new ContractError(
     "token_expired",
-    `Cannot accept the session: it expired ${age} s ago, shake hands again`,
+    `Cannot accept the session: it expired ${age} s ago, do the handshake again`,
   );
 }
 
@@ -105,7 +105,7 @@ function invalid(fault: string): ContractError {
 function faultOf(error: errors.JOSEError): string {
   if (error instanceof errors.JWSSignatureVerificationFailed) return "its signature does not fit";
   if (error instanceof errors.JOSEAlgNotAllowed) return "its algorithm is not EdDSA";
-  if (error instanceof errors.JWTClaimValidationFailed) return `its "${error.claim}" is not as wanted`;
+  if (error instanceof errors.JWTClaimValidationFailed) return `its "${error.claim}" is not as expected`;
   if (error instanceof errors.JWKSNoMatchingKey) return "it names no key of ours";
   return "it is not a JWT of ours";
 }
@@ -118,7 +118,7 @@ function verifyingKey(keys: KeyRing, kid: string | undefined): CryptoKey {
 
 /** Whether each part encodes back to itself: the last character's spare bits would make twins otherwise. */
 function isCanonical(token: string): boolean {
-  if (token.length > longestToken || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return false;
+  if (token.length > maxTokenLength || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return false;
   return token.split(".").every((part) => {
     try {
       return base64url.encode(base64url.decode(part)) === part;

@@ -10,7 +10,7 @@ export interface Settings {
   agentLimitPerOwner: number;
   /** How many proxies in front of the service add to `x-forwarded-for`; 0 when the header counts for nothing. */
   trustedProxies: number;
-  /** What the service calls itself, without a slash at its end; null when nobody said. */
+  /** What the service calls itself, without a slash at its end; null when nothing names it. */
   publicUrl: string | null;
 }
 
@@ -50,7 +50,7 @@ export function readSettings(env: Environment): Settings {
   };
 }
 
-/** @throws {ConfigurationError} when `AGENT_JWT_KEYS` is missing or is no private JWK Set. */
+/** @throws {ConfigurationError} when `AGENT_JWT_KEYS` is missing or is not a private JWK Set. */
 export async function readKeyRing(env: Environment): Promise<KeyRing> {
   const text = env("AGENT_JWT_KEYS") || undefined;
   if (text === undefined) throw keysFault("it is not set");
@@ -132,7 +132,7 @@ function wholeNumber(
   const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
   if (!(value >= range.from && value <= range.to)) {
     throw new ConfigurationError(
-      `Cannot start: ${name} is "${text}", a whole number from ${range.from} to ${range.to} is wanted`,
+      `Cannot start: ${name} is "${text}", expected a whole number from ${range.from} to ${range.to}`,
     );
   }
   return value;

@@ -43,7 +43,7 @@ export async function generateSigningKey(): Promise<PrivateJwk> {
 export async function importKeyRing(value: unknown): Promise<KeyRing> {
   const list = isRecord(value) ? value.keys : undefined;
   if (!Array.isArray(list) || list.length === 0) {
-    throw new TypeError('a JWK Set is wanted: {"keys": [ … ]} with at least one key');
+    throw new TypeError('expected a JWK Set: {"keys": [ … ]} with at least one key');
   }
   const verifying = new Map<string, CryptoKey>();
   const publicKeys: PublicJwk[] = [];
@@ -84,12 +84,12 @@ async function importSigningKey(value: unknown, name: string) {
       throw error;
     }
   }
-  throw new TypeError(`${name} has an x and a d that are no pair`);
+  throw new TypeError(`${name} has an x and a d that are not a pair`);
 }
 
 async function importKey(jwk: { kty: "OKP"; crv: "Ed25519"; x: string; d?: string }): Promise<CryptoKey> {
   const key = await importJWK(jwk, algorithm);
-  if (!(key instanceof CryptoKey)) throw new TypeError("an Ed25519 key is wanted");
+  if (!(key instanceof CryptoKey)) throw new TypeError("expected an Ed25519 key");
   return key;
 }
 

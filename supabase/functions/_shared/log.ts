@@ -2,7 +2,7 @@ import { secretPattern } from "./secret_pattern.ts";
 
 type Level = "info" | "warn" | "error";
 
-/** What a log line says besides its time, level and event. Never a token, a secret, a body or a header. */
+/** What a log line holds besides its time, level and event. Never a token, a secret, a body or a header. */
 export type Details = Readonly<Record<string, string | number | boolean | null>>;
 
 interface Tally {
@@ -16,8 +16,8 @@ const samplesPerLine = 2;
 /**
  * Structured log lines: one JSON object a line.
  *
- * A server error, an operator's act and a start have a line each. All other requests are counted, and told
- * of in one line every 10 s, because the platform keeps 100 lines in 10 s.
+ * A server error, an operator's act and a start have a line each. All other requests are counted, and summarized
+ * in one line every 10 s, because the platform keeps 100 lines in 10 s.
  */
 export class Log {
   readonly #write: (line: string) => void;
@@ -56,13 +56,13 @@ export class Log {
 
 /** An error and its causes in one line: names, codes and messages; no stacks, and no row of the database. */
 export function describe(error: unknown): string {
-  if (!(error instanceof Error)) return `something thrown that is no error (${typeof error})`;
+  if (!(error instanceof Error)) return `something thrown that is not an error (${typeof error})`;
   const code = "code" in error && typeof error.code === "string" ? ` ${error.code}` : "";
   const own = `${error.name}${code}: ${error.message}`;
   return error.cause === undefined ? own : `${own}; because of ${describe(error.cause)}`;
 }
 
-/** The last line of defence: nothing should reach the log that this takes out. */
+/** The last line of defense: no secret should come this far. */
 export function redact(line: string): string {
   return line.replace(secretPattern, "[redacted]");
 }

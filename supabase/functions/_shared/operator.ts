@@ -5,14 +5,14 @@ import { ContractError, unavailable } from "./http/errors.ts";
 import type { Refusals } from "./http/refusals.ts";
 import { uuid } from "./values.ts";
 
-/** Who administers: a Supabase user, for their own agents, or a secret API key, for all of them. */
+/** An administrator: a Supabase user, for their own agents, or a secret API key, for all agents. */
 export type Operator = { kind: "user"; id: string } | { kind: "key"; name: string };
 
-/** Tells who administers, from a request. */
+/** Identifies the operator of a request. */
 export interface Operators {
   /**
-   * @throws {ContractError} `operator_required` when there is no credential or one that does not hold,
-   * `forbidden` for an anonymous user, `unavailable` when the issuer's keys cannot be had.
+   * @throws {ContractError} `operator_required` when there is no credential or an invalid one,
+   * `forbidden` for an anonymous user, `unavailable` when the issuer's keys are unreachable.
    */
   identify: (request: Request, from: { address: string; refusals: Refusals }) => Promise<Operator>;
 }
@@ -40,17 +40,17 @@ export function supabaseOperators(settings: OperatorSettings): Operators {
       if (operator !== null) return operator;
       refusals.count(address);
       throw operatorRequired(
-        token === null && apikey === null ? "there is none" : "what is there does not hold",
+        token === null && apikey === null ? "none was sent" : "the one that was sent is not valid",
       );
     },
   };
 }
 
-/** No operator, or none any more. */
+/** The refusal of a request without a valid operator. */
 export function operatorRequired(what: string): ContractError {
   return new ContractError(
     "operator_required",
-    `Cannot do this without an operator's credential: ${what}, a user's access token or a secret API key is wanted`,
+    `Cannot do this without an operator's credential: ${what}, expected a user's access token or a secret API key`,
   );
 }
 
@@ -59,12 +59,12 @@ export function actorOf(operator: Operator): string {
   return operator.kind === "user" ? `user:${operator.id}` : `key:${operator.name}`;
 }
 
-/** The owner whose rows alone an operator may see, or null for all rows. */
+/** The owner to whose rows an operator is limited, or null for all rows. */
 export function scopeOf(operator: Operator): string | null {
   return operator.kind === "user" ? operator.id : null;
 }
 
-/** The keys of a project whose JWK Set was not given to us: fetched, kept, and fetched anew for a key not seen yet. */
+/** The keys of a project that gave us no JWK Set: fetched, kept, and fetched again for a key that is not among them. */
 export function remoteUserKeys(url: URL): OperatorSettings["userKeys"] {
   const remote = createRemoteJWKSet(url, { timeoutDuration: 4000 });
   return async (kid) => {
@@ -93,13 +93,13 @@ function operatorOf({ authMode, jwtClaims, keyName }: Verified): Operator | null
   if (is_anonymous === true) {
     throw new ContractError(
       "forbidden",
-      "Cannot let an anonymous user administer agents: sign in for good first",
+      "Cannot let an anonymous user administer agents: sign in with an account first",
     );
   }
   return { kind: "user", id: sub };
 }
 
-/** The key that a token names, without believing it. */
+/** The key that a token names, before the token is verified. */
 function kidOf(token: string): string | undefined {
   try {
     return decodeProtectedHeader(token).kid;

@@ -1,4 +1,4 @@
-/** Cryptographically strong, as every random number of the service. */
+/** Cryptographically strong bytes, the source of every random number of the service. */
 export function randomBytes(length: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(length));
 }
@@ -8,13 +8,13 @@ export function randomFraction(): number {
   return new DataView(randomBytes(4).buffer).getUint32(0) / 2 ** 32;
 }
 
-/** One of the whole numbers within a range, by a random fraction. There is one at least. */
+/** A whole number within a range that holds at least one, chosen by a random fraction. */
 export function wholeNumberWithin({ from, to }: { from: number; to: number }, random: number): number {
   const lowest = Math.ceil(from);
   return lowest + Math.floor(random * (Math.floor(to) - lowest + 1));
 }
 
-/** Waits for a random part of a second, so that what comes then does not tell of what came before. */
+/** Waits for a random part of a second, so that the time of what follows tells nothing of what came before. */
 export async function jitter(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 1000 * randomFraction()));
 }

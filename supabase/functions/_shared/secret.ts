@@ -7,7 +7,7 @@ import { base64url } from "npm:jose@6.2.18";
  */
 export async function makeSecret(random: Uint8Array): Promise<string> {
   if (random.length !== 32) {
-    throw new RangeError(`Cannot make a secret: ${random.length} bytes, 32 are wanted`);
+    throw new RangeError(`Cannot make a secret: ${random.length} bytes, expected 32`);
   }
   const body = `ocs_${base64url.encode(random)}`;
   return `${body}_${await checksum(body)}`;
@@ -23,7 +23,7 @@ export async function secretFault(text: string): Promise<string | null> {
   if (!/^ocs_[A-Za-z0-9_-]{43}_[A-Za-z0-9_-]{6}$/.test(text)) return 'is not of the form "ocs_…_…"';
   const body = text.slice(0, 47);
   if (text.slice(48) !== await checksum(body)) {
-    return "has a checksum that does not fit: it was mistyped or cut";
+    return "has a checksum that does not match: it was mistyped or cut";
   }
   return null;
 }

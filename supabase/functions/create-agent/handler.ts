@@ -25,11 +25,11 @@ type Deps =
 
 export const endpoint = resource("create-agent", { POST: createAgent });
 
-/** Makes an agent and shows its secret, here and never again: the database keeps a digest. */
+/** Creates an agent and shows its secret, here and never again: the database keeps a digest. */
 export async function createAgent(request: Request, deps: Deps): Promise<Response> {
   const operator = await deps.operators.identify(request, deps);
   const { shell, ...fields } = parseNewAgent(await readJson(request), operator);
-  // Before there is an agent: nobody would see its secret if this failed.
+  // Before the agent is created: if this failed after that, its secret would be lost.
   const url = shell === null ? null : installerUrl(deps.issuer);
   const secret = await makeSecret(deps.randomBytes(32));
   const created = await deps.database.agents.create({
@@ -42,7 +42,7 @@ export async function createAgent(request: Request, deps: Deps): Promise<Respons
   if (created === "owner_limit") {
     throw new ContractError(
       "conflict",
-      `Cannot make another agent: an owner has at most ${deps.agentLimitPerOwner}`,
+      `Cannot create another agent: an owner has at most ${deps.agentLimitPerOwner}`,
     );
   }
   deps.log.line("info", "agent created", {
@@ -79,7 +79,7 @@ function parseOwner(value: unknown, operator: Operator): string | null {
   if (own !== null && owner !== own) {
     throw new ContractError(
       "forbidden",
-      "Cannot make an agent for somebody else: that takes a secret API key",
+      "Cannot create an agent for another owner: that takes a secret API key",
     );
   }
   return owner;
@@ -87,6 +87,6 @@ function parseOwner(value: unknown, operator: Operator): string | null {
 
 function unknownOwner(operator: Operator): ContractError {
   return operator.kind === "user"
-    ? operatorRequired("its user is gone")
-    : badField("owner_id", "is no user's id");
+    ? operatorRequired("its user no longer exists")
+    : badField("owner_id", "is not the id of a user");
 }

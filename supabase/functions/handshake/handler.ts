@@ -38,7 +38,7 @@ export async function handshake(request: Request, deps: Deps): Promise<Response>
     deps.afterReply(() => deps.database.sessions.recordRefusal(agentId));
     throw new ContractError(
       "invalid_credentials",
-      "Cannot shake hands: this id and secret belong to no active agent",
+      "Cannot open a session: this id and secret belong to no active agent",
     );
   }
   const now = deps.now();

@@ -38,7 +38,7 @@ export async function heartbeat(request: Request, deps: Deps): Promise<Response>
   });
 }
 
-/** What the server makes of the agent named by the session token. Records nothing. */
+/** How the server sees the agent named by the session token. Records nothing. */
 export async function showHeartbeat(request: Request, deps: Deps): Promise<Response> {
   const session = await verifySession(bearerToken(request), { ...deps, now: deps.now() });
   const agent = await deps.database.sessions.read(session.agentId, session.epoch);

@@ -155,13 +155,13 @@ Deno.test("a key without the optional alg and use is taken", async () => {
 const good = await generateSigningKey();
 const other = await generateSigningKey();
 const badSets: [name: string, set: unknown, message: RegExp][] = [
-  ["null", null, /a JWK Set is wanted/],
-  ["a text", "keys", /a JWK Set is wanted/],
-  ["a list", [good], /a JWK Set is wanted/],
-  ["a key without a set", good, /a JWK Set is wanted/],
-  ["a set without keys", {}, /a JWK Set is wanted/],
+  ["null", null, /expected a JWK Set/],
+  ["a text", "keys", /expected a JWK Set/],
+  ["a list", [good], /expected a JWK Set/],
+  ["a key without a set", good, /expected a JWK Set/],
+  ["a set without keys", {}, /expected a JWK Set/],
   ["an empty set", { keys: [] }, /at least one key/],
-  ["a set whose keys are an object", { keys: { 0: good } }, /a JWK Set is wanted/],
+  ["a set whose keys are an object", { keys: { 0: good } }, /expected a JWK Set/],
   ["a set with null", { keys: [null] }, /^TypeError: key 1 is not an Ed25519 key/],
   ["a second key that is a text", { keys: [good, good.d] }, /^TypeError: key 2 is not an Ed25519 key/],
   ["an EC key", { keys: [{ ...good, kty: "EC", crv: "P-256" }] }, /key 1 is not an Ed25519 key/],
@@ -171,10 +171,14 @@ const badSets: [name: string, set: unknown, message: RegExp][] = [
   ["a key without x", { keys: [without("x")] }, /key 1 is not a private key/],
   ["a key without kid", { keys: [without("kid")] }, /key 1 has a kid that is not its RFC 7638 thumbprint/],
   ["a key of another name", { keys: [{ ...good, kid: "main" }] }, /key 1 has a kid that is not its RFC 7638/],
-  ["the halves of two keys", { keys: [{ ...good, d: other.d }] }, /key 1 has an x and a d that are no pair/],
-  ["a d that was cut", { keys: [{ ...good, d: good.d.slice(0, 20) }] }, /no pair/],
-  ["a d that is empty", { keys: [{ ...good, d: "" }] }, /no pair/],
-  ["a d that is not base64url", { keys: [{ ...good, d: "*".repeat(43) }] }, /no pair/],
+  [
+    "the halves of two keys",
+    { keys: [{ ...good, d: other.d }] },
+    /key 1 has an x and a d that are not a pair/,
+  ],
+  ["a d that was cut", { keys: [{ ...good, d: good.d.slice(0, 20) }] }, /not a pair/],
+  ["a d that is empty", { keys: [{ ...good, d: "" }] }, /not a pair/],
+  ["a d that is not base64url", { keys: [{ ...good, d: "*".repeat(43) }] }, /not a pair/],
   ["one key twice", { keys: [good, other, good] }, /key 3 is in the set twice/],
 ];
 

@@ -140,11 +140,11 @@ const unreadable: [name: string, body: Body, message: RegExp][] = [
   ["with an overlong slash", Uint8Array.of(0x22, 0xc0, 0xaf, 0x22), /it is not UTF-8/],
   ["with a surrogate in UTF-8", Uint8Array.of(0x22, 0xed, 0xa0, 0x80, 0x22), /it is not UTF-8/],
   ["cut in the middle of a character", Uint8Array.of(0x22, 0xf0, 0x9f, 0xa6), /it is not UTF-8/],
-  ["that is a list", "[]", /"body" is an array, an object is wanted/],
-  ["that is null", "null", /"body" is null, an object is wanted/],
-  ["that is a text", '"a"', /"body" is a string, an object is wanted/],
-  ["that is a number", "1", /"body" is a number, an object is wanted/],
-  ["of 30,000 levels", "[".repeat(30_000) + "]".repeat(30_000), /"body" is an array, an object is wanted/],
+  ["that is a list", "[]", /"body" is an array, expected an object/],
+  ["that is null", "null", /"body" is null, expected an object/],
+  ["that is a text", '"a"', /"body" is a string, expected an object/],
+  ["that is a number", "1", /"body" is a number, expected an object/],
+  ["of 30,000 levels", "[".repeat(30_000) + "]".repeat(30_000), /"body" is an array, expected an object/],
   ["of 60,000 opening brackets", "[".repeat(60_000), /it is not JSON/],
 ];
 
@@ -163,7 +163,7 @@ for (const body of ["", " ", "\n\t"]) {
 
 Deno.test("no body at all is read as an empty one", async () => {
   assert.deepEqual(await readOptionalJson(new Request(url, { method: "POST" })), {});
-  await assert.rejects(readJson(new Request(url, { method: "POST" })), /it is empty, JSON is wanted/);
+  await assert.rejects(readJson(new Request(url, { method: "POST" })), /it is empty, expected JSON/);
 });
 
 Deno.test("a body whose sender goes away is invalid_request, and keeps the cause for the log", async () => {

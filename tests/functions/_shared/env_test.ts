@@ -190,7 +190,7 @@ for (
     ["missing", undefined, /it is not set/],
     ["empty", "", /it is not set/],
     ["no JSON", "{keys", /it is not JSON/],
-    ["no set", "[]", /a JWK Set is wanted/],
+    ["no set", "[]", /expected a JWK Set/],
     ["a set without a key", '{"keys": []}', /at least one key/],
     ["a set of public keys", JSON.stringify(await publicSet()), /private/],
     ["a set with a bad key", '{"keys": [{}]}', /key 1 is not an Ed25519 key/],

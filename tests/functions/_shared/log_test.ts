@@ -144,11 +144,11 @@ for (
   const [name, thrown, told] of [[
     "a text",
     "a row of the database",
-    "something thrown that is no error (string)",
+    "something thrown that is not an error (string)",
   ], [
     "null",
     null,
-    "something thrown that is no error (object)",
+    "something thrown that is not an error (object)",
   ]] as const
 ) {
   Deno.test(`${name} that was thrown is told by its type alone`, () => assert.equal(describe(thrown), told));

@@ -152,3 +152,17 @@ for (
     assert.equal(callerAddress(new Request("https://fleet.example", { headers }), here, proxies), wanted);
   });
 }
+
+Deno.test("a refusal too many says after how many seconds to try again, as its header does", () => {
+  const refusals = new Refusals(() => new Date(0));
+  for (let count = 0; count < 20; count++) refusals.count("192.0.2.9");
+  assert.throws(() => refusals.count("192.0.2.9"), (error: Error) => {
+    assert.ok(error instanceof ContractError);
+    assert.equal(error.retryAfterSeconds, 1);
+    assert.equal(
+      error.message,
+      "Cannot accept another attempt from this address: too many were refused, retry in 1 s",
+    );
+    return true;
+  });
+});

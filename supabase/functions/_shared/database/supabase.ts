@@ -16,7 +16,7 @@ interface RpcResult {
   status: number;
 }
 
-const patienceMilliseconds = 4000;
+const timeoutMs = 4000;
 
 /** The database of a Supabase project: each call is one request to its PostgREST, as the service role. */
 export function supabaseDatabase(url: string, secretKey: string): Database {
@@ -24,7 +24,7 @@ export function supabaseDatabase(url: string, secretKey: string): Database {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
   });
   const call: Call = async ({ name, args }) => {
-    const signal = AbortSignal.timeout(patienceMilliseconds);
+    const signal = AbortSignal.timeout(timeoutMs);
     // The row has checked them; the generated types know no nullable arguments.
     const request = client.rpc(name, args as never).retry(false).abortSignal(signal);
     const { data, error, status }: RpcResult = await request;
@@ -35,7 +35,7 @@ export function supabaseDatabase(url: string, secretKey: string): Database {
   return databaseOver(call);
 }
 
-/** PostgREST's refusal. Its details and hint may hold a row, and are left out. */
+/** An error reply of PostgREST. Its details and hint are left out: they may hold a row. */
 class RpcError extends Error {
   override readonly name = "RpcError";
   readonly code: string;

@@ -1,8 +1,8 @@
 import { ContractError } from "./errors.ts";
 import { type Fields, parseFields } from "./fields.ts";
 
-const mostBytes = 65_536;
-const slowestMilliseconds = 10_000;
+const maxBytes = 65_536;
+const bodyTimeoutMs = 10_000;
 
 /**
  * The JSON object in a request's body, whatever its content type says.
@@ -25,14 +25,14 @@ function parseJson(text: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     if (error instanceof SyntaxError) {
-      throw unreadable(text === "" ? "it is empty, JSON is wanted" : "it is not JSON");
+      throw unreadable(text === "" ? "it is empty, expected JSON" : "it is not JSON");
     }
     throw error;
   }
 }
 
 async function readText(request: Request): Promise<string> {
-  if (Number(request.headers.get("content-length") ?? 0) > mostBytes) throw tooLarge();
+  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge();
   const bytes = request.body === null ? new Uint8Array() : await readBytes(request.body);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -44,26 +44,26 @@ async function readText(request: Request): Promise<string> {
 
 async function readBytes(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   const reader = body.getReader();
-  const bytes = new Uint8Array(mostBytes);
+  const bytes = new Uint8Array(maxBytes);
   let length = 0;
-  const deadline = timer(slowestMilliseconds);
+  const deadline = timer(bodyTimeoutMs);
   try {
     while (true) {
       const read = await Promise.race([readChunk(reader), deadline.over]);
-      if (read === "over") throw unreadable(`it did not arrive within ${slowestMilliseconds / 1000} s`);
+      if (read === "over") throw unreadable(`it did not arrive within ${bodyTimeoutMs / 1000} s`);
       if (read.done) return bytes.subarray(0, length);
-      if (length + read.value.length > mostBytes) throw tooLarge();
+      if (length + read.value.length > maxBytes) throw tooLarge();
       bytes.set(read.value, length);
       length += read.value.length;
     }
   } finally {
     deadline.clear();
-    // A body that was not read to its end is given up; that its sender is gone already is as well.
+    // The rest of a body is given up, and so is one whose sender is gone.
     reader.cancel().catch(() => undefined);
   }
 }
 
-/** A connection that ends in the middle of a body is the sender's doing. */
+/** A connection that ends in the middle of a body is the sender's fault. */
 async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>) {
   try {
     return await reader.read();
@@ -79,7 +79,7 @@ function timer(milliseconds: number): { over: Promise<"over">; clear: () => void
 }
 
 function tooLarge(): ContractError {
-  return new ContractError("payload_too_large", `Cannot read the body: it is larger than ${mostBytes} bytes`);
+  return new ContractError("payload_too_large", `Cannot read the body: it is larger than ${maxBytes} bytes`);
 }
 
 function unreadable(what: string): ContractError {

@@ -4,7 +4,7 @@ interface Kind {
   challenge?: string;
 }
 
-/** The contract's closed table. What is not in it cannot leave the service. */
+/** The contract's closed table: every error code that the service can reply with. */
 const kinds = {
   invalid_request: { status: 400 },
   invalid_credentials: { status: 401 },
@@ -33,8 +33,8 @@ interface ContractErrorOptions extends ErrorOptions {
 }
 
 /**
- * A refusal or failure that the caller may hear of. The message is the reply's `error_description`: one
- * English sentence with no secret, token or internal in it. `cause` is for the log alone.
+ * A refusal or failure that the caller may know. The message is the reply's `error_description`: one English sentence
+ * without a secret, a token or an internal. `cause` is for the log only.
  */
 export class ContractError extends Error {
   override readonly name = "ContractError";
@@ -48,24 +48,24 @@ export class ContractError extends Error {
   }
 }
 
-/** The database, or something else that the service needs, cannot be had right now. */
+/** The database, or something else that the service needs, is unreachable. */
 export function unavailable(what: string, cause: unknown): ContractError {
-  return new ContractError("unavailable", `Cannot answer now: ${what} cannot be reached, try again later`, {
+  return new ContractError("unavailable", `Cannot answer: ${what} is unreachable, try again later`, {
     cause,
     retryAfterSeconds: 5,
   });
 }
 
 /**
- * Whether a Postgres error (by its SQLSTATE) says that the database is out of reach and not that the call is
- * wrong: no connection (class 08), out of connections, memory or disk (53), being stopped or started (57), a
- * standby that takes no writes (25006).
+ * Whether a Postgres error (by its SQLSTATE) means that the database is unreachable, and not that the call is wrong: no
+ * connection (class 08), out of connections, memory or disk (53), being stopped or started (57), a standby that takes
+ * no writes (25006).
  */
 export function isOutageState(sqlState: string): boolean {
   return /^(08|53|57)[0-9A-Z]{3}$|^25006$/.test(sqlState);
 }
 
-/** Whatever was thrown, as what may be said of it. */
+/** Anything that was thrown, as an error that the caller may know. */
 export function asContractError(thrown: unknown): ContractError {
   if (thrown instanceof ContractError) return thrown;
   return new ContractError("internal", "Cannot answer: the service failed, its log has the cause", {

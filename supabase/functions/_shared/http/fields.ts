@@ -1,7 +1,7 @@
 import { isRecord, uuid } from "../values.ts";
 import { ContractError } from "./errors.ts";
 
-/** A JSON object whose fields nobody has looked at yet. */
+/** A JSON object whose fields have not been checked. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 interface TextRule {
@@ -21,35 +21,35 @@ const controls = /[\u0000-\u001f\u007f-\u009f]/;
 // deno-lint-ignore no-control-regex -- the same, but for the line feed
 const controlsButNewline = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
 const utcTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|\+00:00)$/i;
-const mostEntries = 32;
+const maxEntries = 32;
 
-/** The refusal of a field: says which one, what it is, and what is wanted. */
+/** The refusal of a field: its name, what it is, and what was expected. */
 export function badField(name: string, what: string): ContractError {
   return new ContractError("invalid_request", `Cannot read the request: "${name}" ${what}`);
 }
 
-/** A JSON object. Arrays and null are none. */
+/** A JSON object: neither an array nor null. */
 export function parseFields(value: unknown, name: string): Fields {
-  if (!isRecord(value)) throw badField(name, `is ${kindOf(value)}, an object is wanted`);
+  if (!isRecord(value)) throw badField(name, `is ${kindOf(value)}, expected an object`);
   return value;
 }
 
 /** A well-formed string, its length counted in code points, without control characters. */
 export function parseText(value: unknown, name: string, rule: TextRule): string {
-  if (typeof value !== "string") throw badField(name, `is ${kindOf(value)}, a string is wanted`);
+  if (typeof value !== "string") throw badField(name, `is ${kindOf(value)}, expected a string`);
   if (!value.isWellFormed()) {
-    throw badField(name, "has half of a surrogate pair, well-formed Unicode is wanted");
+    throw badField(name, "has half of a surrogate pair, expected well-formed Unicode");
   }
   if ((rule.newlines === true ? controlsButNewline : controls).test(value)) {
     throw badField(
       name,
-      `has a control character, text without${rule.newlines === true ? "" : " any"} is wanted`,
+      `has a control character${rule.newlines === true ? " other than a line feed" : ""}`,
     );
   }
   const { shortest = 0, longest } = rule;
   const length = [...value].length;
   if (length < shortest || length > longest) {
-    throw badField(name, `has ${length} characters, ${shortest} to ${longest} are wanted`);
+    throw badField(name, `has ${length} characters, expected ${shortest} to ${longest}`);
   }
   return value;
 }
@@ -61,7 +61,7 @@ export function parseChoice<Choice extends string>(
 ): Choice {
   const choice = choices.find((one) => one === value);
   if (choice === undefined) {
-    throw badField(name, `is none of ${choices.map((one) => `"${one}"`).join(", ")}`);
+    throw badField(name, `is not one of ${choices.map((one) => `"${one}"`).join(", ")}`);
   }
   return choice;
 }
@@ -108,7 +108,7 @@ export function parseLabels(value: unknown): Record<string, string> {
 export function parseMetrics(value: unknown): Record<string, number> {
   return parseEntries(value, "metrics", /^[a-z][a-z0-9_]{0,62}$/, (metric, name) => {
     if (typeof metric !== "number" || !Number.isFinite(metric)) {
-      throw badField(name, `is ${kindOf(metric)}, a finite number is wanted`);
+      throw badField(name, `is ${kindOf(metric)}, expected a finite number`);
     }
     return metric;
   });
@@ -121,8 +121,8 @@ function parseEntries<Value>(
   parse: (value: unknown, name: string) => Value,
 ): Record<string, Value> {
   const entries = Object.entries(parseFields(value, name));
-  if (entries.length > mostEntries) {
-    throw badField(name, `has ${entries.length} entries, at most ${mostEntries} are wanted`);
+  if (entries.length > maxEntries) {
+    throw badField(name, `has ${entries.length} entries, expected at most ${maxEntries}`);
   }
   return Object.fromEntries(entries.map(([entry, inner]) => {
     if (!key.test(entry)) throw badField(name, `has a key that is not ${key.source.slice(1, -1)}`);
@@ -134,6 +134,6 @@ function kindOf(value: unknown): string {
   if (value === undefined) return "missing";
   if (value === null) return "null";
   if (Array.isArray(value)) return "an array";
-  if (typeof value === "number") return Number.isFinite(value) ? "a number" : "a number too large";
+  if (typeof value === "number") return Number.isFinite(value) ? "a number" : "a number that is too large";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

@@ -8,15 +8,14 @@ interface Bucket {
 
 const burst = 20;
 const perSecond = 1;
-const mostAddresses = 10_000;
+const maxAddresses = 10_000;
 
 /**
- * Slows down who is refused again and again: a token bucket for each address, 20 refusals at once and one
- * more a second.
+ * Limits the refusals by address: a token bucket for each, 20 refusals at once and one more a second.
  *
- * Only refusals are counted and only refusals are limited, so whoever holds a valid credential is never
- * turned away, whatever others do from the same address. The map is bounded (the address that was refused
- * the longest ago goes first) and belongs to this process alone.
+ * Only refusals are counted and limited. A caller with a valid credential is never turned away, whatever else comes
+ * from the same address. The map is bounded (the address that was refused the longest ago goes first) and belongs to
+ * this process only.
  */
 export class Refusals {
   readonly #buckets = new Map<string, Bucket>();
@@ -35,11 +34,14 @@ export class Refusals {
     const tokens = Math.min(burst, before.tokens + elapsed * perSecond);
     this.#buckets.delete(key);
     this.#buckets.set(key, { tokens: tokens < 1 ? tokens : tokens - 1, at });
-    if (this.#buckets.size > mostAddresses) this.#forgetOldest();
+    if (this.#buckets.size > maxAddresses) this.#forgetOldest();
     if (tokens < 1) {
-      throw new ContractError("rate_limited", "Cannot look at more wrong credentials from this address now", {
-        retryAfterSeconds: Math.max(1, Math.ceil((1 - tokens) / perSecond)),
-      });
+      const retryAfterSeconds = Math.max(1, Math.ceil((1 - tokens) / perSecond));
+      throw new ContractError(
+        "rate_limited",
+        `Cannot accept another attempt from this address: too many were refused, retry in ${retryAfterSeconds} s`,
+        { retryAfterSeconds },
+      );
     }
   }
 

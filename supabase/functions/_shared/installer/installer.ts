@@ -10,13 +10,14 @@ export interface Installer {
   content: string;
 }
 
-interface Baked {
+/** What is filled into an installer. */
+interface InstallerValues {
   url: string;
-  /** Whose it is. Without one it takes the id and the secret from where it runs. */
+  /** The agent that it installs. Without one, the installer takes an id and a secret from its own environment. */
   agent?: { id: string; secret: string };
 }
 
-interface Place {
+interface Blank {
   name: string;
   empty: string;
 }
@@ -55,20 +56,20 @@ const dialects: Record<Shell, Dialect> = {
   },
 };
 
-/** Makes the installer of one shell: the file of `installers/`, with what is given written into it. */
-export function makeInstaller(shell: Shell, { url, agent }: Baked): Installer {
+/** Makes the installer for one shell: the file of `installers/` with the values filled in. */
+export function makeInstaller(shell: Shell, { url, agent }: InstallerValues): Installer {
   const { extension, names, empty, quote } = dialects[shell];
-  const withUrl = bake(installers[shell], { name: names.url, empty }, quote(url));
+  const withUrl = fillIn(installers[shell], { name: names.url, empty }, quote(url));
   if (agent === undefined) return { filename: `install.${extension}`, content: withUrl };
-  const withId = bake(withUrl, { name: names.id, empty }, quote(agent.id));
+  const withId = fillIn(withUrl, { name: names.id, empty }, quote(agent.id));
   return {
     filename: `install-openclaw-${agent.id.slice(0, 8)}.${extension}`,
-    content: warn(bake(withId, { name: names.secret, empty }, quote(agent.secret))),
+    content: warn(fillIn(withId, { name: names.secret, empty }, quote(agent.secret))),
   };
 }
 
 /**
- * The address that an installer may carry: what the service calls itself, if secrets may be sent there.
+ * The address that an installer carries: the service's own, if a secret may be sent there.
  *
  * @throws {ContractError} `internal`, whose cause, for the log, names the fix.
  */
@@ -86,7 +87,7 @@ export function installerUrl(issuer: string): string {
   );
 }
 
-function bake(text: string, { name, empty }: Place, literal: string): string {
+function fillIn(text: string, { name, empty }: Blank, literal: string): string {
   const [before, after, ...more] = text.split(`\n${name}${empty}\n`);
   if (before === undefined || after === undefined || more.length > 0) {
     throw new Error(`Cannot find "${name.trim()}" once in an installer`);
@@ -94,7 +95,7 @@ function bake(text: string, { name, empty }: Place, literal: string): string {
   return `${before}\n${name}${literal}\n${after}`;
 }
 
-/** Says in the first lines, but for the one that names the interpreter, what the file holds. */
+/** Adds a warning that the file holds a secret: its first line, or the second after one that names the interpreter. */
 function warn(text: string): string {
   const warning =
     "# This file holds the secret of an agent. Delete it once it has run; it offers to do so itself.\n";
