@@ -43,14 +43,7 @@ postgres.test(
 Deno.test("PGlite keeps the port's promises", (context) =>
   withFolder(async (parent) => {
     const folder = join(parent, "postgres");
-    await using owner = await PGlite.create({ dataDir: folder });
-    await context.step(
-      "a user who may make roles and is not a superuser, on Postgres 16 or later → may become the service role",
-      () => becomeServiceRole(owner),
-    );
-    await owner.exec(await Deno.readTextFile(platform));
-    await owner.query(addUser, [userId]);
-    await owner.close();
+    await begin(folder, context);
     const { call, close } = await openPglite(optionsOf(folder));
     try {
       await runAll(context, { database: databaseOver(call), userId });
@@ -58,6 +51,17 @@ Deno.test("PGlite keeps the port's promises", (context) =>
       await close();
     }
   }));
+
+/** A PGlite with the user, as its superuser makes it. */
+async function begin(folder: string, context: Deno.TestContext): Promise<void> {
+  await using owner = await PGlite.create({ dataDir: folder });
+  await context.step(
+    "a user who may make roles and is not a superuser, on Postgres 16 or later → may become the service role",
+    () => becomeServiceRole(owner),
+  );
+  await owner.exec(await Deno.readTextFile(platform));
+  await owner.query(addUser, [userId]);
+}
 
 /** Leaves nothing behind. */
 async function becomeServiceRole(database: PGlite): Promise<void> {
