@@ -52,26 +52,31 @@ export const agent: Agent = {
   revoked_at: null,
 };
 
-/** A database in which everything succeeds, but for what the test replaces. */
+const succeeding: Database = {
+  createAgent: () => Promise.resolve(agent),
+  getAgent: () => Promise.resolve(agent),
+  revokeAgent: () => Promise.resolve(agent),
+  openSession: () =>
+    Promise.resolve({ id: agentId, name: agent.name, epoch: 1, heartbeatIntervalSeconds: 60 }),
+  recordRefusal: () => Promise.resolve(),
+  readSession: () => Promise.resolve(agent),
+  recordHeartbeats: (beats) => Promise.resolve(beats.map(() => ({ heartbeatIntervalSeconds: 60 }))),
+  ping: () => Promise.resolve(),
+};
+
+/** A database whose every call fails, whichever there are. */
+export function failingDatabase(error: () => Error): Database {
+  return new Proxy(succeeding, { get: () => () => Promise.reject(error()) });
+}
+
+/** A backend whose database succeeds in everything, but for what the test replaces. */
 export async function testBackend(database: Partial<Database> = {}): Promise<TestBackend> {
   const clock = { now };
   const calls: TestBackend["calls"] = [];
   const lines: string[] = [];
   const work: Promise<void>[] = [];
-  const answers: Database = {
-    createAgent: () => Promise.resolve(agent),
-    getAgent: () => Promise.resolve(agent),
-    revokeAgent: () => Promise.resolve(agent),
-    openSession: () =>
-      Promise.resolve({ id: agentId, name: agent.name, epoch: 1, heartbeatIntervalSeconds: 60 }),
-    recordRefusal: () => Promise.resolve(),
-    readSession: () => Promise.resolve(agent),
-    recordHeartbeats: (beats) => Promise.resolve(beats.map(() => ({ heartbeatIntervalSeconds: 60 }))),
-    ping: () => Promise.resolve(),
-    ...database,
-  };
   return {
-    database: recording(answers, calls),
+    database: recording({ ...succeeding, ...database }, calls),
     keys: await keys,
     operators: supabaseOperators({
       url: "https://fleet.example",

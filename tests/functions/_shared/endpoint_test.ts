@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Endpoint, resource } from "../../../supabase/functions/_shared/endpoint.ts";
 import { ContractError } from "../../../supabase/functions/_shared/errors.ts";
-import { agentId, ask, operatorKey, secret, testBackend } from "../../_support/backend.ts";
+import { agentId, ask, failingDatabase, operatorKey, secret, testBackend } from "../../_support/backend.ts";
 import { assertError, record } from "../../_support/client.ts";
 import { credential, goodRequest, resources } from "../_resources.ts";
 import { badAuthorizations, forge } from "../_tokens.ts";
@@ -115,7 +115,7 @@ Deno.test("no credential reaches a log line, whatever is asked with it", async (
   for (const failure of [null, new Error(`Cannot take ${secret} and ${token} with ${operatorKey}`)]) {
     for (const one of resources) {
       for (const headers of headerSets) {
-        const backend = await testBackend(failure === null ? {} : { ...failingWith(failure) });
+        const backend = await testBackend(failure === null ? {} : failingDatabase(() => failure));
         backend.operators = await operatorsWithUsers();
         for (const body of one.body === null ? [null] : bodies) {
           const init = body === null ? {} : { body: JSON.stringify(body) };
@@ -135,15 +135,3 @@ Deno.test("no credential reaches a log line, whatever is asked with it", async (
     assert.ok(!/authorization|agent_secret|bearer/i.test(line), line);
   }
 });
-
-function failingWith(error: Error) {
-  const fail = () => Promise.reject(error);
-  return {
-    createAgent: fail,
-    openSession: fail,
-    recordHeartbeats: fail,
-    readSession: fail,
-    getAgent: fail,
-    ping: fail,
-  };
-}
