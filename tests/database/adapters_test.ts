@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { Log } from "../../supabase/functions/_shared/log.ts";
 import { PGlite } from "@electric-sql/pglite";
 import { join } from "node:path";
@@ -6,13 +7,14 @@ import { openPostgres } from "../../cli/serve/store/postgres.ts";
 import { databaseOver } from "../../supabase/functions/_shared/database/port.ts";
 import { supabaseDatabase } from "../../supabase/functions/_shared/database/supabase.ts";
 import { scenarios, type Subject } from "../_support/database_scenarios.ts";
-import { findPostgres, withPostgres } from "../_support/postgres.ts";
+import { findPostgres, startPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { withFolder } from "../_support/server.ts";
 import { withSql } from "../_support/sql.ts";
 import { findSupabaseApi, startSupabaseApi, supabaseApiParts } from "../_support/supabase_api.ts";
 
 const userId = "a0000000-0000-4000-8000-000000000001";
+const platform = new URL("../../cli/serve/store/platform.sql", import.meta.url);
 const addUser = "insert into auth.users (id) values ($1)";
 
 const supabase = await part(supabaseApiParts, findSupabaseApi);
@@ -25,30 +27,23 @@ supabase.test("supabase-js over PostgREST keeps the port's promises", async (par
 });
 
 postgres.test(
-  "postgres.js over Postgres keeps the port's promises",
-  (bin, context) =>
-    withPostgres(bin, async (server) => {
-      const address = await server.createDatabase();
-      await runOver(context, address, { thenAddUserBy: address });
-    }),
-);
-
-postgres.test(
-  "postgres.js as behind a transaction pooler keeps the port's promises",
-  (bin, context) =>
-    withPostgres(bin, async (server) => {
-      const address = await server.createDatabase();
-      await runOver(context, `${address}?prepare=false`, { thenAddUserBy: address });
-    }),
+  "postgres.js over Postgres keeps the port's promises, and as behind a transaction pooler",
+  async (bin, context) => {
+    await using server = await startPostgres(bin);
+    const direct = await server.createDatabase();
+    await context.step("over Postgres", (inner) => runOver(inner, direct, { thenAddUserBy: direct }));
+    const pooled = await server.createDatabase();
+    await context.step(
+      "as behind a transaction pooler",
+      (inner) => runOver(inner, `${pooled}?prepare=false`, { thenAddUserBy: pooled }),
+    );
+  },
 );
 
 Deno.test("PGlite keeps the port's promises", (context) =>
   withFolder(async (parent) => {
     const folder = join(parent, "postgres");
-    await (await openPglite(optionsOf(folder))).close();
-    const owner = await PGlite.create({ dataDir: folder });
-    await owner.query(addUser, [userId]);
-    await owner.close();
+    await begin(folder, context);
     const { call, close } = await openPglite(optionsOf(folder));
     try {
       await runAll(context, { database: databaseOver(call), userId });
@@ -56,6 +51,32 @@ Deno.test("PGlite keeps the port's promises", (context) =>
       await close();
     }
   }));
+
+/** A PGlite with the user, as its superuser makes it. */
+async function begin(folder: string, context: Deno.TestContext): Promise<void> {
+  await using owner = await PGlite.create({ dataDir: folder });
+  await context.step(
+    "a user who may make roles and is not a superuser, on Postgres 16 or later → may become the service role",
+    () => becomeServiceRole(owner),
+  );
+  await owner.exec(await Deno.readTextFile(platform));
+  await owner.query(addUser, [userId]);
+}
+
+/** Leaves nothing behind. */
+async function becomeServiceRole(database: PGlite): Promise<void> {
+  const { rows } = await database.query<{ version: number }>(
+    "select current_setting('server_version_num')::integer as version",
+  );
+  assert.ok((rows[0]?.version ?? 0) >= 160000, "PGlite is older than the rule that this is about");
+  await database.exec(
+    "begin; create role maker createrole; grant create on database postgres to maker; set local role maker;",
+  );
+  await database.exec(await Deno.readTextFile(platform));
+  await database.exec("set local role service_role");
+  assert.deepEqual((await database.query("select current_user as name")).rows, [{ name: "service_role" }]);
+  await database.exec("rollback");
+}
 
 async function runOver(
   context: Deno.TestContext,

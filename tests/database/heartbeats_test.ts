@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openPostgres } from "../../cli/serve/store/postgres.ts";
 import { type Beat, type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
-import { findPostgres, withPostgres } from "../_support/postgres.ts";
+import { findPostgres, startPostgres, type TestPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { withSql } from "../_support/sql.ts";
 
@@ -16,29 +16,31 @@ interface Told {
 
 const postgres = await part("Postgres 15 or later", findPostgres);
 
-postgres.test(
-  "8 connections with the same agents in different orders, twice each, while others revoke → a verdict for every beat, and counts that add up",
-  (bin) => withDatabases(bin, writers + 1, beatAtOnce),
-);
+postgres.test("heartbeats that wait for each other's rows", async (bin, context) => {
+  await using server = await startPostgres(bin);
+  await context.step(
+    "8 connections with the same agents in different orders, twice each, while others revoke → a verdict for every beat, and counts that add up",
+    () => withDatabases(server, writers + 1, beatAtOnce),
+  );
+  await context.step(
+    "a first beat that is overtaken while it waits for its row → a verdict, and it unsays nothing",
+    () => withDatabases(server, 1, overtake),
+  );
+});
 
-postgres.test("a first beat that is overtaken while it waits for its row → a verdict, and it unsays nothing", (bin) =>
-  withDatabases(bin, 1, overtake));
-
-/** As many adapters as are wanted, each with connections of its own, over one new database. */
+/** So many adapters, each with connections of its own, over one new database. */
 async function withDatabases(
-  bin: string,
+  server: TestPostgres,
   count: number,
   work: (address: string, databases: Database[]) => Promise<void>,
 ): Promise<void> {
-  await withPostgres(bin, async (server) => {
-    const address = await server.createDatabase();
-    const stores = await Promise.all(Array.from({ length: count }, () => openPostgres(address)));
-    try {
-      await work(address, stores.map(({ call }) => databaseOver(call)));
-    } finally {
-      for (const store of stores) await store.close();
-    }
-  });
+  const address = await server.createDatabase();
+  const stores = await Promise.all(Array.from({ length: count }, () => openPostgres(address)));
+  try {
+    await work(address, stores.map(({ call }) => databaseOver(call)));
+  } finally {
+    for (const store of stores) await store.close();
+  }
 }
 
 async function overtake(address: string, [database]: Database[]): Promise<void> {

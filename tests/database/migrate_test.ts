@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { openPostgres } from "../../cli/serve/store/postgres.ts";
 import { StartError } from "../../cli/serve/start_error.ts";
 import { type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
-import { findPostgres, startPostgres, type TestPostgres, withPostgres } from "../_support/postgres.ts";
+import { findPostgres, startPostgres, type TestPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { asUser, catalogSnapshot, databaseName, execute, withSql } from "../_support/sql.ts";
 import { supabaseLike } from "../_support/supabase_platform.ts";
@@ -12,30 +12,21 @@ const digest = `sha256:${"a".repeat(64)}`;
 
 const postgres = await part("Postgres 15 or later", findPostgres);
 
-postgres.test("a database that has Supabase's platform → ours changes nothing in it", (bin) =>
-  withPostgres(bin, async (server) => {
-    const address = await server.createDatabase();
-    await execute(address, supabaseLike);
+type Step = (server: TestPostgres, original?: string) => Promise<void>;
+
+const onSupabase: Record<string, Step> = {
+  "a database that has Supabase's platform → ours changes nothing in it": async (server, original) => {
+    const address = await server.createDatabase(original);
     const before = await catalogSnapshot(address);
     await execute(address, await Deno.readTextFile(platform));
     assert.deepEqual(await catalogSnapshot(address), before);
-  }));
-
-postgres.test("a plain database that has been given our platform → a second time changes nothing", (bin) =>
-  withPostgres(bin, async (server) => {
-    const address = await server.createDatabase();
-    const plain = await catalogSnapshot(address);
-    await execute(address, await Deno.readTextFile(platform));
-    const before = await catalogSnapshot(address);
-    assert.notDeepEqual(before, plain);
-    await execute(address, await Deno.readTextFile(platform));
-    assert.deepEqual(await catalogSnapshot(address), before);
-  }));
-
-postgres.test("Supabase's platform, and its owner who is no superuser → the server migrates and serves", (bin) =>
-  withPostgres(bin, async (server) => {
-    const admin = await server.createDatabase();
-    await execute(admin, `${supabaseLike} grant create on database ${databaseName(admin)} to project_owner;`);
+  },
+  "Supabase's platform, and its owner who is not a superuser → the server migrates and serves": async (
+    server,
+    original,
+  ) => {
+    const admin = await server.createDatabase(original);
+    await execute(admin, `grant create on database ${databaseName(admin)} to project_owner;`);
     const address = asUser(admin, "project_owner");
     await assertServes(address);
     const granted = await withSql(address, async (sql) => [
@@ -43,13 +34,12 @@ postgres.test("Supabase's platform, and its owner who is no superuser → the se
         where table_schema = 'public' and (grantee = 'anon' or privilege_type <> 'SELECT' and grantee <> 'project_owner')`,
     ]);
     assert.deepEqual(granted, [], "the platform's default privileges are taken back");
-  }));
+  },
+};
 
-postgres.test("a role that is no superuser, with a database of its own → the server migrates and serves", (bin) =>
-  withPostgres(bin, async (server) => assertServes(await ownDatabase(server, "login createrole"))));
-
-postgres.test("a role that may not create roles → a StartError that says so, and nothing is touched", (bin) =>
-  withPostgres(bin, async (server) => {
+/** In this order: the first one needs a Postgres on which nobody has made the API's roles. */
+const onPlain: Record<string, Step> = {
+  "a role that may not create roles → a StartError that says so, and nothing is touched": async (server) => {
     const address = await ownDatabase(server, "login nocreaterole");
     const admin = asUser(address, "postgres");
     const before = await catalogSnapshot(admin);
@@ -57,24 +47,33 @@ postgres.test("a role that may not create roles → a StartError that says so, a
     assert.match(error.message, /^Cannot use the database: permission denied to create role/);
     assert.match(error.hint, /create roles/);
     assert.deepEqual(await catalogSnapshot(admin), before);
-  }));
-
-postgres.test("a migration of a newer openclaw in the history → a StartError that names it, and nothing is touched", (bin) =>
-  withPostgres(bin, async (server) => {
-    const fresh = await server.createDatabase();
-    await execute(fresh, history);
-    const migrated = await server.createDatabase();
-    await (await openPostgres(migrated)).close();
-    for (const address of [fresh, migrated]) {
-      await execute(address, remember("29990101000000", "'openclaw_future'"));
-      const before = await catalogSnapshot(address);
-      assert.match((await startError(address)).message, /newer openclaw has migrated it to 29990101000000/);
-      assert.deepEqual(await catalogSnapshot(address), before);
-    }
-  }));
-
-postgres.test("somebody else's migrations in the history → no obstacle, and they stay", (bin) =>
-  withPostgres(bin, async (server) => {
+  },
+  "a plain database that has been given our platform → a second time changes nothing": async (server) => {
+    const address = await server.createDatabase();
+    const plain = await catalogSnapshot(address);
+    await execute(address, await Deno.readTextFile(platform));
+    const before = await catalogSnapshot(address);
+    assert.notDeepEqual(before, plain);
+    await execute(address, await Deno.readTextFile(platform));
+    assert.deepEqual(await catalogSnapshot(address), before);
+  },
+  "a role that is not a superuser, with a database of its own → the server migrates and serves": async (
+    server,
+  ) => assertServes(await ownDatabase(server, "login createrole")),
+  "a migration of a newer openclaw in the history → a StartError that names it, and nothing is touched":
+    async (server) => {
+      const fresh = await server.createDatabase();
+      await execute(fresh, history);
+      const migrated = await server.createDatabase();
+      await (await openPostgres(migrated)).close();
+      for (const address of [fresh, migrated]) {
+        await execute(address, remember("29990101000000", "'openclaw_future'"));
+        const before = await catalogSnapshot(address);
+        assert.match((await startError(address)).message, /newer openclaw has migrated it to 29990101000000/);
+        assert.deepEqual(await catalogSnapshot(address), before);
+      }
+    },
+  "somebody else's migrations in the history → no obstacle, and they stay": async (server) => {
     const address = await server.createDatabase();
     await execute(
       address,
@@ -89,25 +88,34 @@ postgres.test("somebody else's migrations in the history → no obstacle, and th
       { version: "20200101000000", name: null },
       { version: "29990101000000", name: "their_own" },
     ]);
-  }));
-
-postgres.test("five servers that start together on a new database → one migration, and all of them serve", (bin) =>
-  withPostgres(bin, async (server) => {
+  },
+  "five servers that start together on a new database → one migration, and all of them serve": async (
+    server,
+  ) => {
     const address = await server.createDatabase();
     const stores = await Promise.all(Array.from({ length: 5 }, () => openPostgres(address)));
     for (const { call, close } of stores) {
       await databaseOver(call).health.ping();
       await close();
     }
-  }));
+  },
+};
 
-postgres.test("a database URL with an IPv6 address → the server migrates and serves", async (bin) => {
-  const server = await startPostgres(bin, ["listen_addresses=127.0.0.1,::1"]);
-  try {
-    await assertServes((await server.createDatabase()).replace("127.0.0.1", "[::1]"));
-  } finally {
-    await server.remove();
+postgres.test("a Postgres with Supabase's platform", async (bin, context) => {
+  await using server = await startPostgres(bin);
+  const original = await server.createDatabase();
+  await execute(original, supabaseLike);
+  for (const [name, step] of Object.entries(onSupabase)) {
+    await context.step(name, () => step(server, original));
   }
+});
+
+postgres.test("a plain Postgres, also by an IPv6 address", async (bin, context) => {
+  await using server = await startPostgres(bin, ["listen_addresses=127.0.0.1,::1"]);
+  for (const [name, step] of Object.entries(onPlain)) await context.step(name, () => step(server));
+  await context.step("a database URL with an IPv6 address → the server migrates and serves", async () => {
+    await assertServes((await server.createDatabase()).replace("127.0.0.1", "[::1]"));
+  });
 });
 
 /** As the supabase CLI makes it, with columns that we do not know. */
@@ -166,11 +174,12 @@ async function liveOneAgent(database: Database): Promise<void> {
 /** The address, for its owner, of a database whose owner is a new role. */
 async function ownDatabase(server: TestPostgres, attributes: string): Promise<string> {
   const address = await server.createDatabase();
+  const owner = `owner_of_${databaseName(address)}`;
   await execute(
     address,
-    `create role fleet_owner ${attributes}; alter database ${databaseName(address)} owner to fleet_owner;`,
+    `create role ${owner} ${attributes}; alter database ${databaseName(address)} owner to ${owner};`,
   );
-  return asUser(address, "fleet_owner");
+  return asUser(address, owner);
 }
 
 async function startError(address: string): Promise<StartError> {

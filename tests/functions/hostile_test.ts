@@ -1,18 +1,12 @@
 import assert from "node:assert/strict";
 import { base64url } from "jose";
-import { type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
 import { unavailable } from "../../supabase/functions/_shared/http/errors.ts";
-import { agentId, ask, operatorKey, secret, testBackend } from "../_support/backend.ts";
+import { agentId, ask, failingDatabase, operatorKey, secret, testBackend } from "../_support/backend.ts";
 import { assertError, type Reply } from "../_support/client.ts";
 import { assertCommon, refused } from "./_hostile.ts";
 import { credential, goodRequest, resources } from "./_resources.ts";
 import { badAuthorizations, forge } from "./_tokens.ts";
 import { operatorsWithUsers, strangerId, userAuthorization, userId } from "./_users.ts";
-
-/** A database whose every call ends in the same failure. */
-function failing(error: () => Error): Database {
-  return databaseOver(() => Promise.reject(error()));
-}
 
 for (const resource of resources) {
   const { name, endpoint, rest, status } = resource;
@@ -74,7 +68,7 @@ for (const resource of resources) {
   if (resource.usesDatabase) {
     Deno.test(`${name} without a database → unavailable with retry-after, and the log has the cause`, async () => {
       const cause = Object.assign(new Error("connect 10.0.0.7:5432"), { code: "ECONNREFUSED" });
-      const backend = await testBackend(failing(() => unavailable("the database", cause)));
+      const backend = await testBackend(failingDatabase(() => unavailable("the database", cause)));
       const reply = await ask(endpoint, backend, await goodRequest(resource));
       assertError(reply, "unavailable", 503);
       assertCommon(reply);
@@ -83,7 +77,9 @@ for (const resource of resources) {
     });
 
     Deno.test(`${name} with a database that fails as nobody foresaw → internal, and the log has the cause`, async () => {
-      const backend = await testBackend(failing(() => new TypeError("relation agents does not exist")));
+      const backend = await testBackend(
+        failingDatabase(() => new TypeError("relation agents does not exist")),
+      );
       const reply = await ask(endpoint, backend, await goodRequest(resource));
       assertError(reply, "internal", 500);
       assertCommon(reply);
@@ -91,7 +87,7 @@ for (const resource of resources) {
     });
   } else {
     Deno.test(`${name} without a database answers all the same`, async () => {
-      const backend = await testBackend(failing(() => unavailable("the database", null)));
+      const backend = await testBackend(failingDatabase(() => unavailable("the database", null)));
       assert.equal((await ask(endpoint, backend, await goodRequest(resource))).status, status);
     });
   }

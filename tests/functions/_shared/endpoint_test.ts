@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { type Endpoint, resource } from "../../../supabase/functions/_shared/http/routes.ts";
-import { databaseOver } from "../../../supabase/functions/_shared/database/port.ts";
 import { ContractError } from "../../../supabase/functions/_shared/http/errors.ts";
-import { agentId, ask, operatorKey, secret, testBackend } from "../../_support/backend.ts";
+import { agentId, ask, failingDatabase, operatorKey, secret, testBackend } from "../../_support/backend.ts";
 import { assertError, record } from "../../_support/client.ts";
 import { credential, goodRequest, resources } from "../_resources.ts";
 import { badAuthorizations, forge } from "../_tokens.ts";
@@ -116,9 +115,7 @@ Deno.test("no credential reaches a log line, whatever is asked with it", async (
   for (const failure of [null, new Error(`Cannot take ${secret} and ${token} with ${operatorKey}`)]) {
     for (const one of resources) {
       for (const headers of headerSets) {
-        const backend = await testBackend(
-          failure === null ? {} : databaseOver(() => Promise.reject(failure)),
-        );
+        const backend = await testBackend(failure === null ? {} : failingDatabase(() => failure));
         backend.operators = await operatorsWithUsers();
         for (const body of one.body === null ? [null] : bodies) {
           const init = body === null ? {} : { body: JSON.stringify(body) };
