@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { makeCertificate } from "../_support/certificate.ts";
 import { FleetClient, send } from "../_support/client.ts";
 import { freePort } from "../_support/postgres.ts";
 import { startServerProcess, tryServerProcess, withFolder } from "../_support/server.ts";
+import { testWith } from "../_support/tools.ts";
 
 Deno.test("a first start makes its folder and files for its user alone, and tells the way on", async () => {
   await withFolder(async (folder) => {
@@ -21,7 +23,7 @@ Deno.test("a first start makes its folder and files for its user alone, and tell
   });
 });
 
-Deno.test("the two lines that a start prints do what they say", async () => {
+testWith(["curl"], "the two lines that a start prints do what they say", async () => {
   await withFolder(async (data) => {
     const server = await startServerProcess({ data });
     try {
@@ -135,9 +137,9 @@ Deno.test("a data folder that others can enter → stays as it is, and what is m
   });
 });
 
-Deno.test("--tls-cert and --tls-key → the same service over https", async () => {
+testWith(["openssl", "curl"], "--tls-cert and --tls-key → the same service over https", async () => {
   await withFolder(async (folder) => {
-    const [cert, key] = await certificate(folder);
+    const { authority, paths: { cert, key } } = await makeCertificate(folder);
     const server = await startServerProcess({
       data: join(folder, "data"),
       args: ["--tls-cert", cert, "--tls-key", key],
@@ -145,7 +147,7 @@ Deno.test("--tls-cert and --tls-key → the same service over https", async () =
     try {
       assert.match(server.url, /^https:/);
       const url = `${server.url.replace("127.0.0.1", "localhost")}/functions/v1/health`;
-      const health: unknown = JSON.parse(await shell(`curl --silent --cacert '${cert}' ${url}`));
+      const health: unknown = JSON.parse(await shell(`curl --silent --cacert '${authority}' ${url}`));
       assert.deepEqual(health, { ok: true, version: "0.1.0", database: "ok" });
     } finally {
       await server.stop();
@@ -153,26 +155,30 @@ Deno.test("--tls-cert and --tls-key → the same service over https", async () =
   });
 });
 
-Deno.test("a certificate without its key, files that are none, and files that do not exist → refused", async () => {
-  await withFolder(async (folder) => {
-    const [cert, key] = await certificate(folder);
-    const text = join(folder, "text");
-    await Deno.writeTextFile(text, "no PEM");
-    for (
-      const args of [["--tls-cert", cert], ["--tls-key", key], ["--tls-cert", text, "--tls-key", text], [
-        "--tls-cert",
-        "x",
-        "--tls-key",
-        key,
-      ]]
-    ) {
-      const refused = await tryServerProcess({ data: join(folder, "data"), args });
-      assert.ok("code" in refused, args.join(" "));
-      assert.equal(refused.code, 2);
-      assert.match(refused.stderr, /^error: Cannot .*\nhint: /);
-    }
-  });
-});
+testWith(
+  ["openssl"],
+  "a certificate without its key, files that are none, and files that do not exist → refused",
+  async () => {
+    await withFolder(async (folder) => {
+      const { cert, key } = (await makeCertificate(folder)).paths;
+      const text = join(folder, "text");
+      await Deno.writeTextFile(text, "no PEM");
+      for (
+        const args of [["--tls-cert", cert], ["--tls-key", key], ["--tls-cert", text, "--tls-key", text], [
+          "--tls-cert",
+          "x",
+          "--tls-key",
+          key,
+        ]]
+      ) {
+        const refused = await tryServerProcess({ data: join(folder, "data"), args });
+        assert.ok("code" in refused, args.join(" "));
+        assert.equal(refused.code, 2);
+        assert.match(refused.stderr, /^error: Cannot .*\nhint: /);
+      }
+    });
+  },
+);
 
 for (const args of [["--port", "70000"], ["--port", "http"], ["--nonsense"]]) {
   Deno.test(`serve ${args.join(" ")} → wrong usage, exit code 2, nothing made`, async () => {
@@ -184,15 +190,6 @@ for (const args of [["--port", "70000"], ["--port", "http"], ["--nonsense"]]) {
       assert.deepEqual(await Array.fromAsync(Deno.readDir(folder)), []);
     });
   });
-}
-
-async function certificate(folder: string): Promise<[string, string]> {
-  const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
-  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "1"];
-  const args = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, ...subject];
-  const { success } = await new Deno.Command("openssl", { args, stderr: "null" }).output();
-  assert.ok(success, "openssl made no certificate");
-  return [cert, key];
 }
 
 async function names(folder: string): Promise<string[]> {
