@@ -23,13 +23,27 @@ export function testUnless(missing: string | null, name: string, work: Work): vo
   else leaveOut(name, missing);
 }
 
+/**
+ * A test that only the compiled program can pass. It is run where `OPENCLAW_TEST_BINARY` names one; a run from source
+ * leaves it out, with `OPENCLAW_REQUIRE=all` too, since the same files are run again against the compiled program.
+ */
+export function testCompiled(name: string, work: Work): void {
+  if (Deno.env.get("OPENCLAW_TEST_BINARY") !== undefined) Deno.test(name, work);
+  else Deno.test.ignore(leftOut(name, "compiled program"), () => undefined);
+}
+
 /** What cannot be tested here is ignored and says so; with `OPENCLAW_REQUIRE=all` it fails. */
 function leaveOut(name: string, missing: string): void {
   if (Deno.env.get("OPENCLAW_REQUIRE") !== "all") {
-    Deno.test.ignore(`LEFT OUT, there is no ${missing} here: ${name}`, () => undefined);
+    Deno.test.ignore(leftOut(name, missing), () => undefined);
     return;
   }
   Deno.test(name, () => {
     throw new Error(`Cannot test this: there is no ${missing} here, and OPENCLAW_REQUIRE=all wants all`);
   });
+}
+
+/** The one form of it: what runs the tests counts these names by their missing part. */
+function leftOut(name: string, missing: string): string {
+  return `LEFT OUT, there is no ${missing} here: ${name}`;
 }

@@ -6,6 +6,7 @@ import { type Finished, installSh } from "../../_support/installers.ts";
 import { startServerProcess, withFolder } from "../../_support/server.ts";
 import { systemd, type SystemdHost, withSystemd } from "../../_support/systemd.ts";
 import { isBinary, makeAgent } from "../../_support/program.ts";
+import { agentId, agentSecret as secret } from "../../_support/vectors.ts";
 
 const unit = "openclaw.service";
 const installed = "/usr/local/bin/openclaw";
@@ -322,8 +323,6 @@ if (isBinary) {
       await host.run(["install", "-m", "644", packaged, `/usr/lib/systemd/system/${unit}`]);
       await host.run(["systemctl", "daemon-reload"]);
       await host.run(["systemctl", "start", unit]);
-      const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
-      const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
       const install = [program, "service", "install", ...identity("https://fleet.example", agentId)];
       const refused = await host.run(install, { stdin: secret });
       assert.equal(refused.code, 5, refused.stderr);
