@@ -30,13 +30,27 @@ export function isRequired(part: string): boolean {
   return required.startsWith("all but ") && !required.slice("all but ".length).split(", ").includes(part);
 }
 
+/**
+ * A test that only the compiled program can pass. It is run where `OPENCLAW_TEST_BINARY` names one; a run from source
+ * leaves it out, with `OPENCLAW_REQUIRE=all` too, since the same files are run again against the compiled program.
+ */
+export function testCompiled(name: string, work: Work): void {
+  if (Deno.env.get("OPENCLAW_TEST_BINARY") !== undefined) Deno.test(name, work);
+  else Deno.test.ignore(leftOut(name, "compiled program"), () => undefined);
+}
+
 /** What cannot be tested here is ignored and says so, unless it is required. */
 function leaveOut(name: string, missing: string): void {
   if (!isRequired(missing)) {
-    Deno.test.ignore(`LEFT OUT, there is no ${missing} here: ${name}`, () => undefined);
+    Deno.test.ignore(leftOut(name, missing), () => undefined);
     return;
   }
   Deno.test(name, () => {
     throw new Error(`Cannot test this: there is no ${missing} here, and OPENCLAW_REQUIRE requires it`);
   });
+}
+
+/** The one form of it: what runs the tests counts these names by their missing part. */
+function leftOut(name: string, missing: string): string {
+  return `LEFT OUT, there is no ${missing} here: ${name}`;
 }

@@ -1,6 +1,7 @@
 // deno-lint-ignore-file no-console -- a tool for the terminal
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { agentId, agentSecret } from "../_support/vectors.ts";
 
 /**
  * What the compiled `openclaw` costs, beside an empty program that was compiled by the same Deno: size, time of
@@ -102,8 +103,8 @@ async function life(sleeping: string, folder: string): Promise<Reading[]> {
   const sleeper = start(sleeping, [], folder);
   const monitor = start(program, ["monitor", "--quiet"], folder, {
     OPENCLAW_URL: `http://127.0.0.1:${server.addr.port}`,
-    OPENCLAW_AGENT_ID: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11",
-    OPENCLAW_AGENT_SECRET: "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A",
+    OPENCLAW_AGENT_ID: agentId,
+    OPENCLAW_AGENT_SECRET: agentSecret,
   });
   try {
     await pause(5000);
@@ -163,7 +164,7 @@ function answer({ url }: Request): Response {
   if (url.endsWith("/heartbeat")) {
     return Response.json({ ok: true, next_heartbeat_in: intervalSeconds, ...common });
   }
-  const agent = { id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", name: "bench" };
+  const agent = { id: agentId, name: "bench" };
   return Response.json({
     token: "e30.e30.e30",
     expires_in: 900,

@@ -3,6 +3,7 @@ import { type CreatedAgent, FleetClient, send } from "../_support/client.ts";
 import { findPostgres, startPostgres } from "../_support/postgres.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { median, percentile, row } from "./_numbers.ts";
+import { agentSecret as wrongSecret } from "../_support/vectors.ts";
 
 // Whether time tells why a handshake was refused: unknown id, wrong secret or revoked, one after the other in
 // a random order. Each reply is booked under its own kind, and under the kind of the one before it, whose work
@@ -10,8 +11,6 @@ import { median, percentile, row } from "./_numbers.ts";
 
 const refusals = 6000;
 type Times = Map<string, number[]>;
-
-const wrongSecret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
 
 await withFolder((data) => measure("PGlite", data, {}));
 const bin = await findPostgres();

@@ -1,18 +1,19 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { formatCredentials } from "../../../cli/identity/credentials.ts";
-import { credentialsPath, isBinary } from "../../_support/program.ts";
+import { credentialsPath } from "../../_support/program.ts";
+import { testCompiled } from "../../_support/require.ts";
 import { filesIn, names, withSystemctl } from "../../_support/systemctl.ts";
+import { agentId, agentSecret as secret } from "../../_support/vectors.ts";
 
-const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
-const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
 const flags = ["--user", "--url", "https://fleet.example", "--agent-id", agentId, "--agent-secret-file", "-"];
 const unitOf = (home: string): string => join(home, ".config/systemd/user/openclaw.service");
 const programOf = (home: string): string => join(home, ".local/bin/openclaw");
 
-// A service is installed by the compiled program alone: it copies itself.
+// A service is installed only by the compiled program: it copies itself.
 function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, ignore: Deno.build.os !== "linux" || !isBinary, fn });
+  if (Deno.build.os === "linux") testCompiled(name, fn);
+  else Deno.test.ignore(name, fn);
 }
 
 async function write(path: string, text: string, mode = 0o644): Promise<void> {

@@ -9,9 +9,8 @@ import { endSteps, installSteps, restoreSteps } from "../../../cli/service/steps
 import { withFolder } from "../../_support/server.ts";
 import { credentialsPath } from "../../_support/program.ts";
 import { withSystemctl } from "../../_support/systemctl.ts";
+import { agentId, agentSecret as secret } from "../../_support/vectors.ts";
 
-const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
-const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
 const pem = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
 const linux = Deno.build.os === "linux";
 const installer = async (name: string): Promise<string> =>

@@ -5,9 +5,9 @@ import { defineService } from "../../../cli/service/definition.ts";
 import { placeOf } from "../../../cli/service/layout.ts";
 import { credentialsPath, sessionPath } from "../../_support/program.ts";
 import { filesIn, withSystemctl } from "../../_support/systemctl.ts";
+import { testWith } from "../../_support/tools.ts";
+import { agentId, agentSecret as secret } from "../../_support/vectors.ts";
 
-const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
-const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
 const credentials = formatCredentials({ url: "https://fleet.example", agentId, secret });
 const scriptAgent =
   "#!/bin/sh\n# Written by openclaw. The agent of a host that has a shell and curl: it beats.\n";
@@ -193,22 +193,26 @@ for (const how of ["no bus", "no systemctl"]) {
     }));
 }
 
-test("without a service manager, a monitor that still runs is what is left → unexpected", () =>
-  withSystemctl(async (home, service) => {
-    await pretendInstalled(home);
-    await write(join(home, "bin/no-bus"), "");
-    const { program } = placeIn(home);
-    await Deno.writeTextFile(program, `${scriptAgent}read line\n`);
-    const monitor = new Deno.Command("/bin/sh", { args: [program, "monitor"], stdin: "piped" }).spawn();
-    try {
-      const { code, stderr } = await service(["uninstall", "--user"]);
-      assert.equal(code, 1, stderr);
-      assert.ok(stderr.includes(`still there: process ${monitor.pid} /bin/sh ${program} monitor`), stderr);
-    } finally {
-      await monitor.stdin.close();
-      await monitor.status;
-    }
-  }));
+testWith(
+  linux ? ["ps"] : ["a Linux"],
+  "without a service manager, a monitor that still runs is what is left → unexpected",
+  () =>
+    withSystemctl(async (home, service) => {
+      await pretendInstalled(home);
+      await write(join(home, "bin/no-bus"), "");
+      const { program } = placeIn(home);
+      await Deno.writeTextFile(program, `${scriptAgent}read line\n`);
+      const monitor = new Deno.Command("/bin/sh", { args: [program, "monitor"], stdin: "piped" }).spawn();
+      try {
+        const { code, stderr } = await service(["uninstall", "--user"]);
+        assert.equal(code, 1, stderr);
+        assert.ok(stderr.includes(`still there: process ${monitor.pid} /bin/sh ${program} monitor`), stderr);
+      } finally {
+        await monitor.stdin.close();
+        await monitor.status;
+      }
+    }),
+);
 
 test("the host's own programs see none of our variables", () =>
   withSystemctl(async (home, service) => {

@@ -8,12 +8,12 @@ import { type Ask, perform } from "../../../cli/service/perform.ts";
 import { type Place, placeOf } from "../../../cli/service/layout.ts";
 import { askWords, installSteps, logWords, uninstallSteps } from "../../../cli/service/steps.ts";
 import { withFolder } from "../../_support/server.ts";
+import { testCompiled } from "../../_support/require.ts";
 import { testWith } from "../../_support/tools.ts";
 import { credentialsPath, isBinary } from "../../_support/program.ts";
 import { filesIn, names, withSystemctl } from "../../_support/systemctl.ts";
+import { agentId, agentSecret as secret } from "../../_support/vectors.ts";
 
-const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
-const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
 const linux = Deno.build.os === "linux";
 const strange = { caFile: `/etc/a "b" 100% $HOME \\ <&>/ca.pem`, insecureHttp: true };
 const flags = ["--user", "--url", "https://fleet.example", "--agent-id", agentId, "--agent-secret-file", "-"];
@@ -27,6 +27,12 @@ function place(os: typeof Deno.build.os, user: boolean, home = "/home/a b&c"): P
     USERNAME: "a&b",
   };
   return placeOf((name) => variables[name], { os, user, uid: 1000 });
+}
+
+/** A test of the compiled program on Linux. */
+function test(name: string, fn: () => Promise<void>): void {
+  if (linux) testCompiled(name, fn);
+  else Deno.test.ignore(name, fn);
 }
 
 /** A host's own program; null where there is none. */
@@ -269,45 +275,37 @@ Deno.test({
     }),
 });
 
-Deno.test({
-  name: "a service that ends as soon as it was started → unexpected, and the way to its lines",
-  ignore: !linux || !isBinary,
-  fn: () =>
-    withSystemctl(async (home, service) => {
-      const script = '#!/bin/sh\ncase "$*" in *is-active*) echo activating; exit 3;; esac\n';
-      await Deno.writeTextFile(join(home, "bin/systemctl"), script);
-      const { code, stdout, stderr } = await service(["install", ...flags], { stdin: secret });
-      assert.deepEqual([code, stdout], [1, ""]);
-      assert.match(
-        stderr,
-        /^error: Cannot keep the service running: it is "activating \(user\)" after its start$/m,
-      );
-      assert.match(stderr, /^hint: openclaw service logs --user$/m);
-    }),
-});
+test("a service that ends as soon as it was started → unexpected, and the way to its lines", () =>
+  withSystemctl(async (home, service) => {
+    const script = '#!/bin/sh\ncase "$*" in *is-active*) echo activating; exit 3;; esac\n';
+    await Deno.writeTextFile(join(home, "bin/systemctl"), script);
+    const { code, stdout, stderr } = await service(["install", ...flags], { stdin: secret });
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(
+      stderr,
+      /^error: Cannot keep the service running: it is "activating \(user\)" after its start$/m,
+    );
+    assert.match(stderr, /^hint: openclaw service logs --user$/m);
+  }));
 
-Deno.test({
-  name: "the compiled program installs itself twice, tells its state, and uninstalls itself without a trace",
-  ignore: !linux || !isBinary,
-  fn: () =>
-    withSystemctl(async (home, service, asked) => {
-      for (const args of [["install", ...flags], ["install", "--user"]]) {
-        const { code, stderr } = await service(args, { stdin: secret });
-        assert.equal(code, 0, stderr);
-      }
-      assert.equal(JSON.parse(await Deno.readTextFile(credentialsPath(home))).agent_id, agentId);
-      const program = join(home, ".local/bin/openclaw");
-      assert.equal((await host(program, ["--version"]))?.code, 0);
-      const state = await service(["status", "--user"]);
-      assert.deepEqual([state.code, state.stdout], [0, "active (user)\n"]);
-      const { code, stderr } = await service(["uninstall", "--user"]);
+test("the compiled program installs itself twice, tells its state, and uninstalls itself without a trace", () =>
+  withSystemctl(async (home, service, asked) => {
+    for (const args of [["install", ...flags], ["install", "--user"]]) {
+      const { code, stderr } = await service(args, { stdin: secret });
       assert.equal(code, 0, stderr);
-      assert.match(stderr, /looked again: nothing is left/);
-      assert.deepEqual(await filesIn(home), ["asked", "bin/systemctl"]);
-      assert.doesNotMatch(stderr, /kept/);
-      assert.match(
-        await asked(),
-        /--user restart openclaw.service[^]*--user stop openclaw.service\n--user disable openclaw.service/,
-      );
-    }),
-});
+    }
+    assert.equal(JSON.parse(await Deno.readTextFile(credentialsPath(home))).agent_id, agentId);
+    const program = join(home, ".local/bin/openclaw");
+    assert.equal((await host(program, ["--version"]))?.code, 0);
+    const state = await service(["status", "--user"]);
+    assert.deepEqual([state.code, state.stdout], [0, "active (user)\n"]);
+    const { code, stderr } = await service(["uninstall", "--user"]);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /looked again: nothing is left/);
+    assert.deepEqual(await filesIn(home), ["asked", "bin/systemctl"]);
+    assert.doesNotMatch(stderr, /kept/);
+    assert.match(
+      await asked(),
+      /--user restart openclaw.service[^]*--user stop openclaw.service\n--user disable openclaw.service/,
+    );
+  }));

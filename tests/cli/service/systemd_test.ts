@@ -2,339 +2,342 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { formatCredentials } from "../../../cli/identity/credentials.ts";
 import { FleetClient } from "../../_support/client.ts";
+import { copyDatabaseTemplate } from "../../_support/database_template.ts";
 import { type Finished, installSh } from "../../_support/installers.ts";
-import { startServerProcess, withFolder } from "../../_support/server.ts";
+import { startServerProcess, temporaryFolder } from "../../_support/server.ts";
 import { systemd, type SystemdHost, withSystemd } from "../../_support/systemd.ts";
 import { isBinary, makeAgent } from "../../_support/program.ts";
+import { testCompiled } from "../../_support/require.ts";
+import { agentId, agentSecret as secret } from "../../_support/vectors.ts";
+import { pause, until as untilAnswer } from "../../_support/wait.ts";
 
 const unit = "openclaw.service";
 const installed = "/usr/local/bin/openclaw";
 
-// A service is installed by the compiled program alone: it copies itself.
-if (isBinary) {
-  systemd.test("under a real systemd, openclaw service install, reload, a new secret and uninstall", () =>
-    withFleet((fleet, url) =>
-      withSystemd(async (host) => {
-        const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-        const other = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-        const program = await download(host);
-        const args = ["service", "install", ...identity(url, agent.id)];
-        assertDone(await host.run([program, ...args], { stdin: agent.secret }), /active \(system\)/);
-        await online(fleet, agent.id);
-        const { MainPID: pid = "" } = await show(host);
-        const status = (await host.run(["cat", `/proc/${pid}/status`])).stdout;
-        assert.match(status, /^Uid:\t([1-9]\d+)\t\1\t\1\t\1$/m);
-        assert.match(status, /^CapEff:\t0+$[^]*^NoNewPrivs:\t1$[^]*^Seccomp:\t2$/m);
-        const environment = (await host.run(["cat", `/proc/${pid}/environ`])).stdout;
-        assert.ok(!environment.includes(agent.secret.slice(4, 40)));
+// A service is installed only by the compiled program: it copies itself.
+function test(name: string, story: () => Promise<void>): void {
+  if (isBinary) systemd.test(`under a real systemd, ${name}`, story);
+  else testCompiled(`under a real systemd, ${name}`, story);
+}
 
-        assertDone(await host.run([installed, "service", "status"]), /^active \(system\)$/m);
-        assertDone(await host.run([installed, "status", "--json"]), /"liveness":"online"/);
-        assertDone(await host.run([installed, "service", "logs", "--lines", "20"]), /openclaw/);
-
-        assertDone(await host.run([program, "service", "install"]), /active \(system\)/);
-        await online(fleet, agent.id);
-
-        const again = ["service", "install", ...identity(url, other.id)];
-        assertDone(await host.run([installed, ...again], { stdin: other.secret }), /active \(system\)/);
-        await online(fleet, other.id);
-        assert.equal((await host.run(["systemctl", "reload", unit])).code, 0);
-        assert.equal((await host.run(["systemctl", "is-active", unit])).stdout, "active\n");
-
-        assertDone(await host.run([installed, "service", "uninstall"]), /looked again: nothing is left/);
-        assert.equal((await fleet.agent(other.id)).liveness, "stopped");
-        assert.equal((await show(host)).LoadState, "not-found");
-        assert.equal(await leftOf(host), "");
-      })
-    ));
-
-  systemd.test("under a real systemd, install.sh installs this program, and openclaw service removes it", () =>
-    withFleet((fleet, url) =>
-      withSystemd(async (host) => {
-        const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-        const secret = join(host.folder, "secret");
-        await Deno.writeTextFile(secret, agent.secret, { mode: 0o600 });
-        const program = join(host.folder, "openclaw");
-        await Deno.copyFile(Deno.env.get("OPENCLAW_TEST_BINARY") ?? "", program);
-        const sum = (await host.run(["sha256sum", program])).stdout.split(" ")[0] ?? "";
-        const identity = ["--url", url, "--agent-id", agent.id, "--agent-secret-file", secret];
-        const command = [
-          "sh",
-          host.installer({ file: installSh }),
-          ...identity,
-          "--binary",
-          program,
-          "--sha256",
-          sum,
-        ];
-        assertDone(await host.run(command), /online/);
-        assertDone(await host.run(command), /nothing had to be changed/);
-        assertDone(await host.run([installed, "service", "status"]), /^active \(system\)$/m);
-        assertDone(await host.run([installed, "service", "uninstall"]), /looked again: nothing is left/);
-        assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
-        assert.equal(await leftOf(host), "");
-      })
-    ));
-
-  systemd.test("under a real systemd, openclaw service takes over from install.sh, which can still remove it", () =>
-    withFleet((fleet, url) =>
-      withSystemd(async (host) => {
-        const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-        const secret = join(host.folder, "secret");
-        await Deno.writeTextFile(secret, agent.secret, { mode: 0o600 });
-        const program = await download(host);
-        const named = ["--url", url, "--agent-id", agent.id, "--agent-secret-file", secret];
-        assertDone(
-          await host.run(["sh", host.installer({ file: installSh }), ...named, "--script-agent"]),
-          /online/,
-        );
-        const manifest = (await host.run(["cat", "/var/lib/openclaw/install.json"])).stdout;
-        assertDone(await host.run([program, "service", "install"]), /active \(system\)/);
-        assert.deepEqual(await commandLine(host), [installed, "monitor"]);
-        assert.equal((await host.run(["cat", "/var/lib/openclaw/install.json"])).stdout, manifest);
-        await online(fleet, agent.id);
-        assertDone(
-          await host.run(["sh", host.installer({ file: installSh }), "--uninstall"]),
-          /^removed \/etc\/systemd/m,
-        );
-        assert.equal((await show(host)).LoadState, "not-found");
-        assert.equal((await host.run(["test", "-e", installed])).code, 1);
-      })
-    ));
-
-  systemd.test("under a real systemd, what the README types: configure as a user, then sudo service install", () =>
-    withFleet((fleet, url) =>
-      withSystemd(async (host) => {
-        const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-        const program = await download(host);
-        await host.run(["useradd", "--create-home", "--uid", "4242", "alice"]);
-        const alice = { HOME: "/home/alice", USER: "alice" };
-        const asAlice = ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups"];
-        const configure = [...asAlice, program, "configure", ...identity(url, agent.id)];
-        assertDone(await host.run(configure, { env: alice, stdin: agent.secret }), /try it with/);
-        const alone = await host.run([...asAlice, program, "service", "install"], { env: alice });
-        assert.equal(alone.code, 2, alone.stderr);
-        assert.match(
-          alone.stderr,
-          /^hint: sudo openclaw service install, or openclaw service install --user$/m,
-        );
-
-        const plan = await host.run([...asAlice, program, "service", "uninstall", "--dry-run"], {
-          env: alice,
-        });
-        assertDone(plan, /^run systemctl stop openclaw.service$/m);
-
-        const sudo = { SUDO_UID: "4242", SUDO_GID: "4242", SUDO_USER: "alice", HOME: "/root" };
-        const path = "/home/alice/.config/openclaw/credentials.json";
-        await host.run(["chmod", "644", path]);
-        const open = await host.run([program, "service", "install"], { env: sudo });
-        assert.equal(open.code, 3, open.stderr);
-        await host.run(["chmod", "600", path]);
-        const done = await host.run([program, "service", "install"], { env: sudo });
-        assertDone(
-          done,
-          /^takes the credentials of alice: \/home\/alice\/.config\/openclaw\/credentials.json$/m,
-        );
-        await online(fleet, agent.id);
-        const closed = await host.run([...asAlice, program, "service", "install", "--dry-run"], {
-          env: alice,
-        });
-        assert.equal(closed.code, 3, closed.stderr);
-        assert.match(closed.stderr, /this user may not\nhint: sudo openclaw service install$/m);
-        const removal = [...asAlice, installed, "service", "uninstall", "--dry-run"];
-        assertDone(await host.run(removal, { env: alice }), /^ {4}which ones, root alone can see$/m);
-        assertDone(await host.run([installed, "service", "uninstall"], { env: sudo }), /nothing is left$/m);
-        assert.equal((await host.run(["stat", "-c", "%u %a", path])).stdout, "4242 600\n");
-      })
-    ));
-
-  systemd.test("under a real systemd, a service is told of certificates as they are called, and keeps them", () =>
-    withFleet((fleet, url) =>
-      withSystemd(async (host) => {
-        const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-        const program = await download(host);
-        const authority = `/etc/a "b" 100% $HOME \\ 'c'/authority.pem`;
-        await host.run(["mkdir", "-p", "-m", "755", authority.replace(/\/[^/]*$/, "")]);
-        const made = await host.run(
-          ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-            .concat(["-subj", "/CN=authority", "-keyout", "/dev/null", "-out", authority]),
-        );
-        assert.equal(made.code, 0, made.stderr);
-        await host.run(["chmod", "644", authority]);
-        const args = [...identity(url, agent.id), "--ca-file", authority, "--insecure-http"];
-        assertDone(
-          await host.run([program, "service", "install", ...args], { stdin: agent.secret }),
-          /active \(system\)/,
-        );
-        await online(fleet, agent.id);
-        const words = [installed, "monitor", `--ca-file=${authority}`, "--insecure-http"];
-        assert.deepEqual(await commandLine(host), words);
-        assertDone(await host.run([program, "service", "install"]), /active \(system\)/);
-        assert.deepEqual(await commandLine(host), words);
-      })
-    ));
-
-  systemd.test("under a real systemd, the credentials that LoadCredential brings are the first, not the last", () =>
-    withFleet((fleet, url) =>
-      withSystemd(async (host) => {
-        const first = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-        const stored = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-        const program = await download(host);
-        const install = [program, "service", "install", ...identity(url, stored.id)];
-        assertDone(await host.run(install, { stdin: stored.secret }), /active \(system\)/);
-        await host.run(["systemctl", "stop", unit]);
-        await host.run(["sh", "-c", "rm /var/lib/private/openclaw/*"]);
-        const brought = join(host.folder, "brought.json");
-        await Deno.writeTextFile(
-          brought,
-          formatCredentials({ url, agentId: first.id, secret: first.secret }),
-          { mode: 0o600 },
-        );
-        const dropIn = join(host.folder, "first.conf");
-        await Deno.writeTextFile(dropIn, `[Service]\nLoadCredential=credentials.json:${brought}\n`);
-        await host.run(["install", "-D", "-m", "644", dropIn, `/etc/systemd/system/${unit}.d/first.conf`]);
-        await host.run(["systemctl", "daemon-reload"]);
-        await host.run(["systemctl", "start", unit]);
-        await online(fleet, first.id);
-        assert.equal((await fleet.agent(stored.id)).liveness, "stopped");
-
-        assertDone(await host.run(install, { stdin: stored.secret }), /active \(system\)/);
-        await online(fleet, stored.id);
-        assert.equal((await fleet.agent(first.id)).liveness, "stopped");
-        const gone = await host.run([installed, "service", "uninstall"]);
-        assertDone(gone, /looked again: nothing is left$/m);
-        assertDone(gone, /^kept, .*: \/etc\/systemd\/system\/openclaw.service.d$/m);
-      })
-    ));
-
-  systemd.test("under a real systemd, uninstall keeps others' files, and stops a service without its unit", () =>
-    withFleet((fleet, url) =>
-      withSystemd(async (host) => {
-        const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-        const program = await download(host);
-        const install = [program, "service", "install", ...identity(url, agent.id)];
-        assertDone(await host.run(install, { stdin: agent.secret }), /active \(system\)/);
-        await online(fleet, agent.id);
-        await host.run(["touch", "/var/lib/openclaw/gateway.db", "/etc/default/openclaw"]);
-        await host.run(["rm", `/etc/systemd/system/${unit}`]);
-        const gone = await host.run([installed, "service", "uninstall"]);
-        assertDone(gone, /looked again: nothing is left$/m);
-        assertDone(
-          gone,
-          /^kept, .*: \/var\/lib\/private\/openclaw\/gateway.db, \/etc\/default\/openclaw$/m,
-        );
-        assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
-        assert.equal((await host.run(["systemctl", "is-active", unit])).stdout, "inactive\n");
-        assert.equal((await host.run(["find", "/var/lib/openclaw/"])).stdout.trim().split("\n").length, 2);
-        await host.run(["rm", "-r", "/var/lib/private/openclaw/gateway.db", "/etc/default/openclaw"]);
-        assertDone(await host.run([program, "service", "uninstall"]), /looked again: nothing is left$/m);
-        assert.equal(await leftOf(host), "");
-      })
-    ));
-
-  systemd.test("under a real systemd, a service whose process is killed is started again, and beats", () =>
-    withFleet((fleet, url) =>
-      withSystemd(async (host) => {
-        const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-        const install = [await download(host), "service", "install", ...identity(url, agent.id)];
-        assertDone(await host.run(install, { stdin: agent.secret }), /active \(system\)/);
-        await online(fleet, agent.id);
-        const before = await show(host);
-        assert.equal((await host.run(["kill", "-9", before.MainPID ?? ""])).code, 0);
-        await until("the service came back", async () => (await show(host)).NRestarts === "1");
-        const { last_seen_at: seen } = await fleet.agent(agent.id);
-        await until("it beats", async () => (await fleet.agent(agent.id)).last_seen_at !== seen);
-        assert.equal((await fleet.agent(agent.id)).liveness, "online");
-        const after = await show(host);
-        assert.equal(after.NRestarts, "1");
-        assert.notEqual(after.MainPID, before.MainPID);
-      })
-    ));
-
-  systemd.test("under a real systemd, a service gives way to a monitor that was there, and follows it", () =>
-    withFleet((fleet, url) =>
-      withSystemd(async (host) => {
-        const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-        const program = await download(host);
-        const note = join(host.folder, "pid");
-        const monitor = ["sh", "-c", 'echo $$ >"$0"; exec "$@"', note, program, "monitor"];
-        const byHand = host.run([...monitor, ...identity(url, agent.id)], { stdin: agent.secret });
-        try {
-          await online(fleet, agent.id);
-          const install = [program, "service", "install", ...identity(url, agent.id)];
-          const { code, stdout, stderr } = await host.run(install, { stdin: agent.secret });
-          assert.equal(code, 1, stdout);
-          assert.match(stderr, /^error: Cannot keep the service running: .*\nhint: openclaw service logs$/m);
-          assert.doesNotMatch(stdout, /active/);
-          const logs = await host.run([installed, "service", "logs", "--lines", "50"]);
-          assertDone(logs, /another process on this host does so already/);
-          assert.equal((await fleet.agent(agent.id)).liveness, "online");
-        } finally {
-          await host.run(["sh", "-c", 'kill -TERM "$(cat "$0")"', note]);
-        }
-        assert.equal((await byHand).code, 0);
-        const ended = performance.now();
-        await until("the service runs", async () => (await show(host)).SubState === "running");
-        assert.ok(performance.now() - ended < 15_000, `${performance.now() - ended} ms`);
-        await online(fleet, agent.id);
-        const { MainPID } = await show(host);
-        await new Promise((resolve) => setTimeout(resolve, 5000));
-        assert.equal((await show(host)).MainPID, MainPID, "it keeps running");
-      })
-    ));
-
-  systemd.test("under a real systemd, a folder with a server's keys → conflict, and nothing is touched", () =>
+test("openclaw service install, reload, a new secret and uninstall", () =>
+  withFleet((fleet, url) =>
     withSystemd(async (host) => {
+      const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+      const other = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
       const program = await download(host);
-      const key = "/var/lib/openclaw/operator-key";
-      await host.run(["sh", "-c", 'mkdir -m 700 "${0%/*}" && echo secret >"$0" && chmod 600 "$0"', key]);
-      const listed = [
-        "find",
-        "/etc",
-        "/usr/local",
-        "/var/lib",
-        "-name",
-        "*openclaw*",
-        "-o",
-        "-path",
-        "*openclaw/*",
-      ];
-      const state = ["stat", "-c", "%n %u %g %a %Y", "/var/lib/openclaw", key];
-      const before = [await host.run(listed), await host.run(state)];
-      const agent = makeAgent();
-      const install = [program, "service", "install", ...identity("https://fleet.example", agent.id)];
-      const { code, stdout, stderr } = await host.run(install, { stdin: agent.secret });
-      assert.equal(code, 5, stderr);
-      assert.equal(stdout, "");
-      assert.match(stderr, /has the keys of a server, "\/var\/lib\/openclaw\/operator-key"\nhint: /);
-      assert.deepEqual([await host.run(listed), await host.run(state)], before);
+      const args = ["service", "install", ...identity(url, agent.id)];
+      assertDone(await host.run([program, ...args], { stdin: agent.secret }), /active \(system\)/);
+      await online(fleet, agent.id);
+      const { MainPID: pid = "" } = await show(host);
+      const status = (await host.run(["cat", `/proc/${pid}/status`])).stdout;
+      assert.match(status, /^Uid:\t([1-9]\d+)\t\1\t\1\t\1$/m);
+      assert.match(status, /^CapEff:\t0+$[^]*^NoNewPrivs:\t1$[^]*^Seccomp:\t2$/m);
+      const environment = (await host.run(["cat", `/proc/${pid}/environ`])).stdout;
+      assert.ok(!environment.includes(agent.secret.slice(4, 40)));
+
+      assertDone(await host.run([installed, "service", "status"]), /^active \(system\)$/m);
+      assertDone(await host.run([installed, "status", "--json"]), /"liveness":"online"/);
+      assertDone(await host.run([installed, "service", "logs", "--lines", "20"]), /openclaw/);
+
+      assertDone(await host.run([program, "service", "install"]), /active \(system\)/);
+      await online(fleet, agent.id);
+
+      const again = ["service", "install", ...identity(url, other.id)];
+      assertDone(await host.run([installed, ...again], { stdin: other.secret }), /active \(system\)/);
+      await online(fleet, other.id);
+      assert.equal((await host.run(["systemctl", "reload", unit])).code, 0);
+      assert.equal((await host.run(["systemctl", "is-active", unit])).stdout, "active\n");
+
+      assertDone(await host.run([installed, "service", "uninstall"]), /looked again: nothing is left/);
+      assert.equal((await fleet.agent(other.id)).liveness, "stopped");
       assert.equal((await show(host)).LoadState, "not-found");
-    }));
+      assert.equal(await leftOf(host), "");
+    })
+  ));
 
-  systemd.test("under a real systemd, a packaged service of our name is neither replaced nor stopped", () =>
+test("install.sh installs this program, and openclaw service removes it", () =>
+  withFleet((fleet, url) =>
     withSystemd(async (host) => {
+      const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+      const secret = join(host.folder, "secret");
+      await Deno.writeTextFile(secret, agent.secret, { mode: 0o600 });
+      const program = join(host.folder, "openclaw");
+      await Deno.copyFile(Deno.env.get("OPENCLAW_TEST_BINARY") ?? "", program);
+      const sum = (await host.run(["sha256sum", program])).stdout.split(" ")[0] ?? "";
+      const identity = ["--url", url, "--agent-id", agent.id, "--agent-secret-file", secret];
+      const command = [
+        "sh",
+        host.installer({ file: installSh }),
+        ...identity,
+        "--binary",
+        program,
+        "--sha256",
+        sum,
+      ];
+      assertDone(await host.run(command), /online/);
+      assertDone(await host.run(command), /nothing had to be changed/);
+      assertDone(await host.run([installed, "service", "status"]), /^active \(system\)$/m);
+      assertDone(await host.run([installed, "service", "uninstall"]), /looked again: nothing is left/);
+      assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
+      assert.equal(await leftOf(host), "");
+    })
+  ));
+
+test("openclaw service takes over from install.sh, which can still remove it", () =>
+  withFleet((fleet, url) =>
+    withSystemd(async (host) => {
+      const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+      const secret = join(host.folder, "secret");
+      await Deno.writeTextFile(secret, agent.secret, { mode: 0o600 });
       const program = await download(host);
-      const packaged = join(host.folder, "packaged.service");
-      await Deno.writeTextFile(
-        packaged,
-        "[Service]\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=basic.target\n",
+      const named = ["--url", url, "--agent-id", agent.id, "--agent-secret-file", secret];
+      assertDone(
+        await host.run(["sh", host.installer({ file: installSh }), ...named, "--script-agent"]),
+        /online/,
       );
-      await host.run(["install", "-m", "644", packaged, `/usr/lib/systemd/system/${unit}`]);
+      const manifest = (await host.run(["cat", "/var/lib/openclaw/install.json"])).stdout;
+      assertDone(await host.run([program, "service", "install"]), /active \(system\)/);
+      assert.deepEqual(await commandLine(host), [installed, "monitor"]);
+      assert.equal((await host.run(["cat", "/var/lib/openclaw/install.json"])).stdout, manifest);
+      await online(fleet, agent.id);
+      assertDone(
+        await host.run(["sh", host.installer({ file: installSh }), "--uninstall"]),
+        /^removed \/etc\/systemd/m,
+      );
+      assert.equal((await show(host)).LoadState, "not-found");
+      assert.equal((await host.run(["test", "-e", installed])).code, 1);
+    })
+  ));
+
+test("what the README types: configure as a user, then sudo service install", () =>
+  withFleet((fleet, url) =>
+    withSystemd(async (host) => {
+      const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+      const program = await download(host);
+      await host.run(["useradd", "--create-home", "--uid", "4242", "alice"]);
+      const alice = { HOME: "/home/alice", USER: "alice" };
+      const asAlice = ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups"];
+      const configure = [...asAlice, program, "configure", ...identity(url, agent.id)];
+      assertDone(await host.run(configure, { env: alice, stdin: agent.secret }), /try it with/);
+      const alone = await host.run([...asAlice, program, "service", "install"], { env: alice });
+      assert.equal(alone.code, 2, alone.stderr);
+      assert.match(
+        alone.stderr,
+        /^hint: sudo openclaw service install, or openclaw service install --user$/m,
+      );
+
+      const plan = await host.run([...asAlice, program, "service", "uninstall", "--dry-run"], {
+        env: alice,
+      });
+      assertDone(plan, /^run systemctl stop openclaw.service$/m);
+
+      const sudo = { SUDO_UID: "4242", SUDO_GID: "4242", SUDO_USER: "alice", HOME: "/root" };
+      const path = "/home/alice/.config/openclaw/credentials.json";
+      await host.run(["chmod", "644", path]);
+      const open = await host.run([program, "service", "install"], { env: sudo });
+      assert.equal(open.code, 3, open.stderr);
+      await host.run(["chmod", "600", path]);
+      const done = await host.run([program, "service", "install"], { env: sudo });
+      assertDone(
+        done,
+        /^takes the credentials of alice: \/home\/alice\/.config\/openclaw\/credentials.json$/m,
+      );
+      await online(fleet, agent.id);
+      const closed = await host.run([...asAlice, program, "service", "install", "--dry-run"], {
+        env: alice,
+      });
+      assert.equal(closed.code, 3, closed.stderr);
+      assert.match(closed.stderr, /this user may not\nhint: sudo openclaw service install$/m);
+      const removal = [...asAlice, installed, "service", "uninstall", "--dry-run"];
+      assertDone(await host.run(removal, { env: alice }), /^ {4}which ones, root alone can see$/m);
+      assertDone(await host.run([installed, "service", "uninstall"], { env: sudo }), /nothing is left$/m);
+      assert.equal((await host.run(["stat", "-c", "%u %a", path])).stdout, "4242 600\n");
+    })
+  ));
+
+test("a service is told of certificates as they are called, and keeps them", () =>
+  withFleet((fleet, url) =>
+    withSystemd(async (host) => {
+      const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+      const program = await download(host);
+      const authority = `/etc/a "b" 100% $HOME \\ 'c'/authority.pem`;
+      await host.run(["mkdir", "-p", "-m", "755", authority.replace(/\/[^/]*$/, "")]);
+      const made = await host.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+          .concat(["-subj", "/CN=authority", "-keyout", "/dev/null", "-out", authority]),
+      );
+      assert.equal(made.code, 0, made.stderr);
+      await host.run(["chmod", "644", authority]);
+      const args = [...identity(url, agent.id), "--ca-file", authority, "--insecure-http"];
+      assertDone(
+        await host.run([program, "service", "install", ...args], { stdin: agent.secret }),
+        /active \(system\)/,
+      );
+      await online(fleet, agent.id);
+      const words = [installed, "monitor", `--ca-file=${authority}`, "--insecure-http"];
+      assert.deepEqual(await commandLine(host), words);
+      assertDone(await host.run([program, "service", "install"]), /active \(system\)/);
+      assert.deepEqual(await commandLine(host), words);
+    })
+  ));
+
+test("the credentials that LoadCredential brings are the first, not the last", () =>
+  withFleet((fleet, url) =>
+    withSystemd(async (host) => {
+      const first = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+      const stored = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+      const program = await download(host);
+      const install = [program, "service", "install", ...identity(url, stored.id)];
+      assertDone(await host.run(install, { stdin: stored.secret }), /active \(system\)/);
+      await host.run(["systemctl", "stop", unit]);
+      await host.run(["sh", "-c", "rm /var/lib/private/openclaw/*"]);
+      const brought = join(host.folder, "brought.json");
+      await Deno.writeTextFile(
+        brought,
+        formatCredentials({ url, agentId: first.id, secret: first.secret }),
+        { mode: 0o600 },
+      );
+      const dropIn = join(host.folder, "first.conf");
+      await Deno.writeTextFile(dropIn, `[Service]\nLoadCredential=credentials.json:${brought}\n`);
+      await host.run(["install", "-D", "-m", "644", dropIn, `/etc/systemd/system/${unit}.d/first.conf`]);
       await host.run(["systemctl", "daemon-reload"]);
       await host.run(["systemctl", "start", unit]);
-      const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
-      const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
-      const install = [program, "service", "install", ...identity("https://fleet.example", agentId)];
-      const refused = await host.run(install, { stdin: secret });
-      assert.equal(refused.code, 5, refused.stderr);
-      assert.match(
-        refused.stderr,
-        /another one of that name is in .*\/lib\/systemd\/system\/openclaw.service$/m,
+      await online(fleet, first.id);
+      assert.equal((await fleet.agent(stored.id)).liveness, "stopped");
+
+      assertDone(await host.run(install, { stdin: stored.secret }), /active \(system\)/);
+      await online(fleet, stored.id);
+      assert.equal((await fleet.agent(first.id)).liveness, "stopped");
+      const gone = await host.run([installed, "service", "uninstall"]);
+      assertDone(gone, /looked again: nothing is left$/m);
+      assertDone(gone, /^kept, .*: \/etc\/systemd\/system\/openclaw.service.d$/m);
+    })
+  ));
+
+test("uninstall keeps others' files, and stops a service without its unit", () =>
+  withFleet((fleet, url) =>
+    withSystemd(async (host) => {
+      const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+      const program = await download(host);
+      const install = [program, "service", "install", ...identity(url, agent.id)];
+      assertDone(await host.run(install, { stdin: agent.secret }), /active \(system\)/);
+      await online(fleet, agent.id);
+      await host.run(["touch", "/var/lib/openclaw/gateway.db", "/etc/default/openclaw"]);
+      await host.run(["rm", `/etc/systemd/system/${unit}`]);
+      const gone = await host.run([installed, "service", "uninstall"]);
+      assertDone(gone, /looked again: nothing is left$/m);
+      assertDone(
+        gone,
+        /^kept, .*: \/var\/lib\/private\/openclaw\/gateway.db, \/etc\/default\/openclaw$/m,
       );
-      assertDone(await host.run([program, "service", "uninstall"]), /another one, in/);
-      assert.equal((await host.run(["systemctl", "is-active", unit])).stdout, "active\n");
-    }));
-}
+      assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
+      assert.equal((await host.run(["systemctl", "is-active", unit])).stdout, "inactive\n");
+      assert.equal((await host.run(["find", "/var/lib/openclaw/"])).stdout.trim().split("\n").length, 2);
+      await host.run(["rm", "-r", "/var/lib/private/openclaw/gateway.db", "/etc/default/openclaw"]);
+      assertDone(await host.run([program, "service", "uninstall"]), /looked again: nothing is left$/m);
+      assert.equal(await leftOf(host), "");
+    })
+  ));
+
+test("a service whose process is killed is started again, and beats", () =>
+  withFleet((fleet, url) =>
+    withSystemd(async (host) => {
+      const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+      const install = [await download(host), "service", "install", ...identity(url, agent.id)];
+      assertDone(await host.run(install, { stdin: agent.secret }), /active \(system\)/);
+      await online(fleet, agent.id);
+      const before = await show(host);
+      assert.equal((await host.run(["kill", "-9", before.MainPID ?? ""])).code, 0);
+      await until("the service came back", async () => (await show(host)).NRestarts === "1");
+      const { last_seen_at: seen } = await fleet.agent(agent.id);
+      await until("it beats", async () => (await fleet.agent(agent.id)).last_seen_at !== seen);
+      assert.equal((await fleet.agent(agent.id)).liveness, "online");
+      const after = await show(host);
+      assert.equal(after.NRestarts, "1");
+      assert.notEqual(after.MainPID, before.MainPID);
+    })
+  ));
+
+test("a service gives way to a monitor that was there, and follows it", () =>
+  withFleet((fleet, url) =>
+    withSystemd(async (host) => {
+      const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+      const program = await download(host);
+      const note = join(host.folder, "pid");
+      const monitor = ["sh", "-c", 'echo $$ >"$0"; exec "$@"', note, program, "monitor"];
+      const byHand = host.run([...monitor, ...identity(url, agent.id)], { stdin: agent.secret });
+      try {
+        await online(fleet, agent.id);
+        const install = [program, "service", "install", ...identity(url, agent.id)];
+        const { code, stdout, stderr } = await host.run(install, { stdin: agent.secret });
+        assert.equal(code, 1, stdout);
+        assert.match(stderr, /^error: Cannot keep the service running: .*\nhint: openclaw service logs$/m);
+        assert.doesNotMatch(stdout, /active/);
+        const logs = await host.run([installed, "service", "logs", "--lines", "50"]);
+        assertDone(logs, /another process on this host does so already/);
+        assert.equal((await fleet.agent(agent.id)).liveness, "online");
+      } finally {
+        await host.run(["sh", "-c", 'kill -TERM "$(cat "$0")"', note]);
+      }
+      assert.equal((await byHand).code, 0);
+      await until("the service runs", async () => (await show(host)).SubState === "running");
+      await online(fleet, agent.id);
+      const { MainPID } = await show(host);
+      await pause(5000);
+      assert.equal((await show(host)).MainPID, MainPID, "it keeps running");
+    })
+  ));
+
+test("a folder with a server's keys → conflict, and nothing is touched", () =>
+  withSystemd(async (host) => {
+    const program = await download(host);
+    const key = "/var/lib/openclaw/operator-key";
+    await host.run(["sh", "-c", 'mkdir -m 700 "${0%/*}" && echo secret >"$0" && chmod 600 "$0"', key]);
+    const listed = [
+      "find",
+      "/etc",
+      "/usr/local",
+      "/var/lib",
+      "-name",
+      "*openclaw*",
+      "-o",
+      "-path",
+      "*openclaw/*",
+    ];
+    const state = ["stat", "-c", "%n %u %g %a %Y", "/var/lib/openclaw", key];
+    const before = [await host.run(listed), await host.run(state)];
+    const agent = makeAgent();
+    const install = [program, "service", "install", ...identity("https://fleet.example", agent.id)];
+    const { code, stdout, stderr } = await host.run(install, { stdin: agent.secret });
+    assert.equal(code, 5, stderr);
+    assert.equal(stdout, "");
+    assert.match(stderr, /has the keys of a server, "\/var\/lib\/openclaw\/operator-key"\nhint: /);
+    assert.deepEqual([await host.run(listed), await host.run(state)], before);
+    assert.equal((await show(host)).LoadState, "not-found");
+  }));
+
+test("a packaged service of our name is neither replaced nor stopped", () =>
+  withSystemd(async (host) => {
+    const program = await download(host);
+    const packaged = join(host.folder, "packaged.service");
+    await Deno.writeTextFile(
+      packaged,
+      "[Service]\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=basic.target\n",
+    );
+    await host.run(["install", "-m", "644", packaged, `/usr/lib/systemd/system/${unit}`]);
+    await host.run(["systemctl", "daemon-reload"]);
+    await host.run(["systemctl", "start", unit]);
+    const install = [program, "service", "install", ...identity("https://fleet.example", agentId)];
+    const refused = await host.run(install, { stdin: secret });
+    assert.equal(refused.code, 5, refused.stderr);
+    assert.match(
+      refused.stderr,
+      /another one of that name is in .*\/lib\/systemd\/system\/openclaw.service$/m,
+    );
+    assertDone(await host.run([program, "service", "uninstall"]), /another one, in/);
+    assert.equal((await host.run(["systemctl", "is-active", unit])).stdout, "active\n");
+  }));
 
 function identity(url: string, id: string): string[] {
   return ["--url", url, "--agent-id", id, "--agent-secret-file", "-"];
@@ -375,21 +378,14 @@ async function online(fleet: FleetClient, id: string): Promise<void> {
   await until("the agent is online", async () => (await fleet.agent(id)).liveness === "online");
 }
 
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 150; tries++) {
-    if (await isSo()) return;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  assert.fail(`it did not come to pass within half a minute that ${what}`);
+/** The agent beats every five seconds; what a busy machine adds is not the test's concern. */
+function until(what: string, isSo: () => Promise<boolean>): Promise<boolean> {
+  return untilAnswer(what, isSo, { timeoutMs: 120_000, everyMs: 200 });
 }
 
 async function withFleet(work: (fleet: FleetClient, url: string) => Promise<void>): Promise<void> {
-  await withFolder(async (data) => {
-    const server = await startServerProcess({ data });
-    try {
-      await work(new FleetClient(server.base, server.operatorKey), server.url);
-    } finally {
-      await server.stop();
-    }
-  });
+  await using folder = await temporaryFolder();
+  await copyDatabaseTemplate(folder.path);
+  await using server = await startServerProcess({ data: folder.path });
+  await work(new FleetClient(server.base, server.operatorKey), server.url);
 }
