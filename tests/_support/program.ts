@@ -180,9 +180,9 @@ export function linesOf(text: string): Record<string, unknown>[] {
   return text.split("\n").slice(0, -1).map((line) => ({ ...JSON.parse(line) }));
 }
 
-/** From source, Deno needs to find the packages that it has fetched. */
+/** From source, Deno needs to find the packages that it has fetched, and is not to ask for a newer Deno. */
 function cache(): Record<string, string> {
-  return isBinary ? {} : { DENO_DIR: denoFolder };
+  return isBinary ? {} : { DENO_DIR: denoFolder, DENO_NO_UPDATE_CHECK: "1" };
 }
 
 async function feed(stream: WritableStream<Uint8Array>, text: string): Promise<void> {

@@ -3,10 +3,12 @@ import { Monitor, type News } from "../../../cli/agent/monitor.ts";
 import { describeProcess } from "../../../cli/agent/agent.ts";
 import { Inbox } from "../../../cli/agent/inbox.ts";
 import { beat, handshake } from "../../../cli/api/agent.ts";
-import { type CreatedAgent, FleetClient } from "../../_support/client.ts";
+import { makeCertificate } from "../../_support/certificate.ts";
+import { type CreatedAgent, FleetClient, record, text } from "../../_support/client.ts";
 import { type ServerProcess, startServerProcess, temporaryFolder } from "../../_support/server.ts";
+import { startConnectProxy } from "../../_support/connect_proxy.ts";
 import { jumpingClock } from "../../_support/jumping_clock.ts";
-import { identify, type Running, start } from "../../_support/program.ts";
+import { identify, run, type Running, start } from "../../_support/program.ts";
 
 /** On Windows a program cannot be asked from outside to stop, only be ended. */
 const ignore = Deno.build.os === "windows";
@@ -30,6 +32,10 @@ Deno.test("monitors under the real server", { ignore }, async (context) => {
   await context.step(
     "a server that is killed and comes back: its loss and its return are told once, and the session goes on",
     () => losesServer(client, server),
+  );
+  await context.step(
+    "over TLS through a proxy, with an authority of its own",
+    () => goesThroughProxy(data.path),
   );
 });
 
@@ -147,6 +153,52 @@ async function losesServer(client: FleetClient, server: ServerProcess): Promise<
   await monitor.until("heartbeat", beats + 2);
   assert.deepEqual(changesOf(monitor), ["started", "handshake", "outage", "recovered"]);
   assert.equal((await client.agent(agent.id)).liveness, "online");
+}
+
+async function goesThroughProxy(data: string): Promise<void> {
+  await using folder = await temporaryFolder();
+  const home = folder.path;
+  const { paths, authority } = await makeCertificate(home);
+  const args = ["--tls-cert", paths.cert, "--tls-key", paths.key];
+  await using server = await startServerProcess({ data, args });
+  const { port } = new URL(server.url);
+  const identity = await createOverTls(server, authority);
+  const proxy = startConnectProxy({ port: Number(port) });
+  try {
+    // Only the proxy knows this name.
+    const env = { ...identify(identity, `https://fleet.invalid:${port}`), HTTPS_PROXY: proxy.url };
+    await using monitor = start(["monitor", "--json", "--ca-file", authority], { home, env });
+    await monitor.until("heartbeat");
+    monitor.kill("SIGTERM");
+    const { code, stdout } = await monitor.ended;
+    assert.equal(code, 0);
+    assert.match(stdout, /stopped, the server knows/);
+    assert.equal(proxy.asked[0], `CONNECT fleet.invalid:${port} HTTP/1.1`);
+    const doctor = await run(["doctor", "--ca-file", authority], { home, env });
+    assert.equal(doctor.code, 0, doctor.stdout);
+    assert.match(doctor.stdout, /pass {2}proxy/);
+    const stranger = await run(["handshake"], { home, env });
+    assert.equal(stranger.code, 6);
+    assert.match(stranger.stderr, /certificate|UnknownIssuer/i);
+  } finally {
+    proxy.close();
+  }
+}
+
+async function createOverTls({ url, operatorKey }: ServerProcess, authority: string): Promise<CreatedAgent> {
+  const client = Deno.createHttpClient({ caCerts: [await Deno.readTextFile(authority)] });
+  try {
+    const reply = await fetch(`https://localhost:${new URL(url).port}/functions/v1/create-agent`, {
+      client,
+      method: "POST",
+      headers: { apikey: operatorKey },
+      body: JSON.stringify({ name: "behind a proxy" }),
+    });
+    const created = record(await reply.json());
+    return { id: text(record(created.agent).id), secret: text(created.agent_secret) };
+  } finally {
+    client.close();
+  }
 }
 
 function eventsOf(monitor: Running): unknown[] {
