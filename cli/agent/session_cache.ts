@@ -82,8 +82,17 @@ export class SessionCache {
   /** Remembers that a beat was accepted, where the session is still there and still this agent's. */
   async touch(now: Date): Promise<void> {
     await this.#try("kept", async () => {
-      if (await this.#isOurs()) await Deno.utime(this.path, now, now);
+      if (await this.#isOurs()) await this.#setTime(now);
     });
+  }
+
+  /** It may have been removed since it was read. */
+  async #setTime(time: Date): Promise<void> {
+    try {
+      await Deno.utime(this.path, time, time);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
 
   async #isOurs(): Promise<boolean> {

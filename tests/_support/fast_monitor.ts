@@ -2,6 +2,7 @@ import { addMonitor } from "../../cli/commands/agent/monitor.ts";
 import { start } from "../../cli/commands/start.ts";
 import { type Clock, hostClock } from "../../cli/host/clock.ts";
 import { parseObject } from "../../cli/host/json.ts";
+import { jumpingClock } from "./jumping_clock.ts";
 
 /**
  * The real `openclaw monitor` in a process of its own with another clock, which the shipped program cannot be given:
@@ -30,21 +31,6 @@ function fastClock(speed: number): Clock {
     monotonic: () => speed * hostClock.monotonic(),
     wall: () => begun + speed * (hostClock.wall() - begun),
     sleep: (seconds, signal) => hostClock.sleep(seconds / speed, signal),
-  };
-}
-
-/** Stands still while the process works, and skips what it would sleep. */
-function jumpingClock(): Clock {
-  const begun = hostClock.wall();
-  let passed = 0;
-  return {
-    monotonic: () => passed,
-    wall: () => begun + passed,
-    async sleep(seconds, signal) {
-      // Signals and replies have their turn.
-      await new Promise((resolve) => setTimeout(resolve));
-      if (!signal.aborted) passed += seconds;
-    },
   };
 }
 

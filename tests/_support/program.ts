@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { placesOf } from "../../cli/host/paths.ts";
+import { writePrivateFile } from "../../cli/host/private_file.ts";
+import { formatCredentials } from "../../cli/identity/credentials.ts";
 import type { CreatedAgent } from "./client.ts";
 import { end, succeed } from "./run.ts";
 import { openclaw } from "./server.ts";
@@ -55,7 +57,7 @@ export async function run(args: string[], options: RunOptions): Promise<Run> {
 
 /** Starts it; its caller ends it. */
 export function start(args: string[], { home, env = {}, stdin, time }: RunOptions): Running {
-  const { program, args: all } = time === undefined || isBinary ? openclaw(args) : withTime(time, args);
+  const { program, args: all } = commandOf(args, time);
   const child = new Deno.Command(program, {
     args: all,
     clearEnv: true,
@@ -114,7 +116,9 @@ export function start(args: string[], { home, env = {}, stdin, time }: RunOption
   };
 }
 
-function withTime(time: FastTime, args: string[]): { program: string; args: string[] } {
+/** How the program is started, from source with the time that it is given. */
+export function commandOf(args: string[], time?: FastTime): { program: string; args: string[] } {
+  if (time === undefined || isBinary) return openclaw(args);
   const all = ["run", "--quiet", "--no-prompt", "--allow-all", fastMonitor, JSON.stringify(time), ...args];
   return { program: Deno.execPath(), args: all };
 }
@@ -122,6 +126,11 @@ function withTime(time: FastTime, args: string[]): { program: string; args: stri
 /** An agent that no other process on this host watches over, be it another run of these tests. */
 export function makeAgent(): CreatedAgent {
   return { id: crypto.randomUUID(), secret: agentSecret };
+}
+
+/** Writes the credentials file of a home, as `openclaw configure` does. */
+export async function configureHome(home: string, { id, secret }: CreatedAgent, url: string): Promise<void> {
+  await writePrivateFile(credentialsPath(home), formatCredentials({ url, agentId: id, secret }));
 }
 
 /** The environment that names an agent and its server. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { News } from "../../../cli/agent/monitor.ts";
+import { fakeTimeouts } from "../../_support/fake_timeouts.ts";
 import { acceptance, down, greeting, live, refusal, type Seen } from "./_simulation.ts";
 
 function count(seen: Seen[], act: Seen["act"]): number {
@@ -76,38 +77,11 @@ Deno.test("a revoked agent asks ever more rarely, says so once, never ends, and 
   assert.ok(count(seen, "beat") > 280, "it came back");
 });
 
-Deno.test("a session that is revoked is followed by one handshake within 10 s, and beats go on", async () => {
-  let revoked = false;
-  const { seen } = await live({
-    hours: 1,
-    beat({ monotonic }) {
-      if (revoked || monotonic < 1000 + 300) return acceptance();
-      revoked = true;
-      return refusal("session_revoked");
-    },
-  });
-  const at = seen.findIndex(({ act }, index) => index > 0 && act === "handshake");
-  const wait = (seen[at]?.at ?? 0) - (seen[at - 1]?.at ?? 0);
-  assert.ok(wait >= 0 && wait <= 10.1, `${wait} s`);
-  assert.equal(seen[at + 1]?.act, "beat");
-  assert.ok(count(seen, "handshake") <= 7);
-});
-
 Deno.test("a server that greets and then refuses every beat is asked ever more rarely", async () => {
   const { seen } = await live({ hours: 4, beat: () => refusal("token_invalid") });
   assert.ok(seen.length < 240, `${seen.length} requests in four hours`);
   const asked = seen.filter(({ act }) => act === "handshake").slice(0, -1);
   assert.ok(Math.min(...gaps(asked).slice(10)) > 100);
-});
-
-Deno.test("retry-after is obeyed", async () => {
-  const { seen } = await live({
-    hours: 2,
-    beat: () => ({ kind: "outage", reason: "busy", retryAfter: 600 }),
-    handshake: () => greeting({ refreshIn: 1e6 }),
-  });
-  assert.ok(seen.length <= 15, `${seen.length} requests`);
-  assert.ok(gaps(seen.filter(({ act }) => act === "beat")).slice(0, -1).every((gap) => gap >= 600));
 });
 
 Deno.test("a host that slept beats within 5 s of waking, and shakes hands if its session is over", async () => {
@@ -218,6 +192,14 @@ Deno.test("a farewell that is answered with a 401 is said again with one new ses
   const beat = (_world: unknown, seen: Seen[]) =>
     seen.at(-1)?.report?.status === "stopping" ? refusal("session_revoked") : acceptance();
   assert.deepEqual(await farewell({ beat }, 100), ["stopping", "handshake", "stopping"]);
+});
+
+Deno.test("a farewell is given up after 3 s, all its requests together", async () => {
+  using timeouts = fakeTimeouts();
+  const beat = (_world: unknown, seen: Seen[]) =>
+    seen.at(-1)?.report?.status === "stopping" ? refusal("session_revoked") : acceptance();
+  await farewell({ beat }, 100);
+  assert.deepEqual(timeouts.asked, [3000]);
 });
 
 Deno.test("a refused agent asks for nothing in order to leave", async () => {

@@ -1,179 +1,195 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { withFolder } from "../../_support/server.ts";
+import { claimHost } from "../../../cli/agent/host_claim.ts";
+import { CliError } from "../../../cli/terminal/errors.ts";
+import { makeSecret } from "../../../supabase/functions/_shared/secret.ts";
+import type { CreatedAgent } from "../../_support/client.ts";
+import { temporaryFolder } from "../../_support/server.ts";
 import { makeCertificate } from "../../_support/certificate.ts";
-import { accepts, type FaultServer, greets, startFaultServer } from "../../_support/fault_server.ts";
 import {
+  beatsOf,
+  type FaultServer,
+  handshakesAndBeats,
+  handshakesOf,
+  startFaultServer,
+} from "../../_support/fault_server.ts";
+import {
+  configureHome,
   credentialsPath,
   identify,
   makeAgent,
   run,
   type Running,
-  type RunOptions,
+  sessionPath,
   start,
 } from "../../_support/program.ts";
 
-const agent = makeAgent();
+const linux = Deno.build.os === "linux";
+/** There is no SIGHUP on Windows. */
 const ignore = Deno.build.os === "windows";
-
-interface Stage {
-  home: string;
-  server: FaultServer;
-  begin: (args: string[], options?: Omit<RunOptions, "home">) => Running;
-}
-
-/** A server that is well and a home; what was begun there is ended. */
-async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
-  const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
-  const begun: Running[] = [];
-  try {
-    await withFolder(async (home) => {
-      const begin: Stage["begin"] = (args, options = {}) => {
-        const monitor = start(["monitor", "--json", ...args], { home, ...options });
-        begun.push(monitor);
-        return monitor;
-      };
-      try {
-        await work({ home, server, begin });
-      } finally {
-        for (const monitor of begun) await stop(monitor, "SIGKILL");
-      }
-    });
-  } finally {
-    server.close();
-  }
-}
-
-async function stop(monitor: Running, signal: Deno.Signal): Promise<number> {
-  try {
-    monitor.kill(signal);
-  } catch (error) {
-    // It has ended already.
-    if (!(error instanceof TypeError)) throw error;
-  }
-  return (await monitor.ended).code;
-}
-
-function count({ caught }: FaultServer, path: string): number {
-  return caught.filter((one) => one.path.endsWith(path)).length;
-}
-
-/** It said what was wrong, went on with the credentials that it had, and ends as it should. */
-async function goesOn(monitor: Running, server: FaultServer, says: RegExp): Promise<void> {
-  const warning = await monitor.until("warning");
-  assert.match(String(warning.message), says);
-  const beats = count(server, "/heartbeat");
-  await server.until(server.caught.length + 2);
-  assert.ok(count(server, "/heartbeat") > beats);
-  assert.equal(count(server, "/handshake"), 1);
-  assert.equal(await stop(monitor, "SIGTERM"), 0);
-}
-
+/** Beats come every second of it. */
+const time = { clock: 20 };
 const garbage = "-----BEGIN CERTIFICATE-----\ngarbage\n-----END CERTIFICATE-----\n";
 
-Deno.test("a certificate file with garbage in it → usage, with a hint, at the start", () =>
-  onStage(async ({ home, server }) => {
-    const path = join(home, "it's.pem");
-    await Deno.writeTextFile(path, garbage);
-    const options = { home, env: identify(agent, server.url) };
-    const { code, stderr } = await run(["handshake", "--ca-file", path], options);
-    assert.equal(code, 2, stderr);
-    assert.match(stderr, /Cannot use the certificates in .*\nhint: openssl x509 /);
-    if (!ignore) assert.ok(stderr.includes(String.raw`/it'\''s.pem' -noout`), stderr);
-    assert.equal(server.caught.length, 0);
-  }));
+/** It goes on with the credentials that it had. */
+async function goesOn(server: FaultServer, requests = 2): Promise<void> {
+  const beats = beatsOf(server).length;
+  await server.until(server.caught.length + requests);
+  assert.ok(beatsOf(server).length > beats);
+  assert.equal(handshakesOf(server).length, 1);
+}
 
-Deno.test({
-  name: "SIGHUP with a certificate file that has become garbage, and one that is sound again",
-  ignore,
-  fn: () =>
-    onStage(async ({ home, server, begin }) => {
-      const { authority } = await makeCertificate(home);
-      const path = join(home, "ca.pem");
-      await Deno.copyFile(authority, path);
-      const monitor = begin(["--ca-file", path], { env: identify(agent, server.url) });
-      await monitor.until("heartbeat");
-      await Deno.writeTextFile(path, garbage);
-      monitor.kill("SIGHUP");
-      await monitor.until("warning");
-      await Deno.copyFile(authority, path);
-      monitor.kill("SIGHUP");
-      await goesOn(monitor, server, /were not read again: Cannot use the certificates/);
-    }),
+function warningsOf(monitor: Running): string[] {
+  return monitor.events().filter(({ event }) => event === "warning").map(({ message }) => String(message));
+}
+
+async function endsWell(monitor: Running): Promise<void> {
+  monitor.kill("SIGTERM");
+  assert.equal((await monitor.ended).code, 0);
+}
+
+Deno.test("a certificate file with garbage in it → usage, with a hint, at the start", async () => {
+  using server = startFaultServer(handshakesAndBeats());
+  await using home = await temporaryFolder();
+  const path = join(home.path, "it's.pem");
+  await Deno.writeTextFile(path, garbage);
+  const options = { home: home.path, env: identify(makeAgent(), server.url) };
+  const { code, stderr } = await run(["handshake", "--ca-file", path], options);
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, /Cannot use the certificates in .*\nhint: openssl x509 /);
+  if (!ignore) assert.ok(stderr.includes(String.raw`/it'\''s.pem' -noout`), stderr);
+  assert.equal(server.caught.length, 0);
 });
 
-Deno.test({
-  name: "SIGHUP with credentials that have become a loop of links changes nothing",
+Deno.test("SIGHUP with a certificate file that has become garbage, and one that is sound again", {
   ignore,
-  fn: () =>
-    onStage(async ({ home, server, begin }) => {
-      const flags = ["--url", server.url, "--agent-id", agent.id, "--agent-secret-file", "-"];
-      await run(["configure", ...flags], { home, stdin: agent.secret });
-      const monitor = begin([]);
-      await monitor.until("heartbeat");
-      await Deno.remove(credentialsPath(home));
-      await Deno.symlink(credentialsPath(home), credentialsPath(home));
-      monitor.kill("SIGHUP");
-      await goesOn(monitor, server, /were not read again: Cannot read the credentials file/);
-    }),
+}, async () => {
+  using server = startFaultServer(handshakesAndBeats());
+  await using home = await temporaryFolder();
+  const { authority } = await makeCertificate(home.path);
+  const path = join(home.path, "ca.pem");
+  await Deno.copyFile(authority, path);
+  const options = { home: home.path, env: identify(makeAgent(), server.url), time };
+  await using monitor = start(["monitor", "--json", "--ca-file", path], options);
+  await monitor.until("heartbeat");
+  await Deno.writeTextFile(path, garbage);
+  monitor.kill("SIGHUP");
+  const warning = await monitor.until("warning");
+  assert.match(String(warning.message), /were not read again: Cannot use the certificates/);
+  await Deno.copyFile(authority, path);
+  monitor.kill("SIGHUP");
+  await goesOn(server);
+  await endsWell(monitor);
 });
 
-Deno.test({
-  name: "SIGHUP with a secret that came from stdin changes nothing, and is no reason to warn",
+/** What may become of a credentials file, and what is then said of it. */
+const broken: { make: (path: string) => Promise<void>; says: RegExp }[] = [
+  {
+    make: (path) => Deno.writeTextFile(path, "{", { mode: 0o600 }),
+    says: /were not read again: .*no JSON object/,
+  },
+  { make: (path) => Deno.symlink(path, path), says: /were not read again: Cannot read the credentials file/ },
+  { make: makePipe, says: /were not read again: .*it is no regular file/ },
+];
+
+Deno.test("SIGHUP with credentials that are broken, a loop of links or a pipe changes nothing", {
   ignore,
-  fn: () =>
-    onStage(async ({ server, begin }) => {
-      const flags = ["--url", server.url, "--agent-id", agent.id, "--agent-secret-file", "-"];
-      const monitor = begin(flags, { stdin: agent.secret });
-      await monitor.until("heartbeat");
-      monitor.kill("SIGHUP");
-      await monitor.until("heartbeat", 3);
-      assert.deepEqual(monitor.events().filter(({ event }) => event === "warning"), []);
-      assert.equal(count(server, "/handshake"), 1);
-    }),
+}, async () => {
+  using server = startFaultServer(handshakesAndBeats());
+  await using home = await temporaryFolder();
+  await configureHome(home.path, makeAgent(), server.url);
+  await using monitor = start(["monitor", "--json"], { home: home.path, time });
+  await monitor.until("heartbeat");
+  for (const [index, { make, says }] of broken.entries()) {
+    await Deno.remove(credentialsPath(home.path));
+    await make(credentialsPath(home.path));
+    monitor.kill("SIGHUP");
+    const { message } = await monitor.until("warning", index + 1);
+    assert.match(String(message), says);
+    await goesOn(server);
+  }
+  assert.equal(warningsOf(monitor).length, broken.length);
+  await endsWell(monitor);
 });
 
-Deno.test({
-  name: "SIGHUP with a secret that came from a pipe, or with a pipe for a credentials file, waits for nobody",
-  ignore,
-  fn: () =>
-    onStage(async ({ home, server, begin }) => {
-      const pipe = join(home, "pipe");
-      await makePipe(pipe);
-      const flags = ["--url", server.url, "--agent-id", agent.id, "--agent-secret-file", pipe];
-      const monitor = begin(flags);
-      await Deno.writeTextFile(pipe, agent.secret);
+Deno.test(
+  "SIGHUP with another secret, and with another agent: it shakes hands as that one, and its claim goes along",
+  {
+    ignore,
+  },
+  async () => {
+    using server = startFaultServer(handshakesAndBeats());
+    await using home = await temporaryFolder();
+    const agent = makeAgent();
+    await configureHome(home.path, agent, server.url);
+    await using monitor = start(["monitor", "--json"], { home: home.path, time });
+    await monitor.until("heartbeat");
+    const rotated = { ...agent, secret: await makeSecret(new Uint8Array(32).fill(7)) };
+    const other = makeAgent();
+    for (const [index, fresh] of [rotated, other].entries()) {
+      await configureHome(home.path, fresh, server.url);
+      monitor.kill("SIGHUP");
+      await monitor.until("reloaded", index + 1);
+      await monitor.until("handshake", index + 2);
+      if (linux) assert.equal(await isWatched(fresh), true);
+    }
+    if (linux) assert.equal(await isWatched(agent), false);
+    const asked = handshakesOf(server).map(({ body }) => JSON.parse(body))
+      .map(({ agent_id, agent_secret }) => ({ id: agent_id, secret: agent_secret }));
+    assert.deepEqual(asked, [agent, rotated, other]);
+    assert.deepEqual(warningsOf(monitor), []);
+  },
+);
+
+/** Whether a process of this host proves that it watches over the agent. */
+async function isWatched({ id: agentId, secret }: CreatedAgent): Promise<boolean> {
+  try {
+    const claim = await claimHost({ agentId, secret, warn: (text) => assert.fail(text) });
+    claim.release();
+    return false;
+  } catch (error) {
+    if (error instanceof CliError && error.failure === "conflict") return true;
+    throw error;
+  }
+}
+
+Deno.test(
+  "SIGHUP with a secret that came from stdin, or from a pipe, changes nothing, and waits for nobody",
+  {
+    ignore,
+  },
+  async () => {
+    await Promise.all(["-", "pipe"].map(async (source) => {
+      using server = startFaultServer(handshakesAndBeats());
+      await using home = await temporaryFolder();
+      const agent = makeAgent();
+      const file = source === "-" ? source : join(home.path, source);
+      const flags = ["--url", server.url, "--agent-id", agent.id, "--agent-secret-file", file];
+      if (source === "pipe") await makePipe(file);
+      const options = { home: home.path, time, ...(source === "-" ? { stdin: agent.secret } : {}) };
+      await using monitor = start(["monitor", "--json", ...flags], options);
+      if (source === "pipe") await Deno.writeTextFile(file, agent.secret);
       await monitor.until("heartbeat");
       monitor.kill("SIGHUP");
-      await monitor.until("heartbeat", 4);
-      assert.deepEqual(monitor.events().filter(({ event }) => event === "warning"), []);
-      assert.equal(await stop(monitor, "SIGTERM"), 0);
-
-      await run(["configure", ...flags.with(-1, "-")], { home, stdin: agent.secret });
-      const other = begin([]);
-      await other.until("heartbeat");
-      await Deno.remove(credentialsPath(home));
-      await makePipe(credentialsPath(home));
-      other.kill("SIGHUP");
-      const warning = await other.until("warning");
-      assert.match(String(warning.message), /it is no regular file/);
-      await other.until("heartbeat", 3);
-      assert.equal(await stop(other, "SIGTERM"), 0);
-    }),
-});
+      // Nothing tells that it was heard.
+      await goesOn(server, 20);
+      assert.deepEqual(warningsOf(monitor), [], source);
+      await endsWell(monitor);
+    }));
+  },
+);
 
 async function makePipe(path: string): Promise<void> {
   assert.ok((await new Deno.Command("mkfifo", { args: ["-m", "600", path] }).output()).success);
 }
 
-Deno.test("a session that somebody removed while a monitor uses it is no reason to warn", () =>
-  onStage(async ({ home, server, begin }) => {
-    const flags = ["--url", server.url, "--agent-id", agent.id, "--agent-secret-file", "-"];
-    const configure = () => run(["configure", ...flags], { home, stdin: agent.secret });
-    await configure();
-    const monitor = begin([]);
-    await monitor.until("heartbeat");
-    await configure();
-    await monitor.until("heartbeat", 4);
-    assert.deepEqual(monitor.events().filter(({ event }) => event === "warning"), []);
-  }));
+Deno.test("a session that somebody removed while a monitor uses it is no reason to warn", async () => {
+  using server = startFaultServer(handshakesAndBeats());
+  await using home = await temporaryFolder();
+  const env = identify(makeAgent(), server.url);
+  await using monitor = start(["monitor", "--json"], { home: home.path, env, time });
+  await monitor.until("heartbeat");
+  await Deno.remove(sessionPath(home.path));
+  await goesOn(server);
+  assert.deepEqual(warningsOf(monitor), []);
+});

@@ -79,3 +79,20 @@ Deno.test("a beat of one agent does not touch the session of another in the same
   await ours?.touch(new Date(now.getTime() + 60_000));
   assert.deepEqual([await theirs?.lastBeat(), await ours?.lastBeat()], [now, null]);
 });
+
+Deno.test("a session that is removed while a beat is noted is no reason to warn", async () => {
+  await using folder = await temporaryFolder();
+  const cache = new SessionCache(folder.path, { owner, warn: (text) => assert.fail(text) });
+  await cache.write(greeting, now);
+  const plain = Deno.utime;
+  Deno.utime = async (path, ...times) => {
+    await Deno.remove(path);
+    await plain(path, ...times);
+  };
+  try {
+    await cache.touch(now);
+  } finally {
+    Deno.utime = plain;
+  }
+  assert.equal(await cache.lastBeat(), null);
+});

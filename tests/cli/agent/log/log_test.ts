@@ -3,11 +3,10 @@ import { join } from "node:path";
 import { LineWriter } from "../../../../cli/agent/log/line_writer.ts";
 import { LogFile } from "../../../../cli/agent/log/log_file.ts";
 import { CliError } from "../../../../cli/terminal/errors.ts";
-import { openclaw, withFolder } from "../../../_support/server.ts";
-import { accepts, greets, startFaultServer } from "../../../_support/fault_server.ts";
-import { makeAgent } from "../../../_support/program.ts";
+import { temporaryFolder, withFolder } from "../../../_support/server.ts";
+import { handshakesAndBeats, startFaultServer } from "../../../_support/fault_server.ts";
+import { commandOf, makeAgent, ownEnvironment } from "../../../_support/program.ts";
 
-const agent = makeAgent();
 const text = "x".repeat(49);
 /** A log stays open for as long as its process lives. */
 const open = { sanitizeResources: false };
@@ -121,9 +120,7 @@ Deno.test("a stream that never takes a line holds at most a thousand, and a flus
     },
   });
   for (let line = 0; line < 5000; line++) writer.line("x");
-  const started = performance.now();
   await writer.flush(50);
-  assert.ok(performance.now() - started < 500);
   assert.equal(calls, 1);
 });
 
@@ -162,45 +159,36 @@ const sinks: [string, string][] = [
 ];
 
 for (const [name, script] of sinks) {
-  Deno.test({
-    name: `a monitor whose lines go ${name} goes on beating, and says goodbye`,
+  Deno.test(`a monitor whose lines go ${name} goes on beating, and says goodbye`, {
     ignore: Deno.build.os !== "linux",
-    async fn() {
-      const server = startFaultServer(({ path }) => path.endsWith("/handshake") ? greets() : accepts());
-      try {
-        await withFolder(async (home) => {
-          // A file where the folder should be, so that there is something to warn of from the start.
-          await Deno.writeTextFile(join(home, "state"), "");
-          const warned = ["--agent-id", agent.id, "--agent-secret", agent.secret];
-          const { program, args } = openclaw(["monitor", "--json", "--url", server.url, ...warned]);
-          const shell = new Deno.Command("sh", {
-            args: ["-c", script, program, ...args],
-            cwd: home,
-            env: {
-              HOME: home,
-              XDG_STATE_HOME: join(home, "state"),
-              DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
-            },
-            stdin: "null",
-            stdout: "null",
-            stderr: "null",
-          }).spawn();
-          const pid = async (): Promise<number> => Number(await Deno.readTextFile(join(home, "pid")));
-          try {
-            await server.until(5);
-          } catch (error) {
-            Deno.kill(await pid(), "SIGKILL");
-            throw error;
-          }
-          Deno.kill(await pid(), "SIGTERM");
-          await shell.status;
-          assert.equal((await Deno.readTextFile(join(home, "code"))).trim(), "0");
-          assert.match(server.caught.at(-1)?.body ?? "", /"stopping"/);
-        });
-      } finally {
-        server.close();
-      }
-    },
+  }, async () => {
+    using server = startFaultServer(handshakesAndBeats());
+    await using home = await temporaryFolder();
+    // A file where the folder should be, so that there is something to warn of from the start.
+    await Deno.writeTextFile(join(home.path, "state"), "");
+    const { id, secret } = makeAgent();
+    const flags = ["--url", server.url, "--agent-id", id, "--agent-secret", secret];
+    const { program, args } = commandOf(["monitor", "--json", ...flags], { clock: 20 });
+    const shell = new Deno.Command("sh", {
+      args: ["-c", script, program, ...args],
+      cwd: home.path,
+      clearEnv: true,
+      env: { ...ownEnvironment(home.path), XDG_STATE_HOME: join(home.path, "state") },
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    const pid = async (): Promise<number> => Number(await Deno.readTextFile(join(home.path, "pid")));
+    try {
+      await server.until(5);
+    } catch (error) {
+      Deno.kill(await pid(), "SIGKILL");
+      throw error;
+    }
+    Deno.kill(await pid(), "SIGTERM");
+    await shell.status;
+    assert.equal((await Deno.readTextFile(join(home.path, "code"))).trim(), "0");
+    assert.match(server.caught.at(-1)?.body ?? "", /"stopping"/);
   });
 }
 

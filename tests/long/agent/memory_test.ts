@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { accepts, handshakesAndBeats, refuses, startFaultServer } from "../../_support/fault_server.ts";
+import { identify, isBinary, makeAgent, start } from "../../_support/program.ts";
+import { seededRandom, share } from "../../_support/seed.ts";
+import { temporaryFolder } from "../../_support/server.ts";
+import { pause } from "../../_support/wait.ts";
+
+const seconds = Math.max(30, share(600));
+const name = `over ${seconds} s of beats, outages and new sessions, a monitor's memory does not grow`;
+
+Deno.test({
+  name,
+  // For /proc.
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const { next } = seededRandom(name);
+    using server = startFaultServer(handshakesAndBeats(() => {
+      const luck = next();
+      return luck < 0.01 ? refuses("token_expired") : luck < 0.02 ? "cut" : accepts(1);
+    }));
+    await using home = await temporaryFolder();
+    const options = { home: home.path, env: identify(makeAgent(), server.url), time: { clock: 50 } };
+    await using monitor = start(["monitor", "--quiet"], options);
+    await server.until(2);
+    // What it loads and compiles at first is no growth.
+    await pause(seconds * 1000 / 10);
+    const before = await memory(monitor.pid);
+    await pause(seconds * 1000 * 9 / 10);
+    const after = await memory(monitor.pid);
+    assert.ok(after < 1.25 * before, `${before / 1e6} MB, then ${after / 1e6} MB`);
+    assert.ok(server.caught.length > seconds / (isBinary ? 60 : 2), `only ${server.caught.length} requests`);
+  },
+});
+
+/** What is in the machine's memory for this process. */
+async function memory(pid: number): Promise<number> {
+  const text = await Deno.readTextFile(`/proc/${pid}/smaps_rollup`);
+  return 1024 * Number(/^Rss: +(\d+) kB/m.exec(text)?.[1]);
+}
