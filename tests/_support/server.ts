@@ -41,7 +41,8 @@ const serverPermissions = ["--allow-net", "--allow-env", "--allow-sys", "--allow
 export function openclaw(args: string[]): { program: string; args: string[] } {
   const binary = Deno.env.get("OPENCLAW_TEST_BINARY");
   if (binary !== undefined) {
-    return { program: args[0] === "serve" ? binary.replace(/(\.exe)?$/, "-server$1") : binary, args };
+    const isServers = ["serve", "keys", "installer"].includes(args[0] ?? "");
+    return { program: isServers ? binary.replace(/(\.exe)?$/, "-server$1") : binary, args };
   }
   const permissions = args[0] === "serve" ? serverPermissions : ["--allow-all"];
   return {

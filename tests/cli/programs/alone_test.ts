@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
 import { withFolder } from "../../_support/server.ts";
-import { isBinary, isThere, makeAgent, type Run } from "../../_support/program.ts";
+import { closedPort } from "../../_support/port.ts";
+import { isThere, makeAgent, type Run } from "../../_support/program.ts";
+import { testCompiled } from "../../_support/require.ts";
 
 const binary = Deno.env.get("OPENCLAW_TEST_BINARY") ?? "";
 const agent = makeAgent();
 const flags = ["--url", closedPort(), "--agent-id", agent.id, `--agent-secret=${agent.secret}`];
 const unreachable = /^error: Cannot reach the server: [^\n]+\nhint: openclaw doctor\n$/m;
+
+const notHere =
+  /^error: Cannot run "\w+": it is a command of the program openclaw-server\nhint: openclaw-server /;
 
 interface Alone {
   args: string[];
@@ -21,7 +26,11 @@ const commands: Alone[] = [
   { args: ["--version"], code: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: /^$/ },
   { args: ["version"], code: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: /^$/ },
   { args: ["version", "--json"], code: 0, stdout: /^\{"version":"[^\n]+\}\n$/, stderr: /^$/ },
-  { args: ["keys", "generate"], code: 0, stdout: /^\{"keys":\[\{[^\n]*"d":"[^\n]+\}\]\}\n$/, stderr: /^$/ },
+  { args: ["serve"], code: 2, stdout: /^$/, stderr: notHere },
+  { args: ["serve", "--help"], code: 2, stdout: /^$/, stderr: notHere },
+  { args: ["help", "serve"], code: 2, stdout: /^$/, stderr: notHere },
+  { args: ["keys", "generate"], code: 2, stdout: /^$/, stderr: notHere },
+  { args: ["installer", "bash", "--url", "https://fleet.example"], code: 2, stdout: /^$/, stderr: notHere },
   { args: ["completions", "bash"], code: 0, stdout: /openclaw complete '?--/, stderr: /^$/ },
   { args: ["complete", "--", "hea"], code: 0, stdout: /^heartbeat\t/m, stderr: /^$/ },
   { args: ["handshake", ...flags], code: 6, stdout: /^$/, stderr: unreachable, needsHome: true },
@@ -43,23 +52,16 @@ const commands: Alone[] = [
   { args: ["monitor", "--once", ...flags], code: 6, stdout: /^$/, stderr: unreachable, needsHome: true },
   { args: ["forget"], code: 0, stdout: /^$/, stderr: /^there was nothing to remove\n$/, needsHome: true },
   { args: ["service", "status", "--user"], code: 4, stdout: /^[^\n]+\n$/, stderr: /^$/, needsHome: true },
-  {
-    args: ["installer", "bash", "--url", "https://fleet.example"],
-    code: 0,
-    stdout: /^#!\/bin\/sh\n/,
-    stderr: /^$/,
-  },
   { args: ["configure"], code: 2, stdout: /^$/, stderr: /^error: [^\n]+ --url is missing/, needsHome: true },
 ];
 
-for (const { args, code, stdout, stderr, needsHome } of commands) {
-  Deno.test({
-    name: `the compiled openclaw ${
-      args.slice(0, 2).join(" ")
-    }, alone in a folder, needs nothing that is not in it`,
-    // Windows opens no socket in an empty environment.
-    ignore: !isBinary || Deno.build.os === "windows",
-    fn: () =>
+// Windows opens no socket in an empty environment.
+const onWindows = commands.filter(({ code }) => code !== 6);
+
+for (const { args, code, stdout, stderr, needsHome } of Deno.build.os === "windows" ? onWindows : commands) {
+  testCompiled(
+    `the compiled openclaw ${args.slice(0, 2).join(" ")}, alone in a folder, needs nothing that is not in it`,
+    () =>
       withFolder(async (folder) => {
         const home = join(folder, "home");
         const ended = await runAlone(args, folder, needsHome ? { HOME: home } : {});
@@ -71,7 +73,7 @@ for (const { args, code, stdout, stderr, needsHome } of commands) {
         assert.equal(await isThere(join(home, ".cache")), false);
         assert.equal(await isThere(join(home, ".config")), false);
       }),
-  });
+  );
 }
 
 async function runAlone(args: string[], folder: string, env: Record<string, string>): Promise<Run> {
@@ -87,11 +89,4 @@ async function runAlone(args: string[], folder: string, env: Record<string, stri
   }).output();
   const text = new TextDecoder();
   return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
-}
-
-/** A port that was free a moment ago. */
-function closedPort(): string {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  listener.close();
-  return `http://127.0.0.1:${listener.addr.port}`;
 }

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { run, succeed } from "../../_support/run.ts";
-import { openclaw, startServerProcess, withFolder } from "../../_support/server.ts";
-import { isInstalled, testWith } from "../../_support/tools.ts";
-import { isBinary, isThere, ownEnvironment } from "../../_support/program.ts";
+import { startServerProcess } from "../../_support/server.ts";
+import { testWith } from "../../_support/tools.ts";
+import { isBinary } from "../../_support/program.ts";
 import { pause } from "../../_support/wait.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -14,8 +13,8 @@ const binary = Deno.env.get("OPENCLAW_TEST_BINARY") ?? "";
 const data = await Deno.makeTempDir({ prefix: "openclaw-test-" });
 addEventListener("unload", () => Deno.removeSync(data, { recursive: true }));
 
-/** With a program in front of the server that hands signals on, in a group of its own. */
-const inFront = isBinary ? [binary, "serve"] : [Deno.execPath(), "task", "--quiet", "start"];
+/** From source with a program in front of the server that passes signals on, in a group of its own. */
+const inFront = isBinary ? [`${binary}-server`, "serve"] : [Deno.execPath(), "task", "--quiet", "start"];
 
 for (const signal of ["INT", "TERM"]) {
   testWith(
@@ -74,84 +73,6 @@ async function beginRequest(connection: Deno.Conn): Promise<void> {
   const length = await connection.read(reply) ?? 0;
   assert.match(new TextDecoder().decode(reply.subarray(0, length)), /^HTTP\/1.1 100 /);
 }
-
-/** Starts a server, ends its input by `end`, and waits for its clean stop. */
-async function assertStopsWith(
-  [program, ...args]: [string, ...string[]],
-  end: (child: Deno.ChildProcess) => void | Promise<void>,
-): Promise<void> {
-  const group = isInstalled("setsid");
-  const child = new Deno.Command(group ? "setsid" : program, {
-    args: [...(group ? [program] : []), ...args, "--data", data, "--port", "0"],
-    env: { NO_COLOR: "1" },
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const [log, talk] = [read(child.stdout), read(child.stderr)];
-  const patience = setTimeout(killAll, 60_000);
-  function killAll(): void {
-    try {
-      if (group) Deno.kill(-child.pid, "SIGKILL");
-      else child.kill("SIGKILL");
-    } catch (error) {
-      // All of them have ended.
-      if (!(error instanceof Deno.errors.NotFound || error instanceof TypeError)) throw error;
-    }
-  }
-  try {
-    await talk.until(/ listens on /);
-    await end(child);
-    // The server's own output, which it holds for as long as it lives.
-    await Promise.all([log.ended, talk.ended]);
-    assert.match(log.text(), /server stopped/, talk.text());
-  } finally {
-    clearTimeout(patience);
-    killAll();
-    await child.status;
-  }
-}
-
-function commandOf(words: string[]): [string, ...string[]] {
-  const { program, args } = openclaw(words);
-  return [program, ...args];
-}
-
-Deno.test("a server that is to last as long as its input stops cleanly when that ends", () =>
-  assertStopsWith(
-    commandOf(["serve", "--until-stdin-ends"]),
-    async (child) => {
-      await child.stdin.close();
-      assert.equal((await child.status).code, 0);
-    },
-  ));
-
-Deno.test({
-  name: "the compiled openclaw serve, killed → its server stops too",
-  ignore: !isBinary,
-  fn: () => assertStopsWith([binary, "serve"], (child) => child.kill("SIGKILL")),
-});
-
-Deno.test({
-  name: "the compiled openclaw serve --help, alone in a folder, still helps",
-  ignore: !isBinary,
-  fn: () =>
-    withFolder(async (folder) => {
-      const alone = join(folder, basename(binary));
-      await Deno.copyFile(binary, alone);
-      const env = ownEnvironment(folder);
-      for (const args of [["serve", "--help"], ["serve", "-h"], ["help", "serve"]]) {
-        const { code, stdout, stderr } = await new Deno.Command(alone, { args, clearEnv: true, env })
-          .output();
-        assert.equal(code, 0, new TextDecoder().decode(stderr));
-        assert.match(new TextDecoder().decode(stdout), /Example:\n {2}openclaw serve/);
-      }
-      assert.equal(await isThere(join(folder, ".openclaw")), false);
-      const serve = new Deno.Command(alone, { args: ["serve"], clearEnv: true, env, stderr: "null" });
-      const { code } = await serve.output();
-      assert.equal(code, 4);
-    }),
-});
 
 function read(
   stream: ReadableStream<Uint8Array>,
