@@ -10,13 +10,14 @@ import { answer, say } from "../cli/terminal/output.ts";
  */
 export async function makeBarePath(folder: string, extra: string[] = []): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
+  const interpreters = new Set([...needed, ...extra]);
   for (const name of [...needed, ...extra]) {
-    const path = await find(name);
+    const path = await find(name, interpreters);
     if (path === null) throw new Error(`Cannot make a bare PATH: there is no ${name} on this one`);
     await Deno.symlink(path, join(folder, name));
   }
   for (const name of coreutils) {
-    const path = await find(name);
+    const path = await find(name, interpreters);
     if (path !== null) await Deno.symlink(path, join(folder, name));
   }
 }
@@ -45,12 +46,23 @@ const coreutils = [
   ..."uptime users vdir wc who whoami yes".split(" "),
 ];
 
-async function find(name: string): Promise<string | null> {
+/** Passes over a script for an interpreter that is not in the folder: a version manager's stand-in for the program. */
+async function find(name: string, interpreters: ReadonlySet<string>): Promise<string | null> {
   for (const folder of (Deno.env.get("PATH") ?? "").split(":")) {
     const path = join(folder, name);
-    if (await isFile(path)) return path;
+    if (!await isFile(path)) continue;
+    const interpreter = await interpreterOf(path);
+    if (interpreter === null || interpreters.has(interpreter)) return path;
   }
   return null;
+}
+
+async function interpreterOf(path: string): Promise<string | null> {
+  using file = await Deno.open(path);
+  const bytes = new Uint8Array(256);
+  const length = await file.read(bytes) ?? 0;
+  const line = /^#!(.*)/.exec(new TextDecoder().decode(bytes.subarray(0, length)))?.[1];
+  return line === undefined ? null : basename(line.trim().split(/\s+/).at(-1) ?? "");
 }
 
 async function isFile(path: string): Promise<boolean> {
