@@ -54,20 +54,23 @@ sys.stdout.write(what(place.program, os.environ["HOME"]) if what.__name__ == "pl
   return { sh: inSh.stdout, py: inPython.stdout };
 }
 
+/** What writes by the functions of both takes. */
+const both = ["python3", "awk", "sed"];
+
 const places: Place[] = [
   { service: "systemd-system", program: "/usr/local/bin/openclaw", state: "/var/lib/openclaw" },
   { service: "systemd-user", program: oddPath, state: oddPath.replace(".local/bin", ".config") },
 ];
 
 for (const place of places) {
-  testWith(["python3"], `the ${place.service} unit is the same by both installers`, async () => {
+  testWith(both, `the ${place.service} unit is the same by both installers`, async () => {
     const { sh, py } = await written("unit_text", place);
     assert.match(sh, /^# Written by openclaw\./);
     assert.equal(sh, py);
   });
 
   testWith(
-    ["python3", "systemd-analyze"],
+    [...both, "systemd-analyze"],
     `systemd-analyze verify finds nothing in the ${place.service} unit`,
     async () => {
       await withFolder(async (folder) => {
@@ -98,7 +101,7 @@ for (const place of places) {
   );
 }
 
-testWith(["python3", "systemd-analyze"], "the unit of the system is exposed by at most 3.0", async () => {
+testWith([...both, "systemd-analyze"], "the unit of the system is exposed by at most 3.0", async () => {
   await withFolder(async (folder) => {
     const unit = join(folder, "openclaw.service");
     await Deno.writeTextFile(
@@ -113,7 +116,7 @@ testWith(["python3", "systemd-analyze"], "the unit of the system is exposed by a
 });
 
 testWith(
-  ["python3"],
+  both,
   "the plist is the same by both installers, and a plist parser reads from it what was meant",
   async () => {
     const { sh, py } = await written("plist_text", { service: "launchd", program: oddPath, state: "/x" });
