@@ -1,11 +1,11 @@
 import {
-  type Acceptance,
   beat,
   type BeatReport,
   type Client,
   type Credentials,
-  type Greeting,
   handshake,
+  type HandshakeReply,
+  type HeartbeatReply,
   type Limits,
   type Outcome,
 } from "../api/agent.ts";
@@ -16,8 +16,8 @@ import { SessionCache } from "./session_cache.ts";
 
 /** The server, as one agent sees it. */
 export interface Server {
-  handshake: (signal: AbortSignal) => Promise<Outcome<Greeting>>;
-  beat: (token: string, report: BeatReport, signal: AbortSignal) => Promise<Outcome<Acceptance>>;
+  handshake: (signal: AbortSignal) => Promise<Outcome<HandshakeReply>>;
+  beat: (token: string, report: BeatReport, signal: AbortSignal) => Promise<Outcome<HeartbeatReply>>;
 }
 
 /** What this process says of itself; a new `instanceId` with every start. */

@@ -1,9 +1,9 @@
-import type { Acceptance, BeatReport, Greeting, Outcome } from "../api/agent.ts";
+import type { BeatReport, HandshakeReply, HeartbeatReply, Outcome } from "../api/agent.ts";
 import type { Clock } from "../host/clock.ts";
 import type { Server } from "./agent.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Reloaded } from "./reload.ts";
-import { type Act, type Event, next, type State, unborn } from "./rules.ts";
+import { type Act, type Event, initialState, next, type State } from "./rules.ts";
 import type { KeptSession } from "./session_cache.ts";
 
 export interface Deps {
@@ -15,7 +15,7 @@ export interface Deps {
   /** What the host says of itself; never fails, and stops when the signal says so. */
   observe: (signal: AbortSignal) => Promise<Observed>;
   /** Keeps a session for the next process; a beat that was accepted is remembered as its last use. */
-  keep: (greeting: Greeting) => Promise<void>;
+  keep: (greeting: HandshakeReply) => Promise<void>;
   touch: () => Promise<void>;
   /** Reads the credentials again; whether they are others now. */
   reload: () => Promise<Reloaded>;
@@ -39,7 +39,7 @@ export type End =
   | { type: "stopped" }
   /** Told to stop before its one beat was accepted. */
   | { type: "interrupted" }
-  | { type: "accepted"; acceptance: Acceptance }
+  | { type: "accepted"; acceptance: HeartbeatReply }
   | { type: "refused"; reason: string }
   /** With a code when it is the server's own refusal, one that is no verdict. */
   | { type: "outage"; reason: string; code?: string };
@@ -54,17 +54,17 @@ const farewellSeconds = 3;
  */
 export class Monitor {
   readonly #deps: Deps;
-  #state: State = unborn;
+  #state: State = initialState;
   #token: string | null;
   #seq = 0;
   /** How long it took to look at the host before the last beat. */
   #observing = 0;
   /** How the host was when that was last told of. */
-  #told: BeatReport["status"] = "healthy";
+  #reportedStatus: BeatReport["status"] = "healthy";
   /** Whether an outage was told of, and its end was not. */
-  #isOut = false;
+  #outageReported = false;
   /** Whether there will be another try: one beat alone has none. */
-  #goesOn = true;
+  #willRetry = true;
   #last: { wall: number; monotonic: number };
 
   constructor(deps: Deps, kept: KeptSession | null) {
@@ -76,7 +76,7 @@ export class Monitor {
       type: "start",
       at,
       session: kept === null ? null : { refreshAt: at + kept.refreshIn },
-      intervalSeconds: kept?.intervalSeconds ?? unborn.intervalSeconds,
+      intervalSeconds: kept?.intervalSeconds ?? initialState.intervalSeconds,
     });
   }
 
@@ -94,14 +94,14 @@ export class Monitor {
    * an agent out of service of one that another process may be watching over.
    */
   async once(): Promise<End> {
-    this.#goesOn = false;
+    this.#willRetry = false;
     while (true) {
       await this.#wait();
       if (this.#state.due.act === "stop") return { type: "interrupted" };
-      const wasDistrusted = this.#state.distrusted > 0;
+      const wasRejected = this.#state.rejectedBeats > 0;
       const end = await this.#act(this.#state.due.act);
       if (end?.type !== "accepted" && this.#deps.inbox.isStopping) return { type: "interrupted" };
-      if (end !== null && (end.type !== "refused" || end.verdict || wasDistrusted)) return end;
+      if (end !== null && (end.type !== "refused" || end.verdict || wasRejected)) return end;
     }
   }
 
@@ -109,7 +109,7 @@ export class Monitor {
   async #wait(): Promise<void> {
     const { clock, inbox } = this.#deps;
     while (true) {
-      await this.#obey();
+      await this.#handleOrders();
       if (this.#state.due.act === "stop") return;
       this.#noticeJump();
       const left = this.#state.due.at - this.#lead() - clock.monotonic();
@@ -124,7 +124,7 @@ export class Monitor {
     return due.act === "beat" ? Math.min(this.#observing, intervalSeconds / 2) : 0;
   }
 
-  async #obey(): Promise<void> {
+  async #handleOrders(): Promise<void> {
     const { inbox, tell } = this.#deps;
     const order = inbox.take();
     if (order === "stop") this.#follow({ type: "stop", at: this.#now().monotonic });
@@ -145,11 +145,11 @@ export class Monitor {
     const seconds = Math.round(drift);
     this.#deps.tell({
       level: "info",
-      event: "woke",
+      event: "resumed",
       text: `the wall clock is ${seconds} s further than expected: the host slept, or its clock was set`,
       details: { seconds },
     });
-    this.#follow({ type: "woke", at: now.monotonic, drift });
+    this.#follow({ type: "resumed", at: now.monotonic, drift });
   }
 
   async #act(act: Act): Promise<(End & { verdict?: boolean }) | null> {
@@ -219,7 +219,7 @@ export class Monitor {
       await touch();
       return { type: "accepted", acceptance: value };
     }
-    if (outcome.kind === "refused" && isDistrust(outcome.code)) {
+    if (outcome.kind === "refused" && isSessionRejection(outcome.code)) {
       return this.#unauthorized(outcome, at);
     }
     return this.#outage(outcome, at);
@@ -227,8 +227,8 @@ export class Monitor {
 
   /** Says it where the host is, too, and not at every beat. */
   #tellHealth(observed: Observed): void {
-    if (observed.status === this.#told) return;
-    this.#told = observed.status;
+    if (observed.status === this.#reportedStatus) return;
+    this.#reportedStatus = observed.status;
     const reason = observed.message === undefined ? "" : `: ${observed.message}`;
     this.#deps.tell({
       level: observed.status === "healthy" ? "info" : "warn",
@@ -239,7 +239,7 @@ export class Monitor {
   }
 
   #unauthorized({ code, description }: { code: string; description: string }, at: number) {
-    const level = this.#state.distrusted === 0 ? "info" : "warn";
+    const level = this.#state.rejectedBeats === 0 ? "info" : "warn";
     this.#token = null;
     this.#follow({ type: "unauthorized", at });
     this.#deps.tell({
@@ -264,42 +264,47 @@ export class Monitor {
     this.#follow({ type: "outage", at, retryAfter });
     if (!this.#deps.inbox.isStopping) {
       const text = `the server cannot be had: ${reason}${this.#next("trying")}`;
-      this.#deps.tell({ level: this.#isOut ? "debug" : "warn", event: "outage", text, details: { reason } });
-      this.#isOut = true;
+      this.#deps.tell({
+        level: this.#outageReported ? "debug" : "warn",
+        event: "outage",
+        text,
+        details: { reason },
+      });
+      this.#outageReported = true;
     }
     return { type: "outage", reason, ...(outcome.kind === "refused" ? { code: outcome.code } : {}) };
   }
 
   #sayRecovered(): void {
-    if (!this.#isOut) return;
-    this.#isOut = false;
+    if (!this.#outageReported) return;
+    this.#outageReported = false;
     this.#deps.tell({ level: "info", event: "recovered", text: "the server answers again" });
   }
 
   /** One last beat within 3 s, with a new session where there is none to send it with. */
   async #farewell(): Promise<End> {
-    const told = await this.#saySo(AbortSignal.timeout(farewellSeconds * 1000));
+    const told = await this.#notifyServer(AbortSignal.timeout(farewellSeconds * 1000));
     const text = told ? "the server knows" : "the server was not told";
     this.#deps.tell({ level: "info", event: "stopped", text: `stopped, ${text}` });
     return { type: "stopped" };
   }
 
   /** Whether the server was told. A verdict stands: who is not wanted does not ask again in order to leave. */
-  async #saySo(signal: AbortSignal): Promise<boolean> {
+  async #notifyServer(signal: AbortSignal): Promise<boolean> {
     const { session, refusals } = this.#state;
     if (refusals > 0) return false;
     const isGood = session !== null && this.#now().monotonic < session.refreshAt;
     if (isGood && this.#token !== null) {
-      const outcome = await this.#sayStopping(this.#token, signal);
-      if (outcome.kind !== "refused" || !isDistrust(outcome.code)) return outcome.kind === "ok";
+      const outcome = await this.#sendStopping(this.#token, signal);
+      if (outcome.kind !== "refused" || !isSessionRejection(outcome.code)) return outcome.kind === "ok";
     }
     const greeting = await this.#deps.server.handshake(signal);
     if (greeting.kind !== "ok") return false;
     await this.#deps.keep(greeting.value);
-    return (await this.#sayStopping(greeting.value.token, signal)).kind === "ok";
+    return (await this.#sendStopping(greeting.value.token, signal)).kind === "ok";
   }
 
-  #sayStopping(token: string, signal: AbortSignal): Promise<Outcome<Acceptance>> {
+  #sendStopping(token: string, signal: AbortSignal): Promise<Outcome<HeartbeatReply>> {
     const { server, instanceId } = this.#deps;
     return server.beat(token, { status: "stopping", metrics: {}, seq: ++this.#seq, instanceId }, signal);
   }
@@ -314,7 +319,7 @@ export class Monitor {
   }
 
   #next(doing: "asking" | "trying"): string {
-    return this.#goesOn ? `; ${doing} again in ${this.#waitText()}` : "";
+    return this.#willRetry ? `; ${doing} again in ${this.#waitText()}` : "";
   }
 
   #waitText(): string {
@@ -328,6 +333,6 @@ function healthOf({ status, message }: Observed): Record<string, string> {
 }
 
 /** Whether a refusal is a 401 on a beat: the session does not hold, which says nothing of the agent. */
-function isDistrust(code: string): boolean {
+function isSessionRejection(code: string): boolean {
   return /^(token_\w+|session_revoked)$/.test(code);
 }

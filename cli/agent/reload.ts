@@ -4,13 +4,13 @@ import { type Lock, lockAgent } from "./lock.ts";
 import { unlessAborted } from "../host/unless_aborted.ts";
 import type { SessionCache } from "./session_cache.ts";
 
-const patienceMilliseconds = 5000;
+const timeoutMs = 5000;
 
 /** What reading the credentials again brought. */
 export type Reloaded = "same" | "other" | "other server";
 
 /** What a running monitor works with: server, identity and the files that belong to them. */
-export class Current {
+export class LiveSetup {
   readonly #warn: (text: string) => void;
   #setup: Setup;
   #cache: SessionCache;
@@ -36,12 +36,12 @@ export class Current {
    * not come within 5 s (a pipe that nobody writes to), the old one stays.
    */
   async reload(reading: Promise<Setup>, stopping: AbortSignal): Promise<Reloaded> {
-    const over = AbortSignal.timeout(patienceMilliseconds);
+    const over = AbortSignal.timeout(timeoutMs);
     try {
       const fresh = await unlessAborted(unlessAborted(reading, over), stopping);
       if (fresh !== null) return await this.#take(fresh);
       reading.then(({ connection }) => connection.client?.close(), () => undefined);
-      if (!stopping.aborted) this.#refuse(`they could not be read within ${patienceMilliseconds / 1000} s`);
+      if (!stopping.aborted) this.#refuse(`they could not be read within ${timeoutMs / 1000} s`);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       this.#refuse(error.message);

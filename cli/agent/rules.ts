@@ -5,7 +5,7 @@ export interface State {
   /** Null: there is none, a handshake comes first. */
   session: { refreshAt: number } | null;
   /** Beats that were answered with a 401 since the last one that was accepted. */
-  distrusted: number;
+  rejectedBeats: number;
   /** Outages and refused handshakes in a row. */
   outages: number;
   refusals: number;
@@ -30,7 +30,7 @@ export type Event =
     | { type: "refused" }
     | { type: "outage"; retryAfter: number }
     /** The wall clock moved further than the monotonic one: the host was suspended. */
-    | { type: "woke"; drift: number }
+    | { type: "resumed"; drift: number }
     /** The credentials were read again and are others, perhaps those of another server. */
     | { type: "reloaded"; isOtherServer?: true }
     | { type: "stop" }
@@ -46,10 +46,10 @@ const longestWait = 86_400;
 const wakesEverySeconds = 60;
 
 /** The state before anything happened. */
-export const unborn: State = {
+export const initialState: State = {
   intervalSeconds: 60,
   session: null,
-  distrusted: 0,
+  rejectedBeats: 0,
   outages: 0,
   refusals: 0,
   notBefore: -Infinity,
@@ -72,7 +72,7 @@ export function next(state: State, event: Event, random: () => number): Plan {
       return afterHandshake(state, event);
     case "accepted":
       return plan(
-        { ...anew(state), distrusted: 0, intervalSeconds: event.intervalSeconds },
+        { ...resetBackoff(state), rejectedBeats: 0, intervalSeconds: event.intervalSeconds },
         event.at,
         clamp(event.nextHeartbeatIn, 1),
       );
@@ -86,8 +86,8 @@ export function next(state: State, event: Event, random: () => number): Plan {
       );
     case "outage":
       return afterOutage(state, event, random);
-    case "woke":
-      return afterWake(state, event);
+    case "resumed":
+      return afterResume(state, event);
     case "reloaded":
       return afterReload(state, event);
     case "stop":
@@ -97,7 +97,7 @@ export function next(state: State, event: Event, random: () => number): Plan {
 
 function afterHandshake(state: State, event: Event & { type: "greeted" }): Plan {
   const session = { refreshAt: event.at + event.refreshIn };
-  const greeted = { ...anew(state), session, intervalSeconds: event.intervalSeconds };
+  const greeted = { ...resetBackoff(state), session, intervalSeconds: event.intervalSeconds };
   const wait = clamp(event.nextHeartbeatIn, 0);
   // A session is there to beat with: however short its life, a beat follows its handshake.
   return { state: { ...greeted, due: { at: event.at + wait, act: "beat" } }, wait, act: "beat" };
@@ -109,10 +109,10 @@ function afterHandshake(state: State, event: Event & { type: "greeted" }): Plan 
  * refuses them would be asked at the first retry's pace for ever.
  */
 function afterDistrust(state: State, at: number, random: () => number): Plan {
-  const known = { ...state, session: null, distrusted: state.distrusted + 1 };
-  const wait = state.distrusted === 0
+  const known = { ...state, session: null, rejectedBeats: state.rejectedBeats + 1 };
+  const wait = state.rejectedBeats === 0
     ? Math.min(10, state.intervalSeconds) * random()
-    : backoff(state.distrusted - 1, state.intervalSeconds, random);
+    : backoff(state.rejectedBeats - 1, state.intervalSeconds, random);
   return plan(known, at, wait);
 }
 
@@ -127,7 +127,7 @@ function afterOutage(state: State, event: Event & { type: "outage" }, random: ()
  * The suspended time ages a session, though the monotonic clock stood still; what a server asked for and a
  * verdict's wait run on the monotonic clock alone, or whoever sets the clock forward and back would undo them.
  */
-function afterWake(state: State, { at, drift }: Event & { type: "woke" }): Plan {
+function afterResume(state: State, { at, drift }: Event & { type: "resumed" }): Plan {
   const { session, due, refusals, notBefore, lastWake } = state;
   const known = { ...state, session: session === null ? null : { refreshAt: session.refreshAt - drift } };
   const earliest = refusals > 0 ? Infinity : Math.max(at, notBefore, lastWake + wakesEverySeconds);
@@ -138,12 +138,12 @@ function afterWake(state: State, { at, drift }: Event & { type: "woke" }): Plan 
 /** Somebody mended the credentials: ask now, but for what this server was promised. */
 function afterReload(state: State, { at, isOtherServer }: Event & { type: "reloaded" }): Plan {
   const notBefore = isOtherServer ? -Infinity : state.notBefore;
-  const known = { ...state, session: null, distrusted: 0, outages: 0, refusals: 0, notBefore };
+  const known = { ...state, session: null, rejectedBeats: 0, outages: 0, refusals: 0, notBefore };
   return plan(known, at, Math.max(0, notBefore - at));
 }
 
 /** Any 200 of ours starts the waiting anew. */
-function anew(state: State): State {
+function resetBackoff(state: State): State {
   return { ...state, outages: 0, refusals: 0, notBefore: -Infinity };
 }
 

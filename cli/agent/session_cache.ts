@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Greeting, isToken } from "../api/agent.ts";
+import { type HandshakeReply, isToken } from "../api/agent.ts";
 import { isDuration, isText, parseObject } from "../host/json.ts";
 import { exposure, readIfThere, removeFile, writePrivateFile } from "../host/private_file.ts";
 
@@ -55,7 +55,7 @@ export class SessionCache {
     }
   }
 
-  async write({ token, expiresIn, refreshIn, intervalSeconds }: Greeting, now: Date): Promise<void> {
+  async write({ token, expiresIn, refreshIn, intervalSeconds }: HandshakeReply, now: Date): Promise<void> {
     await this.#try("kept", async () =>
       await writePrivateFile(
         this.path,

@@ -25,7 +25,7 @@ export interface Timing {
   receivedAt: number;
 }
 
-export interface Greeting {
+export interface HandshakeReply {
   token: string;
   expiresIn: number;
   refreshIn: number;
@@ -34,12 +34,12 @@ export interface Greeting {
   agent: { id: string; name: string };
 }
 
-export interface Acceptance {
+export interface HeartbeatReply {
   intervalSeconds: number;
   nextHeartbeatIn: number;
 }
 
-export interface Sighting {
+export interface AgentView {
   id: string;
   name: string;
   liveness: string;
@@ -85,7 +85,7 @@ export function handshake(
   connection: Connection,
   credentials: Credentials,
   { client, instanceId, ...limits }: Client & Limits,
-): Promise<Outcome<Greeting>> {
+): Promise<Outcome<HandshakeReply>> {
   return ask(connection, "handshake", parseGreeting, {
     method: "POST",
     body: JSON.stringify({
@@ -103,7 +103,7 @@ export function beat(
   connection: Connection,
   token: string,
   { report, ...limits }: { report: BeatReport } & Limits,
-): Promise<Outcome<Acceptance>> {
+): Promise<Outcome<HeartbeatReply>> {
   const { status, message, metrics, seq, instanceId } = report;
   const body = { status, message, metrics, seq, instance_id: instanceId, sent_at: new Date().toISOString() };
   return ask(connection, "heartbeat", parseAcceptance, {
@@ -115,7 +115,7 @@ export function beat(
 }
 
 /** What the server makes of the session's agent. Records nothing. */
-export function look(connection: Connection, token: string): Promise<Outcome<Sighting>> {
+export function getAgentView(connection: Connection, token: string): Promise<Outcome<AgentView>> {
   return ask(connection, "heartbeat", parseSighting, { headers: { authorization: `Bearer ${token}` } });
 }
 
@@ -200,7 +200,7 @@ async function readText(response: Response): Promise<string> {
   return text + decoder.decode();
 }
 
-function parseGreeting(fields: Fields): Greeting | null {
+function parseGreeting(fields: Fields): HandshakeReply | null {
   const { token, expires_in, refresh_in, heartbeat_interval_seconds, next_heartbeat_in } = fields;
   const { id, name } = asObject(fields.agent) ?? {};
   const sound = isToken(token) && isDuration(expires_in) &&
@@ -217,13 +217,13 @@ function parseGreeting(fields: Fields): Greeting | null {
   };
 }
 
-function parseAcceptance(fields: Fields): Acceptance | null {
+function parseAcceptance(fields: Fields): HeartbeatReply | null {
   const { ok, heartbeat_interval_seconds, next_heartbeat_in } = fields;
   if (ok !== true || !isDuration(heartbeat_interval_seconds) || !isDuration(next_heartbeat_in)) return null;
   return { intervalSeconds: heartbeat_interval_seconds, nextHeartbeatIn: next_heartbeat_in };
 }
 
-function parseSighting(fields: Fields): Sighting | null {
+function parseSighting(fields: Fields): AgentView | null {
   const agent = asObject(fields.agent);
   if (agent === null) return null;
   const { id, name, liveness, last_seen_at, heartbeat_interval_seconds } = agent;

@@ -13,7 +13,7 @@ export interface Check {
   failure?: Failure;
 }
 
-const patienceMilliseconds = 5000;
+const timeoutMs = 5000;
 const tolerableSeconds = 30;
 
 /** Whether the server's name has an address. */
@@ -170,8 +170,8 @@ function clockHint(): string {
 async function within<Value>(work: Promise<Value>): Promise<Value> {
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(
-    () => reject(new Error(`no answer within ${patienceMilliseconds / 1000} s`)),
-    patienceMilliseconds,
+    () => reject(new Error(`no answer within ${timeoutMs / 1000} s`)),
+    timeoutMs,
   );
   try {
     return await Promise.race([work, promise]);

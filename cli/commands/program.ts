@@ -1,5 +1,5 @@
 import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { AnsweredNo, CliError, exitCodes } from "../terminal/errors.ts";
+import { CliError, exitCodes, NegativeResult } from "../terminal/errors.ts";
 import { holdWarnings, paint, releaseWarnings, say, setColours, takeWarnings } from "../terminal/output.ts";
 import type { Environment } from "../host/paths.ts";
 import { version } from "../version.ts";
@@ -97,7 +97,7 @@ export function report(
 ): number {
   // Help and version that were asked for are no error.
   if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
-  if (error instanceof AnsweredNo) return exitCodes[error.failure];
+  if (error instanceof NegativeResult) return exitCodes[error.failure];
   // Whoever read the answer has read enough.
   if (error instanceof Deno.errors.BrokenPipe) return exitCodes.unexpected;
   const { failure, message, hint } = failureOf(error, command);

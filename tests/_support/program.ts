@@ -45,7 +45,7 @@ export interface Running extends AsyncDisposable {
   ended: Promise<Run>;
 }
 
-const patienceMilliseconds = 30_000;
+const timeoutMs = 30_000;
 const fastMonitor = fileURLToPath(new URL("fast_monitor.ts", import.meta.url));
 export const isBinary = Deno.env.get("OPENCLAW_TEST_BINARY") !== undefined;
 const denoFolder = Deno.env.get("DENO_DIR") ?? await cacheFolder();
@@ -102,14 +102,14 @@ export function start(args: string[], { home, env = {}, stdin, time }: RunOption
         if (found !== undefined) resolve(found);
       };
       const fail = (): void => reject(new Error(`No "${event}" came: ${output.stdout}${output.stderr}`));
-      const patience = setTimeout(fail, patienceMilliseconds);
+      const timer = setTimeout(fail, timeoutMs);
       listeners.add(look);
       look();
       ended.then(fail);
       try {
         return await promise;
       } finally {
-        clearTimeout(patience);
+        clearTimeout(timer);
         listeners.delete(look);
       }
     },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Event, next, type State, unborn } from "../../cli/agent/rules.ts";
+import { type Event, initialState, next, type State } from "../../cli/agent/rules.ts";
 
 type Weather = "fair" | "down" | "refusing" | "distrusting" | "flaky" | "busy";
 
@@ -11,7 +11,7 @@ export function liveByTheRules({ hours, random }: { hours: number; random: () =>
   while (lived < hours * 3600) {
     const intervalSeconds = [60, 300, 900, 3600, 86_400][Math.floor(random() * 5)] ?? 60;
     const session = random() < 0.5 ? null : { refreshAt: 800 * random() };
-    let { state } = next(unborn, { type: "start", at: 0, session, intervalSeconds }, random);
+    let { state } = next(initialState, { type: "start", at: 0, session, intervalSeconds }, random);
     const witness = new Witness();
     let now = 0;
     let weather: Weather = "fair";
@@ -21,8 +21,8 @@ export function liveByTheRules({ hours, random }: { hours: number; random: () =>
       // Something that comes between: a suspended host, a clock that is set, credentials that are written again.
       if (random() < 0.02 && due - now > 1) {
         now += (due - now) * random();
-        const kind = random() < 0.8 ? "woke" : "reloaded";
-        const event: Event = kind === "woke"
+        const kind = random() < 0.8 ? "resumed" : "reloaded";
+        const event: Event = kind === "resumed"
           ? { type: kind, at: now, drift: 30 + 36_000 * random() ** 3 }
           : { type: kind, at: now };
         state = next(state, event, random).state;
@@ -50,7 +50,7 @@ export function liveByTheRules({ hours, random }: { hours: number; random: () =>
   assert.ok(requests > hours, `only ${requests} requests`);
   assert.deepEqual(
     [...met].sort(),
-    ["accepted", "greeted", "outage", "refused", "reloaded", "unauthorized", "woke"],
+    ["accepted", "greeted", "outage", "refused", "reloaded", "unauthorized", "resumed"],
   );
 }
 
@@ -80,7 +80,7 @@ export function reply(
 class Witness {
   #outages = 0;
   #refusals = 0;
-  #distrusted = 0;
+  #rejectedBeats = 0;
   /** When the next request may come at the earliest. */
   #earliest = 0;
   #promised = 0;
@@ -100,7 +100,7 @@ class Witness {
     this.#earliest = this.#promised = 0;
     switch (event.type) {
       case "accepted":
-        [this.#outages, this.#refusals, this.#distrusted] = [0, 0, 0];
+        [this.#outages, this.#refusals, this.#rejectedBeats] = [0, 0, 0];
         return this.#between(wait, 1, 86_400, event);
       case "greeted":
         [this.#outages, this.#refusals] = [0, 0];
@@ -110,7 +110,7 @@ class Witness {
         return this.#between(wait, 0.8 * minutes, 1.2 * minutes, event);
       }
       case "unauthorized": {
-        const after = this.#distrusted++;
+        const after = this.#rejectedBeats++;
         const [least, most] = after === 0 ? [0, 10] : retry(after - 1);
         return this.#between(wait, least, most, event);
       }
@@ -124,8 +124,8 @@ class Witness {
   }
 
   /** A host that woke, or new credentials: an outage's wait is over, a promise is not; nor, but for the latter, a verdict's. */
-  disturbed(kind: "woke" | "reloaded"): void {
-    if (kind === "reloaded") [this.#outages, this.#refusals, this.#distrusted] = [0, 0, 0];
+  disturbed(kind: "resumed" | "reloaded"): void {
+    if (kind === "reloaded") [this.#outages, this.#refusals, this.#rejectedBeats] = [0, 0, 0];
     if (this.#refusals === 0) this.#earliest = 0;
   }
 

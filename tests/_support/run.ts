@@ -10,14 +10,14 @@ interface RunOptions {
   cwd?: string;
   stdin?: string;
   /** A program that takes longer is ended. */
-  patienceSeconds?: number;
+  timeoutSeconds?: number;
 }
 
 /** Runs a program to its end; null when there is no such program. */
 export async function run(
   program: string,
   args: string[],
-  { env = {}, cwd, stdin, patienceSeconds = 60 }: RunOptions = {},
+  { env = {}, cwd, stdin, timeoutSeconds = 60 }: RunOptions = {},
 ): Promise<Ended | null> {
   try {
     const child = new Deno.Command(program, {
@@ -27,7 +27,7 @@ export async function run(
       stdin: stdin === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
-      signal: AbortSignal.timeout(patienceSeconds * 1000),
+      signal: AbortSignal.timeout(timeoutSeconds * 1000),
     }).spawn();
     if (stdin !== undefined) await new Blob([stdin]).stream().pipeTo(child.stdin);
     const { code, stdout, stderr } = await child.output();

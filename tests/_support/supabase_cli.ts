@@ -21,7 +21,7 @@ function findSupabaseCli(): Promise<string | null> {
 
 async function find(): Promise<string | null> {
   const args = ["-y", "-p", "supabase@3.1.0", "-c", "command -v supabase && supabase --version >&2"];
-  const ended = await run("npx", args, { env, patienceSeconds: 300 });
+  const ended = await run("npx", args, { env, timeoutSeconds: 300 });
   return ended?.code === 0 ? ended.stdout.trim() : null;
 }
 
@@ -36,7 +36,7 @@ export async function supabase(args: string[]): Promise<Ended> {
     return await succeed(await findSupabaseCli() ?? "supabase", args, {
       cwd: folder,
       env,
-      patienceSeconds: 120,
+      timeoutSeconds: 120,
     });
   });
 }

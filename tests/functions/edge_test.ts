@@ -34,7 +34,7 @@ platform.test(
 edgeDeno.test("every function's index.ts passes the check of the Edge Runtime's Deno", async (deno) => {
   // One start for all of them: deployment_test.ts holds that no function's deno.json or globals change what this reads.
   await succeed(deno, ["check", "--quiet", "--no-lock", "--no-config", ...functions.map(indexOf)], {
-    patienceSeconds: 300,
+    timeoutSeconds: 300,
   });
 });
 
@@ -59,7 +59,7 @@ for (const [name, [env, said]] of Object.entries(refusedStarts)) {
     });
     const ended = await run(deno, functionArgs("handshake", [indexOf("handshake")]), {
       env: { ...sound, ...env },
-      patienceSeconds: 30,
+      timeoutSeconds: 30,
     });
     assert.equal(ended?.code, 1);
     assert.match(ended.stderr, said);

@@ -47,7 +47,7 @@ for (
 ) {
   Deno.test(`serve ${flag} "" → wrong usage, exit code 2, nothing made`, async () => {
     await withFolder(async (cwd) => {
-      const refused = await run(...command("serve", "--port", "0", flag, ""), { cwd, patienceSeconds: 20 });
+      const refused = await run(...command("serve", "--port", "0", flag, ""), { cwd, timeoutSeconds: 20 });
       assert.equal(refused?.code, 2);
       assert.equal(refused.stdout, "");
       assert.match(refused.stderr, new RegExp(`^error: option '${flag} <[a-z]+>' argument '' is invalid`));

@@ -5,7 +5,7 @@ import { CliError, type Failure } from "../../terminal/errors.ts";
 const refusedHint = "openclaw doctor";
 
 /** @throws {CliError} for what is not done: `refused`, `unreachable`, or `unexpected` where a signal ended it */
-export function throwEnd(end: End): void {
+export function assertDone(end: End): void {
   if (end.type === "interrupted") {
     throw new CliError(
       "unexpected",
@@ -22,7 +22,7 @@ export function throwEnd(end: End): void {
 }
 
 /** What a request brought. @throws {CliError} when it brought nothing */
-export function valueOf<Value>(outcome: Outcome<Value>): Value {
+export function unwrap<Value>(outcome: Outcome<Value>): Value {
   if (outcome.kind === "ok") return outcome.value;
   if (outcome.kind === "outage") throw unreachable(outcome.reason);
   throw refusal(outcome.code, outcome.description);

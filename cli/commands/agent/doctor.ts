@@ -2,11 +2,11 @@ import type { Command } from "@commander-js/extra-typings";
 import { describeProcess } from "../../agent/agent.ts";
 import { type Check, checkClock, checkDns, checkTcp, checkTls, tlsFault } from "../../api/checks.ts";
 import { proxyFor } from "../../api/proxy.ts";
-import { type Connection, handshake, health, look, type Outcome } from "../../api/agent.ts";
+import { type Connection, getAgentView, handshake, health, type Outcome } from "../../api/agent.ts";
 import { readAuthorities, readConnection } from "../../identity/setup.ts";
 import { storedUrl } from "../../identity/credentials.ts";
 import { type Identity, readIdentity } from "../../identity/identity.ts";
-import { AnsweredNo, CliError } from "../../terminal/errors.ts";
+import { CliError, NegativeResult } from "../../terminal/errors.ts";
 import { answer, answerJson, paint, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import type { Environment } from "../../host/paths.ts";
@@ -33,7 +33,7 @@ async function doctor({ json, ...flags }: Flags, environment: Environment): Prom
   }
   const failed = checks.find(({ ok }) => ok === false);
   if (json) answerJson({ ok: failed === undefined, checks: checks.map(({ failure: _, ...rest }) => rest) });
-  if (failed !== undefined) throw new AnsweredNo(failed.failure ?? "unexpected");
+  if (failed !== undefined) throw new NegativeResult(failed.failure ?? "unexpected");
 }
 
 async function* examine(flags: Flags, environment: Environment): AsyncGenerator<Check> {
@@ -145,7 +145,7 @@ async function* examineService(
   if (greeting.kind !== "ok") return;
   yield checkOf(
     "heartbeat",
-    await look(connection, greeting.value.token),
+    await getAgentView(connection, greeting.value.token),
     ({ liveness, lastSeenAt }) =>
       `the server takes this agent for ${liveness}, last seen ${lastSeenAt ?? "never"}`,
   );

@@ -1,14 +1,14 @@
 import { Buffer } from "node:buffer";
 import { type Command, Option } from "@commander-js/extra-typings";
 import { credentialsOf, describeProcess } from "../../agent/agent.ts";
-import { type Greeting, handshake } from "../../api/agent.ts";
+import { handshake, type HandshakeReply } from "../../api/agent.ts";
 import { printable } from "../../terminal/printable.ts";
 import { readSetup } from "../../identity/setup.ts";
 import { parseObject } from "../../host/json.ts";
 import { answer, answerJson, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import type { Environment } from "../../host/paths.ts";
-import { valueOf } from "./_outcome.ts";
+import { unwrap } from "./_outcome.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 
 interface Flags extends AgentFlags {
@@ -29,7 +29,7 @@ export function addHandshake(program: Command, environment: Environment): void {
 async function shakeHands({ printToken, json, ...flags }: Flags, environment: Environment): Promise<void> {
   const setup = await readSetup(flags, { environment, warn });
   await giveUp("handshake");
-  const greeting = valueOf(await handshake(setup.connection, credentialsOf(setup), describeProcess()));
+  const greeting = unwrap(await handshake(setup.connection, credentialsOf(setup), describeProcess()));
   const { agent, token, expiresIn, refreshIn, intervalSeconds } = greeting;
   if (json) {
     return answerJson({
@@ -50,7 +50,7 @@ async function shakeHands({ printToken, json, ...flags }: Flags, environment: En
 }
 
 /** The key id that the token's header names. Nothing is verified: that is the server's to do. */
-export function keyOf({ token }: Pick<Greeting, "token">): string | null {
+export function keyOf({ token }: Pick<HandshakeReply, "token">): string | null {
   const header = token.slice(0, token.indexOf("."));
   // A text that is no base64url has nothing in it.
   const kid = parseObject(Buffer.from(header, "base64url").toString())?.kid;

@@ -11,7 +11,7 @@ import { comesFromPipe } from "../../identity/named_agent.ts";
 import { answerJson, say, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import type { Environment } from "../../host/paths.ts";
-import { throwEnd } from "./_outcome.ts";
+import { assertDone } from "./_outcome.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 import { listenToSignals } from "./_signals.ts";
 
@@ -50,7 +50,7 @@ async function heartbeat(
   const waits = await comesFromPipe(flags, environment);
   if (!waits) listenToSignals(inbox);
   const setup = await unlessAborted(readSetup(flags, { environment, warn }), inbox.stopping);
-  if (setup === null) return throwEnd({ type: "interrupted" });
+  if (setup === null) return assertDone({ type: "interrupted" });
   if (waits) listenToSignals(inbox);
   const observe = makeObserver({ statusCommand: null, metricsCommand: null, probe: null }, warn);
   await giveUp("heartbeat");
@@ -71,7 +71,7 @@ async function heartbeat(
     reload: () => Promise.resolve("same"),
     tell: () => undefined,
   }, await cache.read(new Date())).once();
-  throwEnd(end);
+  assertDone(end);
   if (end.type !== "accepted") return;
   const { nextHeartbeatIn, intervalSeconds } = end.acceptance;
   if (json) {

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { describeProcess, serverOf } from "../../agent/agent.ts";
 import { type Clock, hostClock } from "../../host/clock.ts";
-import { Current } from "../../agent/reload.ts";
+import { LiveSetup } from "../../agent/reload.ts";
 import { Inbox } from "../../agent/inbox.ts";
 import { makeJournal } from "../../agent/log/journal.ts";
 import { LineWriter } from "../../agent/log/line_writer.ts";
@@ -18,7 +18,7 @@ import { paint, redact, takeWarnings, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import type { Environment } from "../../host/paths.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
-import { throwEnd } from "./_outcome.ts";
+import { assertDone } from "./_outcome.ts";
 import { listenToSignals } from "./_signals.ts";
 
 interface Flags extends AgentFlags {
@@ -97,11 +97,11 @@ async function live(
   if (!waits) listenToSignals(inbox);
   const { probeUrl, ...commands } = readWatched(flags);
   const setup = await unlessAborted(readSetup(flags, { environment, warn: warnEarly }), inbox.stopping);
-  if (setup === null) return throwEnd({ type: flags.once ? "interrupted" : "stopped" });
+  if (setup === null) return assertDone({ type: flags.once ? "interrupted" : "stopped" });
   if (waits) listenToSignals(inbox);
   const locking = flags.once ? null : lockAgent(setup.places.state, { ...setup.identity, warn: warnEarly });
   const lock = locking && await unlessAborted(locking, inbox.stopping);
-  if (locking !== null && lock === null) return throwEnd({ type: "stopped" });
+  if (locking !== null && lock === null) return assertDone({ type: "stopped" });
   const logFile = flags.logFile === undefined
     ? null
     : new LogFile(flags.logFile, { mostBytes: flags.logMaxBytes ?? 10_485_760, warn: complain });
@@ -109,7 +109,7 @@ async function live(
   function complain(text: string): void {
     tell({ level: "warn", event: "warning", text });
   }
-  const current = new Current({ setup, lock }, complain);
+  const current = new LiveSetup({ setup, lock }, complain);
   const probe = probeUrl === null ? null : {
     url: probeUrl,
     client: () => current.setup.connection.client,
@@ -135,7 +135,7 @@ async function live(
   tell(startOf(setup));
   try {
     const life = new Monitor(deps, await current.cache.read(new Date()));
-    throwEnd(await (flags.once ? life.once() : life.run()));
+    assertDone(await (flags.once ? life.once() : life.run()));
   } finally {
     current.release();
     await flush();

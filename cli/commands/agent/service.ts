@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import { AnsweredNo, CliError } from "../../terminal/errors.ts";
+import { CliError, NegativeResult } from "../../terminal/errors.ts";
 import { answer, answerJson, say, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import type { Environment } from "../../host/paths.ts";
@@ -131,7 +131,7 @@ async function uninstallService(
   if (flags.json) answerJson({ removed: left.length === 0, left, kept });
   else say(`looked again: ${verdict(left, { removal, keepCredentials })}`);
   if (!flags.json && kept.length > 0) say(`kept, remove it yourself if it is not wanted: ${kept.join(", ")}`);
-  if (left.length > 0) throw new AnsweredNo("unexpected");
+  if (left.length > 0) throw new NegativeResult("unexpected");
 }
 
 /** What is not there is not said to be removed. */
@@ -171,7 +171,7 @@ async function showState(flags: ServiceFlags, environment: Environment): Promise
   const { installed, running, text } = await stateAt(place);
   if (flags.json) answerJson({ installed, running, state: text, unit: place.unit });
   else answer(text);
-  if (!running) throw new AnsweredNo(installed ? "unexpected" : "notFound");
+  if (!running) throw new NegativeResult(installed ? "unexpected" : "notFound");
 }
 
 async function showLogs(
@@ -191,7 +191,7 @@ async function showLogs(
   });
   const options = { args, stdin: "null", clearEnv: true, env: childEnvironment() } as const;
   const { code } = await new Deno.Command(program, options).spawn().status;
-  if (code !== 0) throw new AnsweredNo("unexpected");
+  if (code !== 0) throw new NegativeResult("unexpected");
 }
 
 function here({ user }: ServiceFlags, environment: Environment): Place {

@@ -1,14 +1,14 @@
 import type { Command } from "@commander-js/extra-typings";
 import { cacheOf, credentialsOf, describeProcess } from "../../agent/agent.ts";
 import type { CachedSession, SessionCache } from "../../agent/session_cache.ts";
-import { handshake, look, type Outcome, type Sighting } from "../../api/agent.ts";
+import { type AgentView, getAgentView, handshake, type Outcome } from "../../api/agent.ts";
 import { readSetup, type Setup } from "../../identity/setup.ts";
-import { AnsweredNo, CliError } from "../../terminal/errors.ts";
+import { CliError, NegativeResult } from "../../terminal/errors.ts";
 import { answer, answerJson, paint, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import type { Environment } from "../../host/paths.ts";
 import { serviceState } from "../../service/state.ts";
-import { valueOf } from "./_outcome.ts";
+import { unwrap } from "./_outcome.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 
 type Flags = AgentFlags & { json?: true };
@@ -34,8 +34,8 @@ async function status({ json, ...flags }: Flags, environment: Environment): Prom
   if (json) answerJson(inJson(report));
   else for (const line of inLines(report)) answer(line);
   if (!(seen instanceof CliError)) {
-    if (seen.liveness !== "online") throw new AnsweredNo("unexpected");
-  } else if (json) throw new AnsweredNo(seen.failure);
+    if (seen.liveness !== "online") throw new NegativeResult("unexpected");
+  } else if (json) throw new NegativeResult(seen.failure);
   else throw seen;
 }
 
@@ -46,7 +46,7 @@ interface Report {
   /** What this host itself knows of. */
   lastBeat: Date | null;
   service: string;
-  seen: Sighting | CliError;
+  seen: AgentView | CliError;
 }
 
 function inJson({ setup: { connection, identity }, cached, lastBeat, service, seen }: Report): object {
@@ -89,15 +89,15 @@ async function sight(
   setup: Setup,
   cache: SessionCache,
   cached: CachedSession | null,
-): Promise<Sighting | CliError> {
+): Promise<AgentView | CliError> {
   try {
     if (cached !== null) {
-      const seen: Outcome<Sighting> = await look(setup.connection, cached.token);
-      if (seen.kind !== "refused") return valueOf(seen);
+      const seen: Outcome<AgentView> = await getAgentView(setup.connection, cached.token);
+      if (seen.kind !== "refused") return unwrap(seen);
     }
-    const greeting = valueOf(await handshake(setup.connection, credentialsOf(setup), describeProcess()));
+    const greeting = unwrap(await handshake(setup.connection, credentialsOf(setup), describeProcess()));
     await cache.write(greeting, new Date());
-    return valueOf(await look(setup.connection, greeting.token));
+    return unwrap(await getAgentView(setup.connection, greeting.token));
   } catch (error) {
     if (error instanceof CliError) return error;
     throw error;

@@ -1,4 +1,4 @@
-import type { Acceptance, BeatReport, Greeting, Outcome } from "../../../cli/api/agent.ts";
+import type { BeatReport, HandshakeReply, HeartbeatReply, Outcome } from "../../../cli/api/agent.ts";
 import { Inbox } from "../../../cli/agent/inbox.ts";
 import { type Deps, type End, Monitor, type News } from "../../../cli/agent/monitor.ts";
 
@@ -17,8 +17,8 @@ export interface World {
 interface Rules {
   hours: number;
   /** What the server answers; by default all is well. */
-  handshake?: (world: World, seen: Seen[]) => Outcome<Greeting>;
-  beat?: (world: World, seen: Seen[]) => Outcome<Acceptance>;
+  handshake?: (world: World, seen: Seen[]) => Outcome<HandshakeReply>;
+  beat?: (world: World, seen: Seen[]) => Outcome<HeartbeatReply>;
   /** Called at every tick of the agent. */
   tick?: (world: World, inbox: Inbox) => void;
   random?: () => number;
@@ -33,7 +33,7 @@ interface Rules {
 export const timing = { serverTime: null, sentAt: 0, receivedAt: 0 };
 export const down: Outcome<never> = { kind: "outage", reason: "nobody answers", retryAfter: 0 };
 
-export function greeting(more: Partial<Greeting> = {}): Outcome<Greeting> {
+export function greeting(more: Partial<HandshakeReply> = {}): Outcome<HandshakeReply> {
   const agent = { id: "a", name: "edge 1" };
   return {
     kind: "ok",
@@ -50,7 +50,7 @@ export function greeting(more: Partial<Greeting> = {}): Outcome<Greeting> {
   };
 }
 
-export function acceptance(nextHeartbeatIn = 60): Outcome<Acceptance> {
+export function acceptance(nextHeartbeatIn = 60): Outcome<HeartbeatReply> {
   return { kind: "ok", timing, value: { intervalSeconds: 60, nextHeartbeatIn } };
 }
 

@@ -94,7 +94,7 @@ Deno.test("a host that slept beats within 5 s of waking, and shakes hands if its
       world.wall += 8 * 3600;
     },
   });
-  assert.equal(news.filter(({ event }) => event === "woke").length, 1);
+  assert.equal(news.filter(({ event }) => event === "resumed").length, 1);
   const waking = seen.filter(({ at }) => at >= 1500 && at < 1506);
   assert.deepEqual(waking.map(({ act }) => act), ["handshake", "beat"]);
 });

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { type Act, type Event, next, type State, unborn } from "../../../cli/agent/rules.ts";
+import { type Act, type Event, initialState, next, type State } from "../../../cli/agent/rules.ts";
 
 const low = (): number => 0;
 const high = (): number => 1 - 2 ** -32;
 
 /** A state with a session that lasts, at the time 1000. */
-const steady: State = { ...unborn, session: { refreshAt: 10_000 }, due: { at: 1060, act: "beat" } };
+const steady: State = { ...initialState, session: { refreshAt: 10_000 }, due: { at: 1060, act: "beat" } };
 
 interface Row {
   name: string;
@@ -94,14 +94,14 @@ const rows: Row[] = [
   },
   {
     name: "a 401 on the new session's first beat is an outage's first retry",
-    state: { distrusted: 1 },
+    state: { rejectedBeats: 1 },
     event: unauthorized,
     wait: [0, 60],
     act: "handshake",
   },
   {
     name: "a third 401 is an outage's second retry",
-    state: { distrusted: 2 },
+    state: { rejectedBeats: 2 },
     event: unauthorized,
     wait: [2.5, 5],
     act: "handshake",
@@ -164,56 +164,56 @@ const rows: Row[] = [
     act: "beat",
   },
   {
-    name: "a host that woke beats at once",
-    event: { type: "woke", at: 1000, drift: 31 },
+    name: "a resumed host beats at once",
+    event: { type: "resumed", at: 1000, drift: 31 },
     wait: [0, 0],
     act: "beat",
   },
   {
     name: "a host that slept past its session shakes hands",
-    event: { type: "woke", at: 1000, drift: 9001 },
+    event: { type: "resumed", at: 1000, drift: 9001 },
     wait: [0, 0],
     act: "handshake",
   },
   {
     name: "a second waking within a minute beats when the minute is over",
     state: { lastWake: 970 },
-    event: { type: "woke", at: 1000, drift: 31 },
+    event: { type: "resumed", at: 1000, drift: 31 },
     wait: [30, 30],
     act: "beat",
   },
   {
     name: "a second waking within a minute does not put off a beat that is due before",
     state: { lastWake: 990, due: { at: 1020, act: "beat" } },
-    event: { type: "woke", at: 1000, drift: 31 },
+    event: { type: "resumed", at: 1000, drift: 31 },
     wait: [20, 20],
     act: "beat",
   },
   {
     name: "a waking a minute later beats again",
     state: { lastWake: 940 },
-    event: { type: "woke", at: 1000, drift: 31 },
+    event: { type: "resumed", at: 1000, drift: 31 },
     wait: [0, 0],
     act: "beat",
   },
   {
     name: "a waking does not undercut retry-after, however far the wall clock went",
     state: { notBefore: 1100, due: { at: 1110, act: "beat" } },
-    event: { type: "woke", at: 1000, drift: 5000 },
+    event: { type: "resumed", at: 1000, drift: 5000 },
     wait: [100, 100],
     act: "beat",
   },
   {
     name: "a sleep does not count towards a verdict's wait",
     state: { refusals: 2, session: null, due: { at: 1900, act: "handshake" } },
-    event: { type: "woke", at: 1000, drift: 600 },
+    event: { type: "resumed", at: 1000, drift: 600 },
     wait: [900, 900],
     act: "handshake",
   },
   {
     name: "a waking tries again at once during an outage",
     state: { outages: 7, due: { at: 1290, act: "beat" } },
-    event: { type: "woke", at: 1000, drift: 600 },
+    event: { type: "resumed", at: 1000, drift: 600 },
     wait: [0, 0],
     act: "beat",
   },
@@ -259,15 +259,15 @@ for (const { name, state, event, wait: [least, most], act } of rows) {
 }
 
 Deno.test("client rules: a beat that is accepted starts every count anew", () => {
-  const worn = { ...steady, outages: 9, refusals: 9, distrusted: 9, notBefore: 1e9 };
+  const worn = { ...steady, outages: 9, refusals: 9, rejectedBeats: 9, notBefore: 1e9 };
   const { state } = next(worn, accepted, low);
-  assert.deepEqual([state.outages, state.refusals, state.distrusted], [0, 0, 0]);
+  assert.deepEqual([state.outages, state.refusals, state.rejectedBeats], [0, 0, 0]);
   assert.ok(state.notBefore < 0);
 });
 
 Deno.test("client rules: a handshake starts the waiting anew, but not the count of refused beats", () => {
-  const { state } = next({ ...steady, outages: 9, refusals: 9, distrusted: 2 }, greeted, low);
-  assert.deepEqual([state.outages, state.refusals, state.distrusted], [0, 0, 2]);
+  const { state } = next({ ...steady, outages: 9, refusals: 9, rejectedBeats: 2 }, greeted, low);
+  assert.deepEqual([state.outages, state.refusals, state.rejectedBeats], [0, 0, 2]);
 });
 
 Deno.test("client rules: a verdict and a refused beat each forget the session", () => {
@@ -276,22 +276,22 @@ Deno.test("client rules: a verdict and a refused beat each forget the session", 
 });
 
 Deno.test("client rules: new credentials start every count anew", () => {
-  const worn = { ...steady, outages: 9, refusals: 9, distrusted: 9 };
+  const worn = { ...steady, outages: 9, refusals: 9, rejectedBeats: 9 };
   const { state } = next(worn, { type: "reloaded", at: 1000 }, low);
-  assert.deepEqual([state.outages, state.refusals, state.distrusted, state.session], [0, 0, 0, null]);
+  assert.deepEqual([state.outages, state.refusals, state.rejectedBeats, state.session], [0, 0, 0, null]);
 });
 
 Deno.test("client rules: an outage does not make the server trusted again", () => {
-  assert.equal(next({ ...steady, distrusted: 3 }, outage, low).state.distrusted, 3);
+  assert.equal(next({ ...steady, rejectedBeats: 3 }, outage, low).state.rejectedBeats, 3);
 });
 
 Deno.test("client rules: a clock set an hour forward and back leaves a promise and a verdict where they were", () => {
   const promised = next(steady, { ...outage, retryAfter: 600 }, low).state;
-  const moved = next(promised, { type: "woke", at: 1010, drift: 3600 }, low).state;
-  const again = next(moved, { type: "woke", at: 1100, drift: 3600 }, low).state;
+  const moved = next(promised, { type: "resumed", at: 1010, drift: 3600 }, low).state;
+  const again = next(moved, { type: "resumed", at: 1100, drift: 3600 }, low).state;
   assert.deepEqual([moved.due.at, again.due.at, again.notBefore], [1600, 1600, 1600]);
   const condemned = next({ ...steady, refusals: 2 }, refused, low).state;
-  const woken = next(condemned, { type: "woke", at: 1100, drift: 3600 }, low).state;
+  const woken = next(condemned, { type: "resumed", at: 1100, drift: 3600 }, low).state;
   assert.deepEqual(woken.due, condemned.due);
 });
 
@@ -303,7 +303,7 @@ Deno.test("client rules: wakings at every tick beat once a minute, and count the
       beats.push(at);
       state = next(state, { ...accepted, at, nextHeartbeatIn: 600 }, low).state;
     }
-    state = next(state, { type: "woke", at, drift: 31 }, low).state;
+    state = next(state, { type: "resumed", at, drift: 31 }, low).state;
   }
   assert.deepEqual(beats, [1005, 1060, 1120, 1180, 1240, 1300, 1360, 1420, 1480, 1540]);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { next, unborn } from "../../../cli/agent/rules.ts";
+import { initialState, next } from "../../../cli/agent/rules.ts";
 import { liveByTheRules, reply } from "../../_support/rules_witness.ts";
 import { seededRandom } from "../../_support/seed.ts";
 
@@ -12,7 +12,7 @@ Deno.test(together, () => {
   const { next: random } = seededRandom(together);
   const perSecond = new Map<number, number>();
   for (let agent = 0; agent < 10_000; agent++) {
-    const state = { ...unborn, session: { refreshAt: 1e6 } };
+    const state = { ...initialState, session: { refreshAt: 1e6 } };
     const second = Math.floor(next(state, { type: "outage", at: 0, retryAfter: 0 }, random).wait);
     perSecond.set(second, (perSecond.get(second) ?? 0) + 1);
   }
@@ -20,10 +20,10 @@ Deno.test(together, () => {
   assert.ok(Math.max(...perSecond.values()) < 10_000 / 60 * 1.5);
 });
 
-const distrusted = "a server that opens sessions and refuses them is asked ever more slowly";
-Deno.test(distrusted, () => {
-  const { next: random } = seededRandom(distrusted);
-  let { state } = next(unborn, { type: "start", at: 0, session: null, intervalSeconds: 60 }, random);
+const rejectedBeats = "a server that opens sessions and refuses them is asked ever more slowly";
+Deno.test(rejectedBeats, () => {
+  const { next: random } = seededRandom(rejectedBeats);
+  let { state } = next(initialState, { type: "start", at: 0, session: null, intervalSeconds: 60 }, random);
   let requests = 0;
   while (state.due.at < 3600) {
     requests += 1;

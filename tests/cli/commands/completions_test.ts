@@ -110,7 +110,7 @@ for (const { shell, file, start, command } of terminals) {
       );
       const { stdout } = await succeed("python3", ["-c", typist, text, wanted.source, ...command], {
         ...within(home.path),
-        patienceSeconds: 300,
+        timeoutSeconds: 300,
       });
       assert.match(stdout, wanted);
       assert.doesNotMatch(stdout, /not found|readonly|error/i);
