@@ -91,7 +91,7 @@ async function compile(program: typeof programs[number], target: Target | null):
 }
 
 /**
- * A lock file with the packages of one program alone, as the root's has them: `deno compile` puts every package
+ * A lock file with the packages of one program only, as the root's has them: `deno compile` puts every package
  * of its lock file into the program, needed or not.
  */
 async function narrowLock(main: string): Promise<string> {

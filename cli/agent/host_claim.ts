@@ -106,7 +106,7 @@ function hold(listener: Deno.Listener, secret: string): HostClaim {
   };
 }
 
-/** One at a time, and few in a second: whoever asks without end holds up others who ask, not the beats. */
+/** One at a time, and few in a second: a program that asks without end holds up others that ask, not the beats. */
 async function answer(connection: Deno.Conn, secret: string): Promise<void> {
   await within(answerMilliseconds, connection, async () => {
     const nonce = await read(connection, nonceBytes);

@@ -25,7 +25,7 @@ export class Inbox {
     return this.#stop.signal.aborted;
   }
 
-  /** Aborted by an order to stop alone, and then for good: whatever is under way ends. */
+  /** Aborted only by an order to stop, and then for good: whatever is under way ends. */
   get stopping(): AbortSignal {
     return this.#stop.signal;
   }

@@ -41,7 +41,7 @@ export type End =
   | { type: "interrupted" }
   | { type: "accepted"; acceptance: HeartbeatReply }
   | { type: "refused"; reason: string }
-  /** With a code when it is the server's own refusal, one that is no verdict. */
+  /** With a code when it is the server's own refusal that is not a verdict. */
   | { type: "outage"; reason: string; code?: string };
 
 const tickSeconds = 5;
@@ -63,7 +63,7 @@ export class Monitor {
   #reportedStatus: BeatReport["status"] = "healthy";
   /** Whether an outage was told of, and its end was not. */
   #outageReported = false;
-  /** Whether there will be another try: one beat alone has none. */
+  /** Whether there will be another try: a single beat has none. */
   #willRetry = true;
   #last: { wall: number; monotonic: number };
 
@@ -208,7 +208,7 @@ export class Monitor {
     const at = this.#now().monotonic;
     if (outcome.kind === "ok") {
       const { value } = outcome;
-      this.#sayRecovered();
+      this.#reportRecovery();
       this.#follow({ type: "accepted", at, ...value });
       tell({
         level: "debug",
@@ -263,7 +263,7 @@ export class Monitor {
     const retryAfter = outcome.kind === "outage" ? outcome.retryAfter : 0;
     this.#follow({ type: "outage", at, retryAfter });
     if (!this.#deps.inbox.isStopping) {
-      const text = `the server cannot be had: ${reason}${this.#next("trying")}`;
+      const text = `cannot reach the server: ${reason}${this.#next("trying")}`;
       this.#deps.tell({
         level: this.#outageReported ? "debug" : "warn",
         event: "outage",
@@ -275,7 +275,7 @@ export class Monitor {
     return { type: "outage", reason, ...(outcome.kind === "refused" ? { code: outcome.code } : {}) };
   }
 
-  #sayRecovered(): void {
+  #reportRecovery(): void {
     if (!this.#outageReported) return;
     this.#outageReported = false;
     this.#deps.tell({ level: "info", event: "recovered", text: "the server answers again" });
@@ -284,12 +284,12 @@ export class Monitor {
   /** One last beat within 3 s, with a new session where there is none to send it with. */
   async #farewell(): Promise<End> {
     const told = await this.#notifyServer(AbortSignal.timeout(farewellSeconds * 1000));
-    const text = told ? "the server knows" : "the server was not told";
-    this.#deps.tell({ level: "info", event: "stopped", text: `stopped, ${text}` });
+    const text = told ? "the server was told" : "the server was not told";
+    this.#deps.tell({ level: "info", event: "stopped", text: `stopped; ${text}` });
     return { type: "stopped" };
   }
 
-  /** Whether the server was told. A verdict stands: who is not wanted does not ask again in order to leave. */
+  /** Whether the server was told. A verdict stands: a refused agent does not shake hands again to say goodbye. */
   async #notifyServer(signal: AbortSignal): Promise<boolean> {
     const { session, refusals } = this.#state;
     if (refusals > 0) return false;

@@ -125,7 +125,7 @@ function afterOutage(state: State, event: Event & { type: "outage" }, random: ()
 
 /**
  * The suspended time ages a session, though the monotonic clock stood still; what a server asked for and a
- * verdict's wait run on the monotonic clock alone, or whoever sets the clock forward and back would undo them.
+ * verdict's wait run on the monotonic clock only: a wall clock that is set forward and back would undo them.
  */
 function afterResume(state: State, { at, drift }: Event & { type: "resumed" }): Plan {
   const { session, due, refusals, notBefore, lastWake } = state;

@@ -185,7 +185,7 @@ function read<Value>(
   return { kind: "refused", code: printable(error), description: printable(description) };
 }
 
-/** At most 64 KiB of a reply; more of it is no reply of ours. */
+/** At most 64 KiB of a reply; a longer one is not a reply of ours. */
 async function readText(response: Response): Promise<string> {
   if (response.body === null) return "";
   const decoder = new TextDecoder();

@@ -1,13 +1,13 @@
 import { CliError } from "../terminal/errors.ts";
 import type { Environment } from "../host/paths.ts";
 
-/** This host itself, as the runtime understands it in a list of who needs no proxy. */
+/** This host itself, as the runtime understands it in a list of hosts without a proxy. */
 const loopback = ["127.0.0.0/8", "localhost", "::1"];
 
 let isSet = false;
 
 /**
- * Keeps every request to this host itself from a proxy, who would see the secret in the clear. It has to be
+ * Keeps every request to this host itself from a proxy, which would see the secret in the clear. It has to be
  * called before the first request, and while the environment may still be written.
  */
 export function keepLoopbackDirect(environment: Environment): void {
@@ -18,9 +18,9 @@ export function keepLoopbackDirect(environment: Environment): void {
 
 /**
  * The proxy through which requests to this address go, or null: what the runtime does once
- * `keepLoopbackDirect` was called, `ALL_PROXY` before the scheme's own and `*` for names alone.
+ * `keepLoopbackDirect` was called, `ALL_PROXY` before the scheme's own and `*` for names only.
  *
- * @throws {CliError} `usage` for one that is no address
+ * @throws {CliError} `usage` for one that is not an address
  */
 export function proxyFor(url: URL, environment: Environment): URL | null {
   const names = url.protocol === "https:" ? ["HTTPS_PROXY", "https_proxy"] : ["HTTP_PROXY", "http_proxy"];
@@ -30,7 +30,7 @@ export function proxyFor(url: URL, environment: Environment): URL | null {
   const text = given.includes("://") ? given : `http://${given}`;
   if (URL.canParse(text)) return new URL(text);
   // It is not repeated: there may be a password in it. The runtime would go without a proxy.
-  throw new CliError("usage", `Cannot use the proxy of ${name}: it is no address`, {
+  throw new CliError("usage", `Cannot use the proxy of ${name}: it is not an address`, {
     hint: `export ${name}=http://proxy.example.com:3128`,
   });
 }

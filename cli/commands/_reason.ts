@@ -2,7 +2,7 @@ const reasons: readonly [RegExp, string][] = [
   [/^(ENOTFOUND|EAI_[A-Z]+)$/, "no such host name, or no name server that knows it"],
   [/^ECONNREFUSED$/, "the connection was refused, nothing listens there"],
   [/^(SILENT|CONNECT_TIMEOUT|ETIMEDOUT)$/, "no answer in time"],
-  [/^(EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ENETDOWN)$/, "there is no way to that host"],
+  [/^(EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ENETDOWN)$/, "there is no route to that host"],
   [/^(ECONNRESET|EPIPE|CONNECTION_[A-Z]+)$/, "the connection was closed"],
   [/^28/, "the user or password was refused"],
   [/^53300$/, "it has no connection left"],

@@ -44,7 +44,7 @@ export function addInstaller(program: Command, environment: Environment): void {
       ),
     )
     .addOption(
-      new Option("--output <file>", "write it here, readable by this user alone").argParser(parsePath),
+      new Option("--output <file>", "write it here, readable by this user only").argParser(parsePath),
     )
     .addHelpText("after", example)
     .action(async (shell, flags) => {

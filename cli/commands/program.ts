@@ -98,7 +98,7 @@ export function report(
   // Help and version that were asked for are no error.
   if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
   if (error instanceof NegativeResult) return exitCodes[error.failure];
-  // Whoever read the answer has read enough.
+  // The reader of the answer has read enough.
   if (error instanceof Deno.errors.BrokenPipe) return exitCodes.unexpected;
   const { failure, message, hint } = failureOf(error, command);
   const code = exitCodes[failure];

@@ -15,7 +15,7 @@ const lastWordsMilliseconds = 200;
 const windows = Deno.build.os === "windows";
 
 /**
- * The words of a command. There is no shell: text is split at its spaces, and who needs spaces or quotes in a
+ * The words of a command. There is no shell: text is split at its spaces, and a command with spaces or quotes in a
  * word writes a JSON array.
  *
  * @throws {CliError} `usage` when it cannot be read so
@@ -25,7 +25,7 @@ export function parseCommand(text: string, name: string): string[] {
   if (words !== null && words.length > 0) return words;
   throw new CliError(
     "usage",
-    `Cannot read ${name}: words without quotes, or a JSON array of strings, are wanted`,
+    `Cannot read ${name}: expected words without quotes, or a JSON array of strings`,
     {
       hint: `${name} '["/usr/local/bin/check", "two words"]'`,
     },
@@ -35,7 +35,7 @@ export function parseCommand(text: string, name: string): string[] {
 /**
  * Runs a program without a shell, without any of our variables, for at most `seconds`, and reads at most 64 KiB
  * of what it prints. Never fails: what went wrong is in the answer. One that is not done in time is killed with
- * all that it started (on Windows: alone); what it leaves running when it is done is left alone.
+ * all that it started (on Windows: only itself); what it leaves running when it is done is left running.
  */
 export async function runProgram(
   [program = "", ...args]: string[],

@@ -45,7 +45,7 @@ export function xdgFolders(environment: Environment, home: string): { config: st
 export const serviceFolder = "/var/lib/openclaw";
 
 /**
- * The same, but root, who has no credentials of its own, looks at those of the system's service: who asks how
+ * The same, but root without credentials of its own looks at those of the system's service: a user that asks how
  * this host is does not want to be told where to look.
  */
 export async function placesHere(environment: Environment): Promise<Places> {
@@ -55,7 +55,7 @@ export async function placesHere(environment: Environment): Promise<Places> {
   return await isThere(credentials) ? { credentials, state: serviceFolder } : own;
 }
 
-/** What cannot be looked at is there: whoever reads it says what is in the way. */
+/** A path that cannot be looked at counts as there: reading it will tell what is in the way. */
 async function isThere(path: string): Promise<boolean> {
   try {
     await Deno.stat(path);

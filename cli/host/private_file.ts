@@ -1,4 +1,4 @@
-// Deno 2.4 has lchown in the whole module alone.
+// Deno 2.4 has lchown in the whole module only.
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";

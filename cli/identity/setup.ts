@@ -40,7 +40,7 @@ export async function readSetup(
   return { connection, identity, places: await placesHere(environment) };
 }
 
-/** The server alone, for who has no identity yet. `stored` is the one that the credentials file names. */
+/** Only the server, for a command without an agent. `stored` is the one that the credentials file names. */
 export async function readConnection(
   flags: ConnectionFlags,
   environment: Environment,

@@ -84,7 +84,7 @@ export async function readSigningKeys({ path: folder }: DataFolder): Promise<Key
     ));
 }
 
-/** @throws {StartError} when others may read or change the file: what it holds is no secret any more. */
+/** @throws {StartError} when others may read or change the file: what it holds is not a secret any more. */
 async function readOrMake(path: string, folder: string, make: () => Promise<string>): Promise<string> {
   const found = await readPrivateFile(path, { folder });
   if (found === null) {

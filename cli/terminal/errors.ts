@@ -12,7 +12,7 @@ export const exitCodes = {
 export type Failure = Exclude<keyof typeof exitCodes, "done">;
 
 /**
- * What a command could not do. The message says what is, and what is wanted; the hint can be typed or done.
+ * What a command could not do. The message says what is and what was expected; the hint can be typed or done.
  * Neither ever holds a secret or a token.
  */
 export class CliError extends Error {

@@ -6,7 +6,7 @@ const mostLines = 1000;
 const retryMilliseconds = 100;
 
 /**
- * Writes lines in their order without waiting for whoever reads them: one who does not read, a disk that is
+ * Writes lines in their order without waiting for their reader: one that does not read, a disk that is
  * full or a terminal that went away costs lines, never the program that says them. What waits is bounded; lines
  * beyond that are dropped.
  */

@@ -4,8 +4,8 @@ const oldFiles = 3;
 
 /**
  * A log that does not fill the disk: at `mostBytes` the file becomes `<path>.1`, that one `<path>.2`, and the
- * last of three is dropped; where the folder lets nobody rename, it is emptied. What is no regular file (a
- * terminal, a device) is written to without end; a pipe is refused, for who does not read it would stop the agent. A disk that is full costs lines, not the agent.
+ * last of three is dropped; where the folder lets nobody rename, it is emptied. What is not a regular file (a
+ * terminal, a device) is written to without end; a pipe is refused: a reader that stops would stop the agent. A disk that is full costs lines, not the agent.
  */
 export class LogFile {
   readonly #path: string;
@@ -21,7 +21,7 @@ export class LogFile {
     this.#mostBytes = mostBytes;
     this.#warn = warn;
     try {
-      if (isPipe(path)) throw new Error("it is a pipe, and a file is wanted");
+      if (isPipe(path)) throw new Error("it is a pipe, not a file");
       this.#open = open(path);
     } catch (error) {
       if (!(error instanceof Error)) throw error;

@@ -23,7 +23,7 @@ const noLimit = 2 ** 60;
 
 /**
  * Opens the control group's files, for as long as the process lives: Deno lets nobody open what is under /sys
- * who has given up any permission, but an open file can be read again.
+ * that has given up any permission, but an open file can be read again.
  */
 export function openContainerMemory(
   root = "/sys/fs/cgroup",

@@ -77,7 +77,7 @@ function needsInsecureHttp(url: string): boolean {
 
 /**
  * Id and secret from one layer together: flags, or environment; what that one lacks is asked for. A server that is
- * named alone is for the agent that this host has.
+ * named without an agent is for the agent that this host has.
  */
 async function gather(flags: Flags, environment: Environment): Promise<StoredCredentials> {
   const asker = mayAsk(flags, environment) ? new Asker(environment) : null;
@@ -101,7 +101,7 @@ async function gather(flags: Flags, environment: Environment): Promise<StoredCre
   return { url: checkedUrl, ...key };
 }
 
-/** A terminal that shows what it is told to hide, as a dumb one does, is none to ask on. */
+/** A dumb terminal shows what it is told to hide, so nothing is asked on it. */
 function mayAsk({ input }: Flags, environment: Environment): boolean {
   return input !== false && environment("TERM") !== "dumb" && Deno.stdin.isTerminal() &&
     Deno.stderr.isTerminal();

@@ -147,7 +147,8 @@ async function* examineService(
     "heartbeat",
     await getAgentView(connection, greeting.value.token),
     ({ liveness, lastSeenAt }) =>
-      `the server takes this agent for ${liveness}, last seen ${lastSeenAt ?? "never"}`,
+      `the server reports this agent as ${liveness}: ` +
+      (lastSeenAt === null ? "no heartbeat yet" : `last heartbeat at ${lastSeenAt}`),
   );
 }
 

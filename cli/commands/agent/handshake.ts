@@ -22,7 +22,12 @@ export function addHandshake(program: Command, environment: Environment): void {
     .description("shake hands once and say what came back")
     .addHelpText("after", "\nExample:\n  openclaw handshake --json\n");
   for (const option of [...agentOptions(), jsonOption()]) command.addOption(option);
-  command.addOption(new Option("--print-token", "print the session token, too: whoever has it is the agent"))
+  command.addOption(
+    new Option(
+      "--print-token",
+      "print the session token, too: it is all that a heartbeat in the agent's name needs",
+    ),
+  )
     .action((flags: Flags) => shakeHands(flags, environment));
 }
 
@@ -52,7 +57,7 @@ async function shakeHands({ printToken, json, ...flags }: Flags, environment: En
 /** The key id that the token's header names. Nothing is verified: that is the server's to do. */
 export function keyOf({ token }: Pick<HandshakeReply, "token">): string | null {
   const header = token.slice(0, token.indexOf("."));
-  // A text that is no base64url has nothing in it.
+  // A text that is not base64url has nothing in it.
   const kid = parseObject(Buffer.from(header, "base64url").toString())?.kid;
   return typeof kid === "string" ? printable(kid) : null;
 }

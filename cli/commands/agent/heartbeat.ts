@@ -83,11 +83,11 @@ async function heartbeat(
 function parseMessage(text: string): string {
   const { length } = [...text];
   if (length > longestText) {
-    throw new InvalidArgumentError(`It has ${length} characters, at most ${longestText} are wanted.`);
+    throw new InvalidArgumentError(`It has ${length} characters, at most ${longestText} are allowed.`);
   }
   // deno-lint-ignore no-control-regex -- control characters are what is looked for
   if (/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/.test(text)) {
-    throw new InvalidArgumentError("There is a control character in it; line feeds alone are allowed.");
+    throw new InvalidArgumentError("It has a control character other than a line feed.");
   }
   return text;
 }

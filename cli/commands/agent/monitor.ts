@@ -85,7 +85,7 @@ async function live(
   const sayEarly = (text: string): void => early.line(redact(`${paint("yellow", "warning:")} ${text}`));
   // With --json, an error that comes first has the warnings in it.
   const said = new Set<string>();
-  // What is read again is no reason to say the same again.
+  // A reload does not repeat the warnings of the start.
   const once = (hear: (text: string) => void) => (text: string): void => {
     if (!said.has(text)) hear(text);
     said.add(text);
@@ -164,5 +164,5 @@ function readWatched(
 
 function parseSize(text: string): number {
   if (/^[1-9]\d{2,11}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("A number of bytes, at least 100, is wanted.");
+  throw new InvalidArgumentError("It is not a number of bytes of at least 100.");
 }

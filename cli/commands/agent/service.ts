@@ -78,7 +78,7 @@ async function installService(flags: InstallFlags, environment: Environment): Pr
   if (!Deno.build.standalone) {
     throw new CliError(
       "usage",
-      "Cannot install a service that runs from source: the compiled program is wanted",
+      "Cannot install a service that runs from source: it needs the compiled program",
       {
         hint: "deno task compile && dist/openclaw service install",
       },
@@ -105,8 +105,8 @@ function tellOfVariables({ environmentFile }: Place, environment: Environment): 
 
 function assertMayDo(what: string, { os, scope, uid }: Place, { dryRun }: ServiceFlags): void {
   if (os === "windows" || scope === "user" || uid === 0) return;
-  if (dryRun) return warn("root alone may do this");
-  throw new CliError("usage", `Cannot ${what} the service of the whole system: root may do that alone`, {
+  if (dryRun) return warn("only root may do this");
+  throw new CliError("usage", `Cannot ${what} the service of the whole system: only root may do that`, {
     hint: `sudo openclaw service ${what}, or openclaw service ${what} --user`,
   });
 }
@@ -160,7 +160,7 @@ async function namesToShow({ folder, log }: { folder: string; log: string | null
   try {
     return (await sortNames(folder, log)).ours;
   } catch (error) {
-    if (error instanceof Deno.errors.PermissionDenied) return ["which ones, root alone can see"];
+    if (error instanceof Deno.errors.PermissionDenied) return ["only root can see which ones"];
     throw error;
   }
 }
@@ -200,5 +200,5 @@ function here({ user }: ServiceFlags, environment: Environment): Place {
 
 function parseLines(text: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("A whole number is wanted.");
+  throw new InvalidArgumentError("It is not a whole number.");
 }

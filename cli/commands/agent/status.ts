@@ -39,7 +39,7 @@ async function status({ json, ...flags }: Flags, environment: Environment): Prom
   else throw seen;
 }
 
-/** What there is to say of this host; without the server's part where it could not be had. */
+/** What there is to say of this host; without the server's part where the server could not be reached. */
 interface Report {
   setup: Setup;
   cached: CachedSession | null;

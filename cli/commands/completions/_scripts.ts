@@ -76,7 +76,7 @@ Register-ArgumentCompleter -Native -CommandName openclaw -ScriptBlock {
 /**
  * The shells' scripts. At every Tab they ask `openclaw complete -- <words>`, which answers with a candidate, a tab
  * and its description a line, and then a line that begins with a colon. What was typed is handed on as words and
- * never evaluated: who pastes a line and presses Tab has run nothing of it. Where there is no candidate, file names
+ * never evaluated: a line that is pasted before Tab runs nothing. Where there is no candidate, file names
  * are completed.
  */
 export const completionScripts: ReadonlyMap<string, string> = new Map(

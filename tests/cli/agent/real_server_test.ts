@@ -54,7 +54,7 @@ async function isKilled(client: FleetClient, server: ServerProcess): Promise<voi
   second.kill("SIGTERM");
   const { code, stdout } = await second.ended;
   assert.equal(code, 0);
-  assert.match(stdout, /stopped, the server knows/);
+  assert.match(stdout, /stopped; the server was told/);
   assert.equal((await client.agent(agent.id)).liveness, "stopped");
 }
 
@@ -75,7 +75,7 @@ async function isRevoked(client: FleetClient, server: ServerProcess): Promise<vo
   assert.equal(code, 0);
   // What is told is what was done: it did not ask again in order to leave.
   assert.deepEqual(changesOf(monitor), ["started", "handshake", "session_revoked", "refused", "stopped"]);
-  assert.match(String(monitor.events().at(-1)?.message), /stopped, the server was not told/);
+  assert.match(String(monitor.events().at(-1)?.message), /stopped; the server was not told/);
 }
 
 interface Member {
@@ -172,7 +172,7 @@ async function goesThroughProxy(data: string): Promise<void> {
     monitor.kill("SIGTERM");
     const { code, stdout } = await monitor.ended;
     assert.equal(code, 0);
-    assert.match(stdout, /stopped, the server knows/);
+    assert.match(stdout, /stopped; the server was told/);
     assert.equal(proxy.asked[0], `CONNECT fleet.invalid:${port} HTTP/1.1`);
     const doctor = await run(["doctor", "--ca-file", authority], { home, env });
     assert.equal(doctor.code, 0, doctor.stdout);

@@ -27,7 +27,7 @@ const noArrays = ["[", '["a', '["check"', "[]", "[1]", '["a", 1]', '{"a": 1}'];
 
 for (const text of [...noCommands, ...noArrays]) {
   Deno.test(`"${text}" is not a command: there is no shell that would understand quotes`, () => {
-    const says = /Cannot read --status-command: words without quotes, or a JSON array of strings, are wanted/;
+    const says = /Cannot read --status-command: expected words without quotes, or a JSON array of strings/;
     assert.throws(
       () => parseCommand(text, "--status-command"),
       (error) => error instanceof CliError && error.failure === "usage" && says.test(error.message),

@@ -219,7 +219,7 @@ Deno.test({
     withSystemctl(async (home, service, asked) => {
       const { code, stderr } = await service(["install", ...flags], { stdin: secret });
       assert.equal(code, 2);
-      assert.match(stderr, /the compiled program is wanted/);
+      assert.match(stderr, /it needs the compiled program/);
       assert.equal(await asked(), "");
       assert.deepEqual(await names(home), ["asked", "bin"]);
     }),

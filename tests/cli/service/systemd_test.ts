@@ -150,7 +150,7 @@ test("what the README types: configure as a user, then sudo service install", ()
       assert.equal(closed.code, 3, closed.stderr);
       assert.match(closed.stderr, /this user may not\nhint: sudo openclaw service install$/m);
       const removal = [...asAlice, installed, "service", "uninstall", "--dry-run"];
-      assertDone(await host.run(removal, { env: alice }), /^ {4}which ones, root alone can see$/m);
+      assertDone(await host.run(removal, { env: alice }), /^ {4}only root can see which ones$/m);
       assertDone(await host.run([installed, "service", "uninstall"], { env: sudo }), /nothing is left$/m);
       assert.equal((await host.run(["stat", "-c", "%u %a", path])).stdout, "4242 600\n");
     })

@@ -183,13 +183,13 @@ const proxies: [name: string, value: string][] = [
 ];
 
 for (const [name, value] of proxies) {
-  Deno.test(`openclaw doctor with ${name}=${value}, which is no address → usage, and it names the variable`, async () => {
+  Deno.test(`openclaw doctor with ${name}=${value}, which is not an address → usage, and it names the variable`, async () => {
     await using home = await temporaryFolder();
     const env = { ...identify(agent, "https://fleet.example"), [name]: value };
     const ended = await run(["doctor"], { home: home.path, env });
     assert.equal(ended.code, 2, ended.stderr + ended.stdout);
     assert.deepEqual(complaintsOf(ended), [
-      `FAIL  proxy       Cannot use the proxy of ${name}: it is no address\n` +
+      `FAIL  proxy       Cannot use the proxy of ${name}: it is not an address\n` +
       `${" ".repeat(18)}hint: export ${name}=http://proxy.example.com:3128`,
     ]);
     assert.doesNotMatch(ended.stdout, /^\S+ +(dns|tcp|tls|service)/m);

@@ -12,7 +12,7 @@ import { understand } from "../_idle.ts";
 
 // What the command line of openclaw monitor does. The life of the agent is in tests/cli/agent.
 
-const commandFault = "words without quotes, or a JSON array of strings, are wanted";
+const commandFault = "expected words without quotes, or a JSON array of strings";
 const wrong: { name: string; args: string[]; says: RegExp }[] = [
   {
     name: "a log file in a folder that is not there",
@@ -24,7 +24,7 @@ const wrong: { name: string; args: string[]; says: RegExp }[] = [
   {
     name: "a size for its log file that is too small",
     args: ["--log-file", "log", "--log-max-bytes", "99"],
-    says: /--log-max-bytes <number>' argument '99' is invalid\. A number of bytes, at least 100, is wanted/,
+    says: /--log-max-bytes <number>' argument '99' is invalid\. It is not a number of bytes of at least 100/,
   },
   ...["--status-command", "--metrics-command"].map((flag) => ({
     name: `quotes in its ${flag}`,
@@ -32,7 +32,7 @@ const wrong: { name: string; args: string[]; says: RegExp }[] = [
     says: new RegExp(`Cannot read ${flag}: ${commandFault}`),
   })),
   {
-    name: "a page to probe that is no address",
+    name: "a page to probe that is not an address",
     args: ["--probe-url", "health"],
     says: /the URL "health" of --probe-url/,
   },
@@ -51,7 +51,7 @@ for (const { name, args, says } of wrong) {
 
 for (const size of ["5", "99", "0", "-400", "1e6", "4.5", "", "1000000000000", "10MB"]) {
   Deno.test(`openclaw monitor --log-max-bytes=${size} → a usage error`, async () => {
-    const message = /argument '.*' is invalid\. A number of bytes, at least 100, is wanted/;
+    const message = /argument '.*' is invalid\. It is not a number of bytes of at least 100/;
     await assert.rejects(understand(["monitor", "--log-max-bytes", size]), {
       name: "CommanderError",
       message,
@@ -81,7 +81,7 @@ Deno.test("openclaw monitor --quiet prints what is wrong", async () => {
   const env = identify(makeAgent(), closedPort());
   const { code, stdout, stderr } = await run(["monitor", "--once", "--quiet"], { home: home.path, env });
   assert.deepEqual([code, stdout], [6, ""]);
-  assert.match(stderr, / warn {2}the server cannot be had: /);
+  assert.match(stderr, / warn {2}cannot reach the server: /);
   assert.doesNotMatch(stderr, / info | debug /);
 });
 

@@ -8,7 +8,7 @@ import { understand } from "../_idle.ts";
 
 for (const lines of ["x", "0", "-1", "1.5", "", "1000000"]) {
   Deno.test(`openclaw service logs --lines="${lines}" → a usage error`, async () => {
-    const message = /argument '.*' is invalid\. A whole number is wanted/;
+    const message = /argument '.*' is invalid\. It is not a whole number/;
     await assert.rejects(understand(["service", "logs", `--lines=${lines}`]), {
       name: "CommanderError",
       message,
@@ -19,5 +19,5 @@ for (const lines of ["x", "0", "-1", "1.5", "", "1000000"]) {
 Deno.test("openclaw service logs --lines=x → usage", async () => {
   await using home = await temporaryFolder();
   const result = await run(["service", "logs", "--user", "--lines=x"], { home: home.path });
-  assertRefused(result, 2, /argument 'x' is invalid\. A whole number is wanted/);
+  assertRefused(result, 2, /argument 'x' is invalid\. It is not a whole number/);
 });
