@@ -241,12 +241,12 @@ for (const { what, args, says } of refused) {
     }));
 }
 
-test("openclaw service install with stored credentials that cannot be right → refused, and what mends it", () =>
+test("openclaw service install with stored credentials that cannot be right → usage, and what mends it", () =>
   withSystemctl(async (home, service) => {
     await store(home, "https://old.example");
     await Deno.writeTextFile(credentialsPath(home), "{}");
     const { code, stderr } = await service(stored);
-    assert.equal(code, 3, stderr);
+    assert.equal(code, 2, stderr);
     assert.match(stderr, /^hint: openclaw service install --url .* --agent-id .* --agent-secret-file -$/m);
   }));
 
