@@ -86,10 +86,10 @@ Deno.test("SIGHUP with a certificate file that has become garbage, and one that 
 const broken: { make: (path: string) => Promise<void>; says: RegExp }[] = [
   {
     make: (path) => Deno.writeTextFile(path, "{", { mode: 0o600 }),
-    says: /were not read again: .*no JSON object/,
+    says: /were not read again: .*not a JSON object/,
   },
   { make: (path) => Deno.symlink(path, path), says: /were not read again: Cannot read the credentials file/ },
-  { make: makePipe, says: /were not read again: .*it is no regular file/ },
+  { make: makePipe, says: /were not read again: .*it is not a regular file/ },
 ];
 
 Deno.test("SIGHUP with credentials that are broken, a loop of links or a pipe changes nothing", {
