@@ -5,6 +5,7 @@ import postgres from "postgres";
 import { assertError, FleetClient, send } from "../_support/client.ts";
 import { findPostgres, startPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
+import { isInstalled } from "../_support/tools.ts";
 import {
   type RefusedStart,
   type ServerProcess,
@@ -12,11 +13,12 @@ import {
   tryServerProcess,
   withFolder,
 } from "../_support/server.ts";
+import { until } from "../_support/wait.ts";
 
 const realPostgres = await part("Postgres 15 or later", findPostgres);
 const disks = await part(
   "way to mount a small disk (it takes root on Linux)",
-  () => Promise.resolve(Deno.uid() === 0 && Deno.build.os === "linux" ? "mount" : null),
+  () => Promise.resolve(["root", "mount", "umount"].every(isInstalled) ? "mount" : null),
 );
 
 for (const [how, suffix] of [["", ""], [", behind a transaction pooler", "?prepare=false"]] as const) {
@@ -75,7 +77,7 @@ realPostgres.test("Postgres that accepts and never answers → 503 within 5 s", 
           const started = performance.now();
           const replies = await Promise.all(Array.from({ length: 20 }, () => client.handshake(agent)));
           for (const reply of replies) assertUnavailable(reply);
-          assert.ok(performance.now() - started < 5000);
+          assert.ok(performance.now() - started < mostMs());
         });
         assert.equal((await client.handshake(agent)).status, 200);
       } finally {
@@ -255,16 +257,16 @@ async function outage(
       if (reply.status === 503) assertUnavailable(reply);
     }
   });
-  await until(() => (seen.get(200) ?? 0) > 50);
+  await until("50 beats", () => (seen.get(200) ?? 0) > 50);
   await database.halt(mode);
-  await until(() => (seen.get(503) ?? 0) > 16);
+  await until("16 refusals", () => (seen.get(503) ?? 0) > 16);
   await database.start();
   const good = seen.get(200) ?? 0;
-  await until(() => (seen.get(200) ?? 0) > good + 50);
+  await until("50 beats more", () => (seen.get(200) ?? 0) > good + 50);
   loading = false;
   await Promise.all(load);
   assert.deepEqual([...seen.keys()].sort(), [200, 503]);
-  assert.ok(slowest < 5000, `the slowest reply took ${slowest} ms`);
+  assert.ok(slowest < mostMs(), `the slowest reply took ${slowest} ms`);
   assert.equal((await send(`${server.base}/health`)).status, 200, server.output.stdout.slice(-500));
 }
 
@@ -274,11 +276,11 @@ async function frozen(server: ServerProcess, line: Freezable): Promise<void> {
   line.freeze();
   const started = performance.now();
   const replies = await Promise.all(Array.from({ length: 1000 }, () => client.beat(token)));
-  const seconds = (performance.now() - started) / 1000;
+  const took = performance.now() - started;
   for (const reply of replies) assertUnavailable(reply);
-  assert.ok(seconds < 5.5, `the last of 1000 took ${seconds} s`);
+  assert.ok(took < mostMs() + 500, `the last of 1000 took ${took} ms`);
   line.thaw();
-  await until(async () => (await client.beat(token)).status === 200);
+  await until("a beat", async () => (await client.beat(token)).status === 200);
 }
 
 /** A line to Postgres that can be made to say nothing more, and to take nobody new. */
@@ -343,11 +345,10 @@ async function firstFailure(client: FleetClient): Promise<Awaited<ReturnType<typ
   throw new Error("The disk did not fill");
 }
 
-async function until(done: () => boolean | Promise<boolean>): Promise<void> {
-  for (let waited = 0; !await done(); waited += 20) {
-    assert.ok(waited < 30_000, "it took more than 30 s");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+/** The 5 s in which the server gives up; on a machine that is busy with other things too, these come on top. */
+function mostMs(): number {
+  const [load = 0] = Deno.loadavg();
+  return load < navigator.hardwareConcurrency ? 5000 : 30_000;
 }
 
 /** A folder to mount a disk of a few MB on; unmounted at the end. */

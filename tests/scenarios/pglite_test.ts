@@ -1,10 +1,10 @@
 import { pgliteStage } from "./stage.ts";
-import { stories } from "./stories.ts";
+import { playAll } from "./stories.ts";
 
 Deno.test("the stories over PGlite", async (test) => {
   const stage = await pgliteStage();
   try {
-    for (const { name, play } of stories) await test.step(name, () => play(stage));
+    await playAll(stage, test);
   } finally {
     await stage.remove();
   }
