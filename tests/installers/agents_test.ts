@@ -1,8 +1,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FleetClient } from "../_support/client.ts";
-import { assertEnded, Host, type Language, languages, python, run, sh } from "../_support/installers.ts";
+import {
+  assertEnded,
+  Host,
+  type Language,
+  languages,
+  powershell,
+  python,
+  run,
+  sh,
+} from "../_support/installers.ts";
 import { freePort } from "../_support/postgres.ts";
+import { PowerShellSession } from "../_support/powershell.ts";
 import { type ServerProcess, startServerProcess, withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 import { jump, pause, refusal, type Script, type Seen, startAgent, well, withFake } from "./_agents.ts";
@@ -78,6 +88,29 @@ testWith([...sh.tools], "the agent of install.sh does not spin where it cannot s
   });
 });
 
+testWith(powershell.tools, "the agent of install.ps1", async (context) => {
+  await withFolder(async (data) => {
+    await using server = await startServerProcess({ data, env: { AGENT_SESSION_TTL_SECONDS: "60" } });
+    const fleet = new FleetClient(server.base, server.operatorKey);
+    await using session = new PowerShellSession(data);
+    const left = [...stories];
+    // A few at a time: each start of PowerShell takes a second of CPU.
+    const tell = async (): Promise<void> => {
+      for (let story = left.shift(); story !== undefined; story = left.shift()) {
+        const { name, work } = story;
+        await context.step({
+          name: `${powershell.name}: ${name}`,
+          sanitizeOps: false,
+          sanitizeResources: false,
+          sanitizeExit: false,
+          fn: () => withHost({ ...powershell, session }, async (host) => await work({ host, server, fleet })),
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: 5 }, tell));
+  });
+});
+
 testWith(
   [...sh.tools, "bash", "busybox", "zsh"],
   "the agent of install.sh lives and ends well under every shell",
@@ -150,6 +183,7 @@ async function renewed(scene: Scene): Promise<void> {
   });
   const id = await installed(scene, `http://127.0.0.1:${front.addr.port}`);
   const agent = await startAgent(scene.host);
+  assert.ok(await soon(() => Promise.resolve(seen.length > 0), 60), agent.said());
   await pause(66_000);
   assert.equal((await scene.fleet.agent(id)).liveness, "online");
   assert.equal(await agent.stop(), 0);
@@ -190,10 +224,10 @@ async function outage(scene: Scene): Promise<void> {
 async function revoked(scene: Scene): Promise<void> {
   const id = await installed(scene);
   const agent = await startAgent(scene.host);
-  assert.ok(await soon(async () => (await scene.fleet.agent(id)).liveness === "online", 10));
+  assert.ok(await soon(async () => (await scene.fleet.agent(id)).liveness === "online", 60));
   const credentials = await Deno.readTextFile(scene.host.credentials);
   await scene.fleet.revoke(id);
-  assert.ok(await soon(() => Promise.resolve(/not wanted/.test(agent.said())), 25), agent.said());
+  assert.ok(await soon(() => Promise.resolve(/not wanted/.test(agent.said())), 60), agent.said());
   const { last_seen_at } = await scene.fleet.agent(id);
   await pause(8000);
   assert.ok(agent.isAlive());
@@ -207,7 +241,7 @@ async function stopped(scene: Scene): Promise<void> {
   const id = await installed(scene);
   const agent = await startAgent(scene.host);
   const before = String((await scene.fleet.agent(id)).last_seen_at);
-  assert.ok(await soon(async () => (await scene.fleet.agent(id)).last_seen_at !== before, 15));
+  assert.ok(await soon(async () => (await scene.fleet.agent(id)).last_seen_at !== before, 60));
   const asked = performance.now();
   assert.equal(await agent.stop(), 0);
   assert.ok(performance.now() - asked < 8000, "it took too long");
@@ -222,11 +256,19 @@ async function leak(scene: Scene): Promise<void> {
     const early = await footprint(agent.pid);
     await until(201);
     const late = await footprint(agent.pid);
-    assert.ok(late.files <= early.files, `${early.files} open files became ${late.files}`);
+    const spare = scene.host.language.extension === "ps1" ? spareOfDotNet : { files: 0, kilobytes: 600 };
+    assert.ok(late.files <= early.files + spare.files, `${early.files} open files became ${late.files}`);
     assert.ok(late.children <= 2, `${late.children} children`);
-    assert.ok(late.kilobytes - early.kilobytes < 600, `grew from ${early.kilobytes} to ${late.kilobytes} KB`);
+    const grown = late.kilobytes - early.kilobytes;
+    assert.ok(grown < spare.kilobytes, `grew from ${early.kilobytes} to ${late.kilobytes} KB`);
   });
 }
+
+/**
+ * What .NET may hold more after 150 beats: it opens its assemblies when it needs them, frees a connection's socket when
+ * it collects garbage, and collects when it likes. A leak of a socket or of 100 KB a beat would be far more.
+ */
+const spareOfDotNet = { files: 20, kilobytes: 15_000 };
 
 /** The least that it held of each in a second: what a command under way has open for a moment is no leak. */
 async function footprint(pid: number): Promise<Footprint> {

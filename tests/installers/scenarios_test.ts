@@ -1,23 +1,23 @@
 import { join } from "node:path";
 import { FleetClient } from "../_support/client.ts";
-import { Host, languages, powershell } from "../_support/installers.ts";
+import { Host, type Language, languages, powershell } from "../_support/installers.ts";
+import { PowerShellSession } from "../_support/powershell.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { isInstalled, testWith } from "../_support/tools.ts";
 import { scenarios } from "./_scenarios.ts";
 
-// Where there is no PowerShell, powershell_test.ts says so in a name.
-const all = isInstalled("pwsh") ? [...languages, powershell] : languages;
-
-for (const language of all) {
+for (const language of [...languages, powershell]) {
   testWith([...language.tools, "openssl"], `${language.name}, against a real server`, async (context) => {
     await withFolder(async (folder) => {
       const server = await startServerProcess({ data: join(folder, "data") });
       const fleet = new FleetClient(server.base, server.operatorKey);
-      for (const [index, { name, work, root }] of scenarios.entries()) {
+      await using session = language === powershell ? new PowerShellSession(folder) : null;
+      for (const [index, { name, work, root, own: isAlone }] of scenarios.entries()) {
         const step = async (): Promise<void> => {
           const own = join(folder, String(index));
           await Deno.mkdir(join(own, "home"), { recursive: true });
-          await work({ host: new Host(language, own), fleet, url: server.url });
+          const how: Language = session === null || isAlone ? language : { ...language, session };
+          await work({ host: new Host(how, own), fleet, url: server.url });
         };
         const isAllowed = root !== true || (isInstalled("root") && isInstalled("unshare"));
         if (isAllowed || Deno.env.get("OPENCLAW_REQUIRE") === "all") await context.step(name, step);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { syntaxFaults } from "../../_support/powershell.ts";
 import { succeed } from "../../_support/run.ts";
 import { openclaw, withFolder } from "../../_support/server.ts";
 import { testWith } from "../../_support/tools.ts";
@@ -131,14 +131,12 @@ testWith(
     }),
 );
 
-Deno.test("a PowerShell grammar reads the completion script", () =>
+testWith(["pwsh"], "PowerShell reads the completion script", () =>
   withFolder(async (home) => {
     const { stdout: script } = await run(["completions", "powershell"], { home });
     const path = join(home, "script.ps1");
     await Deno.writeTextFile(path, script);
-    const parser = fileURLToPath(new URL("../../installers/_parse_powershell.ts", import.meta.url));
-    const args = ["run", "--quiet", "--allow-all", "--unstable-raw-imports", parser, path];
-    assert.equal((await succeed(Deno.execPath(), args)).stdout, "");
+    assert.equal(await syntaxFaults([path]), "");
   }));
 
 /** A home with a certificate in it, and a shell's setup that has this program under its name and its script, twice. */
