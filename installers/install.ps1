@@ -801,6 +801,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         if ($place.Service -eq 'task' -and -not (Test-OwnTask)) { Die 5 'Cannot install: the task "openclaw" is there, of somebody else' 'schtasks /Query /TN openclaw /V /FO LIST' }
     }
 
+    function Get-WindowsUser {
+        $user = [Security.Principal.WindowsIdentity]::GetCurrent()
+        return @{ Name = $user.Name; Sid = $user.User.Value }
+    }
+
     # Whether the task, of which a machine has one, is not there, or an installer or the CLI wrote it for this user.
     function Test-OwnTask {
         $ErrorActionPreference = 'Continue'
@@ -808,9 +813,9 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         # Asked once more: one whose description cannot be read is there all the same.
         if ($LASTEXITCODE -ne 0 -or -not $lines) { return -not (Test-Run 'schtasks' '/Query', '/TN', 'openclaw') }
         $xml = $lines -join "`n"
-        $own = [Security.Principal.WindowsIdentity]::GetCurrent()
-        $users = @([regex]::Matches($xml, '<UserId>([^<]*)</UserId>') | ForEach-Object { $_.Groups[1].Value })
-        return $xml -clike '*Written by openclaw*' -and ($users -contains $own.Name -or $users -contains $own.User.Value)
+        $own = Get-WindowsUser
+        $users = @([regex]::Matches($xml, '<UserId>([^<]*)</UserId>') | ForEach-Object { [Net.WebUtility]::HtmlDecode($_.Groups[1].Value) })
+        return $xml -clike '*Written by openclaw*' -and ($users -contains $own.Name -or $users -contains $own.Sid)
     }
 
     function Assert-Installed {
@@ -1245,7 +1250,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         }
         # One that an installer has protected stays so.
         if (-not $place.Earlier.Service) { $place.Undo.Add({ icacls $state /reset 2>&1 | Out-Null }.GetNewClosure()) }
-        $own = [Security.Principal.WindowsIdentity]::GetCurrent().User.Value
+        $own = (Get-WindowsUser).Sid
         if (-not (Test-Run 'icacls' $state, '/inheritance:r', '/grant:r', "*${own}:(OI)(CI)F", '*S-1-5-18:(OI)(CI)F')) { Stop-Writing $state }
     }
 
@@ -1258,7 +1263,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             if (-not (Test-There $command)) { $command = [IO.Path]::Combine($PSHOME, 'pwsh.exe') }
             $arguments = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -WindowStyle Hidden -File `"$($place.Program)`" monitor"
         }
-        $values = @{ '@COMMAND@' = $command; '@ARGUMENTS@' = $arguments; '@USER@' = [Security.Principal.WindowsIdentity]::GetCurrent().Name }
+        $values = @{ '@COMMAND@' = $command; '@ARGUMENTS@' = $arguments; '@USER@' = (Get-WindowsUser).Name }
         $text = $task
         foreach ($name in $values.Keys) { $text = $text.Replace($name, $values[$name].Replace('&', '&amp;').Replace('<', '&lt;').Replace('>', '&gt;')) }
         return $text.Replace("`r`n", "`n").Replace("`n", "`r`n") + "`r`n"

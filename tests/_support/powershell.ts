@@ -81,9 +81,10 @@ export class PowerShellSession implements AsyncDisposable {
   #turn: Promise<unknown> = Promise.resolve();
   #rest = "";
 
-  constructor(folder: string) {
+  /** `prelude` is a script that comes before all files, as a user's profile does. */
+  constructor(folder: string, prelude?: string) {
     this.#child = new Deno.Command(pwsh ?? assert.fail("there is no PowerShell"), {
-      args: ["-NoProfile", "-NonInteractive", "-File", script],
+      args: ["-NoProfile", "-NonInteractive", "-File", script, ...(prelude === undefined ? [] : [prelude])],
       cwd: folder,
       clearEnv: true,
       env: { ...powershellEnvironment(folder), HOME: folder, LANG: "C.UTF-8" },

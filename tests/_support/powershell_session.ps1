@@ -1,6 +1,8 @@
 # A PowerShell that stays, as a user's does: it runs one installer after the other, each in an environment of its own,
 # and reports how it ended. One job a line on standard input, one answer a line on standard output. PSModulePath is
 # PowerShell's own: it is set whenever a module is looked for.
+# An argument is a script that comes before all of them, as a user's profile does.
+if ($args) { . $args[0] }
 $answers = [Console]::Out
 $errors = [Console]::Error
 while ($null -ne ($line = [Console]::In.ReadLine())) {

@@ -897,15 +897,24 @@ async function oddHome({ host, fleet, url }: Scene): Promise<void> {
   assert.deepEqual(Object.values(await host.tree()), [""]);
 }
 
-async function killed({ host, fleet, url }: Scene): Promise<void> {
+async function killed(scene: Scene): Promise<void> {
+  await killedAtMoments(scene, scene.host.language.kills ?? 20, Math.random);
+}
+
+/** Kills it at so many moments of a run, which `random` (0 to 1) chooses. */
+export async function killedAtMoments(
+  { host, fleet, url }: Scene,
+  kills: number,
+  random: () => number,
+): Promise<void> {
   const agent = await fleet.createAgent();
   const start = performance.now();
   assertEnded(await host.install(agent, url), 0);
   const whole = performance.now() - start;
   assertEnded(await host.run(["--uninstall"]), 0);
-  for (let time = 0; time < (host.language.kills ?? 20); time++) {
+  for (let time = 0; time < kills; time++) {
     // The first half of a run of PowerShell is its start.
-    const share = host.language.extension === "ps1" ? 0.5 + Math.random() / 2 : Math.random();
+    const share = host.language.extension === "ps1" ? 0.5 + random() / 2 : random();
     const moment = (whole * share / 1000).toFixed(3);
     await host.install(agent, url, { wrapper: ["timeout", "--signal=KILL", moment] });
   }

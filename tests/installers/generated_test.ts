@@ -8,22 +8,28 @@ import {
   installSh,
   type Language,
   languages,
+  powershell,
   python,
   run,
   sh,
   tree,
 } from "../_support/installers.ts";
 import { freePort } from "../_support/postgres.ts";
+import { powershellEnvironment, pwsh } from "../_support/powershell.ts";
 import { openclaw, startServerProcess, withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 import { withFront } from "./_scenarios.ts";
 
-const twoOfThem: { shell: Shell; host: typeof sh; stdin: string[] }[] = [
+/** As "irm | iex" does it, with the options behind it. */
+const iex = "& ([scriptblock]::Create([Console]::In.ReadToEnd())) @args; exit $LASTEXITCODE";
+
+const threeOfThem: { shell: Shell; host: typeof sh; stdin: string[] }[] = [
   { shell: "bash", host: sh, stdin: ["sh"] },
   { shell: "python", host: python, stdin: ["python3", "-W", "error", "-"] },
+  { shell: "powershell", host: powershell, stdin: [pwsh ?? "pwsh", "-NoProfile", "-CommandWithArgs", iex] },
 ];
 
-for (const { shell, host: language, stdin } of twoOfThem) {
+for (const { shell, host: language, stdin } of threeOfThem) {
   testWith(language.tools, `the ${shell} installer as it is handed out`, async (context) => {
     const scenes: [string, (scene: Scene) => Promise<void>][] = [
       [`openclaw installer ${shell} | ${stdin[0]} → online; uninstalled → nothing left`, piped],
@@ -33,10 +39,11 @@ for (const { shell, host: language, stdin } of twoOfThem) {
       ["a URL with quotes and substitutions is one word", oddUrl],
     ];
     await withFleet(async (given) => {
+      const around = shell === "powershell" ? powershellEnvironment(given.folder) : {};
       for (const [name, work] of scenes) {
         await context.step(
           name,
-          () => withFolder((folder) => work({ ...given, folder, shell, language, stdin })),
+          () => withFolder((folder) => work({ ...given, folder, shell, language, stdin, around })),
         );
       }
     });
@@ -51,9 +58,11 @@ interface Scene {
   language: Language;
   /** What runs an installer that it reads from a pipe. */
   stdin: string[];
+  /** What that program needs in its environment. */
+  around: Record<string, string>;
 }
 
-async function piped({ folder, fleet, url, shell, language, stdin }: Scene): Promise<void> {
+async function piped({ folder, fleet, url, shell, language, stdin, around }: Scene): Promise<void> {
   const host = new Host(language, folder);
   await Deno.mkdir(host.home);
   const agent = await fleet.createAgent();
@@ -61,11 +70,11 @@ async function piped({ folder, fleet, url, shell, language, stdin }: Scene): Pro
   const args = ["--url", url, "--agent-id", agent.id, "--agent-secret-file", host.secretFile];
   const made = await cli(["installer", shell, ...args]);
   assert.equal(made.code, 0, made.stderr);
-  assertEnded(await run(stdin, { stdin: made.stdout, env: { HOME: host.home } }), 0);
+  assertEnded(await run(stdin, { stdin: made.stdout, env: { ...around, HOME: host.home } }), 0);
   assert.equal((await fleet.agent(agent.id)).liveness, "online");
-  const undo = await run([...stdin, ...(stdin.includes("-") ? [] : ["-s", "--"]), "--uninstall"], {
+  const undo = await run([...stdin, ...(shell === "bash" ? ["-s", "--"] : []), "--uninstall"], {
     stdin: made.stdout,
-    env: { HOME: host.home },
+    env: { ...around, HOME: host.home },
   });
   assertEnded(undo, 0);
   assert.deepEqual(await tree(host.home), {});
@@ -73,7 +82,8 @@ async function piped({ folder, fleet, url, shell, language, stdin }: Scene): Pro
 
 async function kept({ folder, fleet, url, shell, language }: Scene): Promise<void> {
   const agent = await fleet.createAgent();
-  const file = join(folder, "it's an installer");
+  // PowerShell tells a script that does not end in .ps1 nothing of where it is, like one from a pipe.
+  const file = join(folder, shell === "powershell" ? "it's an installer.ps1" : "it's an installer");
   const env = { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: agent.id, OPENCLAW_AGENT_SECRET: agent.secret };
   const made = await cli(["installer", shell, "--output", file], env);
   assert.equal(made.code, 0, made.stderr);
@@ -82,37 +92,37 @@ async function kept({ folder, fleet, url, shell, language }: Scene): Promise<voi
   assert.equal((await cli(["installer", shell, "--output", file], env)).code, 5);
   const host = new Host({ ...language, file }, folder);
   await Deno.mkdir(host.home);
-  assertEnded(await host.run([]), 0, /delete ".*it's an installer": it holds the secret/);
-  assertEnded(await host.run(["--yes"]), 0, /deleted ".*it's an installer", which held the secret/);
+  assertEnded(await host.run([]), 0, /delete ".*it's an installer(\.ps1)?": it holds the secret/);
+  assertEnded(await host.run(["--yes"]), 0, /deleted ".*it's an installer(\.ps1)?", which held the secret/);
   await assert.rejects(Deno.stat(file), Deno.errors.NotFound);
 }
 
-async function fetched({ folder, fleet, url, shell, stdin }: Scene): Promise<void> {
+async function fetched({ folder, fleet, url, shell, stdin, around }: Scene): Promise<void> {
   const { id, secret } = await fleet.createAgent();
   const reply = await fetch(`${url}/functions/v1/install?shell=${shell}`);
-  const env = { HOME: folder, OPENCLAW_AGENT_ID: id, OPENCLAW_AGENT_SECRET: secret };
+  const env = { ...around, HOME: folder, OPENCLAW_AGENT_ID: id, OPENCLAW_AGENT_SECRET: secret };
   assertEnded(await run(stdin, { stdin: await reply.text(), env }), 0);
   assert.equal((await fleet.agent(id)).liveness, "online");
 }
 
-async function created({ folder, fleet, shell, stdin }: Scene): Promise<void> {
+async function created({ folder, fleet, shell, stdin, around }: Scene): Promise<void> {
   const reply = await fetch(`${fleet.base}/create-agent`, {
     method: "POST",
     headers: fleet.operator,
     body: JSON.stringify({ name: "it's $(id)", installer: shell }),
   });
   const { agent, installer } = await reply.json();
-  assertEnded(await run(stdin, { stdin: installer.content, env: { HOME: folder } }), 0);
+  assertEnded(await run(stdin, { stdin: installer.content, env: { ...around, HOME: folder } }), 0);
   assert.equal((await fleet.agent(agent.id)).liveness, "online");
 }
 
-async function oddUrl({ folder, shell, stdin }: Scene): Promise<void> {
+async function oddUrl({ folder, shell, stdin, around }: Scene): Promise<void> {
   const url = `http://127.0.0.1:${await freePort()}/it's$(touch$IFS'pwned');&`;
   const agent = { id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", secret };
   const { content } = makeInstaller(shell, { url, agent });
   const ended = await run(stdin, {
     stdin: content,
-    env: { HOME: folder },
+    env: { ...around, HOME: folder },
     wrapper: ["env", "-C", folder],
   });
   assertEnded(ended, 6);
