@@ -7,10 +7,13 @@ function Install-OpenClaw {
     Set-StrictMode -Version 2
     $ErrorActionPreference = 'Stop'
     $ProgressPreference = 'SilentlyContinue'
+    $PSNativeCommandUseErrorActionPreference = $false
+    # Empty when the text came through a pipe. $PSCommandPath would then be that of the script that called iex.
+    $ownFile = $MyInvocation.MyCommand.ScriptBlock.File
     # It lets nothing below be called, so the sentence is all that there is.
     if ($ExecutionContext.SessionState.LanguageMode -ne 'FullLanguage') {
         Write-Host 'error: Cannot install: this PowerShell runs in a restricted language mode, and the full language is wanted'
-        if ($PSCommandPath) { exit 1 }
+        if ($ownFile) { exit 1 }
         $global:LASTEXITCODE = 1
         return
     }
@@ -37,6 +40,13 @@ function Install-OpenClaw {
         return $Words -replace '[\x00-\x1f\x7f]', '' -replace '[\x80-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]', '?'
     }
 
+    # The innermost reason, as a part of one of our sentences.
+    function Get-Cause {
+        param($Exception)
+        while ($null -ne $Exception.InnerException) { $Exception = $Exception.InnerException }
+        return (Get-Shown $Exception.Message).TrimEnd('.')
+    }
+
     function Die {
         param([int] $Code, [string] $What, [string] $Hint)
         Say "error: $What"
@@ -49,6 +59,67 @@ function Install-OpenClaw {
         $protocols = [Net.ServicePointManager]::SecurityProtocol
         if ($protocols -ne 0) { [Net.ServicePointManager]::SecurityProtocol = $protocols -bor 3072 }
         [Net.ServicePointManager]::Expect100Continue = $false
+    }
+
+    # What SIGINT, SIGTERM and SIGHUP set, so that all that waits ends at once and is cleaned up after. Windows
+    # PowerShell 5.1 has no such signals: there it is never set, and Ctrl-C ends what waits in short steps.
+    function Start-Watch {
+        $watch = @{ Told = New-Object Threading.ManualResetEvent $false; Registrations = @() }
+        $registration = 'System.Runtime.InteropServices.PosixSignalRegistration' -as [type]
+        if ($null -eq $registration) { return $watch }
+        # Compiled: a script block has no runspace in the thread that brings a signal.
+        $type = 'System.Runtime.InteropServices.PosixSignalContext' -as [type]
+        $context = [Linq.Expressions.Expression]::Parameter($type, 'context')
+        $cancel = [Linq.Expressions.Expression]::Property($context, 'Cancel')
+        $steps = [Linq.Expressions.Expression[]]@(
+            [Linq.Expressions.Expression]::Assign($cancel, [Linq.Expressions.Expression]::Constant($true)),
+            [Linq.Expressions.Expression]::Call([Linq.Expressions.Expression]::Constant($watch.Told), [Threading.EventWaitHandle].GetMethod('Set')),
+            [Linq.Expressions.Expression]::Empty())
+        $parameters = [Linq.Expressions.ParameterExpression[]]@($context)
+        $action = [Action`1].MakeGenericType($type)
+        $handler = [Linq.Expressions.Expression]::Lambda($action, [Linq.Expressions.Expression]::Block($steps), $parameters).Compile()
+        $watch.Registrations = @('SIGINT', 'SIGTERM', 'SIGHUP' | ForEach-Object { $registration::Create($_, $handler) })
+        return $watch
+    }
+
+    function Stop-Watch {
+        param([hashtable] $Watch)
+        foreach ($registration in $Watch.Registrations) { $registration.Dispose() }
+    }
+
+    function Assert-Untold {
+        param([hashtable] $Watch)
+        if ($Watch.Told.WaitOne(0)) { throw 'openclaw was told to stop' }
+    }
+
+    # The result of the task, which has so many seconds on the clock. In short steps, since Ctrl-C ends no call of .NET.
+    function Wait-Task {
+        param($Task, $Clock, [double] $Seconds, [hashtable] $Watch)
+        $handles = [Threading.WaitHandle[]]@($Watch.Told, ([IAsyncResult]$Task).AsyncWaitHandle)
+        while (-not $Task.IsCompleted) {
+            $left = $Seconds * 1000 - $Clock.Elapsed.TotalMilliseconds
+            if ($left -le 0) { throw 'timed out' }
+            if ([Threading.WaitHandle]::WaitAny($handles, [int][Math]::Min(200, [Math]::Ceiling($left))) -eq 0) { break }
+        }
+        Assert-Untold $Watch
+        return $Task.GetAwaiter().GetResult()
+    }
+
+    function Wait-Seconds {
+        param([double] $Seconds, [hashtable] $Watch)
+        $milliseconds = [int][Math]::Max(1, $Seconds * 1000)
+        if ($Watch.Registrations.Count -eq 0) { Start-Sleep -Milliseconds $milliseconds }
+        elseif ($Watch.Told.WaitOne($milliseconds)) { Assert-Untold $Watch }
+    }
+
+    # Seconds of a clock that nobody sets.
+    function Get-Seconds {
+        return [Diagnostics.Stopwatch]::GetTimestamp() / [double][Diagnostics.Stopwatch]::Frequency
+    }
+
+    # Seconds of the wall clock.
+    function Get-WallSeconds {
+        return ([datetime]::UtcNow - [datetime]::MinValue).TotalSeconds
     }
 
     function Get-Platform {
@@ -66,7 +137,7 @@ function Install-OpenClaw {
     }
 
     function Get-State {
-        if ($env:OS -eq 'Windows_NT') { return Join-Path $env:APPDATA 'openclaw' }
+        if ($env:OS -eq 'Windows_NT') { return [IO.Path]::Combine($env:APPDATA, 'openclaw') }
         if ((uname -s) -eq 'Darwin') { return "$HOME/Library/Application Support/openclaw" }
         if ("$env:XDG_CONFIG_HOME".StartsWith('/')) { return "$env:XDG_CONFIG_HOME/openclaw" }
         return "$env:HOME/.config/openclaw"
@@ -119,14 +190,14 @@ function Install-OpenClaw {
     }
 
     function New-Agent {
-        param([hashtable] $Credentials, [string] $Version)
+        param([hashtable] $Credentials, [string] $Version, [hashtable] $Watch)
         $platform = Get-Platform
         $hostName = [Net.Dns]::GetHostName() -replace '[^A-Za-z0-9._-]', '-'
         return @{
             Url = $Credentials.Url; Id = $Credentials.Id; Secret = $Credentials.Secret; Version = $Version
             Instance = [guid]::NewGuid().ToString(); Seq = 0; Token = ''; Interval = 60; RefreshIn = 0; BeatIn = 0; Name = ''
             Client = @{ version = $Version; hostname = $hostName.Substring(0, [Math]::Min(255, $hostName.Length)); os = "$($platform.Os)"; arch = "$($platform.Arch)" }
-            Status = 0; Fields = $null; Failure = ''; IsTls = $false; RetryAfter = -1
+            Status = 0; Fields = $null; Failure = ''; IsTls = $false; RetryAfter = -1; Watch = $Watch
         }
     }
 
@@ -177,11 +248,10 @@ function Install-OpenClaw {
                 $request.Method = 'POST'
                 $request.ContentType = 'application/json'
                 $request.ContentLength = $bytes.Length
-                $stream = $request.GetRequestStream()
-                try { $stream.Write($bytes, 0, $bytes.Length) } finally { $stream.Dispose() }
+                $stream = Wait-Task $request.GetRequestStreamAsync() $clock $Seconds $Agent.Watch
+                try { [void](Wait-Task $stream.WriteAsync($bytes, 0, $bytes.Length) $clock $Seconds $Agent.Watch) } finally { $stream.Dispose() }
             }
-            $request.Timeout = [int][Math]::Max(1, $Seconds * 1000 - $clock.ElapsedMilliseconds)
-            try { $response = $request.GetResponse() }
+            try { $response = Wait-Task $request.GetResponseAsync() $clock $Seconds $Agent.Watch }
             catch {
                 $web = $_.Exception
                 while ($null -ne $web -and $web -isnot [Net.WebException]) { $web = $web.InnerException }
@@ -191,37 +261,37 @@ function Install-OpenClaw {
             $Agent.Status = [int]$response.StatusCode
             $late = "$($response.Headers['retry-after'])"
             if ($late -match '\A[0-9]{1,9}\z') { $Agent.RetryAfter = [Math]::Min(86400, [int]$late) }
-            $Agent.Fields = Read-Object (Read-Body $response $clock $Seconds)
+            $Agent.Fields = Read-Object (Read-Body $response $clock $Seconds $Agent.Watch)
         }
         catch {
+            if ("$_" -ceq 'openclaw was told to stop') { throw }
             $Agent.Status = 0
             # What is no reply asks for no wait.
             $Agent.RetryAfter = -1
             $reason = $_.Exception
-            while ($null -ne $reason.InnerException) {
-                if ($reason -is [Security.Authentication.AuthenticationException]) { break }
-                $reason = $reason.InnerException
-            }
-            $Agent.Failure = Get-Shown $reason.Message
-            $Agent.IsTls = $reason -is [Security.Authentication.AuthenticationException]
+            while ($null -ne $reason -and $reason -isnot [Security.Authentication.AuthenticationException]) { $reason = $reason.InnerException }
+            $Agent.IsTls = $null -ne $reason
+            if ($null -eq $reason) { $reason = $_.Exception }
+            $Agent.Failure = Get-Cause $reason
+        }
+        finally {
             # What is closed while it is still read from may wait for the rest.
             if ($null -ne $request) { $request.Abort() }
+            if ($null -ne $response) { $response.Dispose() }
         }
-        finally { if ($null -ne $response) { $response.Dispose() } }
         return $Agent.Status -eq 200 -and $null -ne $Agent.Fields
     }
 
     # The limit is for all of a reply: a server that dribbles would outlive the socket's own.
     function Read-Body {
-        param($Response, $Clock, [int] $Seconds)
+        param($Response, $Clock, [int] $Seconds, [hashtable] $Watch)
         $stream = $Response.GetResponseStream()
         $buffer = New-Object byte[] 16385
         $length = 0
         while ($length -lt $buffer.Length) {
-            $reading = $stream.ReadAsync($buffer, $length, $buffer.Length - $length)
-            if (-not $reading.Wait([int][Math]::Max(1, $Seconds * 1000 - $Clock.ElapsedMilliseconds))) { throw 'timed out' }
-            if ($reading.Result -eq 0) { break }
-            $length += $reading.Result
+            $count = Wait-Task $stream.ReadAsync($buffer, $length, $buffer.Length - $length) $Clock $Seconds $Watch
+            if ($count -eq 0) { break }
+            $length += $count
         }
         return [Text.Encoding]::UTF8.GetString($buffer, 0, $length)
     }
@@ -283,12 +353,12 @@ function Install-OpenClaw {
     # now, but not twice in a minute, and not before the moment that a server was promised, which no clock moves.
     function Wait-Until {
         param([hashtable] $Life, [double] $Moment, [double] $NotBefore = 0)
-        while ($Life.Clock.Elapsed.TotalSeconds -lt $Moment) {
-            $began = $Life.Clock.Elapsed.TotalSeconds
-            Start-Sleep -Milliseconds ([int][Math]::Max(1, [Math]::Min(5, $Moment - $began) * 1000))
-            $now = $Life.Clock.Elapsed.TotalSeconds
-            $ahead = ([datetime]::UtcNow - $Life.StartedAt).TotalSeconds - $now
-            $Life.StartedAt = $Life.StartedAt.AddSeconds($ahead)
+        while ((Get-Seconds) -lt $Moment) {
+            $began = Get-Seconds
+            Wait-Seconds ([Math]::Min(5, $Moment - $began)) $Life.Watch
+            $now = Get-Seconds
+            $ahead = (Get-WallSeconds) - $now - $Life.Ahead
+            $Life.Ahead += $ahead
             if ($ahead -lt 30) { continue }
             # The session has aged meanwhile, and may be none any more.
             $Life.RefreshAt -= $ahead
@@ -312,7 +382,7 @@ function Install-OpenClaw {
         $Life.Failures += 1
         $asked = 0
         if ($Agent.RetryAfter -ge 0) { $asked = Get-Random-Between $Agent.RetryAfter ($Agent.RetryAfter * 1.2) }
-        $now = $Life.Clock.Elapsed.TotalSeconds
+        $now = Get-Seconds
         Wait-Until $Life ($now + [Math]::Max($wait, $asked)) ($now + $asked)
     }
 
@@ -328,7 +398,7 @@ function Install-OpenClaw {
         $Life.Refusals += 1
         $Life.Failures = 0
         $Life.BeatAt = 0
-        $until = $Life.Clock.Elapsed.TotalSeconds + $wait
+        $until = (Get-Seconds) + $wait
         Wait-Until $Life $until $until
     }
 
@@ -345,7 +415,7 @@ function Install-OpenClaw {
         }
         $Life.SecondChance = $true
         $Life.BeatAt = 0
-        Wait-Until $Life ($Life.Clock.Elapsed.TotalSeconds + (Get-Random-Between 0 ([Math]::Min(10, $Agent.Interval))))
+        Wait-Until $Life ((Get-Seconds) + (Get-Random-Between 0 ([Math]::Min(10, $Agent.Interval))))
     }
 
     function Complete-Outage {
@@ -357,14 +427,14 @@ function Install-OpenClaw {
     # The agent's life, by the monotonic clock.
     function Start-Life {
         param([hashtable] $Agent)
-        $life = @{ Clock = [Diagnostics.Stopwatch]::StartNew(); BeatAt = 0; RefreshAt = 0; Failures = 0; Refusals = 0; SecondChance = $false; JumpedAt = -60; StartedAt = [datetime]::UtcNow }
+        $life = @{ BeatAt = 0; RefreshAt = 0; Failures = 0; Refusals = 0; SecondChance = $false; JumpedAt = (Get-Seconds) - 60; Ahead = (Get-WallSeconds) - (Get-Seconds); Watch = $Agent.Watch }
         while ($true) {
-            if (-not $Agent.Token -or $life.Clock.Elapsed.TotalSeconds -ge $life.RefreshAt) {
+            if (-not $Agent.Token -or (Get-Seconds) -ge $life.RefreshAt) {
                 if (-not (Open-Session $Agent)) {
                     Wait-AfterNoSession $Agent $life
                     continue
                 }
-                $now = $life.Clock.Elapsed.TotalSeconds
+                $now = Get-Seconds
                 if (-not $life.SecondChance) { Complete-Outage $life }
                 if ($life.Refusals -gt 0) { Say 'the agent is wanted again' }
                 $life.Refusals = 0
@@ -372,14 +442,14 @@ function Install-OpenClaw {
                 # A renewed session leaves the beats where they were, unless the server has another wish.
                 if ($Agent.BeatIn -gt 0 -or $life.BeatAt -le $now) { $life.BeatAt = $now + $Agent.BeatIn }
             }
-            if ($life.Clock.Elapsed.TotalSeconds -ge $life.BeatAt) {
+            if ((Get-Seconds) -ge $life.BeatAt) {
                 if (-not (Send-Beat $Agent 'healthy')) {
                     Wait-AfterNoBeat $Agent $life
                     continue
                 }
                 Complete-Outage $life
                 $life.SecondChance = $false
-                $life.BeatAt = $life.Clock.Elapsed.TotalSeconds + $Agent.BeatIn
+                $life.BeatAt = (Get-Seconds) + $Agent.BeatIn
             }
             Wait-Until $life ([Math]::Min($life.BeatAt, $life.RefreshAt))
         }
@@ -392,25 +462,29 @@ function Install-OpenClaw {
             return
         }
         if ("$Arguments" -cne 'monitor') { Die 2 'Cannot run: "openclaw monitor" is what this agent does' 'openclaw monitor' }
-        Get-ChildItem env: | Where-Object { $_.Name -like 'OPENCLAW_*' } | ForEach-Object { Remove-Item "env:$($_.Name)" }
+        foreach ($name in @([Environment]::GetEnvironmentVariables().Keys) -like 'OPENCLAW_*') { [Environment]::SetEnvironmentVariable($name, [NullString]::Value) }
         Enable-Tls
-        $path = Join-Path (Get-State) 'credentials.json'
-        if (-not (Test-Path -LiteralPath $path)) { Die 1 "Cannot read `"$path`": there is no such file, or it is not this user's" 'run the installer again' }
+        $path = [IO.Path]::Combine((Get-State), 'credentials.json')
+        if (-not [IO.File]::Exists($path)) { Die 1 "Cannot read `"$path`": there is no such file, or it is not this user's" 'run the installer again' }
         $credentials = Read-Credentials $path
         if ($null -eq $credentials) { Die 1 "Cannot read `"$path`": it holds no credentials" 'run the installer again' }
-        $agent = New-Agent $credentials $Version
+        $agent = New-Agent $credentials $Version (Start-Watch)
         # Ctrl-C, and a shutdown that lets us, end the loop and not the goodbye.
         try { Start-Life $agent }
-        finally { if ($agent.Token) { [void](Send-Beat $agent 'stopping' 3) } }
+        catch { if ("$_" -cne 'openclaw was told to stop') { throw } }
+        finally {
+            [void]$agent.Watch.Told.Reset()
+            if ($agent.Token) { [void](Send-Beat $agent 'stopping' 3) }
+        }
     }
 
-    $shared = 'Say', 'Get-Shown', 'Set-Proxy', 'Die', 'Enable-Tls', 'Get-Platform', 'Get-State', 'Read-Object', 'Get-Field', 'Get-Text', 'Get-Number',
+    $shared = 'Say', 'Get-Shown', 'Get-Cause', 'Set-Proxy', 'Die', 'Enable-Tls', 'Get-Platform', 'Get-State', 'Read-Object', 'Get-Field', 'Get-Text', 'Get-Number',
         'Read-Credentials', 'New-Agent', 'Send-Request', 'Read-Body', 'Get-WhatCame', 'Open-Session', 'Send-Beat', 'Test-Refused',
-        'Get-Random-Between', 'Wait-Until', 'Wait-AfterOutage', 'Wait-AfterNoSession', 'Wait-AfterNoBeat', 'Complete-Outage', 'Start-Life', 'Start-Agent'
+        'Get-Random-Between', 'Start-Watch', 'Assert-Untold', 'Wait-Task', 'Wait-Seconds', 'Get-Seconds', 'Get-WallSeconds', 'Wait-Until', 'Wait-AfterOutage', 'Wait-AfterNoSession', 'Wait-AfterNoBeat', 'Complete-Outage', 'Start-Life', 'Start-Agent'
 
     function Get-ProgramText {
         $lines = @('#!/usr/bin/env pwsh', '# Written by openclaw. The agent of a host that has PowerShell: it shakes hands, beats, says goodbye.')
-        $lines += 'Set-StrictMode -Version 2', "`$ErrorActionPreference = 'Stop'"
+        $lines += 'Set-StrictMode -Version 2', "`$ErrorActionPreference = 'Stop'", "`$PSNativeCommandUseErrorActionPreference = `$false"
         foreach ($name in $shared) { $lines += "function $name {$((Get-Command $name -CommandType Function).Definition)}" }
         $lines += "try { Start-Agent `$args '$Version' }", 'catch {'
         $lines += '    if ("$_" -match ''^openclaw ends with (\d+)$'') { exit [int]$Matches[1] }', '    throw', '}'
@@ -441,6 +515,8 @@ Usage: install.ps1 [options]
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 conflict, 6 unreachable
 '@
+
+    $ofInterruption = 'error: Cannot go on: it was interrupted'
 
     function Answer {
         param([string] $Words)
@@ -479,7 +555,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         foreach ($name in @([Environment]::GetEnvironmentVariables().Keys | Where-Object { $_ -like 'OPENCLAW_*' })) {
             $found[$name] = "$([Environment]::GetEnvironmentVariable($name))"
             # Kept from every process that is started from here, and given back in the end to the shell that it is of.
-            [Environment]::SetEnvironmentVariable($name, $null)
+            # $null would be passed as an empty text, which leaves an empty variable from .NET 9 on.
+            [Environment]::SetEnvironmentVariable($name, [NullString]::Value)
         }
         return $found
     }
@@ -510,10 +587,35 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         return ''
     }
 
+    # Files are looked for by .NET: elsewhere than on Windows, PowerShell's own take a backslash in a name for a slash.
+    function Test-There {
+        param([string] $Path)
+        return [IO.File]::Exists($Path) -or [IO.Directory]::Exists($Path)
+    }
+
+    function Get-Parent {
+        param([string] $Path)
+        return [IO.Path]::GetDirectoryName($Path)
+    }
+
+    # The path as it is from where the user stands, which .NET does not know.
+    function Get-FullPath {
+        param([string] $Path)
+        if ($Path -cmatch '\A~[/\\]') { $Path = "$HOME$($Path.Substring(1))" }
+        return [IO.Path]::Combine($PWD.ProviderPath, $Path)
+    }
+
+    # Whether one of the first five lines says that an installer wrote the file.
     function Test-Marked {
         param([string] $Path)
-        try { $lines = @(Get-Content -LiteralPath $Path -TotalCount 5 -ErrorAction Stop) } catch { return $false }
-        return "$lines" -clike '*Written by openclaw*'
+        $buffer = New-Object byte[] 4096
+        try {
+            $file = [IO.File]::OpenRead($Path)
+            try { $length = $file.Read($buffer, 0, $buffer.Length) } finally { $file.Dispose() }
+        }
+        catch { return $false }
+        $lines = [Text.Encoding]::ASCII.GetString($buffer, 0, $length).Split("`n")
+        return "$($lines | Select-Object -First 5)" -clike '*Written by openclaw*'
     }
 
     function ConvertTo-Escaped {
@@ -538,6 +640,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     }
 
     function Assert-Host {
+        if ($env:OS -ne 'Windows_NT') {
+            foreach ($tool in 'uname', 'chmod', 'test') {
+                if (-not (Get-Command $tool -CommandType Application -ErrorAction SilentlyContinue)) { Die 1 "Cannot install: `"$tool`" is missing" 'install it' }
+            }
+        }
         $platform = Get-Platform
         if (-not $platform.Os -or -not $platform.Arch) { Die 1 "Cannot install: the platform `"$($platform.Name)`" is not known" 'report it with the output of "uname -a"' }
         # As the files of a release are named.
@@ -560,12 +667,15 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     # Where everything goes. Elsewhere than on Windows the other two installers make the services.
     function Select-Places {
         $place.State = Get-State
-        $place.Credentials = Join-Path $place.State 'credentials.json'
-        $place.Manifest = Join-Path $place.State 'install.json'
+        $place.Credentials = [IO.Path]::Combine($place.State, 'credentials.json')
+        $place.Manifest = [IO.Path]::Combine($place.State, 'install.json')
         $place.Service = 'none'
         if ($place.IsWindows -and -not $options['no-service']) { $place.Service = 'task' }
         Select-Kind
         $place.Program = Get-ProgramPath $place.Kind
+        if (-not $place.IsWindows -and $place.Kind -eq 'script' -and $place.Program.Contains('\') -and -not $options['uninstall']) {
+            Die 2 "Cannot install into `"$env:HOME`": PowerShell cannot start a script that has a backslash in its path" 'set HOME to another folder, or take the installer for sh'
+        }
         Set-ServicePlace $place.Service
     }
 
@@ -575,7 +685,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         if (-not $place.IsWindows) { return "$env:HOME/.local/bin/openclaw" }
         $extension = 'ps1'
         if ($Kind -eq 'binary') { $extension = 'exe' }
-        return Join-Path (Join-Path $env:LOCALAPPDATA 'openclaw') "openclaw.$extension"
+        return [IO.Path]::Combine($env:LOCALAPPDATA, 'openclaw', "openclaw.$extension")
     }
 
     # Whether the program is a binary: asked for, or released for this platform, or in place already.
@@ -602,7 +712,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         param([string] $Service)
         $place.Service = $Service
         $place.ServiceFile = ''
-        if ($Service -eq 'task') { $place.ServiceFile = Join-Path $place.State 'task.xml' }
+        if ($Service -eq 'task') { $place.ServiceFile = [IO.Path]::Combine($place.State, 'task.xml') }
     }
 
     function Get-Files { return @($place.Manifest, $place.Credentials, $place.Program, $place.ServiceFile) | Where-Object { $_ } }
@@ -611,7 +721,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Select-Credentials {
         param([hashtable] $Given)
         $installed = $null
-        if (Test-Path -LiteralPath $place.Credentials) {
+        if (Test-There $place.Credentials) {
             $installed = Read-Credentials $place.Credentials
             if ($null -eq $installed) { Die 5 "Cannot install: `"$($place.Credentials)`" is there and holds no credentials" 'move it away' }
         }
@@ -648,7 +758,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Read-SecretFile {
         param([string] $Path)
         # Not by Get-Content: the strings of 5.1's remember where they come from, and ConvertTo-Json tells it.
-        try { $text = [IO.File]::ReadAllText((Resolve-Path -LiteralPath $Path).ProviderPath) }
+        try { $text = [IO.File]::ReadAllText((Get-FullPath $Path)) }
         catch { Die 2 "Cannot read `"$Path`": there is no such file, or this user may not read it" 'name a file that holds the secret' }
         $line = ($text -split '\r?\n', 2)[0]
         if (-not $line) { Die 2 "Cannot read `"$Path`": it is empty" 'name a file that holds the secret' }
@@ -691,6 +801,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         if ($place.Service -eq 'task' -and -not (Test-OwnTask)) { Die 5 'Cannot install: the task "openclaw" is there, of somebody else' 'schtasks /Query /TN openclaw /V /FO LIST' }
     }
 
+    function Get-WindowsUser {
+        $user = [Security.Principal.WindowsIdentity]::GetCurrent()
+        return @{ Name = $user.Name; Sid = $user.User.Value }
+    }
+
     # Whether the task, of which a machine has one, is not there, or an installer or the CLI wrote it for this user.
     function Test-OwnTask {
         $ErrorActionPreference = 'Continue'
@@ -698,9 +813,9 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         # Asked once more: one whose description cannot be read is there all the same.
         if ($LASTEXITCODE -ne 0 -or -not $lines) { return -not (Test-Run 'schtasks' '/Query', '/TN', 'openclaw') }
         $xml = $lines -join "`n"
-        $own = [Security.Principal.WindowsIdentity]::GetCurrent()
-        $users = @([regex]::Matches($xml, '<UserId>([^<]*)</UserId>') | ForEach-Object { $_.Groups[1].Value })
-        return $xml -clike '*Written by openclaw*' -and ($users -contains $own.Name -or $users -contains $own.User.Value)
+        $own = Get-WindowsUser
+        $users = @([regex]::Matches($xml, '<UserId>([^<]*)</UserId>') | ForEach-Object { [Net.WebUtility]::HtmlDecode($_.Groups[1].Value) })
+        return $xml -clike '*Written by openclaw*' -and ($users -contains $own.Name -or $users -contains $own.Sid)
     }
 
     function Assert-Installed {
@@ -715,17 +830,17 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Assert-File {
         param([string] $Path)
-        if ((Test-Path -LiteralPath $Path) -and -not ((Test-Path -LiteralPath $Path -PathType Leaf) -and ((Test-Marked $Path) -or (Read-Manifest).Files -ccontains $Path))) {
+        if ((Test-There $Path) -and -not ([IO.File]::Exists($Path) -and ((Test-Marked $Path) -or (Read-Manifest).Files -ccontains $Path))) {
             Die 5 "Cannot install: `"$Path`" is there and was not written by openclaw" 'move it away'
         }
-        Assert-Folder (Split-Path -Parent $Path)
+        Assert-Folder (Get-Parent $Path)
     }
 
     function Assert-Folder {
         param([string] $Folder)
-        while (-not (Test-Path -LiteralPath $Folder)) { $Folder = Split-Path -Parent $Folder }
-        $probe = Join-Path $Folder ".openclaw-$PID"
-        $isWritable = Test-Path -LiteralPath $Folder -PathType Container
+        while (-not (Test-There $Folder)) { $Folder = Get-Parent $Folder }
+        $probe = [IO.Path]::Combine($Folder, ".openclaw-$PID")
+        $isWritable = [IO.Directory]::Exists($Folder)
         if ($isWritable -and $place.IsWindows) {
             # An access list does not tell; a file that is gone as soon as it is closed does.
             try { [IO.File]::Create($probe, 1, [IO.FileOptions]::DeleteOnClose).Dispose() } catch { $isWritable = $false }
@@ -736,7 +851,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Assert-Places {
         Assert-Folder $place.State
-        if (Test-Path -LiteralPath $place.Manifest) { Assert-File $place.Manifest }
+        if (Test-There $place.Manifest) { Assert-File $place.Manifest }
         Assert-File $place.Program
         if ($place.ServiceFile) { Assert-File $place.ServiceFile }
         $other = Get-Command openclaw -CommandType Application -ErrorAction SilentlyContinue | Select-Object -First 1
@@ -748,10 +863,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $sums = ''
         if ($place.Kind -eq 'script' -or $place.IsKept) { return }
         if ($options['binary']) {
-            if (-not (Test-Path -LiteralPath $options['binary'] -PathType Leaf)) { Die 4 "Cannot read `"$($options['binary'])`": there is no such file, or this user may not read it" 'name a program with --binary' }
-            $place.BinaryName = Split-Path -Leaf $options['binary']
-            $beside = Join-Path (Split-Path -Parent (Resolve-Path -LiteralPath $options['binary']).ProviderPath) 'SHA256SUMS'
-            if (Test-Path -LiteralPath $beside) { $sums = [IO.File]::ReadAllText($beside) }
+            $binary = Get-FullPath $options['binary']
+            if (-not [IO.File]::Exists($binary)) { Die 4 "Cannot read `"$($options['binary'])`": there is no such file, or this user may not read it" 'name a program with --binary' }
+            $place.BinaryName = [IO.Path]::GetFileName($binary)
+            $beside = [IO.Path]::Combine((Get-Parent $binary), 'SHA256SUMS')
+            if ([IO.File]::Exists($beside)) { $sums = [IO.File]::ReadAllText($beside) }
         }
         else {
             $url = Get-CheckedUrl $place.BinaryUrl
@@ -767,7 +883,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         param([string] $Url)
         $memory = New-Object IO.MemoryStream
         # Without it, its SHA-256 is not known, which is said then.
-        try { Copy-Download $Url $memory 0 15 } catch { return '' }
+        try { Copy-Download $Url $memory 0 15 }
+        catch {
+            Assert-Untold $place.Watch
+            return ''
+        }
         return [Text.Encoding]::UTF8.GetString($memory.ToArray())
     }
 
@@ -783,8 +903,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             $request.Timeout = $Seconds * 1000
             $request.UserAgent = "openclaw/$Version (powershell)"
             Set-Proxy $request
-            $response = $request.GetResponse()
+            $clock = [Diagnostics.Stopwatch]::StartNew()
+            $response = $null
             try {
+                $response = Wait-Task $request.GetResponseAsync() $clock $Seconds $place.Watch
                 if ([int]$response.StatusCode -lt 300) {
                     Copy-Body $response $To $Seconds
                     return
@@ -793,7 +915,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             }
             finally {
                 $request.Abort()
-                $response.Dispose()
+                if ($null -ne $response) { $response.Dispose() }
             }
             if (-not $Url.StartsWith("$($uri.Scheme)://")) { throw 'it redirects to another protocol' }
         }
@@ -820,11 +942,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $buffer = New-Object byte[] 65536
         $length = [long]0
         while ($true) {
-            $reading = $stream.ReadAsync($buffer, 0, $buffer.Length)
-            if (-not $reading.Wait($Seconds * 1000)) { throw 'timed out' }
-            if ($reading.Result -eq 0) { break }
-            try { $To.Write($buffer, 0, $reading.Result) } catch { throw 'openclaw cannot write' }
-            $length += $reading.Result
+            $clock = [Diagnostics.Stopwatch]::StartNew()
+            $count = Wait-Task $stream.ReadAsync($buffer, 0, $buffer.Length) $clock $Seconds $place.Watch
+            if ($count -eq 0) { break }
+            try { $To.Write($buffer, 0, $count) } catch { throw 'openclaw cannot write' }
+            $length += $count
         }
         $early = $Response.ContentLength - $length
         if ($early -gt 0) { throw "it ended $early bytes early" }
@@ -843,7 +965,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     }
 
     function Test-Credentials {
-        $agent = New-Agent $place.Identity $Version
+        $agent = New-Agent $place.Identity $Version $place.Watch
         $place.Agent = $agent
         $url = $agent.Url
         if (Open-Session $agent) {
@@ -870,18 +992,22 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         param([string] $Url)
         $response = $null
         try {
-            # Compiled: what a script says has no runspace in the thread of PowerShell 7 that asks for it.
-            $any = 'public static class OpenClawTls { public static readonly System.Net.Security.RemoteCertificateValidationCallback Any = delegate { return true; }; }'
-            if (-not ('OpenClawTls' -as [type])) { Add-Type -TypeDefinition $any }
+            # Compiled: a script block has no runspace in the thread that asks it.
+            $kinds = [object], [Security.Cryptography.X509Certificates.X509Certificate], [Security.Cryptography.X509Certificates.X509Chain], [Net.Security.SslPolicyErrors]
+            $parameters = [Linq.Expressions.ParameterExpression[]]@($kinds | ForEach-Object { [Linq.Expressions.Expression]::Parameter($_) })
+            $yes = [Linq.Expressions.Expression]::Constant($true)
             $request = [Net.HttpWebRequest][Net.WebRequest]::Create("$Url/functions/v1/health")
             $request.AllowAutoRedirect = $false
             $request.Timeout = 15000
             Set-Proxy $request
-            $request.ServerCertificateValidationCallback = ('OpenClawTls' -as [type])::Any
-            $response = $request.GetResponse()
+            $request.ServerCertificateValidationCallback = [Linq.Expressions.Expression]::Lambda([Net.Security.RemoteCertificateValidationCallback], $yes, $parameters).Compile()
+            $response = Wait-Task $request.GetResponseAsync() ([Diagnostics.Stopwatch]::StartNew()) 15 $place.Watch
             return "$($response.Headers['date'])"
         }
-        catch { return '' }
+        catch {
+            Assert-Untold $place.Watch
+            return ''
+        }
         finally { if ($null -ne $response) { $response.Dispose() } }
     }
 
@@ -889,6 +1015,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Give-Up {
         param([int] $Code, [string] $What, [string] $Hint)
+        # What fails because it was told to stop is an interruption, and is undone as one.
+        Assert-Untold $place.Watch
         Undo-All
         Die $Code $What $Hint
     }
@@ -899,17 +1027,18 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         for ($index = $place.Undo.Count - 1; $index -ge 0; $index--) {
             # Nothing more can be done about a step back that fails.
             $step = $place.Undo[$index]
-            try { & $step } catch { Say "warning: $_" }
+            try { & $step } catch { Say "warning: $(Get-Cause $_.Exception)" }
         }
         Say 'what was done has been undone'
     }
 
     function New-Folder {
         param([string] $Folder)
-        if (Test-Path -LiteralPath $Folder -PathType Container) { return }
-        New-Folder (Split-Path -Parent $Folder)
+        Assert-Untold $place.Watch
+        if ([IO.Directory]::Exists($Folder)) { return }
+        New-Folder (Get-Parent $Folder)
         $place.Undo.Add({ if ([IO.Directory]::Exists($Folder)) { [IO.Directory]::Delete($Folder) } }.GetNewClosure())
-        try { [void](New-Item -ItemType Directory -Path $Folder) }
+        try { [void][IO.Directory]::CreateDirectory($Folder) }
         catch { Give-Up 1 "Cannot make the folder `"$Folder`"" 'look at the disk and its permissions' }
         if (-not $place.IsWindows) { chmod 700 $Folder }
     }
@@ -937,6 +1066,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     # there is anything, so that an interruption at any moment leaves nothing.
     function Open-Way {
         param([string] $Path)
+        Assert-Untold $place.Watch
         Remove-Rests $Path
         $place.Undo.Add({ foreach ($rest in "$Path.openclaw-new", "$Path.openclaw-new.exe") { if ([IO.File]::Exists($rest)) { [IO.File]::Delete($rest) } } }.GetNewClosure())
     }
@@ -955,7 +1085,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         param([string] $Path)
         $new = "$Path.openclaw-new"
         try {
-            if (-not (Test-Path -LiteralPath $Path)) {
+            if (-not (Test-There $Path)) {
                 $place.Undo.Add({ if ([IO.File]::Exists($Path)) { [IO.File]::Delete($Path) } }.GetNewClosure())
                 [IO.File]::Move($new, $Path)
             }
@@ -988,18 +1118,18 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     # A manifest lists one name alone, so what could not be removed of a former program is looked for by name.
     function Get-ProgramRests {
-        $folder = Split-Path -Parent $place.Program
+        $folder = Get-Parent $place.Program
         foreach ($name in 'openclaw', 'openclaw.exe', 'openclaw.py', 'openclaw.ps1') {
-            foreach ($end in '.openclaw-new', '.openclaw-new.exe', '.openclaw-old') { Join-Path $folder "$name$end" }
+            foreach ($end in '.openclaw-new', '.openclaw-new.exe', '.openclaw-old') { [IO.Path]::Combine($folder, "$name$end") }
         }
     }
 
     # Of another kind or language, it has another name on Windows, and nobody would know it any more.
     function Remove-Former {
         param([string[]] $Files)
-        $folder = Split-Path -Parent $place.Program
+        $folder = Get-Parent $place.Program
         foreach ($file in $Files) {
-            if ($file -ceq $place.Program -or (Split-Path -Parent $file) -cne $folder -or -not (Test-Path -LiteralPath $file)) { continue }
+            if ($file -ceq $place.Program -or (Get-Parent $file) -cne $folder -or -not (Test-There $file)) { continue }
             try {
                 Remove-Rests $file
                 Add-Backup $file
@@ -1011,7 +1141,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Remove-Files {
         param([string[]] $Paths)
-        foreach ($path in $Paths) { if (Test-Path -LiteralPath $path) { [IO.File]::Delete($path) } }
+        foreach ($path in $Paths) { if (Test-There $path) { [IO.File]::Delete($path) } }
     }
 
     # The folders that the installation makes: those that are not there yet, and those of an earlier run.
@@ -1019,10 +1149,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $folders = New-Object 'Collections.Generic.List[string]'
         foreach ($folder in (Read-Manifest).Folders) { $folders.Add($folder) }
         foreach ($file in Get-Files) {
-            $folder = Split-Path -Parent $file
-            while (-not (Test-Path -LiteralPath $folder) -or $folder -ceq $place.State) {
+            $folder = Get-Parent $file
+            while (-not (Test-There $folder) -or $folder -ceq $place.State) {
                 if (-not $folders.Contains($folder)) { $folders.Add($folder) }
-                $folder = Split-Path -Parent $folder
+                $folder = Get-Parent $folder
             }
         }
         # The deepest first: so they can be removed in this order.
@@ -1039,12 +1169,13 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $files = @($place.Credentials, $place.Program, $place.ServiceFile, $place.Manifest) | Where-Object { $_ }
         $lines += Get-List 'files' $files
         $lines += Get-List 'folders' $Folders
-        return "{`n$($lines -join ",`n")`n}`n"
+        return "{`n" + ($lines -join ",`n") + "`n}`n"
     }
 
     function Get-List {
         param([string] $Name, $Paths)
-        return "  `"$Name`": [`n$((@($Paths) | ForEach-Object { "    `"$(ConvertTo-Escaped $_)`"" }) -join ",`n")`n  ]"
+        $lines = @($Paths | ForEach-Object { '    "' + (ConvertTo-Escaped $_) + '"' }) -join ",`n"
+        return "  `"$Name`": [`n$lines`n  ]"
     }
 
     function Get-CredentialsText {
@@ -1085,11 +1216,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             $file = New-Object IO.FileStream $New, 'CreateNew', 'Write'
             try {
                 try {
-                    if ($options['binary']) { Copy-Local (Resolve-Path -LiteralPath $options['binary']).ProviderPath $file }
+                    if ($options['binary']) { Copy-Local (Get-FullPath $options['binary']) $file }
                     else { Copy-Download $place.BinaryUrl $file 10 60 }
                 }
                 catch {
-                    $problem = Get-Shown (Get-Cause $_.Exception)
+                    $problem = Get-Cause $_.Exception
                     throw
                 }
                 $file.Flush($true)
@@ -1105,21 +1236,13 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         }
     }
 
-    function Get-Cause {
-        param($Exception)
-        while ($null -ne $Exception.InnerException) { $Exception = $Exception.InnerException }
-        return $Exception.Message
-    }
-
     function Protect-State {
         $state = $place.State
         if (-not $place.IsWindows) {
-            # Before PowerShell 7.1 nothing tells it, and the folder stays private.
-            $property = (Get-Item -LiteralPath $state -Force).PSObject.Properties['UnixMode']
-            if ($null -ne $property) {
-                # As chmod understands it: "drwxr-x---" is u=rwx,g=rx,o=.
-                $mode = "$($property.Value)"
-                $mode = "u=$($mode.Substring(1, 3)),g=$($mode.Substring(4, 3)),o=$($mode.Substring(7, 3))".Replace('-', '')
+            # Before PowerShell 7.3 nothing tells it, and the folder stays private.
+            $reading = [IO.File].GetMethod('GetUnixFileMode', [type[]]@([string]))
+            if ($null -ne $reading) {
+                $mode = [Convert]::ToString([int]$reading.Invoke($null, @($state)), 8)
                 $place.Undo.Add({ chmod $mode $state }.GetNewClosure())
             }
             chmod 700 $state
@@ -1127,7 +1250,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         }
         # One that an installer has protected stays so.
         if (-not $place.Earlier.Service) { $place.Undo.Add({ icacls $state /reset 2>&1 | Out-Null }.GetNewClosure()) }
-        $own = [Security.Principal.WindowsIdentity]::GetCurrent().User.Value
+        $own = (Get-WindowsUser).Sid
         if (-not (Test-Run 'icacls' $state, '/inheritance:r', '/grant:r', "*${own}:(OI)(CI)F", '*S-1-5-18:(OI)(CI)F')) { Stop-Writing $state }
     }
 
@@ -1136,11 +1259,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $arguments = 'monitor'
         if ($place.Kind -eq 'script') {
             # Windows' own, which every user has, in the same place after each update.
-            $command = Join-Path "$env:SystemRoot" 'System32\WindowsPowerShell\v1.0\powershell.exe'
-            if (-not (Test-Path -LiteralPath $command)) { $command = Join-Path $PSHOME 'pwsh.exe' }
+            $command = [IO.Path]::Combine("$env:SystemRoot", 'System32\WindowsPowerShell\v1.0\powershell.exe')
+            if (-not (Test-There $command)) { $command = [IO.Path]::Combine($PSHOME, 'pwsh.exe') }
             $arguments = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -WindowStyle Hidden -File `"$($place.Program)`" monitor"
         }
-        $values = @{ '@COMMAND@' = $command; '@ARGUMENTS@' = $arguments; '@USER@' = [Security.Principal.WindowsIdentity]::GetCurrent().Name }
+        $values = @{ '@COMMAND@' = $command; '@ARGUMENTS@' = $arguments; '@USER@' = (Get-WindowsUser).Name }
         $text = $task
         foreach ($name in $values.Keys) { $text = $text.Replace($name, $values[$name].Replace('&', '&amp;').Replace('<', '&lt;').Replace('>', '&gt;')) }
         return $text.Replace("`r`n", "`n").Replace("`n", "`r`n") + "`r`n"
@@ -1237,7 +1360,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
                 Say "the server calls `"$($place.Name)`" online"
                 return
             }
-            Start-Sleep -Seconds 1
+            Wait-Seconds 1 $place.Watch
         }
         $liveness = ''
         if ($seen) { $liveness = $seen.Liveness }
@@ -1275,10 +1398,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             New-Folder $place.State
             Protect-State
             Write-Whole $place.Manifest '600' (ConvertTo-Bytes (Get-ManifestText $folders))
-            foreach ($file in Get-Files) { New-Folder (Split-Path -Parent $file) }
+            foreach ($file in Get-Files) { New-Folder (Get-Parent $file) }
             foreach ($rest in Get-ProgramRests) {
                 # It still runs. Where its place is not needed now, the next run, and --uninstall, will.
-                try { Remove-Files $rest } catch { Say "warning: $_" }
+                try { Remove-Files $rest } catch { Say "warning: $(Get-Cause $_.Exception)" }
             }
             Write-Whole $place.Credentials '600' (ConvertTo-Bytes (Get-CredentialsText))
             Write-Program
@@ -1288,18 +1411,19 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             $isDone = $true
         }
         catch {
+            if ("$_" -ceq 'openclaw was told to stop') { throw }
             $isInterrupted = $false
             # What nobody foresaw is undone like the rest.
-            if ("$_" -notmatch '^openclaw ends with \d+$') { Give-Up 1 "Cannot go on: $_" '' }
+            if ("$_" -notmatch '^openclaw ends with \d+$') { Give-Up 1 "Cannot go on: $(Get-Cause $_.Exception)" '' }
             throw
         }
         finally {
             if (-not $isDone) { Undo-All }
             # Ctrl-C is no error that a catch would see.
-            if (-not $isDone -and $isInterrupted) { Say 'error: Cannot go on: it was interrupted' }
+            if (-not $isDone -and $isInterrupted) { Say $ofInterruption }
         }
         # What cannot be removed yet, the next run and --uninstall will.
-        try { Remove-Files $place.Backups } catch { Say "warning: $_" }
+        try { Remove-Files $place.Backups } catch { Say "warning: $(Get-Cause $_.Exception)" }
         Write-Report
     }
 
@@ -1315,7 +1439,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             if (-not $options['no-service']) { Answer 'there is no systemd or launchd here: have it started at boot by what there is' }
         }
         elseif (Test-Environment) { Answer $ofEnvironment }
-        $own = $PSCommandPath
+        $own = $ownFile
         if (-not $BakedAgentSecret -or -not $own) { return }
         $isWanted = $options['yes']
         if (-not $isWanted -and -not [Console]::IsInputRedirected -and [Environment]::UserInteractive) {
@@ -1336,13 +1460,13 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         }
         Set-ServicePlace $manifest.Service
         if ($place.IsWindows) {
-            $named = $manifest.Files | Where-Object { 'openclaw.exe', 'openclaw.ps1', 'openclaw.py' -contains (Split-Path -Leaf $_) } | Select-Object -First 1
-            if ($named) { $place.Program = Join-Path (Split-Path -Parent $place.Program) (Split-Path -Leaf $named) }
+            $named = $manifest.Files | Where-Object { 'openclaw.exe', 'openclaw.ps1', 'openclaw.py' -contains [IO.Path]::GetFileName($_) } | Select-Object -First 1
+            if ($named) { $place.Program = [IO.Path]::Combine((Get-Parent $place.Program), [IO.Path]::GetFileName($named)) }
         }
         Assert-Manifest $manifest
         foreach ($file in $manifest.Files) {
             # What stands in a folder may be removed by whoever may write to the folder. An access list does not tell.
-            if (-not $place.IsWindows -and (Test-Path -LiteralPath $file) -and -not (Test-Run 'test' '-w', (Split-Path -Parent $file))) { Stop-Removing $file }
+            if (-not $place.IsWindows -and (Test-There $file) -and -not (Test-Run 'test' '-w', (Get-Parent $file))) { Stop-Removing $file }
         }
         if ($options['dry-run']) {
             foreach ($file in $manifest.Files) { Answer "would remove $file" }
@@ -1395,11 +1519,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Send-Goodbye {
         $credentials = $null
-        if (Test-Path -LiteralPath $place.Credentials) { $credentials = Read-Credentials $place.Credentials }
+        if (Test-There $place.Credentials) { $credentials = Read-Credentials $place.Credentials }
         $url = ''
         if ($credentials) {
             $url = $credentials.Url
-            $agent = New-Agent $credentials $Version
+            $agent = New-Agent $credentials $Version $place.Watch
             if ((Open-Session $agent) -and (Send-Beat $agent 'stopping')) {
                 Say "told $url that the agent stops"
                 return
@@ -1408,7 +1532,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         Say "warning: $url was not told that the agent stops"
     }
 
-    $place = @{ Undo = New-Object 'Collections.Generic.List[scriptblock]'; Backups = New-Object 'Collections.Generic.List[string]'; Changed = $false; IsUndone = $false; IsKept = $false; Sha256 = ''; BinaryName = '' }
+    $place = @{ Undo = New-Object 'Collections.Generic.List[scriptblock]'; Backups = New-Object 'Collections.Generic.List[string]'; Changed = $false; IsUndone = $false; IsKept = $false; Sha256 = ''; BinaryName = ''; Watch = Start-Watch }
     $given = Read-Environment
     try {
         $options = Read-Arguments @($Arguments | Where-Object { $null -ne $_ })
@@ -1423,15 +1547,17 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $code = 0
     }
     catch {
+        $code = 1
         if ("$_" -match '^openclaw ends with (\d+)$') { $code = [int]$Matches[1] }
-        else {
-            Say "error: $_"
-            $code = 1
-        }
+        elseif ("$_" -cne 'openclaw was told to stop') { Say "error: Cannot go on: $(Get-Cause $_.Exception)" }
+        elseif (-not $place.IsUndone) { Say $ofInterruption }
     }
-    finally { foreach ($name in $given.Keys) { [Environment]::SetEnvironmentVariable($name, $given[$name]) } }
+    finally {
+        Stop-Watch $place.Watch
+        foreach ($name in $given.Keys) { [Environment]::SetEnvironmentVariable($name, $given[$name]) }
+    }
     # Read from a pipe, an exit would take the user's own shell along.
-    if ($PSCommandPath) { exit $code }
+    if ($ownFile) { exit $code }
     $global:LASTEXITCODE = $code
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CreatedAgent } from "./client.ts";
+import { powershellEnvironment, type PowerShellSession, pwsh } from "./powershell.ts";
 
 /** One way to run one of the installers. */
 export interface Language {
@@ -13,6 +14,8 @@ export interface Language {
   extension: "sh" | "py" | "ps1";
   /** The tools that busybox is to serve as, as on hosts that have nothing else. */
   applets?: string[];
+  /** The PowerShell that stays and runs what takes no process of its own. */
+  session?: PowerShellSession;
 }
 
 export interface Finished {
@@ -55,7 +58,7 @@ export const powershell: Language = {
   name: "install.ps1 under PowerShell",
   tools: ["pwsh"],
   file: installPs1,
-  command: ["pwsh", "-NoProfile", "-File"],
+  command: [pwsh ?? "pwsh", "-NoProfile", "-File"],
   extension: "ps1",
 };
 
@@ -155,13 +158,21 @@ export class Host {
   }
 
   async run(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
-    const { command, file } = this.language;
-    const env = { HOME: this.home, ...await this.#path(), ...options.env };
-    return await run([...command, file, ...args], { ...options, env });
+    const { command, file, session } = this.language;
+    const env = { HOME: this.home, ...await this.#surroundings(), ...options.env };
+    if (session === undefined || options.wrapper !== undefined || options.stdin !== undefined) {
+      return await run([...command, file, ...args], { ...options, env });
+    }
+    return await session.run({
+      file,
+      args,
+      env: { PATH: Deno.env.get("PATH") ?? "", LANG: "C.UTF-8", ...env },
+    });
   }
 
-  async #path(): Promise<Record<string, string>> {
-    const { applets } = this.language;
+  async #surroundings(): Promise<Record<string, string>> {
+    const { applets, extension } = this.language;
+    if (extension === "ps1") return powershellEnvironment(join(this.home, ".."));
     if (applets === undefined) return {};
     const bin = join(this.home, "../applets");
     const path = Deno.env.get("PATH") ?? "";

@@ -6,15 +6,23 @@ export interface Random {
 }
 
 /**
- * The random numbers of one test. The seed is `OPENCLAW_TEST_SEED`, else a new one; it is printed, so that a failure
+ * The random numbers of one test. The seed is `OPENCLAW_TEST_SEED`, else a new one; the first use prints it, so that a failure
  * can be repeated: `OPENCLAW_TEST_SEED=<seed> deno task test:long <file>`.
  */
 export function seededRandom(test: string): Random {
   const given = Deno.env.get("OPENCLAW_TEST_SEED");
   const seed = given === undefined ? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0 : readSeed(given);
-  // deno-lint-ignore no-console -- a test has no other way to say it
-  console.log(`seed of "${test}": OPENCLAW_TEST_SEED=${seed}`);
-  return { seed, next: mulberry32(seed) };
+  const next = mulberry32(seed);
+  let isTold = false;
+  return {
+    seed,
+    next() {
+      // deno-lint-ignore no-console -- a test has no other way to say it
+      if (!isTold) console.log(`seed of "${test}": OPENCLAW_TEST_SEED=${seed}`);
+      isTold = true;
+      return next();
+    },
+  };
 }
 
 /** How often a long test does its work: `all` times, or the part of it that `OPENCLAW_TEST_SHARE` (0 to 1) names. */

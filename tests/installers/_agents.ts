@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { assertEnded, Host, type Language } from "../_support/installers.ts";
+import { powershellEnvironment } from "../_support/powershell.ts";
 import { temporaryFolder } from "../_support/server.ts";
 import { agentId, agentSecret } from "../_support/vectors.ts";
 import { until as untilThere } from "../_support/wait.ts";
@@ -34,8 +35,13 @@ const haste = 25;
  */
 export async function startAgent(host: Host, fast = false): Promise<RunningAgent> {
   const folder = join(host.home, "..");
-  const env = fast ? await fastClock(folder) : {};
-  const [program = "", ...args] = [...host.shell, host.program, "monitor"];
+  const isPowerShell = host.language.extension === "ps1";
+  const env = {
+    ...(isPowerShell ? powershellEnvironment(folder) : {}),
+    ...(fast ? await fastClock(folder) : {}),
+  };
+  const shell = fast && isPowerShell ? [...host.language.command, join(folder, "fast/fast.ps1")] : host.shell;
+  const [program = "", ...args] = [...shell, host.program, "monitor"];
   const child = new Deno.Command(program, {
     args,
     clearEnv: true,
@@ -165,6 +171,27 @@ time.monotonic = lambda: ${begun} + slept
 time.sleep = sleep
 `,
   );
+  // An alias comes before a function of the same name.
+  await Deno.writeTextFile(
+    join(bin, "fast.ps1"),
+    `$program = $args[0]
+$arguments = @($args | Select-Object -Skip 1)
+$fast = @{ Slept = 0.0 }
+function Wait-Fast {
+    param([double] $Seconds, [hashtable] $Watch)
+    if ($Watch.Told.WaitOne([int][Math]::Max(1, $Seconds * 1000 / ${haste}))) { Assert-Untold $Watch }
+    # Less than this would not move a sum of this size, and the wait would have no end.
+    $fast.Slept += [Math]::Max(0.001, $Seconds)
+    [IO.File]::WriteAllText('${slept}', "$($fast.Slept)")
+}
+function Get-FastSeconds { return $fast.Slept }
+function Get-FastWallSeconds { return ${begun} + $fast.Slept + [double][IO.File]::ReadAllText('${folder}/ahead') }
+Set-Alias Wait-Seconds Wait-Fast
+Set-Alias Get-Seconds Get-FastSeconds
+Set-Alias Get-WallSeconds Get-FastWallSeconds
+& ([scriptblock]::Create([IO.File]::ReadAllText($program))) @arguments
+`,
+  );
   return { PATH: `${bin}:${Deno.env.get("PATH") ?? ""}`, PYTHONPATH: bin };
 }
 
@@ -207,7 +234,7 @@ export async function withFake(
   const agent = await startAgent(host, true);
   const until = async (count: number): Promise<void> => {
     await untilThere(`${count} requests of the agent`, () => seen.length >= count || !agent.isAlive(), {
-      timeoutMs: 100_000,
+      timeoutMs: 300_000,
     });
     assert.ok(seen.length >= count, `the agent has ended: ${agent.said()}`);
   };

@@ -10,11 +10,19 @@ export async function tellLeak(host: Host, beats: number): Promise<void> {
     const early = await footprint(agent.pid);
     await until(beats + 1);
     const late = await footprint(agent.pid);
-    assert.ok(late.files <= early.files, `${early.files} open files became ${late.files}`);
+    const spare = host.language.extension === "ps1" ? spareOfDotNet : { files: 0, kilobytes: 600 };
+    assert.ok(late.files <= early.files + spare.files, `${early.files} open files became ${late.files}`);
     assert.ok(late.children <= 2, `${late.children} children`);
-    assert.ok(late.kilobytes - early.kilobytes < 600, `grew from ${early.kilobytes} to ${late.kilobytes} KB`);
+    const grown = late.kilobytes - early.kilobytes;
+    assert.ok(grown < spare.kilobytes, `grew from ${early.kilobytes} to ${late.kilobytes} KB`);
   });
 }
+
+/**
+ * What .NET may hold more: it opens its assemblies when it needs them, frees a connection's socket when it collects
+ * garbage, and collects when it likes. A leak of a socket or of 100 KB a beat would be far more in 150 beats.
+ */
+const spareOfDotNet = { files: 20, kilobytes: 15_000 };
 
 /** The least that it held of each in a second: what a command under way has open for a moment is no leak. */
 async function footprint(pid: number): Promise<Footprint> {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { FleetClient } from "../_support/client.ts";
 import { startServerProcess, temporaryFolder } from "../_support/server.ts";
-import { testUnless } from "../_support/require.ts";
+import { isRequired, testUnless } from "../_support/require.ts";
 import { isInstalled } from "../_support/tools.ts";
 
 /** A real server, and its operator's client. */
@@ -24,10 +24,16 @@ interface Options {
   env?: Record<string, string>;
   /** How many run at a time. */
   sideBySide?: number;
+  /** Ends what the steps shared. */
+  atTheEnd?: () => Promise<void>;
 }
 
 /** A test of steps that share a server and run side by side. */
-export function testSteps(name: string, steps: Step[], { env = {}, sideBySide = 3 }: Options = {}): void {
+export function testSteps(
+  name: string,
+  steps: Step[],
+  { env = {}, sideBySide = 3, atTheEnd }: Options = {},
+): void {
   const lacking = steps.map(missingFor);
   const isNeedless = lacking.every((missing) => missing !== null);
   testUnless(isNeedless ? lacking[0] ?? "step" : null, name, async (context) => {
@@ -37,7 +43,7 @@ export function testSteps(name: string, steps: Step[], { env = {}, sideBySide = 
     await Deno.chmod(folder.path, 0o755);
     const fleet = new FleetClient(server.base, server.operatorKey);
     const left = Array.from(steps.entries());
-    await Promise.all(Array.from({ length: sideBySide }, async () => {
+    const told = Promise.all(Array.from({ length: sideBySide }, async () => {
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
         const [index, step] = next;
         const own = join(folder.path, String(index));
@@ -50,6 +56,11 @@ export function testSteps(name: string, steps: Step[], { env = {}, sideBySide = 
         });
       }
     }));
+    try {
+      await told;
+    } finally {
+      await atTheEnd?.();
+    }
   });
 }
 
@@ -62,7 +73,6 @@ function described(step: Step): Omit<Deno.TestStepDefinition, "fn"> {
 }
 
 function missingFor({ tools }: Step): string | null {
-  if (Deno.env.get("OPENCLAW_REQUIRE") === "all") return null;
-  const missing = tools.filter((tool) => !isInstalled(tool));
+  const missing = tools.filter((tool) => !isInstalled(tool) && !isRequired(tool));
   return missing.length === 0 ? null : missing.join(", ");
 }

@@ -7,11 +7,13 @@ import {
   installSh,
   type Language,
   languages,
+  powershell,
   python,
   run,
   sh,
   tree,
 } from "../_support/installers.ts";
+import { powershellEnvironment, pwsh } from "../_support/powershell.ts";
 import { openclaw, temporaryFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 import { agentId, agentSecret } from "../_support/vectors.ts";
@@ -19,12 +21,16 @@ import { until } from "../_support/wait.ts";
 import { which, withFront } from "./_scenarios.ts";
 import { type Fleet, type Step, testSteps } from "./_steps.ts";
 
-const twoOfThem: { shell: Shell; host: typeof sh; stdin: string[] }[] = [
+/** As "irm | iex" does it, with the options behind it. */
+const iex = "& ([scriptblock]::Create([Console]::In.ReadToEnd())) @args; exit $LASTEXITCODE";
+
+const threeOfThem: { shell: Shell; host: typeof sh; stdin: string[] }[] = [
   { shell: "bash", host: sh, stdin: ["sh"] },
   { shell: "python", host: python, stdin: ["python3", "-W", "error", "-"] },
+  { shell: "powershell", host: powershell, stdin: [pwsh ?? "pwsh", "-NoProfile", "-CommandWithArgs", iex] },
 ];
 
-const handedOut = twoOfThem.flatMap(({ shell, host: language, stdin }) => {
+const handedOut = threeOfThem.flatMap(({ shell, host: language, stdin }) => {
   const scenes: [string, (scene: Scene) => Promise<void>][] = [
     [`openclaw installer ${shell} | ${stdin[0]} → online; uninstalled → nothing left`, piped],
     [`openclaw installer ${shell} --output → a file of 0600 that deletes itself`, kept],
@@ -35,7 +41,10 @@ const handedOut = twoOfThem.flatMap(({ shell, host: language, stdin }) => {
   return scenes.map(([name, work]): Step => ({
     name,
     tools: language.tools,
-    work: (given) => work({ ...given, shell, language, stdin }),
+    work: (given) => {
+      const around = shell === "powershell" ? powershellEnvironment(given.folder) : {};
+      return work({ ...given, shell, language, stdin, around });
+    },
   }));
 });
 
@@ -45,9 +54,11 @@ interface Scene extends Fleet {
   language: Language;
   /** What runs an installer that it reads from a pipe. */
   stdin: string[];
+  /** What that program needs in its environment. */
+  around: Record<string, string>;
 }
 
-async function piped({ folder, fleet, url, shell, language, stdin }: Scene): Promise<void> {
+async function piped({ folder, fleet, url, shell, language, stdin, around }: Scene): Promise<void> {
   const host = new Host(language, folder);
   await Deno.mkdir(host.home);
   const agent = await fleet.createAgent();
@@ -55,11 +66,11 @@ async function piped({ folder, fleet, url, shell, language, stdin }: Scene): Pro
   const args = ["--url", url, "--agent-id", agent.id, "--agent-secret-file", host.secretFile];
   const made = await cli(["installer", shell, ...args]);
   assert.equal(made.code, 0, made.stderr);
-  assertEnded(await run(stdin, { stdin: made.stdout, env: { HOME: host.home } }), 0);
+  assertEnded(await run(stdin, { stdin: made.stdout, env: { ...around, HOME: host.home } }), 0);
   assert.equal((await fleet.agent(agent.id)).liveness, "online");
-  const undo = await run([...stdin, ...(stdin.includes("-") ? [] : ["-s", "--"]), "--uninstall"], {
+  const undo = await run([...stdin, ...(shell === "bash" ? ["-s", "--"] : []), "--uninstall"], {
     stdin: made.stdout,
-    env: { HOME: host.home },
+    env: { ...around, HOME: host.home },
   });
   assertEnded(undo, 0);
   assert.deepEqual(await tree(host.home), {});
@@ -67,7 +78,8 @@ async function piped({ folder, fleet, url, shell, language, stdin }: Scene): Pro
 
 async function kept({ folder, fleet, url, shell, language }: Scene): Promise<void> {
   const agent = await fleet.createAgent();
-  const file = join(folder, "it's an installer");
+  // PowerShell tells a script that does not end in .ps1 nothing of where it is, like one from a pipe.
+  const file = join(folder, shell === "powershell" ? "it's an installer.ps1" : "it's an installer");
   const env = { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: agent.id, OPENCLAW_AGENT_SECRET: agent.secret };
   const made = await cli(["installer", shell, "--output", file], env);
   assert.equal(made.code, 0, made.stderr);
@@ -76,37 +88,37 @@ async function kept({ folder, fleet, url, shell, language }: Scene): Promise<voi
   assert.equal((await cli(["installer", shell, "--output", file], env)).code, 5);
   const host = new Host({ ...language, file }, folder);
   await Deno.mkdir(host.home);
-  assertEnded(await host.run([]), 0, /delete ".*it's an installer": it holds the secret/);
-  assertEnded(await host.run(["--yes"]), 0, /deleted ".*it's an installer", which held the secret/);
+  assertEnded(await host.run([]), 0, /delete ".*it's an installer(\.ps1)?": it holds the secret/);
+  assertEnded(await host.run(["--yes"]), 0, /deleted ".*it's an installer(\.ps1)?", which held the secret/);
   await assert.rejects(Deno.stat(file), Deno.errors.NotFound);
 }
 
-async function fetched({ folder, fleet, url, shell, stdin }: Scene): Promise<void> {
+async function fetched({ folder, fleet, url, shell, stdin, around }: Scene): Promise<void> {
   const { id, secret } = await fleet.createAgent();
   const reply = await fetch(`${url}/functions/v1/install?shell=${shell}`);
-  const env = { HOME: folder, OPENCLAW_AGENT_ID: id, OPENCLAW_AGENT_SECRET: secret };
+  const env = { ...around, HOME: folder, OPENCLAW_AGENT_ID: id, OPENCLAW_AGENT_SECRET: secret };
   assertEnded(await run(stdin, { stdin: await reply.text(), env }), 0);
   assert.equal((await fleet.agent(id)).liveness, "online");
 }
 
-async function created({ folder, fleet, shell, stdin }: Scene): Promise<void> {
+async function created({ folder, fleet, shell, stdin, around }: Scene): Promise<void> {
   const reply = await fetch(`${fleet.base}/create-agent`, {
     method: "POST",
     headers: fleet.operator,
     body: JSON.stringify({ name: "it's $(id)", installer: shell }),
   });
   const { agent, installer } = await reply.json();
-  assertEnded(await run(stdin, { stdin: installer.content, env: { HOME: folder } }), 0);
+  assertEnded(await run(stdin, { stdin: installer.content, env: { ...around, HOME: folder } }), 0);
   assert.equal((await fleet.agent(agent.id)).liveness, "online");
 }
 
-async function oddUrl({ folder, shell, stdin }: Scene): Promise<void> {
+async function oddUrl({ folder, shell, stdin, around }: Scene): Promise<void> {
   const url = `http://127.0.0.1:1/it's$(touch$IFS'pwned');&`;
   const agent = { id: agentId, secret: agentSecret };
   const { content } = makeInstaller(shell, { url, agent });
   const ended = await run(stdin, {
     stdin: content,
-    env: { HOME: folder },
+    env: { ...around, HOME: folder },
     wrapper: ["env", "-C", folder],
   });
   assertEnded(ended, 6);

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { makeInstaller } from "../../supabase/functions/_shared/installer/installer.ts";
-import { agentId, secret } from "../_support/backend.ts";
+import { FleetClient } from "../_support/client.ts";
 import {
   assertEnded,
   Host,
@@ -12,40 +11,24 @@ import {
   powershell,
   run,
 } from "../_support/installers.ts";
-import { withFolder } from "../_support/server.ts";
-import { isInstalled } from "../_support/tools.ts";
-import { well, withFake } from "./_agents.ts";
-import { withFront } from "./_scenarios.ts";
+import { powershellEnvironment, pwsh, syntaxFaults } from "../_support/powershell.ts";
+import { startServerProcess, withFolder } from "../_support/server.ts";
+import { testWith } from "../_support/tools.ts";
 
-const parser = fileURLToPath(new URL("./_parse_powershell.ts", import.meta.url));
 const source = await Deno.readTextFile(installPs1);
-const ran = isInstalled("pwsh") ? "and the scenarios run it" : "parsed only: there is no PowerShell here";
 
-/** Where the grammar cannot read the files. */
-async function faults(paths: string[]): Promise<string> {
-  const args = ["run", "--quiet", "--allow-all", "--unstable-raw-imports", parser, ...paths];
-  const { code, stdout, stderr } = await run([Deno.execPath(), ...args], {
-    env: { HOME: Deno.env.get("HOME") ?? "/", NO_COLOR: "1" },
-  });
-  assert.equal(code, 0, stderr);
-  return stdout;
-}
-
-Deno.test(`install.ps1 is read by a PowerShell grammar, with and without an agent in it (${ran})`, async () => {
+testWith(powershell.tools, "PowerShell reads install.ps1, with and without an agent in it", async () => {
   await withFolder(async (folder) => {
     const generated = join(folder, "generated.ps1");
+    const cut = join(folder, "cut.ps1");
     const url = "https://fleet.example/it's$(id)`\"";
     const agent = { id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", secret: "ocs_it's" };
     await Deno.writeTextFile(generated, makeInstaller("powershell", { url, agent }).content);
-    assert.equal(await faults([installPs1, generated]), "");
-  });
-});
-
-Deno.test("the grammar finds what is no PowerShell, so that its silence says something", async () => {
-  await withFolder(async (folder) => {
-    const cut = join(folder, "cut.ps1");
     await Deno.writeTextFile(cut, source.slice(0, source.length / 2));
-    assert.notEqual(await faults([cut]), "");
+    const found = await syntaxFaults([installPs1, generated, cut]);
+    // That it finds what is not PowerShell is why its silence says something.
+    assert.match(found, /cut\.ps1:\d+:\d+: /);
+    assert.deepEqual(found.split("\n").filter((line) => line !== "" && !line.startsWith(cut)), []);
   });
 });
 
@@ -84,6 +67,25 @@ const traps: [string, RegExp][] = [
   ["Invoke-WebRequest, which has proxies and redirects of its own", /Invoke-(WebRequest|RestMethod)/],
   ["Get-FileHash, which a module brings that may be missing", /Get-FileHash/],
   ["a script block as a callback for certificates, which has no runspace", /Callback = \{/],
+  ["a compiler, which a host may forbid and which takes a second", /Add-Type/],
+  [
+    "PowerShell's own commands for paths, which take a backslash in a name for a slash elsewhere than on Windows",
+    /^(?!\s*#).*\b((Join|Split|Test|Resolve|Convert)-Path|(New|Get|Remove|Copy|Move)-Item|(Get|Set)-Content|Get-ChildItem)\b/m,
+  ],
+  [
+    "$null as a text for .NET, which is an empty one: from .NET 9 on, the variable would stay",
+    /SetEnvironmentVariable\([^)]*\$null\)/,
+  ],
+  ["calls that Ctrl-C and signals cannot end", /\.(GetResponse|GetRequestStream|Wait)\(|\.Result\b/],
+  [
+    "quotes within an expression within quotes, which 7 does not read where they are escaped",
+    /"[^"\n]*\$\([^)\n]*\{ "/,
+  ],
+  [
+    "the path of the script that is running, which may be that of a script that called iex",
+    /^(?!\s*#).*\$PSCommandPath/m,
+  ],
+  ["words of .NET with all that PowerShell puts around them", /"[^"\n]*: \$_"/],
   ["the path of the process, which may be an editor's", /Get-Process/],
   ["times in the words of the user's country", /\.ToString\('[^']*'\)(?<!'000'\))/],
   ["endings of files that others use, too", /\.(new|old)\b/],
@@ -114,7 +116,7 @@ const said: [string, string, RegExp][] = [
   [
     "what is no reply asks for no wait",
     "Send-Request",
-    /catch \{\n\s+\$Agent\.Status = 0\n[^}]*RetryAfter = -1/,
+    /catch \{\n[^\n]*told to stop[^\n]*\n\s+\$Agent\.Status = 0\n[^}]*RetryAfter = -1/,
   ],
   [
     "a task that cannot be described is there",
@@ -130,7 +132,7 @@ const said: [string, string, RegExp][] = [
   [
     "a mode is asked for where there is one",
     "Protect-State",
-    /^(?![^]*\)\.UnixMode)[^]*Properties\['UnixMode'\]\n\s+if \(\$null -ne/,
+    /GetMethod\('GetUnixFileMode'[^\n]*\n\s+if \(\$null -ne/,
   ],
   [
     "the next run removes what is left",
@@ -176,39 +178,21 @@ Deno.test("every function that the agent of install.ps1 calls is among those tha
   }
 });
 
-// There is no PowerShell for every machine that tests everything else, so this one is never required.
-const agentTest = isInstalled("pwsh") ? Deno.test : Deno.test.ignore;
-agentTest(`the agent of install.ps1 shakes hands, beats and ends (${ran})`, async () => {
-  await withFolder(async (folder) => {
-    const host = new Host(powershell, folder);
-    await Deno.mkdir(host.home);
-    const service = (request: Request): Response => {
-      const path = new URL(request.url).pathname.replace("/functions/v1/", "");
-      if (request.method === "POST") return well({ at: 0, path, body: {}, token: null });
-      const agent = { liveness: "online", last_seen_at: `moment ${performance.now()}` };
-      return Response.json({ agent });
-    };
-    await withFront(service, async (url) => {
-      assertEnded(await host.install({ id: agentId, secret }, url), 0);
+testWith(
+  powershell.tools,
+  "install.ps1 is a function and one last line, which means nothing when it is cut",
+  async () => {
+    const last = "if ($true) { Install-OpenClaw $args }\n";
+    assert.match(source, /^(#.*\n)*function Install-OpenClaw \{\n/);
+    assert.ok(source.endsWith(`\n}\n\n${last}`));
+    await withFolder(async (folder) => {
+      const cuts = Array.from({ length: last.length - 3 }, (_, index) => index + 2);
+      for (const cut of cuts) await Deno.writeTextFile(join(folder, `${cut}.ps1`), source.slice(0, -cut));
+      const found = await syntaxFaults(cuts.map((cut) => join(folder, `${cut}.ps1`)));
+      for (const cut of cuts) assert.ok(found.includes(`/${cut}.ps1:`), `cut ${cut} before its end, it runs`);
     });
-    await withFake(host, (one) => well(one), async ({ seen, until }) => {
-      await until(3);
-      assert.deepEqual(seen.map(({ path }) => path).slice(0, 3), ["handshake", "heartbeat", "heartbeat"]);
-    });
-  });
-});
-
-Deno.test("install.ps1 is a function and one last line, which means nothing when it is cut", async () => {
-  const last = "if ($true) { Install-OpenClaw $args }\n";
-  assert.match(source, /^(#.*\n)*function Install-OpenClaw \{\n/);
-  assert.ok(source.endsWith(`\n}\n\n${last}`));
-  await withFolder(async (folder) => {
-    const cuts = Array.from({ length: last.length - 3 }, (_, index) => index + 2);
-    for (const cut of cuts) await Deno.writeTextFile(join(folder, `${cut}.ps1`), source.slice(0, -cut));
-    const found = await faults(cuts.map((cut) => join(folder, `${cut}.ps1`)));
-    for (const cut of cuts) assert.ok(found.includes(`/${cut}.ps1:`), `cut ${cut} before its end, it runs`);
-  });
-});
+  },
+);
 
 Deno.test("the three installers have the same options, exit codes and help", async () => {
   const help = new Map<string, string>();
@@ -249,4 +233,64 @@ Deno.test("what install.py says, the other two say in the same words", async () 
     assert.ok(inSh?.includes(fragment), `install.sh does not say: ${fragment}`);
     assert.ok(inPowerShell?.includes(fragment), `install.ps1 does not say: ${fragment}`);
   }
+});
+
+testWith(
+  powershell.tools,
+  "irm | iex installs, leaves the shell open, and its code in $LASTEXITCODE",
+  async () => {
+    await withFolder(async (folder) => {
+      await using server = await startServerProcess({ data: join(folder, "data") });
+      const fleet = new FleetClient(server.base, server.operatorKey);
+      const [agent, other] = [await fleet.createAgent(), await fleet.createAgent()];
+      const host = new Host(powershell, folder);
+      await Deno.mkdir(host.home);
+      const install = `irm -UseBasicParsing '${server.base}/install?shell=powershell' | iex`;
+      const script = `$env:OPENCLAW_AGENT_SECRET = '${other.secret}'
+${install}
+"first $LASTEXITCODE"
+$env:OPENCLAW_AGENT_SECRET = '${agent.secret}'
+${install}
+"second $LASTEXITCODE $($env:OPENCLAW_AGENT_SECRET -ceq '${agent.secret}')"
+exit 7`;
+      const env = { ...powershellEnvironment(folder), HOME: host.home, OPENCLAW_AGENT_ID: agent.id };
+      const ended = await run([pwsh ?? "", "-NoProfile", "-Command", script], { env });
+      assert.match(ended.stdout, /^first 3\n[^]*^second 0 True$/m);
+      assert.equal(ended.code, 7, ended.stderr);
+      assert.equal((await fleet.agent(agent.id)).liveness, "online");
+      const own = { ...powershellEnvironment(folder), HOME: host.home };
+      const version = await run([host.program, "--version"], { env: own });
+      assert.deepEqual([version.code, version.stdout, version.stderr], [0, "0.1.0\n", ""]);
+    });
+  },
+);
+
+testWith(
+  powershell.tools,
+  "a home that PowerShell could start no script from is refused, and nothing is touched",
+  async () => {
+    await withFolder(async (folder) => {
+      const host = new Host(powershell, folder);
+      const home = join(host.home, "back\\slash");
+      await Deno.mkdir(home, { recursive: true });
+      const agent = { id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", secret: "x" };
+      const refused = await host.install(agent, "http://127.0.0.1:1", { env: { HOME: home } });
+      assertEnded(refused, 2, /cannot start a script that has a backslash in its path/);
+      assert.deepEqual(await host.tree(), { [`755 ${home}`]: "" });
+    });
+  },
+);
+
+testWith(powershell.tools, "a restricted language mode is refused with 1 and one sentence", async () => {
+  await withFolder(async (folder) => {
+    const script =
+      `$ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage'; & '${installPs1}' --version; exit $LASTEXITCODE`;
+    const env = { ...powershellEnvironment(folder), HOME: folder };
+    const { code, stdout } = await run([pwsh ?? "", "-NoProfile", "-Command", script], { env });
+    assert.match(
+      stdout,
+      /^error: Cannot install: this PowerShell runs in a restricted language mode[^\n]*\n$/,
+    );
+    assert.equal(code, 1);
+  });
 });

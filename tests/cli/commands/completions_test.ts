@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { completionScripts } from "../../../cli/commands/completions/_scripts.ts";
 import { shellQuote } from "../../../cli/host/shell_quote.ts";
+import { syntaxFaults } from "../../_support/powershell.ts";
 import { isThere, ownEnvironment, run } from "../../_support/program.ts";
 import { succeed } from "../../_support/run.ts";
 import { openclaw, temporaryFolder } from "../../_support/server.ts";
@@ -27,13 +27,11 @@ Deno.test("openclaw completions for another shell → usage", async () => {
   assert.deepEqual([code, stdout], [2, ""]);
 });
 
-Deno.test("a PowerShell grammar reads the completion script", async () => {
+testWith(["pwsh"], "PowerShell reads the completion script", async () => {
   await using home = await temporaryFolder();
   const path = join(home.path, "script.ps1");
   await Deno.writeTextFile(path, completionScripts.get("powershell") ?? "");
-  const parser = fileURLToPath(new URL("../../installers/_parse_powershell.ts", import.meta.url));
-  const args = ["run", "--quiet", "--allow-all", "--unstable-raw-imports", parser, path];
-  assert.equal((await succeed(Deno.execPath(), args)).stdout, "");
+  assert.equal(await syntaxFaults([path]), "");
 });
 
 /** Typed and followed by a Tab, with what then stands there. None of it may run. */

@@ -1,6 +1,18 @@
-import { languages } from "../../_support/installers.ts";
-import { share } from "../../_support/seed.ts";
+import { type Language, languages, powershell } from "../../_support/installers.ts";
+import { seededRandom, share } from "../../_support/seed.ts";
+import { type Scenario, scenarios } from "../../installers/_scenarios.ts";
 import { tellScenarios } from "../../installers/_tell_scenarios.ts";
 
 // All rows of all tables under every shell, and kills at many more random moments.
-for (const language of languages) tellScenarios(language, { kills: share(100) });
+for (const language of languages) tellScenarios(language, { kills: share(100), chosen: chooseFor(language) });
+tellScenarios(powershell, { kills: share(20), chosen: chooseFor(powershell) });
+
+/** The share of the list that is told, with the kills always in it. */
+function chooseFor({ name }: Language): Scenario[] {
+  const random = seededRandom(`the scenarios of ${name}`);
+  const others = scenarios.filter(({ name }) => !name.startsWith("killed at random moments"));
+  const kept = share(others.length);
+  if (kept === others.length) return scenarios;
+  const drawn = others.map((one) => ({ one, at: random.next() })).sort((a, b) => a.at - b.at).slice(0, kept);
+  return scenarios.filter((one) => !others.includes(one) || drawn.some(({ one: picked }) => picked === one));
+}
