@@ -7,12 +7,13 @@ import { startServerProcess } from "./server.ts";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
 /**
- * Makes a data folder in which the server finds its embedded database, empty and of this version's schema. The first
- * start of a server costs seconds of CPU to make one; the template is made once for each schema, and stays in the
- * system's temporary folder. Not for a test of that first start.
+ * Makes a data folder in which the server finds its embedded database, empty and of this version's schema; one that
+ * has anything in it already stays as it is. The first start of a server costs seconds of CPU to make a database; the
+ * template is made once for each schema, and stays in the system's temporary folder. Not for a test of that first start.
  */
 export async function copyDatabaseTemplate(data: string): Promise<void> {
   await Deno.mkdir(data, { recursive: true, mode: 0o700 });
+  for await (const _ of Deno.readDir(data)) return;
   await copyFolder(await findTemplate(), join(data, "postgres"));
 }
 
@@ -29,7 +30,7 @@ async function makeTemplate(template: string): Promise<void> {
   if (await isFolder(unfinished)) await Deno.remove(unfinished, { recursive: true });
   await Deno.mkdir(unfinished, { mode: 0o700 });
   const data = join(unfinished, "data");
-  const server = await startServerProcess({ data });
+  const server = await startServerProcess({ data, makesDatabase: true });
   await server.stop();
   await Deno.rename(join(data, "postgres"), template);
   await Deno.remove(unfinished, { recursive: true });

@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import { exists } from "../../cli/host/private_file.ts";
 import { run } from "./run.ts";
 import { databaseName } from "./sql.ts";
+import { isInstalled } from "./tools.ts";
 
 /** A real Postgres in a temporary folder, for as long as a test needs it; `await using` removes it. */
 export interface TestPostgres extends AsyncDisposable {
@@ -23,6 +24,8 @@ const folders = ["/usr/lib/postgresql", "/opt/homebrew/opt/postgresql@15/bin"];
 
 /** The folder of a Postgres 15 or later on this host, or null. */
 export async function findPostgres(): Promise<string | null> {
+  // Postgres refuses to run as root.
+  if (isRoot() && !isInstalled("setpriv")) return null;
   const given = Deno.env.get("OPENCLAW_TEST_POSTGRES_BIN");
   const versions = given === undefined ? await installed() : [given];
   for (const bin of versions) {

@@ -22,6 +22,8 @@ interface StartOptions {
   env?: Record<string, string>;
   /** How many files it may open. */
   files?: number;
+  /** Whether the server makes its database itself, which costs seconds of CPU, and is not given a new one. */
+  makesDatabase?: true;
 }
 
 /** What a start that was refused printed. */
@@ -62,8 +64,10 @@ export async function startServerProcess(options: StartOptions): Promise<ServerP
 
 /** The same, but a refusal to start is an answer too. */
 export async function tryServerProcess(
-  { data, args = [], env = {}, files }: StartOptions,
+  { data, args = [], env = {}, files, makesDatabase }: StartOptions,
 ): Promise<ServerProcess | RefusedStart> {
+  const isEmbedded = !args.includes("--database-url") && env.DATABASE_URL === undefined;
+  if (isEmbedded && makesDatabase === undefined && !args.includes("--restore")) await giveDatabase(data);
   const port = args.includes("--port") ? [] : ["--port", "0"];
   const start = limited(openclaw(["serve", "--data", data, ...port, ...args]), files);
   const child = new Deno.Command(start.program, {
@@ -105,6 +109,12 @@ export async function tryServerProcess(
       await stop();
     },
   };
+}
+
+/** Loaded when it is needed: it starts a server itself. */
+async function giveDatabase(data: string): Promise<void> {
+  const { copyDatabaseTemplate } = await import("./database_template.ts");
+  await copyDatabaseTemplate(data);
 }
 
 function limited(

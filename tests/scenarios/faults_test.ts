@@ -97,11 +97,11 @@ disks.test(
       const data = join(disk, "fleet");
       await test.step("full at the first start → nothing that looks like a database is left", async () => {
         await shell(`mount -t tmpfs -o size=3m tmpfs ${disk}`);
-        assertRefused(await tryServerProcess({ data }), /No space left on device/);
+        assertRefused(await tryServerProcess({ data, makesDatabase: true }), /No space left on device/);
         assert.deepEqual((await Array.fromAsync(Deno.readDir(data))).map(({ name }) => name), ["lock"]);
         await shell(`umount ${disk} && mount -t tmpfs -o size=80m tmpfs ${disk}`);
       });
-      const server = await startServerProcess({ data });
+      const server = await startServerProcess({ data, makesDatabase: true });
       const client = new FleetClient(server.base, server.operatorKey);
       const agent = await client.createAgent();
       await test.step("full while it runs → unavailable, never a 401, and back when there is room", async () => {

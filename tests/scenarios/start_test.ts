@@ -9,7 +9,7 @@ import { testWith } from "../_support/tools.ts";
 Deno.test("a first start makes its folder and files for its user alone, and tells the way on", async () => {
   await withFolder(async (folder) => {
     const data = join(folder, "fleet");
-    const server = await startServerProcess({ data });
+    const server = await startServerProcess({ data, makesDatabase: true });
     await server.stop();
     assert.equal(await mode(data), 0o700);
     for (const file of ["operator-key", "jwt-keys.json", "lock"]) {
