@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { run } from "./run.ts";
 import { startServerProcess } from "./server.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -47,10 +48,16 @@ async function keyOfSchema(): Promise<string> {
   return hash.update(Deno.env.get("OPENCLAW_TEST_BINARY") ?? "").digest("hex").slice(0, 16);
 }
 
+/** By `cp` where there is one: a thousand files take Deno a second of CPU, and it a tenth. */
 async function copyFolder(from: string, to: string): Promise<void> {
+  if (Deno.build.os !== "windows" && (await run("cp", ["-Rp", from, to]))?.code === 0) return;
+  await copyFiles(from, to);
+}
+
+async function copyFiles(from: string, to: string): Promise<void> {
   await Deno.mkdir(to, { mode: 0o700 });
   for await (const { name, isDirectory } of Deno.readDir(from)) {
-    if (isDirectory) await copyFolder(join(from, name), join(to, name));
+    if (isDirectory) await copyFiles(join(from, name), join(to, name));
     else await Deno.copyFile(join(from, name), join(to, name));
   }
 }
