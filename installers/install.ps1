@@ -567,7 +567,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         while ($Url -cmatch '(/|/functions/v1)\z') { $Url = $Url.Substring(0, $Url.Length - $Matches[1].Length) }
         # Refused: all but what RFC 3986 lets stand in a URL, and a user, a query and a fragment.
         if ($Url -cnotmatch '\A[\]A-Za-z0-9:/._~%!$&''()*+,;=\[-]+\z') { return $null }
-        $loopback = 'http://(127\.0\.0\.1|localhost|\[::1\])'
+        $loopback = 'http://(localhost|\[::1\]|127(\.(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3})'
         $secure = 'https://([A-Za-z0-9][^:/\[\]]*|\[[0-9A-Fa-f:.]+\])'
         if ($Url -cmatch "\A($loopback|$secure)(:[0-9]{0,5})?(/.*)?\z") { return $Url }
         return $null
@@ -736,7 +736,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         elseif ($Given['OPENCLAW_AGENT_ID'] -or $Given['OPENCLAW_AGENT_SECRET'] -or $Given['OPENCLAW_AGENT_SECRET_FILE']) {
             $id = $Given['OPENCLAW_AGENT_ID']
             $secret = $Given['OPENCLAW_AGENT_SECRET']
-            if (-not $secret -and $Given['OPENCLAW_AGENT_SECRET_FILE']) { $secret = Read-SecretFile $Given['OPENCLAW_AGENT_SECRET_FILE'] }
+            if ($secret -and $Given['OPENCLAW_AGENT_SECRET_FILE']) {
+                Die 2 'Cannot tell which secret to use: both OPENCLAW_AGENT_SECRET_FILE and OPENCLAW_AGENT_SECRET are given' 'unset OPENCLAW_AGENT_SECRET'
+            }
+            if ($Given['OPENCLAW_AGENT_SECRET_FILE']) { $secret = Read-SecretFile $Given['OPENCLAW_AGENT_SECRET_FILE'] }
             Assert-Pair $id $secret 'OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET'
         }
         elseif ($BakedAgentId) { $id = $BakedAgentId; $secret = $BakedAgentSecret }
@@ -745,23 +748,27 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $url = @($options['url'], $Given['OPENCLAW_URL'], $BakedUrl, $(if ($installed) { $installed.Url })) | Where-Object { $_ } | Select-Object -First 1
         if (-not $url) { Die 2 'Cannot install: no server is named' 'give --url or OPENCLAW_URL' }
         $url = Get-CheckedUrl $url
-        if (-not $url) { Die 2 'Cannot use the URL: one that begins with "https://" is wanted, or a loopback one' '--url https://fleet.example.com' }
-        Assert-Identity $id.ToLowerInvariant() $secret
-        $place.Identity = @{ Url = $url; Id = $id.ToLowerInvariant(); Secret = $secret }
+        if (-not $url) { Die 2 'Cannot use the URL: it is neither https nor a loopback address' '--url https://fleet.example.com' }
+        # Windows' editors put a byte order mark before a text.
+        $id = $id.TrimStart([char]0xFEFF).Trim().ToLowerInvariant()
+        $secret = $secret.TrimStart([char]0xFEFF).Trim()
+        Assert-Identity $id $secret
+        $place.Identity = @{ Url = $url; Id = $id; Secret = $secret }
     }
 
     function Assert-Pair {
         param([string] $Id, [string] $Secret, [string] $Names)
-        if (-not $Id -or -not $Secret) { Die 2 "Cannot install: $Names are wanted together" 'give both, or neither' }
+        if (-not $Id -or -not $Secret) { Die 2 "Cannot install: $Names are given together" 'give both, or neither' }
     }
 
     function Read-SecretFile {
         param([string] $Path)
         # Not by Get-Content: the strings of 5.1's remember where they come from, and ConvertTo-Json tells it.
         try { $text = [IO.File]::ReadAllText((Get-FullPath $Path)) }
-        catch { Die 2 "Cannot read `"$Path`": there is no such file, or this user may not read it" 'name a file that holds the secret' }
+        catch [IO.FileNotFoundException], [IO.DirectoryNotFoundException] { Die 4 "Cannot read `"$Path`": there is no such file" 'name a file that holds the secret' }
+        catch { Die 3 "Cannot read `"$Path`": this user may not read it" 'name a file that holds the secret' }
         $line = ($text -split '\r?\n', 2)[0]
-        if (-not $line) { Die 2 "Cannot read `"$Path`": it is empty" 'name a file that holds the secret' }
+        if (-not $line.Trim()) { Die 2 "Cannot read `"$Path`": it is empty" 'name a file that holds the secret' }
         return $line
     }
 
@@ -871,7 +878,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         }
         else {
             $url = Get-CheckedUrl $place.BinaryUrl
-            if (-not $url) { Die 2 'Cannot use the binary URL: one that begins with "https://" is wanted, or a loopback one' '--binary-url https://example.com/openclaw' }
+            if (-not $url) { Die 2 'Cannot use the binary URL: it is neither https nor a loopback address' '--binary-url https://example.com/openclaw' }
             $place.BinaryName = $url.Substring($url.LastIndexOf('/') + 1)
             if ($url.StartsWith('http://') -and -not $options['sha256']) { $sums = Get-Sums ($url.Substring(0, $url.LastIndexOf('/')) + '/SHA256SUMS') }
         }

@@ -173,7 +173,7 @@ async function fromEnvironment({ host, fleet, url }: Scene): Promise<void> {
 async function mixedLayers({ host, fleet, url }: Scene): Promise<void> {
   const { id, secret } = await fleet.createAgent();
   const env = { OPENCLAW_URL: url, OPENCLAW_AGENT_SECRET: secret };
-  await untouched(host, host.run(["--agent-id", id], { env }), 2, /wanted together/);
+  await untouched(host, host.run(["--agent-id", id], { env }), 2, /given together/);
 }
 
 async function otherCredentials({ host, fleet, url }: Scene): Promise<void> {

@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { fillIn, identityCases, loopbackCases } from "../_support/identity_cases.ts";
 import { greets, startFaultServer } from "../_support/fault_server.ts";
-import { assertEnded, Host, python, sh } from "../_support/installers.ts";
+import { assertEnded, Host, powershell, python, sh } from "../_support/installers.ts";
 import { temporaryFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 import { agentId, agentSecret } from "../_support/vectors.ts";
 
-for (const language of [sh, python]) {
+for (const language of [sh, python, powershell]) {
   testWith(language.tools, `${language.name} reads id and secret as the program does`, async (context) => {
     using server = startFaultServer(() => greets());
     for (const one of identityCases) {

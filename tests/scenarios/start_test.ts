@@ -68,7 +68,11 @@ Deno.test("a second server on the same port → refused with a sentence, and its
     const port = String(await freePort());
     const first = await startServerProcess({ data: join(folder, "a"), args: ["--port", port] });
     try {
-      const second = await tryServerProcess({ data: join(folder, "b"), args: ["--port", port] });
+      const second = await tryServerProcess({
+        data: join(folder, "b"),
+        args: ["--port", port],
+        makesDatabase: true,
+      });
       assert.ok("code" in second);
       assert.equal(second.code, 5);
       assert.match(
@@ -171,7 +175,7 @@ testWith(
           key,
         ]]
       ) {
-        const refused = await tryServerProcess({ data: join(folder, "data"), args });
+        const refused = await tryServerProcess({ data: join(folder, "data"), args, makesDatabase: true });
         assert.ok("code" in refused, args.join(" "));
         assert.equal(refused.code, 2);
         assert.match(refused.stderr, /^error: Cannot .*\nhint: /);
@@ -183,7 +187,7 @@ testWith(
 for (const args of [["--port", "70000"], ["--port", "http"], ["--nonsense"]]) {
   Deno.test(`serve ${args.join(" ")} → wrong usage, exit code 2, nothing made`, async () => {
     await withFolder(async (folder) => {
-      const refused = await tryServerProcess({ data: join(folder, "data"), args });
+      const refused = await tryServerProcess({ data: join(folder, "data"), args, makesDatabase: true });
       assert.ok("code" in refused);
       assert.equal(refused.code, 2);
       assert.equal(refused.stdout, "");
