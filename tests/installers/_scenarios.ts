@@ -723,7 +723,7 @@ async function missingToolOfPowerShell(host: Host, agent: CreatedAgent, url: str
   }
 }
 
-/** What a shell's installer starts; the others bring all that they need. */
+/** What a shell's installer starts. Python's brings all that it needs; PowerShell's three are in the scenario before. */
 async function eachToolMissing(scene: Scene): Promise<void> {
   const { host, fleet } = scene;
   if (host.language.extension !== "sh") return;

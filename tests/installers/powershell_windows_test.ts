@@ -79,6 +79,7 @@ testWith(
       await Deno.writeTextFile(join(bin, "schtasks"), schtasks, { mode: 0o755 });
       await Deno.writeTextFile(join(bin, "icacls"), icacls, { mode: 0o755 });
       await Deno.writeTextFile(join(folder, "prelude.ps1"), prelude);
+      await using _task = endedTask(join(state, "pid"));
       await using server = await startServerProcess({ data: join(folder, "data") });
       const fleet = new FleetClient(server.base, server.operatorKey);
       await using session = new PowerShellSession(folder, join(folder, "prelude.ps1"));
@@ -171,3 +172,16 @@ testWith(
     });
   },
 );
+
+/** Ends what the task has started when a test that failed has not: its process is nobody's child. */
+function endedTask(pid: string): AsyncDisposable {
+  return {
+    async [Symbol.asyncDispose]() {
+      try {
+        Deno.kill(Number(await Deno.readTextFile(pid)), "SIGKILL");
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    },
+  };
+}
