@@ -148,8 +148,8 @@ const faults: { name: string; fault: Fault; says: RegExp }[] = [
     fault: { status: 302, body: "", headers: { location: "/" } },
     says: /redirects \(302\)/,
   },
-  { name: "a cut reply", fault: "cut", says: /cannot be had/ },
-  { name: "no HTTP", fault: "garbage", says: /cannot be had/ },
+  { name: "a cut reply", fault: "cut", says: /cannot reach the server/ },
+  { name: "no HTTP", fault: "garbage", says: /cannot reach the server/ },
   { name: "65 KiB", fault: ours({ ok: true, more: "x".repeat(70_000) }), says: /not the service's JSON/ },
   { name: "404 of ours", fault: refuses("not_found", 404), says: /not_found/ },
 ];
