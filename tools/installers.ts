@@ -2,26 +2,46 @@
 import { version } from "../supabase/functions/_shared/version.ts";
 
 const folder = new URL("../installers/", import.meta.url);
+const joined = new URL("../dist/installers/", import.meta.url);
 const module = new URL("../supabase/functions/_shared/installers.generated.ts", import.meta.url);
 const files = { bash: "install.sh", powershell: "install.ps1", python: "install.py" };
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
 
 /**
- * Writes the module from which the functions hand the installers out. With `--check`, only says whether it
- * is stale. With `--release <folder> <sums> <https url>`, writes the installers into the folder instead,
- * with the sums of the programs under the URL, which are therefore to be trusted as far as the installers.
+ * Writes the module from which the functions hand the installers out, and the installers into `dist/installers`.
+ * With `--check`, only says whether the module is stale. With `--release <folder> <sums> <https url>`, writes the
+ * installers into the folder instead, with the sums of the programs under the URL, which are therefore to be trusted
+ * as far as the installers.
  */
 async function main([mode, ...args]: string[]): Promise<number> {
   if (mode === "--release") return await release(args);
-  const wanted = await moduleText();
-  if (await readOrEmpty(module) === wanted) return 0;
-  if (mode === "--check") {
-    console.error('error: "installers.generated.ts" is stale\nhint: deno task installers');
-    return 1;
+  const text = await moduleText();
+  if (mode !== "--check") {
+    await joinInstallers();
+    await writeIfStale(module, text);
+    return 0;
   }
-  await Deno.writeTextFile(module, wanted);
-  return 0;
+  if (await readOrEmpty(module) === text) return 0;
+  console.error('error: "installers.generated.ts" is stale\nhint: deno task installers');
+  return 1;
+}
+
+/** Writes the installers as they are handed out, and returns their folder. */
+export async function joinInstallers(): Promise<URL> {
+  await Deno.mkdir(joined, { recursive: true });
+  for (const file of Object.values(files)) {
+    await writeIfStale(new URL(file, joined), await installerText(file));
+  }
+  return joined;
+}
+
+/** Whole or not at all: several tests may do so at once. */
+async function writeIfStale(file: URL, text: string): Promise<void> {
+  if (await readOrEmpty(file) === text) return;
+  const beside = new URL(`${file.href}.${crypto.randomUUID()}`);
+  await Deno.writeTextFile(beside, text);
+  await Deno.rename(beside, file);
 }
 
 /** The module's text: a list of lines an installer, so that a change of one line is one line of a diff. */
@@ -36,10 +56,24 @@ export async function moduleText(): Promise<string> {
     `export const installers = {\n${entries.join("")}};\n`;
 }
 
+/** An installer, with the file that each line `@folder/file@` names in that line's place. */
 async function installerText(file: string): Promise<string> {
-  const text = await Deno.readTextFile(new URL(file, folder));
+  const parts = (await versioned(file)).split(/^@((?:agents|units)\/[\w.]+)@\n/m);
+  const texts = await Promise.all(parts.map((part, index) => index % 2 === 0 ? part : partText(part)));
+  return texts.join("");
+}
+
+async function partText(file: string): Promise<string> {
+  const text =
+    await (file.startsWith("agents/") ? versioned(file) : Deno.readTextFile(new URL(file, folder)));
+  const end = /'''|^'@|^END_OF_\w+$/m.exec(text);
+  if (end !== null) throw new Error(`Cannot embed "${file}": "${end[0]}" would end it too early`);
+  return text;
+}
+
+async function versioned(file: string): Promise<string> {
   return replaceOnce(
-    text,
+    await Deno.readTextFile(new URL(file, folder)),
     /(version *= *)(['"])[^'"\n]*\2/i,
     (start, quote) => start + quote + version + quote,
   );

@@ -9,7 +9,7 @@ import json, os, sys
 names = {"__name__": "installer"}
 with open(sys.argv[1], encoding="utf-8") as file:
     exec(file.read().rpartition("main(sys.argv")[0], names)
-exec(compile(names["AGENT"].replace("@VERSION@", "1"), "agent", "exec"), names["agent"].__dict__)
+exec(compile(names["AGENT"], "agent", "exec"), names["agent"].__dict__)
 given = json.loads(sys.argv[2])
 os.environ["APPDATA"], os.environ["LOCALAPPDATA"] = given["folder"] + "/roaming", given["folder"] + "/local"
 names["agent"].platform.system = lambda: "Windows"
