@@ -4,27 +4,33 @@ import { version } from "../supabase/functions/_shared/version.ts";
 const folder = new URL("../installers/", import.meta.url);
 const joined = new URL("../dist/installers/", import.meta.url);
 const module = new URL("../supabase/functions/_shared/installers.generated.ts", import.meta.url);
+const templates = new URL("../cli/service/definition/templates.generated.ts", import.meta.url);
 const files = { bash: "install.sh", powershell: "install.ps1", python: "install.py" };
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
 
 /**
- * Writes the module from which the functions hand the installers out, and the installers into `dist/installers`.
- * With `--check`, only says whether the module is stale. With `--release <folder> <sums> <https url>`, writes the
+ * Writes the module from which the functions hand the installers out, the module with the program's templates, and the
+ * installers into `dist/installers`. With `--check`, only says whether a module is stale. With `--release <folder> <sums> <https url>`, writes the
  * installers into the folder instead, with the sums of the programs under the URL, which are therefore to be trusted
  * as far as the installers.
  */
 async function main([mode, ...args]: string[]): Promise<number> {
   if (mode === "--release") return await release(args);
-  const text = await moduleText();
-  if (mode !== "--check") {
-    await joinInstallers();
-    await writeIfStale(module, text);
-    return 0;
+  const modules: [URL, string][] = [[module, await moduleText()], [templates, await templatesText()]];
+  if (mode === "--check") return await assertFresh(modules);
+  await joinInstallers();
+  for (const [file, text] of modules) await writeIfStale(file, text);
+  return 0;
+}
+
+async function assertFresh(modules: [URL, string][]): Promise<number> {
+  for (const [file, text] of modules) {
+    if (await readOrEmpty(file) === text) continue;
+    console.error(`error: "${file.pathname.replace(/^.*\//, "")}" is stale\nhint: deno task installers`);
+    return 1;
   }
-  if (await readOrEmpty(module) === text) return 0;
-  console.error('error: "installers.generated.ts" is stale\nhint: deno task installers');
-  return 1;
+  return 0;
 }
 
 /** Writes the installers as they are handed out, and returns their folder. */
@@ -46,14 +52,27 @@ async function writeIfStale(file: URL, text: string): Promise<void> {
 
 /** The module's text: a list of lines an installer, so that a change of one line is one line of a diff. */
 export async function moduleText(): Promise<string> {
-  const entries = await Promise.all(
-    Object.entries(files).map(async ([shell, file]) => {
-      const lines = (await installerText(file)).split("\n").map((line) => `    ${JSON.stringify(line)},\n`);
-      return `  ${shell}: [\n${lines.join("")}  ].join("\\n"),\n`;
-    }),
+  const texts = Object.entries(files).map(async ([shell, file]) =>
+    [shell, await installerText(file)] as const
   );
+  return asModule("installers", await Promise.all(texts));
+}
+
+/** The same for what a service manager reads: the program fills them in as the installers do. */
+export async function templatesText(): Promise<string> {
+  const names = (await Array.fromAsync(Deno.readDir(new URL("units/", folder)))).map(({ name }) => name)
+    .sort();
+  const texts = names.map(async (name) => [JSON.stringify(name), await partText(`units/${name}`)] as const);
+  return asModule("templates", await Promise.all(texts));
+}
+
+function asModule(name: string, texts: (readonly [key: string, text: string])[]): string {
+  const entries = texts.map(([key, text]) => {
+    const lines = text.split("\n").map((line) => `    ${JSON.stringify(line)},\n`);
+    return `  ${key}: [\n${lines.join("")}  ].join("\\n"),\n`;
+  });
   return `// Made from installers/ by "deno task installers". Change those, not this.\n` +
-    `export const installers = {\n${entries.join("")}};\n`;
+    `export const ${name} = {\n${entries.join("")}};\n`;
 }
 
 /** An installer, with the file that each line `@folder/file@` names in that line's place. */

@@ -133,7 +133,7 @@ if (isBinary) {
         const done = await host.run([program, "service", "install"], { env: sudo });
         assertDone(
           done,
-          /^takes the credentials of alice: \/home\/alice\/.config\/openclaw\/credentials.json$/m,
+          /^using the credentials of alice: \/home\/alice\/.config\/openclaw\/credentials.json$/m,
         );
         await online(fleet, agent.id);
         const closed = await host.run([...asAlice, program, "service", "install", "--dry-run"], {
@@ -142,7 +142,7 @@ if (isBinary) {
         assert.equal(closed.code, 3, closed.stderr);
         assert.match(closed.stderr, /this user may not\nhint: sudo openclaw service install$/m);
         const removal = [...asAlice, installed, "service", "uninstall", "--dry-run"];
-        assertDone(await host.run(removal, { env: alice }), /^ {4}which ones, root alone can see$/m);
+        assertDone(await host.run(removal, { env: alice }), /^ {4}only root can see which ones$/m);
         assertDone(await host.run([installed, "service", "uninstall"], { env: sudo }), /nothing is left$/m);
         assert.equal((await host.run(["stat", "-c", "%u %a", path])).stdout, "4242 600\n");
       })
