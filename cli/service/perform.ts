@@ -72,7 +72,7 @@ export async function askHost([program = "", ...args]: string[]): Promise<{ code
 /** A program that runs is not overwritten but replaced. An installer has put the new one beside its place already. */
 async function copyProgram(from: string, to: string): Promise<void> {
   const beside = newPath(to);
-  if (from === beside) return await moveProgram(beside, to);
+  if (from === beside || from === `${beside}.exe`) return await moveProgram(from, to);
   await Deno.mkdir(dirname(to), { recursive: true });
   try {
     await removeFile(beside);

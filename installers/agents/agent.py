@@ -15,6 +15,7 @@ import uuid
 from datetime import datetime, timezone
 
 VERSION = "0.1.0"
+LOG_FILE = ""
 SYSTEMS = {"Linux": "linux", "Darwin": "darwin", "Windows": "windows"}
 # A URL's host that is this host itself.
 LOOPBACK = r"(localhost|\[::1\]|127(\.(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3})"
@@ -25,7 +26,9 @@ MACHINES.update({name: name for name in ("armv6l", "armv7l", "i686", "i386", "ri
 def say(*words):
     try:
         if sys.stderr is not None:
-            print(*words, file=sys.stderr, flush=True)
+            # A log file has no clock of its own beside it.
+            moment = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())] if LOG_FILE else []
+            print(*moment, *words, file=sys.stderr, flush=True)
     except (OSError, ValueError):
         silence(2)
 
@@ -112,7 +115,7 @@ class Reply:
         return text(self.fields, "error")
 
     def what_came(self):
-        """Says in one line what came instead of what was wanted."""
+        """In one line, what came instead of the expected reply."""
         if self.failure:
             return "no reply: " + self.failure
         if self.code() is not None:
@@ -144,7 +147,7 @@ def ring_after(seconds):
 
 
 def opener_for(url, *handlers):
-    """Plain http is for this host alone. What is on this host needs no proxy, which would read the secret."""
+    """Plain http is for this host only. What is on this host needs no proxy, which would read the secret."""
     if url.startswith("http:") or re.match("https://" + LOOPBACK + r"([:/]|\Z)", url):
         handlers += (urllib.request.ProxyHandler({}),)
     return urllib.request.build_opener(*handlers)
@@ -175,11 +178,14 @@ class Agent:
     """One identity on one host, and its session."""
 
     def __init__(self, url, agent_id, agent_secret):
-        self.url, self.agent_id, self.agent_secret = url, agent_id, agent_secret
-        self.opener = opener_for(url, Unfollowed)
+        self.become(url, agent_id, agent_secret)
         self.instance_id, self.seq = str(uuid.uuid4()), 0
-        self.token, self.interval, self.refresh_in, self.beat_in, self.name = None, 60, 0, 0, ""
+        self.interval, self.refresh_in, self.beat_in, self.name = 60, 0, 0, ""
         self.reply = Reply()
+
+    def become(self, url, agent_id, agent_secret):
+        self.url, self.agent_id, self.agent_secret, self.token = url, agent_id, agent_secret, None
+        self.opener = opener_for(url, Unfollowed)
 
     def request(self, path, body=None, seconds=15):
         headers = {"user-agent": "openclaw/%s (python)" % VERSION, "content-type": "application/json"}
@@ -227,8 +233,9 @@ class Stopped(BaseException):
 class Life:
     """The agent's loop, by the monotonic clock."""
 
-    def __init__(self, agent):
-        self.agent = agent
+    def __init__(self, agent, path=""):
+        self.agent, self.path = agent, path
+        self.reload, self.had_terminal = False, has_terminal()
         self.beat_at = self.refresh_at = time.monotonic()
         self.jumped_at = time.monotonic() - 60
         self.failures = self.refusals = 0
@@ -256,7 +263,7 @@ class Life:
         if not self.second_chance:
             self.answers_again()
         if self.refusals:
-            say("the agent is wanted again")
+            say("the server accepts this agent again")
         self.refusals = 0
         self.refresh_at = now + self.agent.refresh_in
         # A renewed session leaves the beats where they were, unless the server has another wish.
@@ -274,7 +281,7 @@ class Life:
             self.outage()
             return
         if not self.refusals:
-            say("the agent is not wanted: %s; asking again from time to time" % reply.what_came())
+            say("the server refuses this agent: %s; will keep retrying" % reply.what_came())
         wait = min(3600, 60 * 4 ** min(self.refusals, 10)) * random.uniform(0.8, 1.2)
         self.agent.token = None
         self.refusals += 1
@@ -312,7 +319,7 @@ class Life:
     def pass_until(self, moment, not_before=0):
         """Waits, in ticks. A wall clock that moves on without us was a host asleep: beat, or try again, now, but not
         twice in a minute, and not before the moment that a server was promised, which no clock moves."""
-        while True:
+        while not self.reload:
             now = time.monotonic()
             if now >= moment:
                 return
@@ -328,13 +335,49 @@ class Life:
                     self.jumped_at = awake_at
                 self.beat_at = min(self.beat_at, awake_at)
                 moment = min(moment, awake_at)
+        self.read_again()
+
+    def hang_up(self, *_):
+        """The terminal that this was started from is gone; else the credentials are to be read again."""
+        if self.had_terminal and not has_terminal():
+            stop()
+        self.reload = True
+
+    def read_again(self):
+        """The credentials. With them begins another session; the last one ends, if it was another agent's."""
+        self.reload = False
+        try:
+            found = read_credentials(self.path)
+        except OSError:
+            found = None
+        if found is None:
+            say('Cannot read "%s" again: the earlier credentials stay in use' % self.path)
+            return
+        if self.agent.token is not None and found[:2] != (self.agent.url, self.agent.agent_id):
+            self.agent.beat("stopping", 3)
+        self.agent.become(*found)
+        say("the credentials were read again")
+        self.failures = self.refusals = 0
+        self.second_chance = False
+        self.beat_at = time.monotonic()
+
+
+def has_terminal():
+    try:
+        return os.isatty(0) or os.isatty(2)
+    except OSError:
+        return False
 
 
 def on_signals(handler):
-    """Leaves alone what is ignored already: so nohup asks for it."""
+    """Leaves a signal that is ignored already as it is: nohup asks for that."""
     for name in ("SIGTERM", "SIGINT", "SIGHUP"):
-        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
-            signal.signal(getattr(signal, name), handler)
+        on_signal(name, handler)
+
+
+def on_signal(name, handler):
+    if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
+        signal.signal(getattr(signal, name), handler)
 
 
 def stop(*_):
@@ -346,8 +389,9 @@ def agent_main(arguments):
     if arguments == ["--version"]:
         print(VERSION)
         return
-    if arguments != ["monitor"]:
-        die(2, 'Cannot run: "openclaw monitor" is what this agent does', "openclaw monitor")
+    if arguments[:1] != ["monitor"]:
+        die(2, 'Cannot run: this agent has the command "monitor" only', "openclaw monitor")
+    read_options(arguments[1:])
     for name in [name for name in os.environ if name.startswith("OPENCLAW_")]:
         del os.environ[name]
     path = os.path.join(folder_of_credentials(), "credentials.json")
@@ -357,16 +401,44 @@ def agent_main(arguments):
     if found is None:
         die(1, 'Cannot read "%s": it holds no credentials' % path, "run the installer again")
     agent = Agent(*found)
+    life = Life(agent, path)
     on_signals(stop)
+    on_signal("SIGHUP", life.hang_up)
     try:
-        Life(agent).live()
+        life.live()
     except Stopped:
         if agent.token is not None:
             agent.beat("stopping", 3)
 
 
+def read_options(options):
+    """What goes well is no line of its own, so it is quiet anyway."""
+    while options:
+        option = options.pop(0)
+        if option == "--log-file":
+            if not options:
+                die(2, 'Cannot read the options: "--log-file" lacks its value', "openclaw monitor --log-file <file>")
+            log_to(options.pop(0))
+        elif option != "--quiet":
+            die(2, 'Cannot read the options: unknown option "%s"' % option, "openclaw monitor")
+
+
+def log_to(path):
+    """Appends to the file what would go to standard error."""
+    global LOG_FILE
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(descriptor, 2)
+        if descriptor != 2:
+            os.close(descriptor)
+        sys.stderr = open(2, "a", encoding="utf-8", errors="backslashreplace", closefd=False)
+    except OSError:
+        die(1, 'Cannot write "%s"' % path, "look at the disk and its permissions")
+    LOG_FILE = path
+
+
 def seconds_ahead(server_time):
-    """How far this clock is ahead of an RFC 3339 time; None if it is none."""
+    """How far this clock is ahead of an RFC 3339 time; None if it is not one."""
     match = re.match(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)", server_time or "")
     try:
         moment = datetime(*(int(part) for part in match.groups()), tzinfo=timezone.utc) if match else None

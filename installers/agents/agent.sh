@@ -3,9 +3,12 @@
 #
 # shellcheck disable=SC2015 # "a && b || die" is to die when either fails.
 # shellcheck disable=SC2034,SC2154,SC2317,SC2329 # the installer, which holds this file, uses the rest of it.
-{ set +xva; }
+{ set +xva; log_file=''; }
 
-say() { printf '%s\n' "$*" >&2; }
+say() { # A log file has no clock of its own beside it.
+  if [ -n "$log_file" ]; then printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >&2
+  else printf '%s\n' "$*" >&2; fi
+}
 
 die() { # exit code, what is wrong, what to do
   say "error: $2"
@@ -28,9 +31,12 @@ plain() {
     LC_ALL=C sed "$(printf 's/\302[\200-\237]/?/g;s/\342\200[\216\217\250-\256]/?/g;s/\342\201[\246-\251]/?/g')"
 }
 
-# Variables that this program sets, and that whoever started it may have exported: they would be given to others.
+# In quotes of JSON, of curl's configuration, and of systemd.
+escape() { printf '%s' "$1" | sed 's/["\\]/\\&/g'; }
+
+# Variables that this program sets, and that the process that started it may have exported: children would inherit them.
 unset_secrets() {
-  unset agent_secret env_secret baked_agent_secret installed_secret credential token value fields line
+  unset agent_secret env_secret baked_agent_secret installed_secret earlier_secret credential token value fields line
 }
 
 hide_environment() { # No process that is started from here gets a variable of ours.
@@ -187,7 +193,7 @@ request() {
     # Some shells would tell of a curl that was ended.
     fetch "$@" >&3 2>/dev/null &
     asking=$!
-    wait "$asking"
+    await "$asking"
     asking=''
     fields=''
     printf '\n.\n' >&3
@@ -227,14 +233,14 @@ is_direct() { # A proxy has another loopback, and what is not encrypted is not f
   is_loopback "$1"
 }
 
-fetch() { # To the third descriptor goes the number of curl's process, for whoever has enough of it.
+fetch() { # To the third descriptor goes the number of curl's process, so that it can be ended.
   {
     {
       printf 'url = "%s/functions/v1/%s"\n' "$url" "$1"
       if is_direct "$url"; then printf 'noproxy = "*"\n'; fi
       [ -z "$3" ] || printf 'header = "authorization: Bearer %s"\n' "$3"
       [ -z "$2" ] || printf 'header = "content-type: application/json"\ndata-binary = "%s"\n' \
-        "$(printf '%s' "$2" | sed 's/["\\]/\\&/g')"
+        "$(escape "$2")"
     } | /bin/sh -c 'echo "$$" >&3; exec curl "$@"' sh -q -s -S -g -i -K - --max-time "${4:-15}" \
       --proto '=http,https' -A "openclaw/$version (sh)" ${5:+"$5"} 2>&1
     printf '\ncurl %s\n' "$?"
@@ -255,7 +261,12 @@ open_ear() {
   fi
 }
 
-hush() { # Ends what is being asked for.
+await() { # Waits for the process $1, through signals that do not end this one.
+  while wait "$1"; outcome=$?; [ "$outcome" -gt 128 ] && kill -0 "$1" 2>/dev/null; do :; done
+  return "$outcome"
+}
+
+hush() { # Ends the request that is under way.
   [ -n "$asking" ] || return 0
   kill "$asking" 2>/dev/null
   printf '\n' >&3
@@ -269,7 +280,7 @@ ours() { # Whether the reply is our JSON, with the status $1.
   [ "$status" = "$1" ] && raw json
 }
 
-# Says in one line what came instead of what was wanted.
+# Prints in one line what came instead of the expected reply.
 what_came() {
   if [ -n "$failure" ]; then printf '%s\n' "no reply: $failure"
   elif raw json && text error; then
@@ -339,10 +350,22 @@ read_credentials() {
 agent_main() {
   version='0.1.0'
   case ${1:-} in
-    monitor) ;;
+    monitor) shift ;;
     --version) printf '%s\n' "$version"; return ;;
-    *) die 2 'Cannot run: "openclaw monitor" is what this agent does' 'openclaw monitor' ;;
+    *) die 2 'Cannot run: this agent has the command "monitor" only' 'openclaw monitor' ;;
   esac
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --quiet) ;; # It writes no line for what goes well.
+      --log-file)
+        [ -n "${2:-}" ] || die 2 'Cannot read the options: "--log-file" lacks its value' 'openclaw monitor --log-file <file>'
+        log_to "$2"
+        shift
+        ;;
+      *) die 2 "Cannot read the options: unknown option \"$1\"" 'openclaw monitor' ;;
+    esac
+    shift
+  done
   unset_secrets
   hide_environment
   export LC_ALL=C
@@ -353,17 +376,27 @@ agent_main() {
   live
 }
 
+log_to() { # Appends to the file $1 what would go to standard error.
+  umask 077
+  (: >>"$1") 2>/dev/null || die 1 "Cannot write \"$1\"" 'look at the disk and its permissions'
+  exec 2>>"$1"
+  log_file=$1
+}
+
 # The agent's life. $now counts the seconds that this process was awake: a shell has no monotonic clock.
 live() {
-  now=0 interval=60 beat_at=0 refresh_at=0 not_before=0 failures=0 refusals=0 second_chance=no jumped_at=-60 sleeper=''
+  now=0 interval=60 beat_at=0 refresh_at=0 not_before=0 failures=0 refusals=0 second_chance=no jumped_at=-60 sleeper='' reload=no
   started_at=$(date +%s)
-  trap 'farewell' TERM INT HUP
+  had_terminal=no
+  ! has_terminal || had_terminal=yes
+  trap farewell TERM INT
+  trap hang_up HUP
   open_ear
   while :; do
     if [ -z "$token" ] || [ "$now" -ge "$refresh_at" ]; then
       measured shake_hands || { after_no_session; continue; }
       if [ "$second_chance" = no ]; then answers_again; fi
-      [ "$refusals" -eq 0 ] || say 'the agent is wanted again'
+      [ "$refusals" -eq 0 ] || say 'the server accepts this agent again'
       refusals=0
       refresh_at=$((now + refresh_in))
       # A renewed session leaves the beats where they were, unless the server has another wish.
@@ -386,7 +419,7 @@ answers_again() {
 
 after_no_session() {
   if [ "$status" = 401 ] && raw json && text error && [ "$value" = invalid_credentials ]; then
-    [ "$refusals" -gt 0 ] || say "the agent is not wanted: $(what_came); asking again from time to time"
+    [ "$refusals" -gt 0 ] || say "the server refuses this agent: $(what_came); will keep retrying"
     refused_wait=60 count=0
     while [ "$count" -lt "$refusals" ] && [ "$refused_wait" -lt 3600 ]; do
       refused_wait=$((refused_wait * 4)) count=$((count + 1))
@@ -446,20 +479,48 @@ measured() { # Runs $@ and counts the time that it took.
 # Waits until the moment $1, in ticks.
 pass_until() {
   until=$1
-  while [ "$now" -lt "$until" ]; do
+  while [ "$now" -lt "$until" ] && [ "$reload" = no ]; do
     tick=$((until - now))
     [ "$tick" -le 5 ] || tick=5
     sleep "$tick" &
     sleeper=$!
     wait "$sleeper"
     outcome=$?
+    [ "$reload" = no ] || kill "$sleeper" 2>/dev/null
     sleeper=''
+    [ "$reload" = no ] || break
     [ "$outcome" -eq 0 ] || [ "$outcome" -gt 128 ] || die 1 'Cannot wait: "sleep" fails' 'install "sleep" with the system'\''s package manager'
     now=$((now + tick))
     ahead=$(($(date +%s) - now - started_at))
     started_at=$((started_at + ahead))
     [ "$ahead" -lt 30 ] || woke
   done
+  [ "$reload" = no ] || read_again
+}
+
+has_terminal() { [ -t 0 ] || [ -t 2 ]; }
+
+hang_up() { # The terminal that this was started from is gone; else the credentials are to be read again.
+  if [ "$had_terminal" = yes ] && ! has_terminal; then farewell; fi
+  reload=yes
+}
+
+read_again() { # The credentials. With them begins another session; the last one ends, if it was another agent's.
+  reload=no
+  earlier_url=$url earlier_id=$agent_id earlier_secret=$agent_secret
+  if [ -r "$credentials" ] && read_credentials "$credentials"; then
+    if [ -n "$token" ] && [ "$earlier_url $earlier_id" != "$url $agent_id" ]; then
+      new_url=$url url=$earlier_url
+      beat stopping 3
+      url=$new_url
+    fi
+    say 'the credentials were read again'
+    token='' failures=0 refusals=0 second_chance=no beat_at=$now not_before=$now
+  else
+    url=$earlier_url agent_id=$earlier_id agent_secret=$earlier_secret
+    say "Cannot read \"$credentials\" again: the earlier credentials stay in use"
+  fi
+  earlier_secret=''
 }
 
 # A wall clock that moved on without us was a host asleep: beat now, but not twice in a minute, and not before the

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { FleetClient } from "../_support/client.ts";
 import { assertEnded, Host, languages } from "../_support/installers.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
+import { pretendOlder } from "./_scenarios.ts";
 import { testWith } from "../_support/tools.ts";
 
 // The moments between what a tool has done and the next line: here, each of them is met.
@@ -19,7 +20,7 @@ for (const language of languages.filter(({ extension }) => extension === "sh")) 
         if (tool === "ln") {
           // Only a file that is there is kept aside.
           assertEnded(await host.install(agent, server.url), 0);
-          await Deno.writeTextFile(host.program, "# Written by openclaw once\n");
+          await pretendOlder(host);
         }
         const before = await host.tree();
         const times = tool === "ln" ? 1 : 4;

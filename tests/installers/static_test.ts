@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { version } from "../../supabase/functions/_shared/version.ts";
-import { installPy, installSh, languages, run } from "../_support/installers.ts";
+import { installPy, languages, run } from "../_support/installers.ts";
 import { isInstalled, testWith } from "../_support/tools.ts";
 
 const source = (name: string): string => fileURLToPath(new URL(`../../installers/${name}`, import.meta.url));
@@ -13,7 +13,6 @@ testWith(["shellcheck"], "shellcheck finds nothing in install.sh, nor in the age
     "shellcheck",
     "--shell=sh",
     source("install.sh"),
-    installSh,
     agentSh,
   ]);
   assert.equal(code, 0, stdout + stderr);

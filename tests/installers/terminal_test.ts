@@ -45,7 +45,7 @@ testWith(
         assert.equal(no.code, 1, no.stdout);
         assert.match(
           no.stdout,
-          /Install the agent "test agent" to .*\? \[y\/N\][^]*Cannot go on: the answer was no/,
+          /Install the agent "test agent" to .*\? \[y\/N\][^]*Cancelled: nothing was changed/,
         );
         assert.deepEqual(await host.tree(), {});
 
