@@ -424,7 +424,7 @@ class Installation:
             die(5, 'Cannot install: the installation that is there has the service "%s"' % earlier,
                 "remove it first: --uninstall")
         if self.service == "task" and not self.is_own_task():
-            die(5, 'Cannot install: the task "openclaw" is there, of somebody else', "schtasks /Query /TN openclaw /V /FO LIST")
+            die(5, 'Cannot install: the task "openclaw" is there, of another user or program', "schtasks /Query /TN openclaw /V /FO LIST")
 
     def is_own_task(self):
         """Whether the task, of which a machine has one, is not there, or an installer or the CLI wrote it for this user."""
@@ -742,7 +742,7 @@ class Installation:
         return [os.path.join(folder, name + end) for name in PROGRAMS for end in (NEW, NEW + ".exe", OLD)]
 
     def remove_former(self, files):
-        """Of another kind or language, it has another name on Windows, and nobody would know it any more."""
+        """Of another kind or language, it has another name on Windows, and the new manifest does not list it."""
         for path in files:
             is_other = os.path.dirname(path) == os.path.dirname(self.program) and path != self.program
             if is_other and self.is_listed(path, files[path]):
@@ -918,7 +918,7 @@ class Installation:
             self.get_program()
             runner += NEW
         if self.is_first:
-            self.undo.append(lambda: os.path.exists(self.program) and run(self.program, "service", "uninstall", *self.scope()))
+            self.undo.append(lambda: self.may_run(self.program) and run(self.program, "service", "uninstall", *self.scope()))
         talk = subprocess.DEVNULL if sys.stderr is None else sys.stderr.fileno()
         command = (runner, "service", "install") + self.scope() + (
             "--url", self.url, "--agent-id", self.agent_id, "--agent-secret-file", "-")
@@ -964,7 +964,7 @@ class Installation:
         except Interrupted:
             self.give_up(1, "Cannot go on: it was interrupted", "")
         except BaseException as error:
-            # What nobody foresaw is undone like the rest.
+            # An error that was not foreseen is undone like the rest.
             self.give_up(1, "Cannot go on: %s" % (str(error) or type(error).__name__), "")
         agent.on_signals(outlast)
         if not self.is_handed_over():
@@ -1092,7 +1092,7 @@ class Installation:
                 answer("would remove " + file)
             return
         if self.service == "task" and not self.is_own_task():
-            die(5, 'Cannot uninstall: the task "openclaw" is of somebody else', "schtasks /Query /TN openclaw /V /FO LIST")
+            die(5, 'Cannot uninstall: the task "openclaw" is of another user or program', "schtasks /Query /TN openclaw /V /FO LIST")
         confirm(self.options, "Remove the agent from %s?" % self.state)
         if fields["program"] == "binary" and self.service != "none" and self.may_run(self.program):
             self.have_removed()

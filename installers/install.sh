@@ -518,7 +518,7 @@ take_back() {
       'mode '*) restore_mode "${step#mode }" ;;
       'folder '*) rmdir "${step#folder }" 2>/dev/null || : ;;
       service) stop_service ;;
-      program) [ ! -e "$program" ] || "$program" service uninstall ${scope:+"$scope"} >&2 || : ;;
+      program) ! may_run "$program" || "$program" service uninstall ${scope:+"$scope"} >&2 || : ;;
       restart) start_service >&2 || : ;;
     esac
   done
@@ -1070,7 +1070,7 @@ say_goodbye() {
 
 main() {
   unset agent
-  # What cannot be read says nothing, and the rest without it would do anything.
+  # Without it, the rest would call functions that are not there.
   agent=$(agent_source) && eval "${agent%'{ agent_main'*}" && command -v farewell >/dev/null 2>&1 || {
     printf 'error: Cannot install: the shell cannot read what this installer brings along\n' >&2
     printf 'hint: set TMPDIR to a folder that can be written to\n' >&2

@@ -19,10 +19,10 @@ import {
   endSteps,
   type InstallOptions,
   installSteps,
-  outlineStep,
   restoreSteps,
   type Step,
 } from "./steps.ts";
+import { outlineStep } from "./show_step.ts";
 import { missingFolders, rememberFiles, type Undo } from "./undo.ts";
 
 export interface Talk {

@@ -134,7 +134,7 @@ function macUser(home: string, uid: number): ServiceLayout {
   };
 }
 
-/** A task of the user who installs it; the definition is kept beside the credentials for the scheduler to read. */
+/** A task of the user that installs it; the definition is kept beside the credentials for the scheduler to read. */
 function windows(environment: Environment, home: string): ServiceLayout {
   const folder = `${environment("APPDATA") ?? `${home}\\AppData\\Roaming`}\\openclaw`;
   const programs = `${environment("LOCALAPPDATA") ?? `${home}\\AppData\\Local`}\\openclaw`;

@@ -1,7 +1,7 @@
 import { isOurTask } from "./definition/task.ts";
 import type { Ask } from "./perform.ts";
 import { type ServiceLayout, systemdUnit } from "./layout.ts";
-import { managerCommands, systemctl } from "./steps.ts";
+import { managerCommands, systemctl } from "./manager_commands.ts";
 
 /** Why the service manager does not answer, in its own words; null when it does. */
 export async function managerFault(layout: ServiceLayout, ask: Ask): Promise<string | null> {

@@ -29,7 +29,7 @@ const maxBytes = 65_536;
 /**
  * The manifest at its place; null when there is none.
  *
- * @throws {CliError} `conflict` when nobody may believe it: another user may have written it, or it is not a manifest
+ * @throws {CliError} `conflict` when another user may have written it, or it is not a manifest
  */
 export async function readManifest(layout: ServiceLayout): Promise<Manifest | null> {
   const { manifest: path } = layout;

@@ -4,7 +4,7 @@ import { decodeDefinition } from "./definition.ts";
 import type { ServiceLayout } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
 
-/** What is at a path of ours: nothing, the file that the manifest lists, that file as somebody changed it, or another. */
+/** What is at a path of ours: nothing, the file that the manifest lists, that file with changes, or another. */
 export type Found = "nothing" | "ours" | "changed" | "foreign";
 
 export async function look(path: string, manifest: Manifest | null): Promise<Found> {
@@ -18,7 +18,7 @@ export async function look(path: string, manifest: Manifest | null): Promise<Fou
 /**
  * The definition of our service, or null where there is none.
  *
- * @throws {CliError} `conflict` when something is where the unit should be that is not as the manifest says
+ * @throws {CliError} `conflict` when the file in the unit's place is not as the manifest says
  */
 export async function readOurDefinition(
   { unit }: ServiceLayout,

@@ -13,7 +13,7 @@ const certain = new RegExp(
 /** The files that another program may call so, too, and a field that only ours have. */
 const fields: Record<string, string> = { "credentials.json": "agent_secret", "session.json": "received_at" };
 
-/** What is to take a file's place, and is not whole yet. The installers call it so, too, and nobody else does. */
+/** What is to take a file's place, and is not whole yet. The installers use the same name, and no other program does. */
 export function newPath(path: string): string {
   return `${path}.openclaw-new`;
 }

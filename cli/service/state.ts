@@ -4,7 +4,7 @@ import { type Manifest, readManifest } from "./manifest.ts";
 import { look } from "./ours.ts";
 import { type Ask, askHost } from "./perform.ts";
 import { type ServiceLayout, serviceLayout } from "./layout.ts";
-import { managerCommands } from "./steps.ts";
+import { managerCommands } from "./manager_commands.ts";
 
 export interface ServiceState {
   installed: boolean;

@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import { defineService } from "./definition.ts";
 import { noOptions, type ServiceOptions } from "./options.ts";
 import { launchdLabel, type ServiceLayout, systemdUnit, wantsLinks, windowsTask } from "./layout.ts";
+import { launchdDomain, managerCommands, systemctl } from "./manager_commands.ts";
 import type { Manifest } from "./manifest.ts";
 import { changingNames } from "./own_files.ts";
 
@@ -10,7 +11,7 @@ export type Step =
   | { do: "copy program"; from: string; to: string }
   | { do: "write credentials"; path: string }
   | { do: "write"; path: string; text: string }
-  /** Readable by everybody, or by its owner only. */
+  /** Readable by every user, or by its owner only. */
   | { do: "write manifest"; path: string; text: string; mode: number }
   /** `mayFail`: it is only there to end what may not be running. */
   | { do: "run"; words: string[]; mayFail?: true }
@@ -44,7 +45,7 @@ export interface UninstallOptions {
   self: string;
 }
 
-/** What `service install` does. Doing it twice is doing it once. */
+/** What `service install` does. To do it twice is to do it once. */
 export function installSteps(
   layout: ServiceLayout,
   program: string,
@@ -58,7 +59,7 @@ export function installSteps(
   return [
     // Whatever ends this run, what it wrote is known to the next one.
     { ...record, text: manifest.during },
-    // Windows lets nobody replace a program that runs.
+    // On Windows, a program that runs cannot be replaced.
     ...(layout.os === "windows" ? stopSteps(layout) : []),
     ...(program === layout.program
       ? []
@@ -78,7 +79,7 @@ export function uninstallSteps(
 ): Step[] {
   const hashed = hashedFiles(manifest);
   const unit = hashed.filter(({ path }) => path === layout.unit);
-  // Windows lets nobody remove a program that runs; it is named as what is left.
+  // On Windows, a program that runs cannot be removed; it is named as what is left.
   const others = hashed.filter(({ path }) =>
     path !== layout.unit && !(path === layout.program && isLeft(layout, self))
   );
@@ -125,7 +126,7 @@ function leniently(step: Step): Step {
   return step.do === "run" ? { ...step, mayFail: true } : step;
 }
 
-/** What there was before a change. */
+/** The service before a change. */
 export interface Before {
   isDefined: boolean;
   /** Whether it ran, or its manager was about to start it again. */
@@ -190,102 +191,11 @@ function stopSteps(layout: ServiceLayout): Step[] {
   return [{ do: "run", words: ["schtasks", "/End", "/TN", windowsTask], mayFail: true }];
 }
 
-/** What would start the service again at the next boot or logon. */
+/** Removes what would start the service again at the next boot or logon. */
 function forgetSteps(layout: ServiceLayout): Step[] {
   if (layout.os === "darwin") return [];
   const words = layout.os === "linux"
     ? [...systemctl(layout), "disable", systemdUnit]
     : ["schtasks", "/Delete", "/TN", windowsTask, "/F"];
   return [{ do: "run", words, mayFail: true }];
-}
-
-/** The commands that tell whether the service manager answers, what it knows of the service, and its state. */
-export function managerCommands(
-  layout: ServiceLayout,
-): { answers: string[]; known: string[]; state: string[] } {
-  if (layout.os === "linux") {
-    return {
-      answers: [...systemctl(layout), "show-environment"],
-      known: [...systemctl(layout), "show", "--property=FragmentPath", systemdUnit],
-      state: [...systemctl(layout), "is-active", systemdUnit],
-    };
-  }
-  if (layout.os === "darwin") {
-    const job = ["launchctl", "print", `${launchdDomain(layout)}/${launchdLabel}`];
-    return { answers: ["launchctl", "print", launchdDomain(layout)], known: job, state: job };
-  }
-  const state = `(Get-ScheduledTask -TaskPath '\\' -TaskName '${windowsTask}').State`;
-  return {
-    answers: ["schtasks", "/Query", "/FO", "CSV", "/NH"],
-    known: ["schtasks", "/Query", "/TN", windowsTask, "/XML"],
-    // What schtasks says of it is in the language of the host.
-    state: ["powershell", "-NoProfile", "-NonInteractive", "-Command", state],
-  };
-}
-
-/** The command that shows the service's last lines. */
-export function logCommand(
-  layout: ServiceLayout,
-  { lines, follow }: { lines: number; follow: boolean },
-): string[] {
-  if (layout.os === "linux") {
-    const user = layout.scope === "user" ? ["--user"] : [];
-    return [
-      "journalctl",
-      ...user,
-      "--unit",
-      systemdUnit,
-      "--lines",
-      String(lines),
-      ...(follow ? ["--follow"] : []),
-    ];
-  }
-  if (layout.os === "darwin") {
-    return ["tail", "-n", String(lines), ...(follow ? ["-F"] : []), layout.log ?? ""];
-  }
-  const path = (layout.log ?? "").replaceAll("'", "''");
-  const command = `Get-Content -LiteralPath '${path}' -Tail ${lines}${follow ? " -Wait" : ""}`;
-  return ["powershell", "-NoProfile", "-Command", command];
-}
-
-export function showStep(step: Step): string {
-  switch (step.do) {
-    case "copy program":
-      return `copy ${step.from} to ${step.to}`;
-    case "write credentials":
-      return `write the credentials to ${step.path}, for the service only to read`;
-    case "write":
-      return `write ${step.path}:\n${step.text.replace(/^/gm, "    ").trimEnd()}`;
-    case "write manifest":
-      return `write ${step.path}`;
-    case "run":
-      return `run ${step.words.join(" ")}`;
-    case "wait until gone":
-      return `wait until this fails: ${step.words.join(" ")}`;
-    case "remove":
-      return `remove ${step.path}, if it is as it was installed`;
-    case "remove link":
-      return `remove ${step.path}, if it leads to ${step.to}`;
-    case "remove own files":
-      return `remove openclaw's own files in ${step.folder}, and the folder if nothing else is there`;
-    case "remove manifest":
-      return `remove ${step.path}`;
-    case "remove empty folder":
-      return `remove the folder ${step.path}, if it is empty`;
-    case "remove leftovers":
-      return `remove what an installation that was cut off has left beside ${step.path}`;
-  }
-}
-
-/** A step without the text that it writes. */
-export function outlineStep(step: Step): string {
-  return showStep(step).split(":\n")[0] ?? "";
-}
-
-export function systemctl({ scope }: ServiceLayout): string[] {
-  return scope === "user" ? ["systemctl", "--user"] : ["systemctl"];
-}
-
-function launchdDomain({ scope, uid }: ServiceLayout): string {
-  return scope === "system" ? "system" : `gui/${uid}`;
 }

@@ -66,7 +66,7 @@ def folder_of_credentials():
 
 
 def read_object(text):
-    """The JSON object in the text, or None. Ours are a few hundred bytes; what is larger is somebody else."""
+    """The JSON object in the text, or None. Ours are a few hundred bytes; what is larger is not."""
     try:
         value = json.loads(text.decode("utf-8"), parse_constant=refuse) if len(text) <= 16384 else None
     except (ValueError, RecursionError):

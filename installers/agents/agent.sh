@@ -158,7 +158,7 @@ read_reply() {
       n = length(t)
       p = 1
       skip()
-      # Ours are a few hundred bytes. What is larger is somebody else and not worth the time.
+      # Ours are a few hundred bytes. What is larger is not, nor worth the time.
       if (n > 16384 || substr(t, p, 1) != "{") exit
       value("", 0)
       skip()

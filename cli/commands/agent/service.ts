@@ -11,7 +11,9 @@ import { childEnvironment } from "../../host/child_environment.ts";
 import { askHost, perform } from "../../service/perform.ts";
 import { type ServiceLayout, serviceLayout } from "../../service/layout.ts";
 import { stateAt } from "../../service/state.ts";
-import { logCommand, outlineStep, showStep, type Step } from "../../service/steps.ts";
+import { logCommand } from "../../service/manager_commands.ts";
+import { outlineStep, showStep } from "../../service/show_step.ts";
+import type { Step } from "../../service/steps.ts";
 import { findAt, findKept, findLeft, planRemoval, type Removal } from "../../service/uninstall.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 

@@ -5,7 +5,8 @@ import { defineService, encodeDefinition } from "../../../cli/service/definition
 import { earlierOptions, noOptions } from "../../../cli/service/options.ts";
 import { type Ask, perform } from "../../../cli/service/perform.ts";
 import { type ServiceLayout, serviceLayout } from "../../../cli/service/layout.ts";
-import { installSteps, logCommand, managerCommands, uninstallSteps } from "../../../cli/service/steps.ts";
+import { logCommand, managerCommands } from "../../../cli/service/manager_commands.ts";
+import { installSteps, uninstallSteps } from "../../../cli/service/steps.ts";
 import { withFolder } from "../../_support/server.ts";
 import { testWith } from "../../_support/tools.ts";
 import { credentialsPath, isBinary } from "../../_support/program.ts";

@@ -212,7 +212,7 @@ if (isBinary) {
         assert.equal((await fleet.agent(first.id)).liveness, "stopped");
         const gone = await host.run([installed, "service", "uninstall"]);
         assertDone(gone, /looked again: nothing is left$/m);
-        assertDone(gone, /^kept, .*: \/etc\/systemd\/system\/openclaw.service.d$/m);
+        assertDone(gone, /^kept; .*: \/etc\/systemd\/system\/openclaw.service.d$/m);
       })
     ));
 
@@ -230,7 +230,7 @@ if (isBinary) {
         assertDone(gone, /looked again: nothing is left$/m);
         assertDone(
           gone,
-          /^kept, .*: \/var\/lib\/private\/openclaw\/gateway.db, \/etc\/default\/openclaw$/m,
+          /^kept; .*: \/var\/lib\/private\/openclaw\/gateway.db, \/etc\/default\/openclaw$/m,
         );
         assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
         assert.equal((await host.run(["systemctl", "is-active", unit])).stdout, "inactive\n");
