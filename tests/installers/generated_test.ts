@@ -285,14 +285,14 @@ Deno.test("openclaw installer with half an agent, a bad secret or an address wit
   const wrong: [string[], Record<string, string>, RegExp][] = [
     [["bash"], {}, /no server is named/],
     [["fish"], { OPENCLAW_URL: url }, /fish/],
-    [["bash", "--agent-id", id], { OPENCLAW_URL: url, OPENCLAW_AGENT_SECRET: secret }, /wanted together/],
-    [["bash"], { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: id }, /wanted together/],
+    [["bash", "--agent-id", id], { OPENCLAW_URL: url, OPENCLAW_AGENT_SECRET: secret }, /given together/],
+    [["bash"], { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: id }, /given together/],
     [
       ["bash"],
       { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: id, OPENCLAW_AGENT_SECRET: `${secret}x` },
       /55 characters/,
     ],
-    [["bash", "--url", "http://fleet.example"], {}, /https is wanted/],
+    [["bash", "--url", "http://fleet.example"], {}, /neither https nor a loopback/],
   ];
   for (const [args, env, message] of wrong) {
     const ended = await cli(["installer", ...args], env);

@@ -90,7 +90,7 @@ for (const lines of ["x", "0", "-1", "1.5", "", "1000000"]) {
   Deno.test(`openclaw service logs --lines "${lines}" → usage`, () =>
     withFolder(async (home) => {
       const result = await run(["service", "logs", "--user", `--lines=${lines}`], { home });
-      assertRefused(result, 2, /argument '.*' is invalid\. A whole number is wanted/);
+      assertRefused(result, 2, /argument '.*' is invalid\. A whole number is expected/);
     }));
 }
 
