@@ -301,15 +301,15 @@ Deno.test("openclaw installer with half an agent, a bad secret or an address wit
     [
       ["bash", "--agent-id", id],
       { OPENCLAW_URL: url, OPENCLAW_AGENT_SECRET: agentSecret },
-      /wanted together/,
+      /given together/,
     ],
-    [["bash"], { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: id }, /wanted together/],
+    [["bash"], { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: id }, /given together/],
     [
       ["bash"],
       { OPENCLAW_URL: url, OPENCLAW_AGENT_ID: id, OPENCLAW_AGENT_SECRET: `${agentSecret}x` },
       /55 characters/,
     ],
-    [["bash", "--url", "http://fleet.example"], {}, /https is wanted/],
+    [["bash", "--url", "http://fleet.example"], {}, /neither https nor a loopback/],
   ];
   for (const [args, env, message] of wrong) {
     const ended = await cli(["installer", ...args], env);

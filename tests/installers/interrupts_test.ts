@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { assertEnded, Host, languages } from "../_support/installers.ts";
-import { which } from "./_scenarios.ts";
+import { pretendOlder, which } from "./_scenarios.ts";
 import { type Fleet, type Step, testSteps } from "./_steps.ts";
 
 // The moments between what a tool has done and the next line: here, each of them is met.
@@ -21,7 +21,7 @@ async function toldToStop(host: Host, tool: string, { fleet, url }: Fleet): Prom
   if (tool === "ln") {
     // Only a file that is there is kept aside.
     assertEnded(await host.install(agent, url), 0);
-    await Deno.writeTextFile(host.program, "# Written by openclaw once\n");
+    await pretendOlder(host);
   }
   const before = await host.tree();
   const times = tool === "ln" ? 1 : 4;
