@@ -915,10 +915,11 @@ put_files() {
       chmod 700 "$state" || cannot_write "$state"
       ;;
   esac
-  for file in "$manifest" "$program"; do make_folder "$(dirname "$file")"; done
+  make_folder "$(dirname "$manifest")"
   manifest_mode=600
   [ "$system" = no ] || manifest_mode=644
   put "$manifest" "$manifest_mode" manifest_text
+  make_folder "$(dirname "$program")"
   if [ "$kind" = binary ] && [ "$service" != none ]; then return; fi
   [ -z "$service_file" ] || make_folder "$(dirname "$service_file")"
   put "$credentials" 600 credentials_text
