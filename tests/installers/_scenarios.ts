@@ -644,8 +644,8 @@ async function forgedManifest({ host, fleet, url }: Scene): Promise<void> {
   const victim = join(host.home, "thesis.txt");
   await Deno.writeTextFile(victim, "all of it");
   const manifest = record(JSON.parse(await Deno.readTextFile(host.manifest)));
-  const files = isFormer(host)
-    ? [victim, ...Object.values(record(manifest.files))]
+  const files = Array.isArray(manifest.files)
+    ? [victim, ...manifest.files]
     : { [victim]: await digest(victim), ...record(manifest.files) };
   const forged = { ...manifest, files };
   await Deno.writeTextFile(host.manifest, `${JSON.stringify(forged, null, 2)}\n`);

@@ -87,6 +87,7 @@ const scenes: [string, (scene: Scene) => Promise<void>][] = [
   ["undoes everything when the service does not start", failingService],
   ["replaces no unit that was changed, and believes no manifest that is not root's", changedUnit],
   ["hands over to a program, and undoes all when the program refuses", handedOver],
+  ["killed while a program installs itself, can be run again, and removes all that it left", killedHandOver],
   ["gives no server's keys to the agent's user", serversFolder],
   ["follows no link that the service's user has put into its folder", plantedLinks],
   ["installs and removes a service of one user, whose home has an odd name", userService],
@@ -210,17 +211,12 @@ async function pretendOlder(system: System, path: string): Promise<void> {
 /** A stand-in that notes how it is asked, and what for, before it refuses. */
 async function handedOver({ system, language, fleet, url }: Scene): Promise<void> {
   const agent = await fleet.createAgent();
-  const program = join(system.folder, "openclaw");
   const note = join(system.folder, "note");
-  await Deno.writeTextFile(
-    program,
-    `#!/bin/sh\n[ "$1" != --version ] || exit 0\n{ echo "$0 $*"; env; echo; cat; } >'${note}'\n` +
-      "echo 'error: Cannot install: it is a test' >&2\nexit 5\n",
-    { mode: 0o755 },
+  const program = await standIn(
+    system,
+    `{ echo "$0 $*"; env; echo; cat; } >'${note}'\necho 'error: Cannot install: it is a test' >&2\nexit 5`,
   );
-  const sum = (await system.run(["sha256sum", program])).stdout.slice(0, 64);
-  const flags = [...await flagsOf(system, agent, url), "--binary", program, "--sha256", sum];
-  const ended = await system.run([...commandOf(language), ...flags]);
+  const ended = await system.run([...commandOf(language), ...await flagsOf(system, agent, url), ...program]);
   assertEnded(ended, 5, /error: Cannot install: it is a test\nwhat was done has been undone/);
   const [asked = "", secret] = (await Deno.readTextFile(note)).split("\n\n");
   const words = `service install --url ${url} --agent-id ${agent.id} --agent-secret-file -`;
@@ -229,6 +225,37 @@ async function handedOver({ system, language, fleet, url }: Scene): Promise<void
   assert.ok(!asked.includes(agent.secret.slice(4, 40)), "the secret is in the arguments or the environment");
   assert.deepEqual(await system.files(), []);
   await assert.rejects(system.log(), Deno.errors.NotFound, "systemd was asked for something");
+}
+
+async function killedHandOver({ system, language, fleet, url }: Scene): Promise<void> {
+  const given = await flagsOf(system, await fleet.createAgent(), url);
+  const again = join(system.folder, "again");
+  const program = await standIn(
+    system,
+    `[ -e '${again}' ] || kill -9 "$PPID"\necho 'error: Cannot install: it is a test' >&2\nexit 5`,
+  );
+  const command = [...commandOf(language), ...given, ...program];
+  const killed = await system.run(command);
+  assert.equal(killed.code, 137, killed.stderr);
+  assert.ok((await system.files()).includes(manifest), "what it left is not known");
+  await Deno.writeTextFile(again, "");
+  assertEnded(
+    await system.run(command),
+    5,
+    /error: Cannot install: it is a test\nwhat was done has been undone/,
+  );
+  assertEnded(await system.run([...commandOf(language), "--uninstall"]), 0);
+  assert.deepEqual(await system.files(), []);
+}
+
+/** The options that name a program, which answers --version, and does what the script says when it is asked for more. */
+async function standIn(system: System, script: string): Promise<string[]> {
+  const program = join(system.folder, "openclaw");
+  await Deno.writeTextFile(program, `#!/bin/sh\n[ "$1" != --version ] || exit 0\n${script}\n`, {
+    mode: 0o755,
+  });
+  const sum = (await system.run(["sha256sum", program])).stdout.slice(0, 64);
+  return ["--binary", program, "--sha256", sum];
 }
 
 async function changedUnit({ system, language, fleet, url }: Scene): Promise<void> {
