@@ -29,382 +29,9 @@ BINARY_FOLDER = ""
 BINARY_SUMS = ""
 
 # The agent, and what the installer shares with it: kept as text, so that the one can write down the other.
-AGENT = r'''#!@PYTHON@
-# Written by openclaw. The agent of a host that has Python: it shakes hands, beats, says goodbye.
-import http.client
-import json
-import os
-import platform
-import random
-import re
-import signal
-import sys
-import time
-import urllib.error
-import urllib.request
-import uuid
-from datetime import datetime, timezone
-
-VERSION = "@VERSION@"
-SYSTEMS = {"Linux": "linux", "Darwin": "darwin", "Windows": "windows"}
-# A URL's host that is this host itself.
-LOOPBACK = r"(localhost|\[::1\]|127(\.(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3})"
-MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
-MACHINES.update({name: name for name in ("armv6l", "armv7l", "i686", "i386", "riscv64", "ppc64le", "s390x")})
-
-
-def say(*words):
-    try:
-        if sys.stderr is not None:
-            print(*words, file=sys.stderr, flush=True)
-    except (OSError, ValueError):
-        silence(2)
-
-
-def silence(descriptor):
-    """A terminal that has gone ends nothing: what is said from now on, and is still to be written, goes nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    if nowhere != descriptor:
-        os.close(nowhere)
-
-
-def shown(words):
-    """The words without what a terminal would act on: C0, DEL, C1, and what turns the direction of writing."""
-    bare = re.sub("[\x00-\x1f\x7f]", "", words)
-    return re.sub("[\x80-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]", "?", bare)
-
-
-def die(code, what, hint=""):
-    say("error: " + what)
-    if hint:
-        say("hint: " + hint)
-    sys.exit(code)
-
-
-def folder_of_credentials():
-    system = platform.system()
-    if system == "Windows":
-        return os.path.join(os.environ["APPDATA"], "openclaw")
-    home = os.path.expanduser("~")
-    if system == "Darwin":
-        return os.path.join(home, "Library/Application Support", "openclaw")
-    config = os.environ.get("XDG_CONFIG_HOME", "")
-    return os.path.join(config if config.startswith("/") else os.path.join(home, ".config"), "openclaw")
-
-
-def read_object(text):
-    """The JSON object in the text, or None. Ours are a few hundred bytes; what is larger is somebody else."""
-    try:
-        value = json.loads(text.decode("utf-8"), parse_constant=refuse) if len(text) <= 16384 else None
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def refuse(constant):
-    raise ValueError("JSON has no " + constant)
-
-
-def text(fields, name):
-    value = (fields or {}).get(name)
-    return value if isinstance(value, str) else None
-
-
-def number(fields, name, least=0):
-    """The whole part of a number, which is brought between the least and a day."""
-    value = (fields or {}).get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return int(max(least, min(86400, value)))
-
-
-def read_credentials(path):
-    """The url, agent_id and agent_secret in the file, or None."""
-    with open(path, "rb") as file:
-        fields = read_object(file.read(16385))
-    found = tuple(text(fields, name) for name in ("url", "agent_id", "agent_secret"))
-    if None in found or re.search(r'[\s"\\]', found[0]) or not re.match(r"[0-9a-f-]+\Z", found[1]):
-        return None
-    return found if found[0] and re.match(r"[A-Za-z0-9_-]+\Z", found[2]) else None
-
-
-class Reply:
-    """What came back: a status and fields, or a failure. 000 is the status of no reply."""
-
-    def __init__(self, status=0, fields=None, headers=None, failure="", error=None):
-        self.status, self.fields, self.headers = status, fields, headers or {}
-        self.failure, self.error = shown(failure), error
-
-    def ours(self, status):
-        return self.status == status and self.fields is not None
-
-    def code(self):
-        return text(self.fields, "error")
-
-    def what_came(self):
-        """Says in one line what came instead of what was wanted."""
-        if self.failure:
-            return "no reply: " + self.failure
-        if self.code() is not None:
-            description = text(self.fields, "error_description") or ""
-            return shown("the server answers %d %s: %s" % (self.status, self.code(), description))
-        if 300 <= self.status < 400:
-            return "it redirects (status %d), and that is not followed" % self.status
-        return "what answers (status %03d) is not openclaw, perhaps a proxy's page" % self.status
-
-
-class Unfollowed(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_):
-        return None
-
-
-class Late(OSError):
-    pass
-
-
-def ring(*_):
-    raise Late("timed out")
-
-
-def ring_after(seconds):
-    # The limit is for all of a request: a server that dribbles would outlive the socket's own. Windows has no alarm.
-    if hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, ring)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-
-
-def opener_for(url, *handlers):
-    """Plain http is for this host alone. What is on this host needs no proxy, which would read the secret."""
-    if url.startswith("http:") or re.match("https://" + LOOPBACK + r"([:/]|\Z)", url):
-        handlers += (urllib.request.ProxyHandler({}),)
-    return urllib.request.build_opener(*handlers)
-
-
-def fetch(opener, seconds, url, data=None, headers=None):
-    try:
-        ring_after(seconds)
-        try:
-            request = urllib.request.Request(url, data, headers or {})
-            with opener.open(request, timeout=seconds) as response:
-                return Reply(response.status, read_object(response.read(16385)), response.headers)
-        except urllib.error.HTTPError as error:
-            with error:
-                return Reply(error.code, read_object(error.read(16385)), error.headers)
-        finally:
-            ring_after(0)
-    except unreachable as error:
-        reason = getattr(error, "reason", error)
-        return Reply(failure=str(reason) or type(reason).__name__, error=reason)
-
-
-# A port that is too great is an OverflowError.
-unreachable = (OSError, http.client.HTTPException, ValueError, OverflowError)
-
-
-class Agent:
-    """One identity on one host, and its session."""
-
-    def __init__(self, url, agent_id, agent_secret):
-        self.url, self.agent_id, self.agent_secret = url, agent_id, agent_secret
-        self.opener = opener_for(url, Unfollowed)
-        self.instance_id, self.seq = str(uuid.uuid4()), 0
-        self.token, self.interval, self.refresh_in, self.beat_in, self.name = None, 60, 0, 0, ""
-        self.reply = Reply()
-
-    def request(self, path, body=None, seconds=15):
-        headers = {"user-agent": "openclaw/%s (python)" % VERSION, "content-type": "application/json"}
-        if self.token is not None and path != "handshake":
-            headers["authorization"] = "Bearer " + self.token
-        data = None if body is None else json.dumps(body).encode()
-        self.reply = fetch(self.opener, seconds, self.url + "/functions/v1/" + path, data, headers)
-        return self.reply.ours(200)
-
-    def shake_hands(self):
-        """Buys a session. The one that there was is good until then: a server that is down does not take it away."""
-        client = {"version": VERSION, "hostname": re.sub("[^A-Za-z0-9._-]", "-", platform.node())[:255] or "unknown",
-                  "os": SYSTEMS.get(platform.system(), "unknown"),
-                  "arch": MACHINES.get(platform.machine().lower(), "unknown")}
-        if not self.request("handshake", {"agent_id": self.agent_id, "agent_secret": self.agent_secret,
-                                          "instance_id": self.instance_id, "client": client}):
-            return False
-        fields = self.reply.fields
-        refresh_in, interval = number(fields, "refresh_in", 1), number(fields, "heartbeat_interval_seconds", 1)
-        beat_in, token = number(fields, "next_heartbeat_in"), text(fields, "token")
-        if None in (refresh_in, interval, beat_in) or not re.match(r"[A-Za-z0-9_.-]+\Z", token or ""):
-            return False
-        self.refresh_in, self.interval, self.beat_in, self.token = refresh_in, interval, beat_in, token
-        agent = fields.get("agent")
-        self.name = text(agent if isinstance(agent, dict) else {}, "name") or ""
-        return True
-
-    def beat(self, status="healthy", seconds=15):
-        self.seq += 1
-        body = {"status": status, "seq": self.seq, "instance_id": self.instance_id}
-        if not self.request("heartbeat", body, seconds) or self.reply.fields.get("ok") is not True:
-            return False
-        beat_in = number(self.reply.fields, "next_heartbeat_in", 1)
-        if beat_in is None:
-            return False
-        self.beat_in = beat_in
-        self.interval = number(self.reply.fields, "heartbeat_interval_seconds", 1) or self.interval
-        return True
-
-
-class Stopped(BaseException):
-    """Somebody wants the process to end."""
-
-
-class Life:
-    """The agent's loop, by the monotonic clock."""
-
-    def __init__(self, agent):
-        self.agent = agent
-        self.beat_at = self.refresh_at = time.monotonic()
-        self.jumped_at = time.monotonic() - 60
-        self.failures = self.refusals = 0
-        self.second_chance = False
-        self.started_at = time.time() - time.monotonic()
-
-    def live(self):
-        while True:
-            if self.agent.token is None or time.monotonic() >= self.refresh_at:
-                if not self.agent.shake_hands():
-                    self.after_no_session()
-                    continue
-                self.begin_session()
-            if time.monotonic() >= self.beat_at:
-                if not self.agent.beat():
-                    self.after_no_beat()
-                    continue
-                self.answers_again()
-                self.second_chance = False
-                self.beat_at = time.monotonic() + self.agent.beat_in
-            self.pass_until(min(self.beat_at, self.refresh_at))
-
-    def begin_session(self):
-        now = time.monotonic()
-        if not self.second_chance:
-            self.answers_again()
-        if self.refusals:
-            say("the agent is wanted again")
-        self.refusals = 0
-        self.refresh_at = now + self.agent.refresh_in
-        # A renewed session leaves the beats where they were, unless the server has another wish.
-        if self.agent.beat_in or self.beat_at <= now:
-            self.beat_at = now + self.agent.beat_in
-
-    def answers_again(self):
-        if self.failures:
-            say("the server answers again")
-        self.failures = 0
-
-    def after_no_session(self):
-        reply = self.agent.reply
-        if not (reply.ours(401) and reply.code() == "invalid_credentials"):
-            self.outage()
-            return
-        if not self.refusals:
-            say("the agent is not wanted: %s; asking again from time to time" % reply.what_came())
-        wait = min(3600, 60 * 4 ** min(self.refusals, 10)) * random.uniform(0.8, 1.2)
-        self.agent.token = None
-        self.refusals += 1
-        self.failures = 0
-        self.beat_at = time.monotonic()
-        self.pass_until(self.beat_at + wait, self.beat_at + wait)
-
-    def after_no_beat(self):
-        reply = self.agent.reply
-        rejected = ("token_missing", "token_invalid", "token_expired", "session_revoked")
-        if not (reply.ours(401) and reply.code() in rejected):
-            self.outage()
-            return
-        self.agent.token = None
-        if self.second_chance:
-            self.outage()
-            return
-        self.second_chance = True
-        self.beat_at = time.monotonic()
-        self.pass_until(time.monotonic() + random.uniform(0, min(10, self.agent.interval)))
-
-    def outage(self):
-        if not self.failures:
-            say("no heartbeat: %s; trying again" % self.agent.reply.what_came())
-            wait = random.uniform(0, min(60, self.agent.interval))
-        else:
-            wait = min(300, 5 * 2 ** min(self.failures - 1, 10)) * random.uniform(0.5, 1)
-        self.failures += 1
-        asked, late = 0, self.agent.reply.headers.get("retry-after", "")
-        if re.match(r"[0-9]{1,9}\Z", late):
-            asked = min(86400, int(late)) * random.uniform(1, 1.2)
-        now = time.monotonic()
-        self.pass_until(now + max(wait, asked), now + asked)
-
-    def pass_until(self, moment, not_before=0):
-        """Waits, in ticks. A wall clock that moves on without us was a host asleep: beat, or try again, now, but not
-        twice in a minute, and not before the moment that a server was promised, which no clock moves."""
-        while True:
-            now = time.monotonic()
-            if now >= moment:
-                return
-            time.sleep(min(5, moment - now))
-            now = time.monotonic()
-            ahead = time.time() - now - self.started_at
-            self.started_at += ahead
-            if ahead >= 30:
-                # The session has aged meanwhile, and may be none any more.
-                self.refresh_at -= ahead
-                awake_at = max(now, self.jumped_at + 60, not_before)
-                if awake_at < max(moment, self.beat_at):
-                    self.jumped_at = awake_at
-                self.beat_at = min(self.beat_at, awake_at)
-                moment = min(moment, awake_at)
-
-
-def on_signals(handler):
-    """Leaves alone what is ignored already: so nohup asks for it."""
-    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
-        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
-            signal.signal(getattr(signal, name), handler)
-
-
-def stop(*_):
-    on_signals(signal.SIG_IGN)
-    raise Stopped
-
-
-def agent_main(arguments):
-    if arguments == ["--version"]:
-        print(VERSION)
-        return
-    if arguments != ["monitor"]:
-        die(2, 'Cannot run: "openclaw monitor" is what this agent does', "openclaw monitor")
-    for name in [name for name in os.environ if name.startswith("OPENCLAW_")]:
-        del os.environ[name]
-    path = os.path.join(folder_of_credentials(), "credentials.json")
-    if not os.access(path, os.R_OK):
-        die(1, 'Cannot read "%s": there is no such file, or it is not this user\'s' % path, "run the installer again")
-    found = read_credentials(path)
-    if found is None:
-        die(1, 'Cannot read "%s": it holds no credentials' % path, "run the installer again")
-    agent = Agent(*found)
-    on_signals(stop)
-    try:
-        Life(agent).live()
-    except Stopped:
-        if agent.token is not None:
-            agent.beat("stopping", 3)
-
-
-def seconds_ahead(server_time):
-    """How far this clock is ahead of an RFC 3339 time; None if it is none."""
-    match = re.match(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)", server_time or "")
-    try:
-        moment = datetime(*(int(part) for part in match.groups()), tzinfo=timezone.utc) if match else None
-    except ValueError:
-        return None
-    return None if moment is None else int(time.time() - moment.timestamp())
-'''
+AGENT = r'''
+@agents/agent.py@
+'''[1:]
 
 agent = types.ModuleType("openclaw_agent")
 
@@ -463,10 +90,10 @@ def read_arguments(arguments):
         name, equals, value = option.partition("=")
         field = name[2:].replace("-", "_")
         if not name.startswith("--") or not hasattr(options, field) or "_" in name:
-            die(2, 'Cannot read the options: "%s" is none' % option, "--help")
+            die(2, 'Cannot read the options: unknown option "%s"' % option, "--help")
         if getattr(options, field) in (True, False):
             if equals:
-                die(2, 'Cannot read the options: "%s" is none' % option, "--help")
+                die(2, 'Cannot read the options: unknown option "%s"' % option, "--help")
             setattr(options, field, True)
             continue
         if not equals:
@@ -480,7 +107,7 @@ def read_arguments(arguments):
         die(2, "Cannot install two agents: --binary excludes --binary-url", "--help")
     options.sha256 = options.sha256.lower()
     if options.sha256 and not re.match(r"[0-9a-f]{64}\Z", options.sha256):
-        die(2, 'Cannot read "--sha256": 64 hexadecimal digits are wanted', "--help")
+        die(2, 'Cannot read "--sha256": 64 hexadecimal digits are expected', "--help")
     return options
 
 
@@ -518,14 +145,23 @@ def read_text(path):
         return file.read()
 
 
-def marked(path):
-    """Whether the file says at its beginning that we wrote it."""
-    try:
-        with open(path, "rb") as file:
-            beginning = file.read(4096).replace(b"\0", b"")
-    except OSError:
+def hash_of(path):
+    """The SHA-256 of a file in hex, or None: no link is followed."""
+    if os.path.islink(path) or not os.path.isfile(path):
+        return None
+    found = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            found.update(block)
+    return found.hexdigest()
+
+
+def is_own(path):
+    """Whether the file is this user's, no link, and no other user may write to it."""
+    status = os.lstat(path)
+    if not stat.S_ISREG(status.st_mode):
         return False
-    return b"Written by openclaw" in b"\n".join(beginning.split(b"\n")[:5])
+    return os.name == "nt" or status.st_uid == os.geteuid() and not status.st_mode & 0o022
 
 
 def escape(words):
@@ -562,11 +198,16 @@ def output_of(*command):
 
 OF_ENVIRONMENT = "the service does not see HTTPS_PROXY and SSL_CERT_FILE of this shell: set them for it, too"
 
-# Nobody else calls a file so: what has these endings is what a run left that was killed.
+# No other program calls a file so: what has these endings was left by a run that was killed.
 NEW, OLD = ".openclaw-new", ".openclaw-old"
 
 # What the program may be called, by its kind and its language.
 PROGRAMS = ("openclaw", "openclaw.exe", "openclaw.py", "openclaw.ps1")
+
+# The state folder is given to the service's user, and root believes no manifest that another user may write.
+SYSTEM_MANIFEST = "/usr/local/lib/openclaw/install.json"
+HASHES = re.compile(r"[0-9a-f]{64}( [0-9a-f]{64})*\Z")
+SERVICES = ("none", "systemd-system", "systemd-user", "launchd", "task")
 
 
 class Installation:
@@ -577,6 +218,7 @@ class Installation:
         self.undo, self.backups, self.changed = [], [], False
         self.kind, self.sha256 = "script", options.sha256
         self.binary_url, self.binary_name, self.kept = options.binary_url, "", False
+        self.handed_over = False
         self.check_tools()
         self.check_home()
         self.check_platform()
@@ -601,7 +243,7 @@ class Installation:
             try:
                 os.fsencode(path).decode("utf-8")
             except UnicodeDecodeError:
-                die(2, 'Cannot install into "%s": a path in UTF-8 is wanted' % path, "set HOME to the home folder of this user")
+                die(2, 'Cannot install into "%s": a path in UTF-8 is expected' % path, "set HOME to the home folder of this user")
 
     def check_platform(self):
         system, machine = agent.platform.system(), agent.platform.machine()
@@ -615,7 +257,7 @@ class Installation:
         self.platform = "%s-%s%s" % (self.os, "musl-" if musl else "", arch)
 
     def choose_places(self):
-        """Where everything goes. A service of the whole system is for root under systemd alone."""
+        """Where everything goes. Root's service is that of the whole system."""
         self.manager = "none"
         if self.os == "linux" and os.path.isdir("/run/systemd/system") and shutil.which("systemctl"):
             if os.geteuid() == 0:
@@ -629,9 +271,10 @@ class Installation:
         self.service = "none" if self.options.no_service else self.manager
         self.at_user_places()
         # An installation of the whole system stays one, whatever is asked for now.
-        if self.manager == "systemd-system" and (
-                self.service != "none" or os.path.exists("/var/lib/openclaw/install.json")):
-            self.at_places("/var/lib/openclaw", "/usr/local/bin/openclaw")
+        is_root = self.manager == "systemd-system" or self.manager == "launchd" and os.geteuid() == 0
+        if is_root and (self.service != "none" or os.path.exists(SYSTEM_MANIFEST)):
+            state = "/var/lib/openclaw" if self.os == "linux" else "/var/root/Library/Application Support/openclaw"
+            self.at_places(state, "/usr/local/bin/openclaw", SYSTEM_MANIFEST)
         self.place_service(self.service)
         # The unit has it started by env, which would take such a path for a variable.
         if self.service == "systemd-user" and "=" in self.program and not self.options.uninstall:
@@ -645,11 +288,20 @@ class Installation:
             folder = os.path.join(os.environ["HOME"], ".local/bin")
         self.at_places(agent.folder_of_credentials(), os.path.join(folder, "openclaw"))
 
-    def at_places(self, state, program):
-        self.state, self.program = state, program
+    def at_places(self, state, program, manifest=None):
+        self.state, self.program, self.system = state, program, manifest is not None
         self.credentials = os.path.join(state, "credentials.json")
-        self.manifest = os.path.join(state, "install.json")
+        self.manifest = manifest or os.path.join(state, "install.json")
+        linux_user = self.os == "linux" and not self.system
+        self.session = os.path.join(self.state_home(), "openclaw", "session.json") if linux_user else \
+            os.path.join(state, "session.json")
+        self.log = os.path.join(state, "openclaw.log")
         self.choose_kind()
+
+    def state_home(self):
+        """The XDG Base Directory Specification has a relative path passed over."""
+        given = os.environ.get("XDG_STATE_HOME", "")
+        return given if given.startswith("/") else os.path.join(os.environ["HOME"], ".local/state")
 
     def choose_kind(self):
         """Whether the program is a binary: asked for, or released for this platform, or in place already."""
@@ -663,11 +315,14 @@ class Installation:
                 self.kind, self.binary_url = "binary", BINARY_FOLDER + "/" + name
         self.program = self.program_of(bare, self.kind)
         if self.kind == "script" and not options.script_agent and not options.uninstall:
-            fields, installed = self.read_manifest(), self.program_of(bare, "binary")
-            self.kept = fields.get("program") == "binary" and installed in fields["files"] \
-                and run_silently(installed, "--version")
+            installed = self.program_of(bare, "binary")
+            self.kept = self.read_manifest().get("program") == "binary" and self.may_run(installed)
             if self.kept:
-                self.kind, self.program = "binary", installed
+                self.kind, self.program, self.sha256 = "binary", installed, hash_of(installed)
+
+    def may_run(self, program):
+        """Whether it is the program that the manifest lists, no other user may change it, and it starts."""
+        return self.is_ours(program) and is_own(program) and run_silently(program, "--version")
 
     def program_of(self, bare, kind):
         """Windows tells by a name's end what it can start."""
@@ -758,7 +413,8 @@ class Installation:
         self.agent_id, self.agent_secret = agent_id, secret
 
     def check_kind(self):
-        """A second installation, or a service left behind, is not what anybody wants."""
+        """A second installation, or a service left behind, would be a surprise."""
+        self.check_readable()
         user = agent.folder_of_credentials()
         if self.state != user and os.path.exists(os.path.join(user, "install.json")):
             die(5, "Cannot install: this user has an installation without a service of the system",
@@ -768,7 +424,7 @@ class Installation:
             die(5, 'Cannot install: the installation that is there has the service "%s"' % earlier,
                 "remove it first: --uninstall")
         if self.service == "task" and not self.is_own_task():
-            die(5, 'Cannot install: the task "openclaw" is there, of somebody else', "schtasks /Query /TN openclaw /V /FO LIST")
+            die(5, 'Cannot install: the task "openclaw" is there, of another user or program', "schtasks /Query /TN openclaw /V /FO LIST")
 
     def is_own_task(self):
         """Whether the task, of which a machine has one, is not there, or an installer or the CLI wrote it for this user."""
@@ -791,21 +447,38 @@ class Installation:
         say("this agent is installed already: repairing what is missing")
 
     def read_manifest(self):
-        """The manifest's fields; none but empty lists, if there is none that an installer wrote."""
+        """The manifest's fields; nothing but empty ones, if there is none that this user may believe."""
         try:
             with open(self.manifest, "rb") as file:
-                fields = agent.read_object(file.read(16385)) or {}
+                fields = agent.read_object(file.read(16385)) if is_own(self.manifest) else None
         except OSError:
-            fields = {}
-        lists = [fields.get(name) for name in ("files", "folders")]
-        are_paths = all(isinstance(one, list) and all(isinstance(path, str) for path in one) for one in lists)
-        are_words = None not in [agent.text(fields, name) for name in ("agent_id", "program", "service")]
-        return fields if are_paths and are_words else {"files": [], "folders": []}
+            fields = None
+        nothing = {"files": {}, "folders": []}
+        files, folders = (fields or {}).get("files"), (fields or {}).get("folders")
+        if not isinstance(files, dict) or not files or not isinstance(folders, list):
+            return nothing
+        are_hashes = all(value is None or isinstance(value, str) and HASHES.match(value) for value in files.values())
+        are_words = None not in [agent.text(fields, name) for name in ("agent_id", "program")]
+        is_whole = are_words and are_hashes and all(isinstance(path, str) for path in folders)
+        return fields if is_whole and agent.text(fields, "service") in SERVICES else nothing
+
+    def check_readable(self):
+        """Whether the manifest, if there is one, is to be believed."""
+        if not os.path.lexists(self.manifest):
+            return
+        hint = "look at it, and move it away if it is not needed"
+        if not is_own(self.manifest):
+            die(5, 'Cannot use the manifest "%s": another user may have written it' % self.manifest, hint)
+        if not self.read_manifest()["files"]:
+            die(5, 'Cannot read the manifest "%s": it is not as an installer wrote it' % self.manifest, hint)
+
+    def is_ours(self, path):
+        """Whether the file is as the manifest lists it."""
+        return self.is_listed(path, self.read_manifest()["files"].get(path))
 
     def check_file(self, path):
-        if os.path.lexists(path):
-            if not os.path.isfile(path) or not (marked(path) or path in self.read_manifest()["files"]):
-                die(5, 'Cannot install: "%s" is there and was not written by openclaw' % path, "move it away")
+        if os.path.lexists(path) and not self.is_ours(path):
+            die(5, 'Cannot install: "%s" is there and was not written by openclaw' % path, "move it away")
         self.check_folder(os.path.dirname(path))
 
     def check_folder(self, folder):
@@ -821,8 +494,7 @@ class Installation:
             if os.path.exists(os.path.join(self.state, key)):
                 die(5, 'Cannot install: "%s" has the keys of a server, "%s"' % (self.state, key),
                     "move the server's data: openclaw serve --data /var/lib/openclaw-server")
-        if os.path.exists(self.manifest):
-            self.check_file(self.manifest)
+        self.check_folder(os.path.dirname(self.manifest))
         self.check_file(self.program)
         if self.service_file:
             self.check_file(self.service_file)
@@ -888,7 +560,7 @@ class Installation:
         die(6, "Cannot reach %s: %s" % (self.url, reply.failure), "check the URL, the network and the proxy")
 
     def date_of_server(self, unverified):
-        """Nothing secret is sent: only the time is asked for, of whoever answers."""
+        """Nothing secret is sent: whatever answers is asked for the time only."""
         opener = agent.opener_for(self.url, agent.Unfollowed, urllib.request.HTTPSHandler(context=unverified))
         reply = agent.fetch(opener, 15, self.url + "/functions/v1/health")
         try:
@@ -900,7 +572,8 @@ class Installation:
     # From here on things are touched. What is done is noted, and undone if a step fails, the last first.
 
     def give_up(self, code, what, hint):
-        self.take_back()
+        if not self.handed_over:
+            self.take_back()
         die(code, what, hint)
 
     def take_back(self):
@@ -924,8 +597,8 @@ class Installation:
             os.mkdir(folder, 0o700)
         except OSError:
             self.give_up(1, 'Cannot make the folder "%s"' % folder, "look at the disk and its permissions")
-        # Everybody runs the programs of a system; what a user has is the user's.
-        if self.service == "systemd-system" and folder != self.state:
+        # Every user runs the programs of a system; what a user has is the user's.
+        if self.system and folder != self.state:
             os.chmod(folder, 0o755)
 
     def put(self, path, mode, content):
@@ -997,15 +670,30 @@ class Installation:
         # The deepest first: so they can be removed in this order.
         return sorted(folders, key=os.fsencode, reverse=True)
 
+    def take_hashes(self):
+        """The hashes that the manifest lists: of the files as they are to be, and, until they are, as they are."""
+        self.after, self.before = {self.program: self.sha256}, {}
+        if self.kind == "script":
+            self.after[self.program] = hashlib.sha256(os.fsencode(self.program_text())).hexdigest()
+        for path in (self.program, self.service_file):
+            if path and hash_of(path):
+                self.before[path] = hash_of(path)
+        # A program's own installation adds its definition to the list.
+        if self.service_file and self.kind == "script":
+            self.after[self.service_file] = hashlib.sha256(self.service_bytes()).hexdigest()
+
     def manifest_text(self, folders):
-        files = [file for file in (self.credentials, self.program, self.service_file, self.manifest) if file]
-        fields = [("written_by", "Written by openclaw"), ("version", VERSION), ("url", self.url),
-                  ("agent_id", self.agent_id), ("program", self.kind), ("service", self.service)]
-        lines = ['  "%s": "%s"' % field for field in fields]
-        for name, paths in (("files", files), ("folders", folders)):
-            inner = ",\n".join('    "%s"' % escape(path) for path in paths)
-            lines.append('  "%s": [\n%s\n  ]' % (name, inner))
-        return "{\n%s\n}\n" % ",\n".join(lines)
+        files = {}
+        for path in (self.program, self.service_file):
+            hashes = [one.get(path) for one in (self.after, self.before) if one.get(path)]
+            if hashes:
+                files[path] = " ".join(dict.fromkeys(hashes))
+        files[self.credentials] = None
+        if self.service in ("launchd", "task"):
+            files[self.log] = None
+        fields = {"version": VERSION, "written_by": "install.py", "url": self.url, "agent_id": self.agent_id,
+                  "program": self.kind, "service": self.service, "files": files, "folders": folders}
+        return agent.json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
 
     def credentials_text(self):
         return '{\n  "version": 1,\n  "url": "%s",\n  "agent_id": "%s",\n  "agent_secret": "%s"\n}\n' % (
@@ -1013,7 +701,7 @@ class Installation:
 
     def program_text(self):
         python = self.python()
-        return AGENT.replace("@PYTHON@", python).replace("@VERSION@", VERSION) + "\n\nagent_main(sys.argv[1:])\n"
+        return AGENT.replace("#!/usr/bin/env python3", "#!" + python, 1)
 
     def python(self):
         """The interpreter of the agent: for a service of the system, one that is in no user's home."""
@@ -1025,39 +713,39 @@ class Installation:
         return own if own and re.match(r"\S{1,120}\Z", own) else "/usr/bin/env python3"
 
     def put_program(self):
-        if self.kept:
-            return
         if self.kind == "script":
             self.put(self.program, 0o755, os.fsencode(self.program_text()))
-            return
+        elif not self.kept:
+            self.get_program()
+            self.replace(self.program)
+
+    def get_program(self):
+        """Beside its place, verified."""
         new = self.program + NEW
         try:
             self.begin(self.program)
         except OSError:
             self.cannot_write(self.program)
         self.fetch_binary(new)
-        with open(new, "rb") as file:
-            found = hashlib.sha256()
-            for block in iter(lambda: file.read(1 << 20), b""):
-                found.update(block)
-        if found.hexdigest() != self.sha256:
-            self.give_up(1, 'Cannot verify "%s": its SHA-256 is %s, %s is wanted' % (
-                self.binary_name, found.hexdigest(), self.sha256), "fetch it again; if that does not help, tell its publisher")
+        found = hash_of(new)
+        if found != self.sha256:
+            self.give_up(1, 'Cannot verify "%s": its SHA-256 is %s, %s is expected' % (
+                self.binary_name, found, self.sha256), "fetch it again; if that does not help, tell its publisher")
         os.chmod(new, 0o755)
         if not run_silently(new, "--version"):
             self.give_up(1, 'Cannot run "%s" on %s' % (self.binary_name, self.platform),
                          "install the agent that needs no binary: --script-agent")
-        self.replace(self.program)
 
-    def rests(self):
-        """A manifest lists one name alone, so what could not be removed of a former program is looked for by name."""
+    def leftovers(self):
+        """A manifest lists one program only, so what could not be removed of a former one is looked for by name."""
         folder = os.path.dirname(self.program)
         return [os.path.join(folder, name + end) for name in PROGRAMS for end in (NEW, NEW + ".exe", OLD)]
 
     def remove_former(self, files):
-        """Of another kind or language, it has another name on Windows, and nobody would know it any more."""
+        """Of another kind or language, it has another name on Windows, and the new manifest does not list it."""
         for path in files:
-            if os.path.dirname(path) == os.path.dirname(self.program) and path != self.program and os.path.isfile(path):
+            is_other = os.path.dirname(path) == os.path.dirname(self.program) and path != self.program
+            if is_other and self.is_listed(path, files[path]):
                 try:
                     discard(path + OLD)
                     self.undo.append(lambda path=path: restore(path))
@@ -1065,6 +753,9 @@ class Installation:
                     os.replace(path, path + OLD)
                 except OSError:
                     self.cannot_write(path)
+
+    def is_listed(self, path, hashes):
+        return hashes is not None and (hash_of(path) or "-") in hashes.split()
 
     def fetch_binary(self, new):
         try:
@@ -1097,21 +788,38 @@ class Installation:
             raise Unread(getattr(error, "reason", error)) from error
 
     def command(self):
-        """What a service starts, where no file can be started that is a script."""
+        """What a service starts, where no file can be started that is a script, and the script."""
         if self.kind == "script" and os.name == "nt":
             # The one without a window, where it is there.
             quiet = os.path.join(os.path.dirname(sys.executable), "pythonw.exe")
-            return quiet if os.path.isfile(quiet) else sys.executable, '"%s" monitor' % self.program
-        return self.program, "monitor"
+            return quiet if os.path.isfile(quiet) else sys.executable, '"%s" ' % self.program
+        return self.program, ""
+
+    def service_text(self):
+        """The definition of the service: its template, with the values of this host."""
+        command, script = self.command()
+        values = {"OPTIONS": ""}
+        if self.service == "launchd":
+            values.update(PROGRAM=xml(self.program), LOG=xml(self.log), HOME=xml("/var/root" if self.system else os.environ["HOME"]))
+        elif self.service == "task":
+            user = os.environ.get("USERDOMAIN", ".") + "\\" + getpass.getuser()
+            values.update(COMMAND=xml(command), SCRIPT=xml(script), LOG=xml(self.log), USER=xml(user))
+        else:
+            values.update(
+                PROGRAM=escape(self.program).replace("%", "%%").replace("$", "$$"),
+                CONFIG=escape(os.path.dirname(self.state)).replace("%", "%%"),
+                STATE=escape(self.state_home()).replace("%", "%%"),
+                ENVIRONMENT=os.path.join(self.state, "environment").replace("%", "%%"))
+        return re.sub("@([A-Z]+)@", lambda match: values[match.group(1)], TEMPLATES[self.service])
+
+    def service_bytes(self):
+        if self.service == "task":
+            return ("\ufeff" + self.service_text().replace("\n", "\r\n")).encode("utf-16-le")
+        return os.fsencode(self.service_text())
 
     def put_service(self):
-        if self.service.startswith("systemd"):
-            self.put(self.service_file, 0o644, os.fsencode(unit_text(self)))
-        elif self.service == "launchd":
-            self.put(self.service_file, 0o644, os.fsencode(plist_text(self.program, os.environ["HOME"])))
-        elif self.service == "task":
-            words = task_text(*self.command(), user=os.environ.get("USERDOMAIN", ".") + "\\" + getpass.getuser())
-            self.put(self.service_file, 0o600, ("\ufeff" + words.replace("\n", "\r\n")).encode("utf-16-le"))
+        if self.service_file:
+            self.put(self.service_file, 0o600 if self.service == "task" else 0o644, self.service_bytes())
 
     def systemd(self, *arguments):
         return ("systemctl",) + (("--user",) if self.service == "systemd-user" else ()) + arguments
@@ -1166,7 +874,7 @@ class Installation:
         return target and os.path.join(os.path.dirname(self.service_file), target + ".wants", "openclaw.service")
 
     def look(self):
-        """What the server makes of the agent: liveness, and when it was last seen."""
+        """What the server reports of the agent: liveness, and when it was last seen."""
         fields = self.agent.reply.fields if self.agent.request("heartbeat") else None
         shown = (fields or {}).get("agent")
         if not isinstance(shown, dict) or agent.text(shown, "liveness") is None:
@@ -1181,6 +889,10 @@ class Installation:
         if self.service == "none":
             if not self.agent.beat():
                 self.give_up(6, "Cannot send a heartbeat to %s: %s" % (self.url, self.agent.reply.what_came()), "try again later")
+        elif self.is_complete and self.is_running():
+            seen_before = "none"
+        elif self.kind == "binary":
+            self.hand_over()
         elif self.changed or not self.is_running():
             self.undo.append(self.stop_service)
             if self.needs_environment():
@@ -1198,6 +910,28 @@ class Installation:
             time.sleep(1)
         self.give_up(1, 'Cannot see the agent online: the server says "%s"' % (seen and seen[0] or ""),
                      "look at the log of the service, or " + hint)
+
+    def hand_over(self):
+        """The program installs itself and its service. It reads the secret from its standard input."""
+        runner = self.program
+        if not self.kept:
+            self.get_program()
+            runner += NEW
+        if self.is_first:
+            self.undo.append(lambda: self.may_run(self.program) and run(self.program, "service", "uninstall", *self.scope()))
+        talk = subprocess.DEVNULL if sys.stderr is None else sys.stderr.fileno()
+        command = (runner, "service", "install") + self.scope() + (
+            "--url", self.url, "--agent-id", self.agent_id, "--agent-secret-file", "-")
+        code = subprocess.run(command, input=(self.agent_secret + "\n").encode(), stdout=talk, stderr=talk, check=False).returncode
+        if code != 0:
+            self.take_back()
+            sys.exit(code if 0 < code <= 6 else 1)
+        self.changed = True
+        # What an earlier installation had is not there to come back any more.
+        self.handed_over = not self.is_first
+
+    def scope(self):
+        return () if self.system or self.service == "task" else ("--user",)
 
     def needs_environment(self):
         """Whether the service lacks what this shell has."""
@@ -1219,6 +953,9 @@ class Installation:
             return
         confirm(self.options, 'Install the agent "%s" to %s?' % (self.name, self.program))
         folders = self.plan_folders()
+        self.is_first = not os.path.exists(self.manifest)
+        self.take_hashes()
+        self.is_complete = self.is_handed_over() and self.is_installed()
         agent.on_signals(interrupt)
         try:
             self.write(folders)
@@ -1227,9 +964,11 @@ class Installation:
         except Interrupted:
             self.give_up(1, "Cannot go on: it was interrupted", "")
         except BaseException as error:
-            # What nobody foresaw is undone like the rest.
+            # An error that was not foreseen is undone like the rest.
             self.give_up(1, "Cannot go on: %s" % (str(error) or type(error).__name__), "")
         agent.on_signals(outlast)
+        if not self.is_handed_over():
+            self.settle_manifest(folders)
         try:
             discard(*self.backups)
         except OSError as error:
@@ -1237,7 +976,40 @@ class Installation:
             say("warning: %s" % error)
         self.report()
 
+    def is_handed_over(self):
+        """Whether the program installs itself: the service of a script agent is ours to install."""
+        return self.kind == "binary" and self.service != "none"
+
+    def is_installed(self):
+        """Whether the program that is asked for has installed itself and its service with these credentials."""
+        return self.installed is not None and self.read_manifest().get("service") == self.service \
+            and self.is_ours(self.service_file) and self.is_ours(self.program) and hash_of(self.program) == self.sha256
+
+    def settle_manifest(self, folders):
+        """What was replaced is not listed any more. Where this fails, it only stays on the list."""
+        self.before = {}
+        words = os.fsencode(self.manifest_text(folders))
+        try:
+            with open(self.manifest, "rb") as file:
+                if file.read() == words:
+                    return
+            discard(self.manifest + NEW)
+            descriptor = os.open(self.manifest + NEW, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+            with open(descriptor, "wb") as file:
+                file.write(words)
+                if hasattr(os, "fchmod"):
+                    os.fchmod(file.fileno(), self.manifest_mode())
+            os.replace(self.manifest + NEW, self.manifest)
+        except OSError as error:
+            say("warning: %s" % error)
+
+    def manifest_mode(self):
+        return 0o644 if self.system else 0o600
+
     def write(self, folders):
+        if self.is_complete:
+            self.go_online()
+            return
         earlier = self.read_manifest()
         # A service that is there already runs again in the end, with the files that it had.
         if self.service != "none" and earlier.get("service") == self.service:
@@ -1245,12 +1017,17 @@ class Installation:
         # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
         self.make_folder(self.state)
         self.protect_state()
-        self.put(self.manifest, 0o600, os.fsencode(self.manifest_text(folders)))
+        self.make_folder(os.path.dirname(self.manifest))
+        self.put(self.manifest, self.manifest_mode(), os.fsencode(self.manifest_text(folders)))
+        self.make_folder(os.path.dirname(self.program))
+        if self.is_handed_over():
+            self.go_online()
+            return
         for file in self.files():
             self.make_folder(os.path.dirname(file))
-        for rest in self.rests():
+        for leftover in self.leftovers():
             try:
-                discard(rest)
+                discard(leftover)
             except OSError as error:
                 # It still runs. Where its place is not needed now, the next run, and --uninstall, will.
                 say("warning: %s" % error)
@@ -1283,30 +1060,31 @@ class Installation:
             answer('to start the agent: "%s" monitor' % self.program)
             if not self.options.no_service:
                 answer("there is no systemd or launchd here: have it started at boot by what there is")
-        elif self.needs_environment():
+        elif self.kind == "script" and self.needs_environment():
             answer(OF_ENVIRONMENT)
         if self.service == "systemd-user":
             answer("to keep it running while you are logged out: loginctl enable-linger")
         offer_deletion(self.options)
 
     def uninstall(self):
-        if not os.path.isfile(self.manifest) and self.state != agent.folder_of_credentials():
+        if not os.path.isfile(self.manifest) and self.system:
             self.at_user_places()
-        if not marked(self.manifest):
+        if not os.path.lexists(self.manifest):
             die(4, 'Cannot uninstall: there is no "%s" of openclaw' % self.manifest, "run it as the user who installed it")
+        self.check_readable()
         fields = self.read_manifest()
-        services = ("none", "systemd-system", "systemd-user", "launchd", "task")
-        if fields.get("service") not in services or self.manifest not in fields["files"]:
-            die(5, 'Cannot read the manifest "%s": it is not as an installer wrote it' % self.manifest,
-                "look at it, and move it away if it is not wanted")
         self.place_service(fields["service"])
+        listed = fields["files"]
         if os.name == "nt":
-            named = [file for file in fields["files"] if os.path.basename(file) in PROGRAMS[1:]]
+            named = [file for file in listed if os.path.basename(file) in PROGRAMS[1:]]
             self.program = os.path.join(os.path.dirname(self.program), os.path.basename(named[0])) if named else self.program
-        files, folders = fields["files"], fields["folders"]
-        self.check_manifest(files, folders)
+        # What a program has installed has its folders, too.
+        folders = [self.state, os.path.dirname(self.session)] + fields["folders"]
+        self.check_manifest(listed, folders)
+        kept = [file for file in listed if listed[file] is not None and os.path.lexists(file) and not self.is_ours(file)]
+        files = [file for file in listed if file not in kept] + [self.manifest]
         for file in files:
-            # What stands in a folder may be removed by whoever may write to the folder.
+            # A user who may write to a folder may remove what stands in it.
             if os.name != "nt" and os.path.lexists(file) and not os.access(os.path.dirname(file), os.W_OK | os.X_OK):
                 self.cannot_remove(file)
         if self.options.dry_run:
@@ -1314,26 +1092,45 @@ class Installation:
                 answer("would remove " + file)
             return
         if self.service == "task" and not self.is_own_task():
-            die(5, 'Cannot uninstall: the task "openclaw" is of somebody else', "schtasks /Query /TN openclaw /V /FO LIST")
+            die(5, 'Cannot uninstall: the task "openclaw" is of another user or program', "schtasks /Query /TN openclaw /V /FO LIST")
         confirm(self.options, "Remove the agent from %s?" % self.state)
+        if fields["program"] == "binary" and self.service != "none" and self.may_run(self.program):
+            self.have_removed()
+        else:
+            self.remove_all(files, folders)
+        for file in files:
+            answer("removed " + file)
+        for file in kept:
+            answer("kept, because it was changed: " + file)
+        if self.service == "none":
+            answer("an agent that was started by hand still runs: stop it, too")
+
+    def have_removed(self):
+        """By the program, which is named as what is left where it cannot remove itself."""
+        talk = subprocess.DEVNULL if sys.stderr is None else sys.stderr.fileno()
+        command = (self.program, "service", "uninstall") + self.scope()
+        code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=talk, stderr=talk, check=False).returncode
+        if code != 0:
+            sys.exit(code if 0 < code <= 6 else 1)
+        if os.name == "nt":
+            self.remove(self.program)
+            self.remove_folders([os.path.dirname(self.program)])
+
+    def remove_all(self, files, folders):
         self.stop_service()
         if not self.has_stopped():
             die(1, 'Cannot stop the service "%s": it still runs, or cannot be asked' % self.service,
                 "stop it, then run the installer again with --uninstall")
         self.say_goodbye()
         # The manifest is the last of them: until then, a run that failed or was interrupted can be repeated.
-        for file in sorted(files, key=lambda file: file == self.manifest):
+        for file in files:
             if file == self.manifest:
                 self.remove_link()
-                self.remove_rests()
+                self.remove_leftovers()
             self.remove(file)
         self.remove_folders(folders)
         if self.service.startswith("systemd"):
             run_silently(*self.systemd("daemon-reload"))
-        for file in files:
-            answer("removed " + file)
-        if self.service == "none":
-            answer("an agent that was started by hand goes on: end it, too")
 
     def remove_link(self):
         link = self.service_link()
@@ -1347,12 +1144,12 @@ class Installation:
         except OSError:
             self.cannot_remove(file)
 
-    def remove_rests(self):
-        for rest in self.rests():
+    def remove_leftovers(self):
+        for leftover in self.leftovers():
             try:
-                discard(rest)
+                discard(leftover)
             except OSError:
-                self.cannot_remove(rest)
+                self.cannot_remove(leftover)
 
     def cannot_remove(self, file):
         die(1, 'Cannot remove "%s": this user may not' % file, "run it as the user who installed it, or as root")
@@ -1366,13 +1163,16 @@ class Installation:
                 else:
                     os.rmdir(folder)
             except OSError:
-                pass  # Somebody else has something in it, so it stays.
+                pass  # It has another program's files in it, so it stays.
 
     def check_manifest(self, files, folders):
-        """The service may have written to its folder: nothing is removed but what an installer writes."""
-        bad = [file for file in files if file not in self.files()]
+        """Nothing is removed but what an installer or openclaw itself writes."""
+        known = self.files() + [self.session, self.log]
+        lock = os.path.join(os.path.dirname(self.session), "monitor-")
+        bad = [file for file in files if file not in known and not (
+            file.startswith(lock) and re.match(r"[0-9a-f-]+\.lock\Z", file[len(lock):]))]
         bad += [folder for folder in folders
-                if not any((os.path.dirname(file) + os.sep).startswith(folder + os.sep) for file in self.files())]
+                if not any((os.path.dirname(file) + os.sep).startswith(folder + os.sep) for file in known)]
         if bad:
             die(5, 'Cannot uninstall: "%s" lists what no installer writes: %s ' % (self.manifest, " ".join(bad)),
                 "remove it by hand")
@@ -1399,11 +1199,11 @@ class SameScheme(urllib.request.HTTPRedirectHandler):
 
 
 class Unread(Exception):
-    """The program cannot be had."""
+    """The program cannot be read or fetched."""
 
 
 class Interrupted(BaseException):
-    """Somebody wants this to end."""
+    """A signal asks this to end."""
 
 
 def interrupt(*_):
@@ -1442,9 +1242,9 @@ def offset(server_time):
 
 
 def confirm(options, question):
-    """Without a terminal, who started this has decided."""
+    """Without a terminal, starting this was the answer."""
     if not options.yes and sys.stdin and sys.stdin.isatty() and not ask(question):
-        die(1, "Cannot go on: the answer was no")
+        die(1, "Cancelled: nothing was changed")
 
 
 def ask(question):
@@ -1466,161 +1266,24 @@ def offer_deletion(options):
         answer('delete "%s": it holds the secret' % own)
 
 
-def unit_text(place):
-    system = place.service == "systemd-system"
-    # The name of what is started may have no quotes and backslashes, an argument may have anything.
-    start = "" if system else "/usr/bin/env "
-    start += '"%s" monitor' % escape(place.program).replace("%", "%%").replace("$", "$$")
-    config_path = escape(os.path.dirname(place.state)).replace("%", "%%")
-    environment = "/etc/default/openclaw" if system else os.path.join(place.state, "environment").replace("%", "%%")
-    return UNIT.replace("@START@", start).replace("@CONFIG@", config_path).replace("@ENVIRONMENT@", environment) \
-        + (UNIT_OF_SYSTEM if system else "") \
-        + "\n[Install]\nWantedBy=%s\n" % ("multi-user.target" if system else "default.target")
-
-
-UNIT = """\
-# Written by openclaw. The installer's --uninstall removes it.
-[Unit]
-Description=openclaw agent
-Wants=network-online.target
-After=network-online.target
-# The agent itself waits for a server that is down.
-StartLimitIntervalSec=0
-
-[Service]
-ExecStart=@START@
-Environment="XDG_CONFIG_HOME=@CONFIG@"
-# For HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE, where they are needed.
-EnvironmentFile=-@ENVIRONMENT@
-Restart=always
-RestartSec=10
-# Only the agent itself is told to stop: it says so to the server first.
-KillMode=mixed
-TimeoutStopSec=30
-UMask=0077
-NoNewPrivileges=yes
-"""
-
-UNIT_OF_SYSTEM = """\
-DynamicUser=yes
-StateDirectory=openclaw
-StateDirectoryMode=0700
-CapabilityBoundingSet=
-DevicePolicy=closed
-LockPersonality=yes
-PrivateDevices=yes
-PrivateTmp=yes
-PrivateUsers=yes
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHome=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectProc=invisible
-ProtectSystem=strict
-RemoveIPC=yes
-RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallErrorNumber=EPERM
-SystemCallFilter=@system-service @pkey
-SystemCallFilter=~@privileged
-"""
-
-
 def xml(words):
     return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def plist_text(program, home):
-    return PLIST.replace("@PROGRAM@", xml(program)).replace("@HOME@", xml(home))
-
-
-PLIST = """\
-<?xml version="1.0" encoding="UTF-8"?>
-<!-- Written by openclaw. The installer's -uninstall option removes it. -->
-<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
-<plist version="1.0">
-<dict>
-  <key>Label</key>
-  <string>dev.openclaw.agent</string>
-  <key>ProgramArguments</key>
-  <array>
-    <string>@PROGRAM@</string>
-    <string>monitor</string>
-  </array>
-  <key>EnvironmentVariables</key>
-  <dict>
-    <key>HOME</key>
-    <string>@HOME@</string>
-  </dict>
-  <key>RunAtLoad</key>
-  <true/>
-  <key>KeepAlive</key>
-  <true/>
-  <key>ThrottleInterval</key>
-  <integer>10</integer>
-  <key>ProcessType</key>
-  <string>Background</string>
-  <key>Umask</key>
-  <integer>63</integer>
-</dict>
-</plist>
-"""
-
-
-def task_text(command, arguments, user):
-    values = {"@COMMAND@": command, "@ARGUMENTS@": arguments, "@USER@": user}
-    words = TASK
-    for name, value in values.items():
-        words = words.replace(name, xml(value))
-    return words
-
-
-TASK = """\
-<?xml version="1.0" encoding="UTF-16"?>
-<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
-  <RegistrationInfo>
-    <Description>Written by openclaw. The installer's --uninstall removes it.</Description>
-  </RegistrationInfo>
-  <Triggers>
-    <LogonTrigger>
-      <Enabled>true</Enabled>
-      <UserId>@USER@</UserId>
-    </LogonTrigger>
-  </Triggers>
-  <Principals>
-    <Principal id="Author">
-      <UserId>@USER@</UserId>
-      <LogonType>InteractiveToken</LogonType>
-      <RunLevel>LeastPrivilege</RunLevel>
-    </Principal>
-  </Principals>
-  <Settings>
-    <RestartOnFailure>
-      <Interval>PT1M</Interval>
-      <Count>255</Count>
-    </RestartOnFailure>
-    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
-    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
-    <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
-    <StartWhenAvailable>true</StartWhenAvailable>
-    <Enabled>true</Enabled>
-    <Hidden>true</Hidden>
-    <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
-  </Settings>
-  <Actions Context="Author">
-    <Exec>
-      <Command>@COMMAND@</Command>
-      <Arguments>@ARGUMENTS@</Arguments>
-    </Exec>
-  </Actions>
-</Task>
-"""
+TEMPLATES = {
+    "systemd-system": '''\
+@units/openclaw.service@
+''',
+    "systemd-user": '''\
+@units/openclaw.user.service@
+''',
+    "launchd": '''\
+@units/dev.openclaw.agent.plist@
+''',
+    "task": '''\
+@units/task.xml@
+''',
+}
 
 
 def main(arguments):
@@ -1635,7 +1298,7 @@ def main(arguments):
         sys.stdout.reconfigure(errors="backslashreplace")
     # Kept from every process that is started from here.
     env = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("OPENCLAW_")}
-    exec(compile(AGENT.replace("@VERSION@", VERSION), "openclaw_agent", "exec"), agent.__dict__)
+    exec(compile(AGENT, "openclaw_agent", "exec"), agent.__dict__)
     options = read_arguments(arguments)
     if options.help:
         answer(USAGE.rstrip("\n"))

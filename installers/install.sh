@@ -2,7 +2,7 @@
 # Installs the openclaw agent on a host that has a shell and curl. "sh install.sh --help" tells how.
 #
 # Nothing here runs before the last line has arrived, so a download that was cut off does nothing; hence the
-# braces around every command that is not in a function. The secret travels through builtins and pipes alone:
+# braces around every command that is not in a function. The secret travels through builtins and pipes only:
 # never an argument, a trace, a file that others can read.
 # shellcheck disable=SC2015 # "a && b || die" is to die when either fails.
 # shellcheck disable=SC2034,SC2154 # what the two parts share is set in one and read in the other.
@@ -15,492 +15,15 @@ values() { # What a release, or the service, writes into a copy of this file.
   baked_agent_secret=''
   binary_folder=''
   binary_sums=''
+  # The state folder is given to the service's user, and root believes no manifest that another user may write.
+  system_manifest=/usr/local/lib/openclaw/install.json
 }
 
 # The agent, and what the installer shares with it: kept as text, so that the one can write down the other.
 agent_source() {
-  # Builtins alone: nothing may be started that would be given the environment as it is.
+  # Builtins only: nothing may be started that would inherit the environment as it is.
   while IFS= read -r line; do printf '%s\n' "$line"; done <<'END_OF_AGENT'
-#!/bin/sh
-# Written by openclaw. The agent of a host that has a shell and curl: it shakes hands, beats, says goodbye.
-{ set +xva; }
-
-say() { printf '%s\n' "$*" >&2; }
-
-die() { # exit code, what is wrong, what to do
-  say "error: $2"
-  [ -z "${3:-}" ] || say "hint: $3"
-  exit "$1"
-}
-
-whole() { # Whether $1 is a whole number that every shell can count with.
-  case $1 in '' | *[!0-9]* | ??????????*) return 1 ;; esac
-}
-
-random() { # A fresh whole number from $1 to $2.
-  value=$(od -An -N4 -tu4 /dev/urandom | awk -v a="$1" -v b="$2" '{ print a + int($1 / 4294967296 * (b - a + 1)) }')
-  printf '%s\n' "${value:-$2}"
-}
-
-# Without what a terminal would act on: C0, DEL, C1, and what turns the direction of writing.
-plain() {
-  printf '%s' "$1" | LC_ALL=C tr -d '\000-\037\177' |
-    LC_ALL=C sed "$(printf 's/\302[\200-\237]/?/g;s/\342\200[\216\217\250-\256]/?/g;s/\342\201[\246-\251]/?/g')"
-}
-
-# Variables that this program sets, and that whoever started it may have exported: they would be given to others.
-unset_secrets() {
-  unset agent_secret env_secret baked_agent_secret installed_secret credential token value fields line
-}
-
-hide_environment() { # No process that is started from here gets a variable of ours.
-  for name in $(export -p | names_of_ours); do unset "$name"; done
-}
-
-names_of_ours() {
-  while IFS= read -r line; do
-    case $line in *OPENCLAW_*) line=OPENCLAW_${line#*OPENCLAW_} ;; *) continue ;; esac
-    line=${line%%=*}
-    case $line in *[!A-Za-z0-9_]*) ;; *) printf '%s\n' "$line" ;; esac
-  done
-}
-
-uuid() {
-  od -An -N16 -tx1 /dev/urandom | tr -d ' \n' |
-    sed 's/^\(........\)\(....\).\(...\).\(...\)\(............\)$/\1-\2-4\3-a\4-\5/'
-}
-
-folder_of_credentials() {
-  config=$HOME/.config
-  case ${XDG_CONFIG_HOME:-} in /*) config=$XDG_CONFIG_HOME ;; esac
-  [ "$(uname -s)" != Darwin ] || config="$HOME/Library/Application Support"
-  printf '%s\n' "$config/openclaw"
-}
-
-# Reads JSON, or what fetch prints, and prints "name value" lines: curl-code and curl-failure; status, retry-after
-# and date of the last reply's head; json, if an object and nothing else follows; its fields, a string after a quote.
-read_reply() {
-  LC_ALL=C awk -v head="${1:-1}" -v http="${1:-1}" '
-    function ascii(hex,   i, code) { # What \uXXXX stands for, if a terminal may have it.
-      for (i = 1; i <= 4; i++) code = code * 16 + index("0123456789abcdef", tolower(substr(hex, i, 1))) - 1
-      return code >= 32 && code < 127 ? sprintf("%c", code) : ""
-    }
-    function string(   s, c) {
-      for (p++; p <= n; p++) {
-        c = substr(t, p, 1)
-        if (c == "\"") { p++; return s }
-        if (c == "\n" || c == "\t") break
-        if (c == "\\") {
-          c = substr(t, ++p, 1)
-          if (c == "u" && substr(t, p + 1, 4) ~ /^[0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f]$/) {
-            c = ascii(substr(t, p + 1, 4))
-            if (c == "") c = "\\u"
-            else p += 4
-          }
-          else if (c ~ /^[bfnrt]$/) c = "\\" c
-          else if (c !~ /^["\\\/]$/) break
-        }
-        s = s c
-      }
-      bad = 1
-    }
-    function skip() { while (p <= n && index(" \t\r\n", substr(t, p, 1))) p++ }
-    # Such as a shell can count with; below zero is zero.
-    function whole(number) {
-      if (number < 0) number = 0
-      return number <= 999999999 ? sprintf("%d", number) : "999999999"
-    }
-    function found(path, value) { if (path ~ /^[a-z_.]+$/) out = out path " " value "\n" }
-    function value(path, depth,   c, key, end) {
-      if (depth > 16) bad = 1
-      skip()
-      c = substr(t, p, 1)
-      if (c == "\"") { found(path, "\"" string()); return }
-      if (c == "{" || c == "[") {
-        end = c == "{" ? "}" : "]"
-        p++
-        skip()
-        if (substr(t, p, 1) == end) { p++; return }
-        while (!bad) {
-          key = path "[]"
-          if (end == "}") {
-            skip()
-            if (substr(t, p, 1) != "\"") break
-            key = string()
-            if (path != "") key = path "." key
-            skip()
-            if (substr(t, p++, 1) != ":") break
-          }
-          value(key, depth + 1)
-          skip()
-          c = substr(t, p++, 1)
-          if (c == end) return
-          if (c != ",") break
-        }
-        bad = 1
-        return
-      }
-      c = substr(t, p, 40)
-      if (match(c, /^(true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?)/)) {
-        p += RLENGTH
-        c = substr(c, 1, RLENGTH)
-        found(path, c ~ /^[a-z]/ ? c : whole(c + 0))
-      } else bad = 1
-    }
-    http && failure == "" && (p = index($0, "curl: (")) { failure = substr($0, p + 6) }
-    head && /^HTTP\// { split($0, word, " "); status = word[2]; late = when = ""; inside = 1; next }
-    inside {
-      sub(/\r$/, "")
-      if ($0 == "") inside = 0
-      if (tolower($0) ~ /^retry-after:/) { late = $0; sub(/^[^:]*:[ \t]*/, "", late) }
-      if (tolower($0) ~ /^date:/) { when = $0; sub(/^[^:]*:[ \t]*/, "", when) }
-      next
-    }
-    { head = 0; t = t $0 "\n"; end = $0 }
-    END {
-      print ""
-      if (http) {
-        # What is cut off, because it is too long, has no end.
-        if (end !~ /^curl [0-9]+$/) end = "curl 0"
-        else t = substr(t, 1, length(t) - length(end) - 1)
-        print "curl-code " substr(end, 6)
-        print "curl-failure " substr(failure, 1, 300)
-        print "status " (status ~ /^[0-9][0-9][0-9]$/ ? status : "000")
-        print "date " (when ~ /^[A-Za-z0-9:, ]+$/ ? when : "")
-        if (late ~ /^[0-9]+$/) print "retry-after " whole(late + 0)
-      }
-      n = length(t)
-      p = 1
-      skip()
-      # Ours are a few hundred bytes. What is larger is somebody else and not worth the time.
-      if (n > 16384 || substr(t, p, 1) != "{") exit
-      value("", 0)
-      skip()
-      if (!bad && p > n && length(out) < 6000) printf "json yes\n%s", out
-    }'
-}
-
-raw() { # Puts the field $1 of the reply into $value.
-  value=''
-  case $fields in *"
-$1 "*) value=${fields#*"
-$1 "} ;; *) return 1 ;; esac
-  value=${value%%"
-"*}
-}
-
-text() { # The same, if it is a string.
-  raw "$1" || return 1
-  case $value in '"'*) value=${value#?} ;; *) value=''; return 1 ;; esac
-}
-
-clamped() { # The same, if it is a number: at least $2, and at most a day.
-  raw "$1" && whole "$value" || return 1
-  [ "$value" -ge "$2" ] || value=$2
-  [ "$value" -le 86400 ] || value=86400
-}
-
-# Asks the service for $1, with the body $2 if there is one, the session $3 if there is one, for at most $4 seconds
-# and with the option $5 for curl. Everything that is secret goes to curl on its standard input.
-request() {
-  if [ "$ear" = open ]; then
-    # Some shells would tell of a curl that was ended.
-    fetch "$@" >&3 2>/dev/null &
-    asking=$!
-    wait "$asking"
-    asking=''
-    fields=''
-    printf '\n.\n' >&3
-    while IFS= read -r line <&3 && [ "$line" != . ]; do
-      fields="$fields$line
-"
-    done
-  else
-    fields=$(fetch "$@" 3>/dev/null; echo .)
-  fi
-  raw curl-code || value=2
-  curl_code=$value failure=''
-  if [ "$curl_code" -ne 0 ]; then
-    raw curl-failure && failure=$value
-    failure=$(plain "${failure:-curl ends with $curl_code}")
-    fields=''
-  fi
-  raw status || value=000
-  status=$value
-}
-
-is_loopback() { # Whether the URL $1 is of this host itself: localhost, 127.0.0.0/8 or ::1.
-  authority=${1#*://}
-  authority=${authority%%/*}
-  case $authority in localhost | localhost:* | \[::1\] | \[::1\]:*) return 0 ;; 127.*) ;; *) return 1 ;; esac
-  authority=${authority%%:*}.
-  for octet in 1 2 3 4; do
-    case ${authority%%.*} in '' | *[!0-9]* | ????*) return 1 ;; esac
-    [ "${authority%%.*}" -le 255 ] || return 1
-    authority=${authority#*.}
-  done
-  [ -z "$authority" ]
-}
-
-is_direct() { # A proxy has another loopback, and what is not encrypted is not for it to read.
-  case $1 in http:*) return 0 ;; esac
-  is_loopback "$1"
-}
-
-fetch() { # To the third descriptor goes the number of curl's process, for whoever has enough of it.
-  {
-    {
-      printf 'url = "%s/functions/v1/%s"\n' "$url" "$1"
-      if is_direct "$url"; then printf 'noproxy = "*"\n'; fi
-      [ -z "$3" ] || printf 'header = "authorization: Bearer %s"\n' "$3"
-      [ -z "$2" ] || printf 'header = "content-type: application/json"\ndata-binary = "%s"\n' \
-        "$(printf '%s' "$2" | sed 's/["\\]/\\&/g')"
-    } | /bin/sh -c 'echo "$$" >&3; exec curl "$@"' sh -q -s -S -g -i -K - --max-time "${4:-15}" \
-      --proto '=http,https' -A "openclaw/$version (sh)" ${5:+"$5"} 2>&1
-    printf '\ncurl %s\n' "$?"
-  } | dd bs=1 count=32768 2>/dev/null | read_reply
-}
-
-# A shell hears a signal while it waits, and not while it reads what another process prints. So that goes through a
-# pipe of which this shell has both ends; where there can be none, a signal is heard after the reply.
-open_ear() {
-  ear=${TMPDIR:-/tmp}/openclaw-$instance_id
-  if (umask 077 && mkfifo "$ear" && exec 3<>"$ear") 2>/dev/null; then
-    exec 3<>"$ear"
-    rm -f "$ear"
-    ear=open
-  else
-    rm -f "$ear"
-    ear=''
-  fi
-}
-
-hush() { # Ends what is being asked for.
-  [ -n "$asking" ] || return 0
-  kill "$asking" 2>/dev/null
-  printf '\n' >&3
-  IFS= read -r line <&3
-  if whole "$line"; then kill "$line" 2>/dev/null; fi
-  # What comes of it is not read any more.
-  asking='' ear=''
-}
-
-ours() { # Whether the reply is our JSON, with the status $1.
-  [ "$status" = "$1" ] && raw json
-}
-
-# Says in one line what came instead of what was wanted.
-what_came() {
-  if [ -n "$failure" ]; then printf '%s\n' "no reply: $failure"
-  elif raw json && text error; then
-    problem=$value
-    text error_description || value=''
-    printf '%s\n' "$(plain "the server answers $status $problem: $value")"
-  else
-    case $status in
-      3??) printf '%s\n' "it redirects (status $status), and that is not followed" ;;
-      *) printf '%s\n' "what answers (status $status) is not openclaw, perhaps a proxy's page" ;;
-    esac
-  fi
-}
-
-# Buys a session. Sets $token, $interval, $refresh_in and $beat_in, or none of them.
-shake_hands() {
-  client="{\"version\":\"$version\",\"hostname\":\"$host_name\",\"os\":\"$os\",\"arch\":\"$arch\"}"
-  credential="\"agent_id\":\"$agent_id\",\"agent_secret\":\"$agent_secret\""
-  request handshake "{$credential,\"instance_id\":\"$instance_id\",\"client\":$client}" ''
-  credential=''
-  ours 200 || return 1
-  clamped refresh_in 1 && new_refresh=$value || return 1
-  clamped heartbeat_interval_seconds 1 && new_interval=$value || return 1
-  clamped next_heartbeat_in 0 && new_beat=$value || return 1
-  text token || return 1
-  case $value in *[!A-Za-z0-9_.-]* | '') return 1 ;; esac
-  token=$value refresh_in=$new_refresh interval=$new_interval beat_in=$new_beat
-}
-
-# Sends one heartbeat with the status $1, waiting at most $2 seconds. Sets $beat_in and $interval.
-beat() {
-  seq=$((seq + 1))
-  request heartbeat "{\"status\":\"$1\",\"seq\":$seq,\"instance_id\":\"$instance_id\"}" "$token" "${2:-15}"
-  ours 200 && raw ok && [ "$value" = true ] && clamped next_heartbeat_in 1 || return 1
-  beat_in=$value
-  if clamped heartbeat_interval_seconds 1; then interval=$value; fi
-}
-
-know_host() {
-  case $(uname -s) in Linux) os=linux ;; Darwin) os=darwin ;; *) os='' ;; esac
-  case $(uname -m) in
-    x86_64 | amd64) arch=x86_64 ;;
-    aarch64 | arm64) arch=aarch64 ;;
-    armv6l | armv7l | i686 | i386 | riscv64 | ppc64le | s390x) arch=$(uname -m) ;;
-    *) arch='' ;;
-  esac
-  host_name=$(uname -n | LC_ALL=C tr -c 'A-Za-z0-9._\n-' '-' | cut -c 1-255)
-  host_name=${host_name:-unknown}
-  instance_id=$(uuid)
-  seq=0 token='' ear='' asking=''
-}
-
-# Reads url, agent_id and agent_secret from the file $1.
-read_credentials() {
-  fields=$(read_reply 0 <"$1"; echo .)
-  text url || return 1
-  url=$value
-  text agent_id || return 1
-  agent_id=$value
-  text agent_secret || return 1
-  agent_secret=$value
-  case $url in *[\"\\\ ]* | '') return 1 ;; esac
-  case $agent_id in *[!0-9a-f-]* | '') return 1 ;; esac
-  case $agent_secret in *[!A-Za-z0-9_-]* | '') return 1 ;; esac
-}
-
-agent_main() {
-  version=@VERSION@
-  case ${1:-} in
-    monitor) ;;
-    --version) printf '%s\n' "$version"; return ;;
-    *) die 2 'Cannot run: "openclaw monitor" is what this agent does' 'openclaw monitor' ;;
-  esac
-  unset_secrets
-  hide_environment
-  export LC_ALL=C
-  credentials=$(folder_of_credentials)/credentials.json
-  [ -r "$credentials" ] || die 1 "Cannot read \"$credentials\": there is no such file, or it is not this user's" 'run the installer again'
-  read_credentials "$credentials" || die 1 "Cannot read \"$credentials\": it holds no credentials" 'run the installer again'
-  know_host
-  live
-}
-
-# The agent's life. $now counts the seconds that this process was awake: a shell has no monotonic clock.
-live() {
-  now=0 interval=60 beat_at=0 refresh_at=0 not_before=0 failures=0 refusals=0 second_chance=no jumped_at=-60 sleeper=''
-  started_at=$(date +%s)
-  trap 'farewell' TERM INT HUP
-  open_ear
-  while :; do
-    if [ -z "$token" ] || [ "$now" -ge "$refresh_at" ]; then
-      measured shake_hands || { after_no_session; continue; }
-      if [ "$second_chance" = no ]; then answers_again; fi
-      [ "$refusals" -eq 0 ] || say 'the agent is wanted again'
-      refusals=0
-      refresh_at=$((now + refresh_in))
-      # A renewed session leaves the beats where they were, unless the server has another wish.
-      [ "$beat_in" -eq 0 ] && [ "$beat_at" -gt "$now" ] || beat_at=$((now + beat_in))
-    fi
-    if [ "$now" -ge "$beat_at" ]; then
-      measured beat healthy || { after_no_beat; continue; }
-      answers_again
-      second_chance=no
-      beat_at=$((now + beat_in))
-    fi
-    if [ "$beat_at" -lt "$refresh_at" ]; then pass_until "$beat_at"; else pass_until "$refresh_at"; fi
-  done
-}
-
-answers_again() {
-  [ "$failures" -eq 0 ] || say 'the server answers again'
-  failures=0
-}
-
-after_no_session() {
-  if [ "$status" = 401 ] && raw json && text error && [ "$value" = invalid_credentials ]; then
-    [ "$refusals" -gt 0 ] || say "the agent is not wanted: $(what_came); asking again from time to time"
-    refused_wait=60 count=0
-    while [ "$count" -lt "$refusals" ] && [ "$refused_wait" -lt 3600 ]; do
-      refused_wait=$((refused_wait * 4)) count=$((count + 1))
-    done
-    [ "$refused_wait" -le 3600 ] || refused_wait=3600
-    refusals=$((refusals + 1))
-    failures=0
-    token='' beat_at=0
-    not_before=$((now + $(random $((refused_wait * 8 / 10)) $((refused_wait * 12 / 10)))))
-    pass_until "$not_before"
-  else
-    outage
-  fi
-}
-
-after_no_beat() {
-  if [ "$status" != 401 ] || ! raw json || ! text error; then outage; return; fi
-  case $value in token_missing | token_invalid | token_expired | session_revoked) ;; *) outage; return ;; esac
-  token=''
-  if [ "$second_chance" = yes ]; then outage; return; fi
-  second_chance=yes
-  beat_at=0
-  most=$interval
-  [ "$most" -le 10 ] || most=10
-  pass_until $((now + $(random 0 "$most")))
-}
-
-outage() {
-  [ "$failures" -gt 0 ] || say "no heartbeat: $(what_came); trying again"
-  most=$interval
-  [ "$most" -le 60 ] || most=60
-  least=0
-  if [ "$failures" -gt 0 ]; then
-    most=300
-    case $failures in 1) most=5 ;; 2) most=10 ;; 3) most=20 ;; 4) most=40 ;; 5) most=80 ;; 6) most=160 ;; esac
-    least=$(((most + 1) / 2))
-  fi
-  failures=$((failures + 1))
-  outage_wait=$(random "$least" "$most")
-  if clamped retry-after 0; then
-    value=$(random "$value" $((value + value / 5)))
-    not_before=$((now + value))
-    [ "$outage_wait" -ge "$value" ] || outage_wait=$value
-  fi
-  pass_until $((now + outage_wait))
-}
-
-measured() { # Runs $@ and counts the time that it took.
-  began=$(date +%s)
-  if "$@"; then outcome=0; else outcome=1; fi
-  took=$(($(date +%s) - began))
-  # A wall clock that was set meanwhile says nothing.
-  if [ "$took" -gt 0 ] && [ "$took" -le 20 ]; then now=$((now + took)); fi
-  return "$outcome"
-}
-
-# Waits until the moment $1, in ticks.
-pass_until() {
-  until=$1
-  while [ "$now" -lt "$until" ]; do
-    tick=$((until - now))
-    [ "$tick" -le 5 ] || tick=5
-    sleep "$tick" &
-    sleeper=$!
-    wait "$sleeper"
-    outcome=$?
-    sleeper=''
-    [ "$outcome" -eq 0 ] || [ "$outcome" -gt 128 ] || die 1 'Cannot wait: "sleep" fails' 'install "sleep" with the system'\''s package manager'
-    now=$((now + tick))
-    ahead=$(($(date +%s) - now - started_at))
-    started_at=$((started_at + ahead))
-    [ "$ahead" -lt 30 ] || woke
-  done
-}
-
-# A wall clock that moved on without us was a host asleep: beat now, but not twice in a minute, and not before the
-# time that a server was promised. The session has aged meanwhile.
-woke() {
-  refresh_at=$((refresh_at - ahead))
-  soonest=$((jumped_at + 60))
-  [ "$soonest" -ge "$now" ] || soonest=$now
-  [ "$soonest" -ge "$not_before" ] || soonest=$not_before
-  if [ "$until" -gt "$soonest" ] || [ "$beat_at" -gt "$soonest" ]; then jumped_at=$soonest; fi
-  [ "$until" -le "$soonest" ] || until=$soonest
-  [ "$beat_at" -le "$soonest" ] || beat_at=$soonest
-}
-
-farewell() {
-  trap '' TERM INT HUP
-  [ -z "$sleeper" ] || kill "$sleeper" 2>/dev/null
-  hush
-  [ -z "$token" ] || beat stopping 3
-  exit 0
-}
+@agents/agent.sh@
 END_OF_AGENT
 }
 
@@ -565,7 +88,7 @@ read_arguments() {
       --yes) yes=yes ;;
       --help) mode=help ;;
       --version) mode=version ;;
-      *) die 2 "Cannot read the options: \"$option\" is none" '--help' ;;
+      *) die 2 "Cannot read the options: unknown option \"$option\"" '--help' ;;
     esac
   done
   case $script_agent$binary$binary_url in
@@ -574,7 +97,7 @@ read_arguments() {
   esac
   [ -z "$binary" ] || [ -z "$binary_url" ] || die 2 'Cannot install two agents: --binary excludes --binary-url' '--help'
   case $sha256 in *[!0-9a-fA-F]*) value=bad ;; *) value=${#sha256} ;; esac
-  case $value in 0 | 64) ;; *) die 2 'Cannot read "--sha256": 64 hexadecimal digits are wanted' '--help' ;; esac
+  case $value in 0 | 64) ;; *) die 2 'Cannot read "--sha256": 64 hexadecimal digits are expected' '--help' ;; esac
   sha256=$(printf '%s' "$sha256" | tr 'A-F' 'a-f')
 }
 
@@ -614,7 +137,7 @@ check_home() {
   case ${HOME:-} in /*) ;; *) die 2 'Cannot install: HOME is not an absolute path' 'set HOME to the home folder of this user' ;; esac
   case $HOME${XDG_CONFIG_HOME:-} in *[[:cntrl:]]*) die 2 'Cannot install: HOME has a control character' 'set HOME to the home folder of this user' ;; esac
   for folder in "$HOME" "${XDG_CONFIG_HOME:-}"; do
-    is_utf8 "$folder" || die 2 "Cannot install into \"$folder\": a path in UTF-8 is wanted" 'set HOME to the home folder of this user'
+    is_utf8 "$folder" || die 2 "Cannot install into \"$folder\": a path in UTF-8 is expected" 'set HOME to the home folder of this user'
   done
 }
 
@@ -626,7 +149,7 @@ is_utf8() { # Whether nothing but ASCII is left of $1 once every sequence of UTF
     grep "$(printf '[\200-\377]')" >/dev/null
 }
 
-# Where everything goes. A service of the whole system is for root under systemd alone.
+# Where everything goes. Root's service is that of the whole system.
 choose_places() {
   service=none
   if [ "$os" = linux ] && [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then
@@ -637,20 +160,33 @@ choose_places() {
   fi
   manager=$service
   [ "$service_wanted" = yes ] || service=none
-  state=$(folder_of_credentials)
-  program=$HOME/.local/bin/openclaw
+  at_user_places
   # An installation of the whole system stays one, whatever is asked for now.
-  if [ "$manager" = systemd-system ] && { [ "$service" != none ] || [ -e /var/lib/openclaw/install.json ]; }; then
-    state=/var/lib/openclaw
-    program=/usr/local/bin/openclaw
-  fi
-  credentials=$state/credentials.json
-  manifest=$state/install.json
+  case $manager/$(id -u) in
+    systemd-system/* | launchd/0) [ "$service" = none ] && [ ! -e "$system_manifest" ] || at_system_places ;;
+  esac
   place_service "$service"
 }
 
-# A second installation, or a service left behind, is not what anybody wants.
+at_system_places() {
+  system=yes manifest=$system_manifest program=/usr/local/bin/openclaw state=/var/lib/openclaw
+  [ "$os" = linux ] || state="/var/root/Library/Application Support/openclaw"
+  credentials=$state/credentials.json session=$state/session.json
+}
+
+at_user_places() {
+  system=no program=$HOME/.local/bin/openclaw state=$(folder_of_credentials)
+  manifest=$state/install.json credentials=$state/credentials.json session=$state/session.json
+  [ "$os" != linux ] || session=$(state_home)/openclaw/session.json
+}
+
+state_home() { # The XDG Base Directory Specification has a relative path passed over.
+  case ${XDG_STATE_HOME:-} in /*) printf '%s\n' "$XDG_STATE_HOME" ;; *) printf '%s\n' "$HOME/.local/state" ;; esac
+}
+
+# A second installation, or a service left behind, would be a surprise.
 check_kind() {
+  [ ! -e "$manifest" ] && [ ! -h "$manifest" ] || check_readable
   [ "$state" = "$(folder_of_credentials)" ] || [ ! -e "$(folder_of_credentials)/install.json" ] ||
     die 5 'Cannot install: this user has an installation without a service of the system' 'remove it first: --uninstall --no-service'
   earlier=$(manifest_field service)
@@ -662,7 +198,8 @@ manifest_field() {
 }
 
 place_service() {
-  service_file=''
+  service_file='' scope=''
+  [ "$system" = yes ] || scope=--user
   case $1 in
     systemd-system) service_file=/etc/systemd/system/openclaw.service ;;
     systemd-user) service_file=$(dirname "$state")/systemd/user/openclaw.service ;;
@@ -796,17 +333,45 @@ check_installed() {
   say "this agent is installed already: repairing what is missing"
 }
 
-listed() { # Whether the manifest lists the path $1.
-  [ -f "$manifest" ] && sed -n '/^  "files": \[$/,/^  \]/p' "$manifest" | grep -F -x -e "    \"$(escape "$1")\"" -e "    \"$(escape "$1")\"," >/dev/null
+entries() { # The files of the manifest: the hashes of each, or "null" if it changes, a space, and its path.
+  sed -n '/^  "files": {$/,/^  }/{
+    s/^    "\(.*\)": null,\{0,1\}$/null \1/p
+    s/^    "\(.*\)": "\([0-9a-f]*\)",\{0,1\}$/\2 \1/p
+    s/^    "\(.*\)": "\([0-9a-f]*\) \([0-9a-f]*\)",\{0,1\}$/\2,\3 \1/p
+  }' "$manifest" | sed 's/\\\(["\\]\)/\1/g'
 }
 
-escape() { printf '%s' "$1" | sed 's/["\\]/\\&/g'; }
+listed() { # What the manifest lists of the file $1: hashes, "null", or nothing.
+  [ ! -f "$manifest" ] || entries | while IFS= read -r line; do
+    [ "${line#* }" != "$1" ] || printf '%s\n' "${line%% *}"
+  done
+}
 
-marked() { head -n 5 "$1" 2>/dev/null | LC_ALL=C grep 'Written by openclaw' >/dev/null 2>&1; }
+is_ours() { # Whether the file $1 is as the manifest lists it.
+  [ -f "$1" ] && [ ! -h "$1" ] || return 1
+  value=$(hash <"$1")
+  case ,$(listed "$1"), in *",$value,"*) ;; *) return 1 ;; esac
+}
 
-check_file() { # Whether the file $1 may be written: nobody else's, in a folder that this user may write to.
+is_own() { # Whether the file $1 is this user's, no link, and no other user may write to it.
+  [ -f "$1" ] && [ ! -h "$1" ] || return 1
+  case $(mode_of "$1") in -????-??-?) ;; *) return 1 ;; esac
+  value=$(owner_of "$1")
+  [ "${value%:*}" = "$(id -u)" ]
+}
+
+check_readable() { # Whether the manifest is to be believed.
+  is_own "$manifest" || die 5 "Cannot use the manifest \"$manifest\": another user may have written it" 'look at it, and move it away if it is not needed'
+  fields=$(read_reply 0 <"$manifest"; echo .)
+  raw json && text agent_id && text program && text service && value="$value/" || value=''
+  case $value in none/ | systemd-system/ | systemd-user/ | launchd/) ;; *) value='' ;; esac
+  [ -n "$value" ] && grep '^  "folders": \[' "$manifest" >/dev/null && [ -n "$(entries)" ] ||
+    die 5 "Cannot read the manifest \"$manifest\": it is not as an installer wrote it" 'look at it, and move it away if it is not needed'
+}
+
+check_file() { # Whether the file $1 may be written: not another's, in a folder that this user may write to.
   if [ -e "$1" ] || [ -h "$1" ]; then
-    [ -f "$1" ] && { marked "$1" || listed "$1"; } || die 5 "Cannot install: \"$1\" is there and was not written by openclaw" 'move it away'
+    is_ours "$1" || die 5 "Cannot install: \"$1\" is there and was not written by openclaw" 'move it away'
   fi
   check_folder "$(dirname "$1")"
 }
@@ -827,7 +392,7 @@ check_places() {
       [ ! -e "$state/$key" ] || die 5 "Cannot install: \"$state\" has the keys of a server, \"$key\"" "move the server's data: openclaw serve --data /var/lib/openclaw-server"
     done
   fi
-  if [ -e "$manifest" ]; then check_file "$manifest"; fi
+  check_folder "$(dirname "$manifest")"
   check_file "$program"
   [ -z "$service_file" ] || check_file "$service_file"
   other=$(command -v openclaw 2>/dev/null || :)
@@ -864,9 +429,13 @@ choose_program() {
   [ -n "$sha256" ] || die 2 "Cannot verify \"$binary_name\": its SHA-256 is not known" 'give it with --sha256, from somewhere else than the program'
 }
 
-keep_binary() { # Nobody named a program: the one that is there is no worse than the small agent.
-  [ "$(manifest_field program)" = binary ] && listed "$program" && "$program" --version >/dev/null 2>&1 || return 0
-  kind=binary keep_program=yes
+keep_binary() { # No program is named: the one that is there is no worse than the small agent.
+  [ "$(manifest_field program)" = binary ] && may_run "$program" || return 0
+  kind=binary keep_program=yes sha256=$(hash <"$program")
+}
+
+may_run() { # Whether the program $1 is the one that the manifest lists, no other user may change it, and it starts.
+  is_own "$1" && is_ours "$1" && "$1" --version >/dev/null 2>&1
 }
 
 sum_of() { # The sum of the file $2 in $1, which is like a SHA256SUMS.
@@ -908,7 +477,7 @@ try_credentials() {
   case $curl_code in
     0) die 6 "Cannot shake hands with $url: $(what_came)" 'check the URL, and the proxies on the way' ;;
     35 | 51 | 58 | 59 | 60 | 66 | 77 | 80 | 83 | 90 | 91)
-      # Nothing secret is sent: only the time is asked for, of whoever answers.
+      # Nothing secret is sent: whatever answers is asked for the time only.
       tls_failure=$failure late=''
       request health '' '' 15 -k
       raw date && late=$(offset "$value")
@@ -925,7 +494,7 @@ $undo"; }
 
 give_up() { # exit code, what is wrong, what to do
   hush
-  take_back
+  [ "$handed_over" = yes ] || take_back
   die "$@"
   exit 1
 }
@@ -949,6 +518,7 @@ take_back() {
       'mode '*) restore_mode "${step#mode }" ;;
       'folder '*) rmdir "${step#folder }" 2>/dev/null || : ;;
       service) stop_service ;;
+      program) ! may_run "$program" || "$program" service uninstall ${scope:+"$scope"} >&2 || : ;;
       restart) start_service >&2 || : ;;
     esac
   done
@@ -966,8 +536,8 @@ make_folder() { # The folder $1 and those above it.
   make_folder "$(dirname "$1")"
   noted "folder $1"
   mkdir "$1" 2>/dev/null || give_up 1 "Cannot make the folder \"$1\"" 'look at the disk and its permissions'
-  # Everybody runs the programs of a system; what a user has is the user's.
-  [ "$service" != systemd-system ] || [ "$1" = "$state" ] || chmod 755 "$1"
+  # Every user runs the programs of a system; what a user has is the user's.
+  [ "$system" = no ] || [ "$1" = "$state" ] || chmod 755 "$1"
 }
 
 # Writes what $3 prints to the file $1 with the mode $2, whole or not at all. Says nothing if it is there already.
@@ -1017,8 +587,8 @@ owner_of() { ls -ldn "$1" | awk '{ print $3 ":" $4 }'; }
 # The folders that the installation makes: those that are not there yet, and those that an earlier run made.
 plan_folders() {
   folders=''
-  [ ! -f "$manifest" ] || folders=$(sed -n '/^  "folders": \[$/,/^  \]/s/^    "\(.*\)",\{0,1\}$/\1/p' "$manifest" | sed 's/\\\(["\\]\)/\1/g')
-  for file in "$manifest" "$program" "$service_file"; do
+  [ ! -f "$manifest" ] || folders=$(folders_listed)
+  for file in "$credentials" "$manifest" "$program" "$service_file"; do
     [ -n "$file" ] || continue
     folder=$(dirname "$file")
     while [ ! -d "$folder" ] || [ "$folder" = "$state" ]; do
@@ -1031,16 +601,43 @@ $folder"
   folders=$(printf '%s\n' "$folders" | sed '/^$/d' | LC_ALL=C sort -r)
 }
 
-list() { # The lines of standard input as elements of a JSON array.
-  sed 's/["\\]/\\&/g;s/.*/    "&"/;$!s/$/,/'
+folders_listed() {
+  sed -n '/^  "folders": \[$/,/^  \]/s/^    "\(.*\)",\{0,1\}$/\1/p' "$manifest" | sed 's/\\\(["\\]\)/\1/g'
+}
+
+# Sets the hashes that the manifest lists: of the files as they are to be, and, until they are, as they are.
+take_hashes() {
+  program_before=$(hash_of "$program") service_before=$(hash_of "$service_file")
+  program_hash=$sha256 service_hash=''
+  if [ "$kind" = script ]; then
+    program_hash=$(program_text | hash)
+    [ -z "$service_file" ] || service_hash=$(service_text | hash)
+  fi
+}
+
+hash_of() { [ ! -f "$1" ] || hash <"$1"; }
+
+entry() { # The line of the manifest for the file $1, which has one of the hashes that follow, or changes.
+  set -- "$1" "${2:-${3:-}}" "${3:-}"
+  [ "$2" != "$3" ] || set -- "$1" "$2" ''
+  if [ -z "$2" ]; then printf '    "%s": null\n' "$(escape "$1")"
+  else printf '    "%s": "%s"\n' "$(escape "$1")" "$2${3:+ $3}"; fi
+}
+
+entries_text() {
+  entry "$program" "$program_hash" "$program_before"
+  # A program's own installation adds its definition to the list.
+  [ -z "$service_hash$service_before" ] || entry "$service_file" "$service_hash" "$service_before"
+  entry "$credentials"
+  [ "$service" != launchd ] || entry "$state/openclaw.log"
 }
 
 manifest_text() {
-  printf '{\n  "written_by": "Written by openclaw",\n  "version": "%s",\n' "$version"
-  printf '  "url": "%s",\n  "agent_id": "%s",\n  "program": "%s",\n  "service": "%s",\n  "files": [\n' "$url" "$agent_id" "$kind" "$service"
-  printf '%s\n' "$credentials" "$program" "$service_file" "$manifest" | sed '/^$/d' | list
-  printf '  ],\n  "folders": [\n'
-  printf '%s\n' "$folders" | list
+  printf '{\n  "version": "%s",\n  "written_by": "install.sh",\n' "$version"
+  printf '  "url": "%s",\n  "agent_id": "%s",\n  "program": "%s",\n  "service": "%s",\n  "files": {\n' "$url" "$agent_id" "$kind" "$service"
+  entries_text | sed '$!s/$/,/'
+  printf '  },\n  "folders": [\n'
+  printf '%s\n' "$folders" | sed 's/["\\]/\\&/g;s/.*/    "&"/;$!s/$/,/'
   printf '  ]\n}\n'
 }
 
@@ -1048,14 +645,19 @@ credentials_text() {
   printf '{\n  "version": 1,\n  "url": "%s",\n  "agent_id": "%s",\n  "agent_secret": "%s"\n}\n' "$url" "$agent_id" "$agent_secret"
 }
 
-program_text() {
-  printf '%s\n' "$agent" | sed "s/@VERSION@/'$version'/"
-  printf '\n{ agent_main "$@"; }\n'
-}
+program_text() { printf '%s\n' "$agent"; }
 
 put_program() {
-  case $kind in script) put "$program" 755 program_text; return ;; esac
-  [ "$keep_program" = no ] || return 0
+  case $kind/$keep_program in
+    script/*) put "$program" 755 program_text ;;
+    binary/no)
+      get_program
+      replace "$program"
+      ;;
+  esac
+}
+
+get_program() { # As $program.openclaw-new, verified.
   clear_way "$program"
   if [ -z "$binary" ]; then fetch_program
   elif ! cat "$binary" >"$program.openclaw-new" 2>/dev/null; then
@@ -1063,10 +665,9 @@ put_program() {
     cannot_write "$program"
   fi
   sum=$({ hash <"$program.openclaw-new"; } 2>/dev/null)
-  [ "$sum" = "$sha256" ] || give_up 1 "Cannot verify \"$binary_name\": its SHA-256 is $sum, $sha256 is wanted" 'fetch it again; if that does not help, tell its publisher'
+  [ "$sum" = "$sha256" ] || give_up 1 "Cannot verify \"$binary_name\": its SHA-256 is $sum, $sha256 is expected" 'fetch it again; if that does not help, tell its publisher'
   chmod 755 "$program.openclaw-new"
   "$program.openclaw-new" --version >/dev/null 2>&1 || give_up 1 "Cannot run \"$binary_name\" on $platform" 'install the agent that needs no binary: --script-agent'
-  replace "$program"
 }
 
 fetch_program() { # Waited for, so that this shell hears a signal meanwhile.
@@ -1095,110 +696,58 @@ fetch_program() { # Waited for, so that this shell hears a signal meanwhile.
   esac
 }
 
-# A path between quotes, as systemd reads it.
-unit_text() {
-  # The name of what is started may have no quotes and backslashes, an argument may have anything.
-  start=\"$(printf '%s' "$program" | sed 's/["\\]/\\&/g;s/%/%%/g;s/\$/$$/g')\"' monitor'
-  [ "$service" = systemd-system ] || start="/usr/bin/env $start"
-  config_path=$(dirname "$state" | sed 's/["\\]/\\&/g;s/%/%%/g')
-  if [ "$service" = systemd-system ]; then environment_file=/etc/default/openclaw
-  else environment_file=$(printf '%s' "$state/environment" | sed 's/%/%%/g'); fi
-  cat <<END_OF_UNIT
-# Written by openclaw. The installer's --uninstall removes it.
-[Unit]
-Description=openclaw agent
-Wants=network-online.target
-After=network-online.target
-# The agent itself waits for a server that is down.
-StartLimitIntervalSec=0
-
-[Service]
-ExecStart=$start
-Environment="XDG_CONFIG_HOME=$config_path"
-# For HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE, where they are needed.
-EnvironmentFile=-$environment_file
-Restart=always
-RestartSec=10
-# Only the agent itself is told to stop: it says so to the server first.
-KillMode=mixed
-TimeoutStopSec=30
-UMask=0077
-NoNewPrivileges=yes
-END_OF_UNIT
-  [ "$service" != systemd-system ] || cat <<'END_OF_UNIT'
-DynamicUser=yes
-StateDirectory=openclaw
-StateDirectoryMode=0700
-CapabilityBoundingSet=
-DevicePolicy=closed
-LockPersonality=yes
-PrivateDevices=yes
-PrivateTmp=yes
-PrivateUsers=yes
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHome=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectProc=invisible
-ProtectSystem=strict
-RemoveIPC=yes
-RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallErrorNumber=EPERM
-SystemCallFilter=@system-service @pkey
-SystemCallFilter=~@privileged
-END_OF_UNIT
-  printf '\n[Install]\nWantedBy=%s\n' "$([ "$service" = systemd-system ] && echo multi-user.target || echo default.target)"
-}
-
-plist_text() {
-  xml_program=$(printf '%s' "$program" | sed 's/&/\&amp;/g;s/</\&lt;/g;s/>/\&gt;/g')
-  xml_home=$(printf '%s' "$HOME" | sed 's/&/\&amp;/g;s/</\&lt;/g;s/>/\&gt;/g')
-  cat <<END_OF_PLIST
-<?xml version="1.0" encoding="UTF-8"?>
-<!-- Written by openclaw. The installer's -uninstall option removes it. -->
-<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
-<plist version="1.0">
-<dict>
-  <key>Label</key>
-  <string>dev.openclaw.agent</string>
-  <key>ProgramArguments</key>
-  <array>
-    <string>$xml_program</string>
-    <string>monitor</string>
-  </array>
-  <key>EnvironmentVariables</key>
-  <dict>
-    <key>HOME</key>
-    <string>$xml_home</string>
-  </dict>
-  <key>RunAtLoad</key>
-  <true/>
-  <key>KeepAlive</key>
-  <true/>
-  <key>ThrottleInterval</key>
-  <integer>10</integer>
-  <key>ProcessType</key>
-  <string>Background</string>
-  <key>Umask</key>
-  <integer>63</integer>
-</dict>
-</plist>
-END_OF_PLIST
-}
-
-put_service() {
+template() { # The text of the service's definition, with @NAME@ for each value.
   case $service in
-    systemd-*) put "$service_file" 644 unit_text ;;
-    launchd) put "$service_file" 644 plist_text ;;
+    systemd-system) cat <<'END_OF_TEMPLATE'
+@units/openclaw.service@
+END_OF_TEMPLATE
+    ;;
+    systemd-user) cat <<'END_OF_TEMPLATE'
+@units/openclaw.user.service@
+END_OF_TEMPLATE
+    ;;
+    launchd) cat <<'END_OF_TEMPLATE'
+@units/dev.openclaw.agent.plist@
+END_OF_TEMPLATE
+    ;;
   esac
 }
+
+# Prints standard input with each @NAME@ as the variable fill_NAME, which awk reads as it is.
+fill() {
+  awk '{
+    out = ""
+    while (match($0, /@[A-Z]+@/)) {
+      out = out substr($0, 1, RSTART - 1) ENVIRON["fill_" substr($0, RSTART + 1, RLENGTH - 2)]
+      $0 = substr($0, RSTART + RLENGTH)
+    }
+    print out $0
+  }'
+}
+
+service_text() { # In a process of its own, for what it exports.
+  (
+    export fill_PROGRAM fill_OPTIONS fill_CONFIG fill_STATE fill_ENVIRONMENT fill_LOG fill_HOME
+    fill_OPTIONS=''
+    case $service in
+      launchd)
+        fill_PROGRAM=$(xml "$program") fill_LOG=$(xml "$state/openclaw.log") fill_HOME=$(xml "$HOME")
+        [ "$system" = no ] || fill_HOME=/var/root
+        ;;
+      *)
+        fill_PROGRAM=$(escape "$program" | sed 's/%/%%/g;s/\$/$$/g')
+        fill_CONFIG=$(escape "$(dirname "$state")" | sed 's/%/%%/g')
+        fill_STATE=$(escape "$(state_home)" | sed 's/%/%%/g')
+        fill_ENVIRONMENT=$(printf '%s' "$state/environment" | sed 's/%/%%/g')
+        ;;
+    esac
+    template | fill
+  )
+}
+
+xml() { printf '%s' "$1" | sed 's/&/\&amp;/g;s/</\&lt;/g;s/>/\&gt;/g'; }
+
+put_service() { [ -z "$service_file" ] || put "$service_file" 644 service_text; }
 
 launchd_domain() { if [ "$(id -u)" -eq 0 ]; then echo system; else echo "gui/$(id -u)"; fi; }
 
@@ -1249,7 +798,7 @@ boot_out() { # launchd says that it is done before it is.
   done
 }
 
-# What the server makes of the agent: sets $liveness and $seen.
+# What the server reports of the agent: sets $liveness and $seen.
 look() {
   liveness='' seen=''
   request heartbeat '' "$token"
@@ -1269,6 +818,10 @@ go_online() {
   seen_before=$seen hint='install without: --no-service'
   if [ "$service" = none ]; then
     beat healthy || give_up 6 "Cannot send a heartbeat to $url: $(what_came)" 'try again later'
+  elif [ "$is_complete" = yes ] && is_running; then
+    seen_before=none
+  elif [ "$kind" = binary ]; then
+    hand_over
   elif [ "$changed" = yes ] || ! is_running; then
     noted service
     if needs_environment; then
@@ -1288,11 +841,32 @@ go_online() {
   say "the server calls \"$agent_name\" online"
 }
 
-confirm() { # Asks $1. Without a terminal, who started this has decided.
+# The program installs itself and its service. It reads the secret from its standard input.
+hand_over() {
+  if [ "$keep_program" = yes ]; then runner=$program
+  else
+    get_program
+    runner=$program.openclaw-new
+  fi
+  [ "$is_first" = no ] || noted program
+  printf '%s\n' "$agent_secret" |
+    "$runner" service install ${scope:+"$scope"} --url "$url" --agent-id "$agent_id" --agent-secret-file - >&2
+  outcome=$?
+  if [ "$outcome" -ne 0 ]; then
+    take_back
+    [ "$outcome" -le 6 ] || outcome=1
+    exit "$outcome"
+  fi
+  changed=yes
+  # What an earlier installation had is not there to come back any more.
+  [ "$is_first" = yes ] || handed_over=yes
+}
+
+confirm() { # Asks $1. Without a terminal, starting this was the answer.
   [ "$yes" = no ] && [ -t 0 ] || return 0
   printf '%s [y/N] ' "$1" >&2
   read -r answer || answer=''
-  case $answer in [yY]*) ;; *) die 1 'Cannot go on: the answer was no' '' ;; esac
+  case $answer in [yY]*) ;; *) die 1 'Cancelled: nothing was changed' '' ;; esac
 }
 
 install() {
@@ -1311,11 +885,26 @@ install() {
   fi
   confirm "Install the agent \"$agent_name\" to $program?"
   plan_folders
-  undo='' backups='' changed=no
+  undo='' backups='' changed=no handed_over=no is_complete=no is_first=no
+  [ -e "$manifest" ] || is_first=yes
+  take_hashes
+  if [ "$kind" = binary ] && [ "$service" != none ] && [ "$earlier" = "$service" ] && [ -n "$installed_id" ] &&
+    is_ours "$service_file" && [ "$program_before" = "$program_hash" ]; then is_complete=yes; fi
   open_ear
   trap "give_up 1 'Cannot go on: it was interrupted' ''" INT TERM HUP
   # A service that is there already runs again in the end, with the files that it had.
-  [ "$service" = none ] || [ "$earlier" != "$service" ] || noted restart
+  [ "$service" = none ] || [ "$earlier" != "$service" ] || [ "$is_complete" = yes ] || noted restart
+  [ "$is_complete" = yes ] || put_files
+  go_online
+  # What is done stays done, whatever signal comes now.
+  trap : INT TERM HUP
+  printf '%s' "$backups" | while IFS= read -r file; do rm -f "$file.openclaw-old"; done
+  if [ "$kind" = script ] || [ "$service" = none ]; then settle_manifest; fi
+  trap - INT TERM HUP
+  report
+}
+
+put_files() {
   # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
   make_folder "$state"
   value=$(mode_of "$state/.")
@@ -1326,19 +915,24 @@ install() {
       chmod 700 "$state" || cannot_write "$state"
       ;;
   esac
-  put "$manifest" 600 manifest_text
-  for file in "$program" "$service_file"; do
-    [ -z "$file" ] || make_folder "$(dirname "$file")"
-  done
+  make_folder "$(dirname "$manifest")"
+  manifest_mode=600
+  [ "$system" = no ] || manifest_mode=644
+  put "$manifest" "$manifest_mode" manifest_text
+  make_folder "$(dirname "$program")"
+  if [ "$kind" = binary ] && [ "$service" != none ]; then return; fi
+  [ -z "$service_file" ] || make_folder "$(dirname "$service_file")"
   put "$credentials" 600 credentials_text
   put_program
   put_service
-  go_online
-  # What is done stays done, whatever signal comes now.
-  trap : INT TERM HUP
-  printf '%s' "$backups" | while IFS= read -r file; do rm -f "$file.openclaw-old"; done
-  trap - INT TERM HUP
-  report
+}
+
+settle_manifest() { # What was replaced is not listed any more. Where this fails, it only stays on the list.
+  program_before='' service_before=''
+  manifest_text | cmp -s - "$manifest" && return
+  rm -f "$manifest.openclaw-new"
+  (set -C && manifest_text >"$manifest.openclaw-new") 2>/dev/null && chmod "$manifest_mode" "$manifest.openclaw-new" &&
+    mv -f "$manifest.openclaw-new" "$manifest" || say "warning: Cannot write \"$manifest\" again"
 }
 
 report() {
@@ -1350,7 +944,7 @@ report() {
   if [ "$service" = none ]; then
     printf 'to start the agent: "%s" monitor\n' "$program"
     [ "$service_wanted" = no ] || printf 'there is no systemd or launchd here: have it started at boot by what there is\n'
-  elif needs_environment; then printf '%s\n' "$of_environment"; fi
+  elif [ "$kind" = script ] && needs_environment; then printf '%s\n' "$of_environment"; fi
   [ "$service" != systemd-user ] || printf 'to keep it running while you are logged out: loginctl enable-linger\n'
   offer_deletion
 }
@@ -1366,17 +960,11 @@ offer_deletion() {
   else printf 'delete "%s": it holds the secret\n' "$0"; fi
 }
 
-elements() { # The strings of the array $1 of the manifest.
-  sed -n "/^  \"$1\": \\[\$/,/^  \\]/s/^    \"\\(.*\\)\",\\{0,1\\}\$/\\1/p" "$manifest" | sed 's/\\\(["\\]\)/\1/g'
-}
-
 uninstall() {
   choose_places
-  if [ ! -f "$manifest" ] && [ "$state" != "$(folder_of_credentials)" ]; then
-    state=$(folder_of_credentials) program=$HOME/.local/bin/openclaw
-    credentials=$state/credentials.json manifest=$state/install.json
-  fi
-  marked "$manifest" || die 4 "Cannot uninstall: there is no \"$manifest\" of openclaw" 'run it as the user who installed it'
+  if [ ! -f "$manifest" ] && [ "$system" = yes ]; then at_user_places; fi
+  [ -e "$manifest" ] || [ -h "$manifest" ] || die 4 "Cannot uninstall: there is no \"$manifest\" of openclaw" 'run it as the user who installed it'
+  check_readable
   read_manifest
   check_manifest
   check_removal
@@ -1385,6 +973,14 @@ uninstall() {
     return
   fi
   confirm "Remove the agent from $state?"
+  if [ "$service" != none ] && [ "$(manifest_field program)" = binary ] && may_run "$program"; then
+    "$program" service uninstall ${scope:+"$scope"} >&2 || exit
+  else remove_all; fi
+  printf '%s\n' "$files" | sed 's/^/removed /'
+  printf '%s' "$kept" | sed 's/^/kept, because it was changed: /'
+}
+
+remove_all() {
   stop_service
   is_stopped || die 1 "Cannot stop the service \"$service\": it still runs, or cannot be asked" 'stop it, then run the installer again with --uninstall'
   say_goodbye
@@ -1399,8 +995,7 @@ uninstall() {
   [ ! -h "$state" ] || { rm -f "$state" && rmdir /var/lib/private/openclaw; } 2>/dev/null
   printf '%s\n' "$folders" | while IFS= read -r folder; do rmdir "$folder" 2>/dev/null || :; done
   case $service in systemd-*) systemd daemon-reload ;; esac
-  printf '%s\n' "$files" | sed 's/^/removed /'
-  [ "$service" != none ] || printf 'an agent that was started by hand goes on: end it, too\n'
+  [ "$service" != none ] || printf 'an agent that was started by hand still runs: stop it, too\n'
 }
 
 remove() { # The files in the lines of $1.
@@ -1420,31 +1015,47 @@ check_removal() {
   done || exit
 }
 
-# Reads $service, $files and $folders from the manifest.
+# Sets $service, $files and $folders, as the manifest has them, and $kept: what is not as it was installed.
 read_manifest() {
-  service='' files=$(elements files) folders=$(elements folders)
-  fields=$(read_reply 0 <"$manifest"; echo .)
-  if raw json && text agent_id && text program && text service; then service=$value; fi
-  place_service "$service"
-  case $service in none | systemd-system | systemd-user | launchd) ;; *) service='' ;; esac
-  [ -n "$service" ] && grep '^  "folders": \[$' "$manifest" >/dev/null && printf '%s\n' "$files" | grep -F -x -e "$manifest" >/dev/null ||
-    die 5 "Cannot read the manifest \"$manifest\": it is not as an installer wrote it" 'look at it, and move it away if it is not wanted'
+  place_service "$(manifest_field service)"
+  service=$(manifest_field service) files='' kept=''
+  # What a program has installed has its folders, too.
+  folders="$state
+$(dirname "$session")
+$(folders_listed)"
+  while IFS= read -r line; do
+    file=${line#* }
+    if [ "${line%% *}" = null ] || [ ! -e "$file" ] || is_ours "$file"; then files="$files$file
+"
+    else kept="$kept$file
+"; fi
+  done <<END_OF_ENTRIES
+$(entries)
+END_OF_ENTRIES
+  files=$files$manifest
 }
 
-# The service may have written to the folder of the manifest: nothing is removed but what an installer writes.
+# Nothing is removed but what this program or openclaw itself writes.
 check_manifest() {
   bad=$(unknown_paths)
   [ -z "$bad" ] || die 5 "Cannot uninstall: \"$manifest\" lists what no installer writes: $(plain "$bad")" 'remove it by hand'
 }
 
-unknown_paths() { # What the manifest lists and no installer writes.
-  printf '%s\n' "$files" | while IFS= read -r file; do
-    case $file in "$manifest" | "$credentials" | "$program" | "$service_file") ;; *) printf '%s ' "$file" ;; esac
+unknown_paths() { # What the manifest lists, and neither an installer nor the program writes.
+  printf '%s\n' "$files" "$kept" | while IFS= read -r file; do
+    case $file in
+      */../*) printf '%s ' "$file" ;;
+      '' | "$manifest" | "$credentials" | "$program" | "$service_file" | "$session" | "$state/openclaw.log") ;;
+      "$(dirname "$session")"/monitor-*.lock) ;;
+      *) printf '%s ' "$file" ;;
+    esac
   done
   printf '%s\n' "$folders" | while IFS= read -r folder; do
     case $state/ in "$folder"/*) continue ;; esac
+    case $session in "$folder"/*) continue ;; esac
     case $(dirname "$program")/ in "$folder"/*) continue ;; esac
     case $(dirname "$service_file")/ in "$folder"/*) continue ;; esac
+    case $(dirname "$manifest")/ in "$folder"/*) continue ;; esac
     [ -z "$folder" ] || printf '%s ' "$folder"
   done
 }
@@ -1460,8 +1071,8 @@ say_goodbye() {
 
 main() {
   unset agent
-  # What cannot be read says nothing, and the rest without it would do anything.
-  agent=$(agent_source) && eval "$agent" && command -v farewell >/dev/null 2>&1 || {
+  # Without it, the rest would call functions that are not there.
+  agent=$(agent_source) && eval "${agent%'{ agent_main'*}" && command -v farewell >/dev/null 2>&1 || {
     printf 'error: Cannot install: the shell cannot read what this installer brings along\n' >&2
     printf 'hint: set TMPDIR to a folder that can be written to\n' >&2
     exit 1

@@ -6,10 +6,10 @@ import { CliError } from "../terminal/errors.ts";
 import { type Environment, placesHere } from "../host/paths.ts";
 import { readIfThere } from "../host/private_file.ts";
 import type { Ask } from "./perform.ts";
-import type { Place } from "./layout.ts";
+import type { ServiceLayout } from "./layout.ts";
 import { shellQuote } from "../host/shell_quote.ts";
 
-interface Around {
+interface Context {
   environment: Environment;
   ask: Ask;
   say: (text: string) => void;
@@ -21,31 +21,31 @@ const hint =
   "openclaw service install --url https://fleet.example.com --agent-id <uuid> --agent-secret-file -";
 
 /**
- * The credentials that the service is to have, or null when it has them already. The agent is what flags or
- * environment say, else the one that the service has, that this user has, or that the user behind sudo has.
+ * The credentials that the service is to have, and whether it has them already. The agent is the one that flags or
+ * environment name, else that of the service, of this user, or of the user behind sudo.
  *
- * @throws {CliError} `usage` when there is none or no server, `refused` when they cannot be right
+ * @throws {CliError} `usage` when no agent or no server is named, or credentials are malformed
  */
 export async function credentialsFor(
-  place: Place,
+  layout: ServiceLayout,
   flags: IdentityFlags,
-  around: Around,
-): Promise<StoredCredentials | null> {
-  const { environment, warn, insecureHttp } = around;
+  context: Context,
+): Promise<{ credentials: StoredCredentials; isStored: boolean }> {
+  const { environment, warn, insecureHttp } = context;
   const isNamed = namedAgent(flags, environment) !== null;
-  const stored = isNamed ? await storedUnlessBroken(place) : await storedAt(place.credentials);
+  const stored = isNamed ? await storedUnlessBroken(layout) : await storedAt(layout.credentials);
   const identity = isNamed
     ? await readIdentity(flags, { environment, warn })
-    : stored ?? await ownOrSudoUsers(flags, around);
+    : stored ?? await ownOrSudoUsers(flags, context);
   const url = flags.url ?? environment("OPENCLAW_URL") ?? stored?.url ?? identity.url;
   if (url === null) {
     throw new CliError("usage", "Cannot install the service: --url is missing", { hint });
   }
   const { agentId, secret } = identity;
-  const wanted = { agentId, secret, url: parseUrl(url, { insecureHttp }) };
+  const credentials = { agentId, secret, url: parseUrl(url, { insecureHttp }) };
   const isStored = stored !== null && stored.agentId === agentId && stored.secret === secret &&
-    stored.url === wanted.url;
-  return isStored ? null : wanted;
+    stored.url === credentials.url;
+  return { credentials, isStored };
 }
 
 async function storedAt(path: string): Promise<StoredCredentials | null> {
@@ -68,8 +68,8 @@ async function readUnlessClosed(path: string): Promise<string | null> {
   }
 }
 
-/** What is replaced anyway may be broken. */
-async function storedUnlessBroken({ credentials }: Place): Promise<StoredCredentials | null> {
+/** A file that is replaced anyway may be broken. */
+async function storedUnlessBroken({ credentials }: ServiceLayout): Promise<StoredCredentials | null> {
   try {
     return await storedAt(credentials);
   } catch (error) {
@@ -78,10 +78,10 @@ async function storedUnlessBroken({ credentials }: Place): Promise<StoredCredent
   }
 }
 
-/** `openclaw configure` and then `sudo openclaw service install` is what one types. */
+/** The usual order is `openclaw configure`, then `sudo openclaw service install`. */
 async function ownOrSudoUsers(
   flags: IdentityFlags,
-  { environment, ask, say, warn }: Around,
+  { environment, ask, say, warn }: Context,
 ): Promise<StoredCredentials | { agentId: string; secret: string; url: string | null }> {
   const { credentials } = await placesHere(environment);
   const path = await sudoUsersFile(environment, ask);
@@ -90,11 +90,11 @@ async function ownOrSudoUsers(
   }
   const stored = await storedAt(path);
   if (stored === null) return await readIdentity(flags, { environment, warn });
-  say(`takes the credentials of ${environment("SUDO_USER")}: ${path}`);
+  say(`using the credentials of ${environment("SUDO_USER")}: ${path}`);
   return stored;
 }
 
-/** The credentials file of who typed sudo, if it is that user's alone. */
+/** The credentials file of the user behind sudo, if no other user can read it. */
 async function sudoUsersFile(environment: Environment, ask: Ask): Promise<string | null> {
   const uid = environment("SUDO_UID");
   if (Deno.build.os === "windows" || Deno.uid() !== 0 || uid === undefined || !/^[1-9]\d*$/.test(uid)) {

@@ -6,14 +6,24 @@ import { CliError } from "../terminal/errors.ts";
 import type { Environment } from "../host/paths.ts";
 import { credentialsFor } from "./credentials.ts";
 import { definedElsewhere, managerFault } from "./manager.ts";
-import { optionsFor } from "./options.ts";
-import { assertProgramIsOurs, readOurDefinition } from "./ours.ts";
+import { defineService, encodeDefinition } from "./definition.ts";
+import { formatManifest, type Manifest, manifestOf, readManifest } from "./manifest.ts";
+import { optionsFor, type ServiceOptions } from "./options.ts";
+import { assertOurs, readOurDefinition, sha256, sha256Of } from "./ours.ts";
 import { isThere } from "./own_files.ts";
 import { type Ask, perform } from "./perform.ts";
-import type { Place } from "./layout.ts";
+import type { ServiceLayout } from "./layout.ts";
 import { NotSettled, settledState, stateAt } from "./state.ts";
-import { type Before, endSteps, installSteps, outlineStep, restoreSteps, type Step } from "./steps.ts";
-import { rememberFiles, type Undo } from "./undo.ts";
+import {
+  type Before,
+  endSteps,
+  type InstallOptions,
+  installSteps,
+  restoreSteps,
+  type Step,
+} from "./steps.ts";
+import { outlineStep } from "./show_step.ts";
+import { missingFolders, rememberFiles, type Undo } from "./undo.ts";
 
 export interface Talk {
   ask: Ask;
@@ -23,18 +33,19 @@ export interface Talk {
 
 export interface Plan {
   steps: Step[];
-  credentials: StoredCredentials | null;
+  credentials: StoredCredentials;
+  /** The definition that is replaced. */
   earlier: string | null;
 }
 
 /** What an installation would do. Asks no service manager, and touches nothing. */
 export async function planInstall(
-  place: Place,
+  layout: ServiceLayout,
   flags: ConnectionFlags & IdentityFlags,
   { environment, ...talk }: Talk & { environment: Environment },
 ): Promise<Plan> {
   // deno-lint-ignore no-control-regex -- a line break would begin another line of the unit
-  if (/[\u0000-\u001f\u007f]/.test(place.program + place.unit)) {
+  if (/[\u0000-\u001f\u007f]/.test(layout.program + layout.unit)) {
     throw new CliError(
       "usage",
       "Cannot install the service: the home folder's name has a control character",
@@ -43,26 +54,62 @@ export async function planInstall(
       },
     );
   }
-  await assertNoServerIn(place);
-  const earlier = await readOurDefinition(place);
-  const program = Deno.execPath();
-  if (program !== place.program) await assertProgramIsOurs(place.program);
-  const options = await optionsFor(place, flags, earlier);
-  const credentials = await credentialsFor(place, flags, {
+  await assertNoServerIn(layout);
+  const manifest = await readManifest(layout);
+  const earlier = await readOurDefinition(layout, manifest);
+  const self = Deno.execPath();
+  if (self !== layout.program) await assertOurs(layout.program, manifest);
+  const options = await optionsFor(layout, flags, earlier);
+  const { credentials, isStored } = await credentialsFor(layout, flags, {
     environment,
     ...talk,
     insecureHttp: options.insecureHttp,
   });
-  const from = Deno.build.standalone ? program : place.program;
+  const program = Deno.build.standalone ? self : layout.program;
+  const record = await recordInstallation(layout, { program, options, credentials, manifest });
   return {
-    steps: installSteps(place, from, { storesCredentials: credentials !== null, options }),
+    steps: installSteps(layout, program, { storesCredentials: !isStored, options, ...record }),
     credentials,
     earlier,
   };
 }
 
+/** The manifest's two texts, and what is left of the earlier installation. */
+async function recordInstallation(
+  layout: ServiceLayout,
+  { program, options, credentials: { url, agentId }, manifest: earlier }: {
+    program: string;
+    options: ServiceOptions;
+    credentials: StoredCredentials;
+    manifest: Manifest | null;
+  },
+): Promise<Pick<InstallOptions, "manifest" | "former">> {
+  const unit = sha256(encodeDefinition(defineService(layout, options), layout.os === "windows"));
+  const after = { program: [await sha256Of(program) || noHash], unit: [unit] };
+  const during = {
+    program: withEarlier(after.program, await sha256Of(layout.program)),
+    unit: withEarlier(after.unit, await sha256Of(layout.unit)),
+  };
+  const missing = (await Promise.all([layout.program, layout.unit, layout.manifest].map(missingFolders)))
+    .flat();
+  const folders = [...new Set([...earlier?.folders ?? [], ...missing])].sort((a, b) => b.length - a.length);
+  const text = (hashes: typeof after): string =>
+    formatManifest(manifestOf(layout, { url, agentId, hashes, folders }));
+  const former = [...earlier?.files ?? []].flatMap(([path, hashes]): [string, string[]][] =>
+    hashes === null || path === layout.program || path === layout.unit ? [] : [[path, hashes]]
+  );
+  return { manifest: { during: text(during), after: text(after) }, former };
+}
+
+/** Of a program that is not there, in a dry run from source. */
+const noHash = "0".repeat(64);
+
+function withEarlier(hashes: string[], earlier: string | null): string[] {
+  return earlier === null || earlier === "" ? hashes : [...new Set([...hashes, earlier])];
+}
+
 /** systemd gives the service's folder, with all that is in it, to the agent's user. */
-async function assertNoServerIn({ folders }: Place): Promise<void> {
+async function assertNoServerIn({ folders }: ServiceLayout): Promise<void> {
   for (const path of folders.flatMap((folder) => serverKeys.map((name) => join(folder, name)))) {
     if (!await isVisible(path)) continue;
     throw new CliError(
@@ -75,7 +122,7 @@ async function assertNoServerIn({ folders }: Place): Promise<void> {
   }
 }
 
-/** A dry run of somebody else than root may not look there. */
+/** A dry run of another user than root may not look there. */
 async function isVisible(path: string): Promise<boolean> {
   try {
     return await isThere(Deno.lstat, path);
@@ -87,49 +134,49 @@ async function isVisible(path: string): Promise<boolean> {
 
 const serverKeys = ["operator-key", "jwt-keys.json"];
 
-/** Has the service manager nothing to say against it? Asked before anything is touched. */
-export async function assertCanInstall(place: Place, ask: Ask): Promise<void> {
-  const fault = await managerFault(place, ask);
+/** Asks the service manager, before anything is touched. @throws {CliError} when it does not answer, or has another service */
+export async function assertCanInstall(layout: ServiceLayout, ask: Ask): Promise<void> {
+  const fault = await managerFault(layout, ask);
   if (fault !== null) {
-    throw new CliError("unexpected", `Cannot install the service: its manager cannot be asked: ${fault}`, {
-      hint: "openclaw monitor, started by what this host has",
+    throw new CliError("unexpected", `Cannot install the service: its manager does not answer: ${fault}`, {
+      hint: "start openclaw monitor by other means of this host",
     });
   }
-  const elsewhere = await definedElsewhere(place, ask);
+  const elsewhere = await definedElsewhere(layout, ask);
   if (elsewhere === null) return;
   throw new CliError("conflict", `Cannot install the service: another one of that name is in ${elsewhere}`, {
-    hint: "look at it, and remove it if it is not wanted",
+    hint: "look at it, and remove it if it is not needed",
   });
 }
 
 /**
- * Does it, or nothing: when a step fails, or the new program does not keep running where there was a service before,
- * what was there is there again. A first one that does not keep running stays, so that its lines can be read.
+ * All of it or nothing: when a step fails, or the new program does not keep running in the place of a service that did,
+ * everything is put back. A first installation that does not keep running stays, so that its log can be read.
  */
 export async function install(
-  place: Place,
+  layout: ServiceLayout,
   { steps, credentials, earlier }: Plan,
   talk: Talk,
 ): Promise<string> {
   const { ask, say } = talk;
-  const before = { isDefined: earlier !== null, wasStarted: (await stateAt(place, ask)).started };
-  const kept = await rememberFiles(place, steps.some((step) => step.do === "copy program"));
+  const before = { isDefined: earlier !== null, wasStarted: (await stateAt(layout, ask)).started };
+  const kept = await rememberFiles(layout, steps.some((step) => step.do === "copy program"));
   try {
     for (const step of steps) {
       say(outlineStep(step));
       await perform(step, credentials, ask);
     }
-    const state = await settledState(place, ask);
+    const state = await settledState(layout, ask);
     await forget(kept, talk);
     return state;
   } catch (error) {
     if (error instanceof NotSettled && !before.isDefined) await forget(kept, talk);
-    else await undoAll(place, before, { ...talk, kept });
+    else await undoAll(layout, before, { ...talk, kept });
     throw error;
   }
 }
 
-/** What cannot be dropped costs nobody the installation. */
+/** A copy that cannot be removed does not fail the installation. */
 async function forget(kept: Undo, { warn }: Talk): Promise<void> {
   try {
     await kept.forget();
@@ -140,15 +187,15 @@ async function forget(kept: Undo, { warn }: Talk): Promise<void> {
 }
 
 async function undoAll(
-  place: Place,
+  layout: ServiceLayout,
   before: Before,
   { kept, ask, say, warn }: Talk & { kept: Undo },
 ): Promise<void> {
   try {
-    // What still has its definition can be stopped by it.
-    for (const step of endSteps(place, before)) await perform(step, null, ask);
+    // The service is stopped while its definition is still there.
+    for (const step of endSteps(layout, before)) await perform(step, null, ask);
     await kept.undo();
-    for (const step of restoreSteps(place, before)) await perform(step, null, ask);
+    for (const step of restoreSteps(layout, before)) await perform(step, null, ask);
     say("nothing was changed: what had been done is undone");
   } catch (error) {
     if (!(error instanceof Error)) throw error;

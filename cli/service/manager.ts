@@ -1,35 +1,35 @@
-import { isMarked } from "./mark.ts";
+import { isOurTask } from "./definition/task.ts";
 import type { Ask } from "./perform.ts";
-import { type Place, systemdUnit } from "./layout.ts";
-import { askWords, systemctl } from "./steps.ts";
+import { type ServiceLayout, systemdUnit } from "./layout.ts";
+import { managerCommands, systemctl } from "./manager_commands.ts";
 
-/** Why the service manager cannot be asked, in its own words; null when it can. */
-export async function managerFault(place: Place, ask: Ask): Promise<string | null> {
-  const { code, output } = await ask(askWords(place).answers);
+/** Why the service manager does not answer, in its own words; null when it does. */
+export async function managerFault(layout: ServiceLayout, ask: Ask): Promise<string | null> {
+  const { code, output } = await ask(managerCommands(layout).answers);
   if (code === 0) return null;
   return output.split("\n")[0] || `it ends with ${code}`;
 }
 
-/** Where the manager has a service of our name from, when that is not our place. */
-export async function definedElsewhere(place: Place, ask: Ask): Promise<string | null> {
-  const { code, output } = await ask(askWords(place).known);
+/** The file from which the manager has a service of our name, when that is not our definition. */
+export async function definedElsewhere(layout: ServiceLayout, ask: Ask): Promise<string | null> {
+  const { code, output } = await ask(managerCommands(layout).known);
   if (code !== 0) return null;
-  if (place.os === "windows") {
-    return isMarked(output.replaceAll("\u0000", ""), place.os) ? null : "the task scheduler";
+  if (layout.os === "windows") {
+    return isOurTask(output.replaceAll("\u0000", "")) ? null : "the task scheduler";
   }
   const path = /^\s*(?:FragmentPath=|path = )(.+)$/m.exec(output)?.[1]?.trim();
-  if (path === undefined || path === place.unit || await isSame(path, place.unit)) return null;
+  if (path === undefined || path === layout.unit || await isSame(path, layout.unit)) return null;
   return path;
 }
 
 /** What the manager still knows, or still runs, of the service. */
-export async function leftOver(place: Place, ask: Ask): Promise<string[]> {
-  if (place.os !== "linux") {
-    const { code } = await ask(askWords(place).known);
+export async function leftOver(layout: ServiceLayout, ask: Ask): Promise<string[]> {
+  if (layout.os !== "linux") {
+    const { code } = await ask(managerCommands(layout).known);
     return code === 0 ? ["the service, as its manager knows it"] : [];
   }
-  const { output: active } = await ask(askWords(place).state);
-  const enabled = await ask([...systemctl(place), "is-enabled", systemdUnit]);
+  const { output: active } = await ask(managerCommands(layout).state);
+  const enabled = await ask([...systemctl(layout), "is-enabled", systemdUnit]);
   return [
     ...(/^(active|activating|deactivating|reloading|refreshing)\b/.test(active)
       ? [`the service, "${active}"`]
@@ -42,7 +42,7 @@ export async function leftOver(place: Place, ask: Ask): Promise<string[]> {
  * The processes that run the service's program as a monitor, where no manager can be asked and `ps` is there. Only on
  * Linux: elsewhere a manager that is not there runs nothing.
  */
-export async function monitorsOf({ os, program }: Place, ask: Ask): Promise<string[]> {
+export async function monitorsOf({ os, program }: ServiceLayout, ask: Ask): Promise<string[]> {
   if (os !== "linux") return [];
   const { code, output } = await ask(["ps", "-e", "-o", "pid=", "-o", "args="]);
   if (code !== 0) return [];

@@ -1,10 +1,11 @@
 import { dirname, resolve } from "node:path";
 import { type ConnectionFlags, readAuthorities } from "../identity/setup.ts";
 import { CliError } from "../terminal/errors.ts";
-import type { Place } from "./layout.ts";
+import { unescapeXml } from "./definition/xml.ts";
+import type { ServiceLayout } from "./layout.ts";
 import { shellQuote } from "../host/shell_quote.ts";
 
-/** What the service's monitor is told besides its credentials. */
+/** What the service's monitor is given besides its credentials. */
 export interface ServiceOptions {
   caFile: string | null;
   insecureHttp: boolean;
@@ -17,51 +18,49 @@ export function optionWords({ caFile, insecureHttp }: ServiceOptions): string[] 
   return [...(caFile === null ? [] : [`--ca-file=${caFile}`]), ...(insecureHttp ? ["--insecure-http"] : [])];
 }
 
-/** What is said now, and what an earlier definition of ours says where nothing is said now: a repetition loses nothing. */
+/** The options given now, and those of an earlier definition where none is given now: a repetition loses nothing. */
 export async function optionsFor(
-  place: Place,
+  layout: ServiceLayout,
   { caFile, insecureHttp, url }: ConnectionFlags,
   earlier: string | null,
 ): Promise<ServiceOptions> {
-  const before = earlier === null ? noOptions : earlierOptions(earlier, place.os);
+  const before = earlier === null ? noOptions : earlierOptions(earlier, layout.os);
   return {
-    caFile: caFile === undefined ? before.caFile : await checkedCaFile(place, caFile),
-    // That one server may be asked in the clear says nothing of another one.
+    caFile: caFile === undefined ? before.caFile : await checkedCaFile(layout, caFile),
+    // It was allowed for one server, not for another one.
     insecureHttp: insecureHttp === true || (before.insecureHttp && url === undefined),
   };
 }
 
-/** What a definition that `defineService` made was told. */
-export function earlierOptions(definition: string, os: Place["os"]): ServiceOptions {
+/** The options in a definition that `defineService` made. */
+export function earlierOptions(definition: string, os: ServiceLayout["os"]): ServiceOptions {
   const line = {
     linux: /^ExecStart=(.*)$/m,
     darwin: /<key>ProgramArguments<\/key>\s*<array>([^]*?)<\/array>/,
     windows: /<Arguments>(.*)<\/Arguments>/,
   }[os].exec(definition)?.[1] ?? "";
-  return { caFile: caFileIn(line, os), insecureHttp: /(^|[\s>])--insecure-http($|[\s<])/.test(line) };
+  return { caFile: caFileIn(line, os), insecureHttp: /[\s>"]--insecure-http($|[\s<"])/.test(line) };
 }
 
-function caFileIn(line: string, os: Place["os"]): string | null {
+function caFileIn(line: string, os: ServiceLayout["os"]): string | null {
   if (os === "linux") {
-    const [, quoted, plain] = /"--ca-file=((?:[^"\\]|\\.)*)"|--ca-file=(\S+)/.exec(line) ?? [];
-    const word = quoted === undefined ? plain : quoted.replace(/\\(.)/g, "$1");
-    return word?.replaceAll("%%", "%").replaceAll("$$", "$") ?? null;
+    const word = /"--ca-file=((?:[^"\\]|\\.)*)"/.exec(line)?.[1];
+    return word?.replace(/\\(.)/g, "$1").replaceAll("%%", "%").replaceAll("$$", "$") ?? null;
   }
   const text = os === "darwin"
     ? /<string>--ca-file=([^<]*)<\/string>/.exec(line)?.[1]
-    : /&quot;--ca-file=(.*?)&quot;/.exec(line)?.[1];
-  return text?.replaceAll("&quot;", '"').replaceAll("&gt;", ">").replaceAll("&lt;", "<")
-    .replaceAll("&amp;", "&") ?? null;
+    : /"--ca-file=(.*?)"/.exec(line)?.[1];
+  return text === undefined ? null : unescapeXml(text);
 }
 
 /** @throws {CliError} `usage` for a file that holds no certificates, or that the service could not read */
-async function checkedCaFile(place: Place, caFile: string): Promise<string> {
+async function checkedCaFile(layout: ServiceLayout, caFile: string): Promise<string> {
   const path = resolve(caFile);
   await readAuthorities({ caFile: path }, () => undefined);
   // deno-lint-ignore no-control-regex -- a line break would begin another line of the unit
   const fault = /[\u0000-\u001f\u007f]/.test(path)
     ? "its name has a control character"
-    : await faultForService(place, path);
+    : await faultForService(layout, path);
   if (fault === null) return path;
   throw new CliError("usage", `Cannot use the certificates in "${path}": ${fault}`, {
     hint: `sudo install -m 644 ${
@@ -70,8 +69,8 @@ async function checkedCaFile(place: Place, caFile: string): Promise<string> {
   });
 }
 
-/** The system's unit has a user of its own, who sees neither homes nor the temporary folders of others. */
-async function faultForService({ os, scope }: Place, path: string): Promise<string | null> {
+/** The system's unit has a user of its own, which sees neither homes nor the temporary folders of others. */
+async function faultForService({ os, scope }: ServiceLayout, path: string): Promise<string | null> {
   if (os !== "linux" || scope !== "system") return null;
   for (const one of [path, await Deno.realPath(path)]) {
     const hidden = /^\/(home|root|run\/user|tmp|var\/tmp)(?=\/)/.exec(one)?.[0];

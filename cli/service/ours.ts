@@ -1,76 +1,67 @@
-import { CliError } from "../terminal/errors.ts";
-import { isMarked, readDefinition } from "./mark.ts";
-import type { Place } from "./layout.ts";
+import { createHash } from "node:crypto";
+import { CliError, isErrno } from "../terminal/errors.ts";
+import { decodeDefinition } from "./definition.ts";
+import type { ServiceLayout } from "./layout.ts";
+import type { Manifest } from "./manifest.ts";
 
-/** In every program that was compiled from this source, so that one can be told from another of the same name. */
-export const programMark = "openclaw-program:7d774b9fd90df2752ac4d1671dd09199";
+/** What is at a path of ours: nothing, the file that the manifest lists, that file with changes, or another. */
+export type Found = "nothing" | "ours" | "changed" | "foreign";
 
-const scriptMark = /^(#!.*\n)?# Written by openclaw\. The agent of a host that has /;
+export async function look(path: string, manifest: Manifest | null): Promise<Found> {
+  const hash = await sha256Of(path);
+  if (hash === null) return "nothing";
+  const hashes = manifest?.files.get(path);
+  if (hashes === undefined || hashes === null) return "foreign";
+  return hashes.includes(hash) ? "ours" : "changed";
+}
 
 /**
  * The definition of our service, or null where there is none.
  *
- * @throws {CliError} `conflict` when something that we did not write is where a unit should be
+ * @throws {CliError} `conflict` when the file in the unit's place is not as the manifest says
  */
-export async function readOurDefinition(place: Place): Promise<string | null> {
-  const text = await readDefinition(place);
-  if (text === null || isMarked(text, place.os)) return text;
-  throw new CliError("conflict", `Cannot touch "${place.unit}": it was not written by this program`, {
-    hint: `look at it, and move it away if it is not wanted`,
+export async function readOurDefinition(
+  { unit }: ServiceLayout,
+  manifest: Manifest | null,
+): Promise<string | null> {
+  await assertOurs(unit, manifest);
+  const found = await look(unit, manifest);
+  return found === "nothing" ? null : decodeDefinition(await Deno.readFile(unit));
+}
+
+/** @throws {CliError} `conflict` when a file is there that is not as the manifest says */
+export async function assertOurs(path: string, manifest: Manifest | null): Promise<void> {
+  const found = await look(path, manifest);
+  if (found === "changed") throw conflict(path, "it was changed after openclaw had installed it");
+  await assertNotForeign(path, manifest);
+}
+
+/** @throws {CliError} `conflict` when a file is there that the manifest does not list */
+export async function assertNotForeign(path: string, manifest: Manifest | null): Promise<void> {
+  if (await look(path, manifest) === "foreign") throw conflict(path, "openclaw did not install it");
+}
+
+function conflict(path: string, fault: string): CliError {
+  return new CliError("conflict", `Cannot touch "${path}": ${fault}`, {
+    hint: "look at it, and move it away if it is not needed",
   });
 }
 
-/**
- * Whether a file is a program of ours, compiled or an installer's script; false when there is none.
- *
- * @throws {CliError} `conflict` when it is another
- */
-export async function assertProgramIsOurs(path: string): Promise<boolean> {
-  const found = await holdsMark(path);
-  if (found === null) return false;
-  if (found) return true;
-  throw new CliError("conflict", `Cannot touch "${path}": another program of that name is there`, {
-    hint: "move it away, or run openclaw monitor without the service",
-  });
-}
-
-/** Reads the file from its end, where a compiled program keeps its source. Null: there is no file. */
-async function holdsMark(path: string): Promise<boolean | null> {
-  let file: Deno.FsFile;
+/** The SHA-256 of a file in hex, "" for what is not a file, null when nothing is there. No link is followed. */
+export async function sha256Of(path: string): Promise<string | null> {
   try {
-    file = await Deno.open(path);
+    if (!(await Deno.lstat(path)).isFile) return "";
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
+    if (error instanceof Deno.errors.NotFound || isErrno(error, "ENOTDIR")) return null;
     throw error;
   }
-  try {
-    const { size, isFile } = await file.stat();
-    if (!isFile) return false;
-    const beginning = new Uint8Array(256);
-    const head = new TextDecoder().decode(beginning.subarray(0, await fill(file, beginning)));
-    if (scriptMark.test(head.replaceAll("\r\n", "\n"))) return true;
-    const overlap = programMark.length;
-    const buffer = new Uint8Array(4 * 1024 * 1024);
-    const decoder = new TextDecoder("latin1");
-    for (let end = size; end > 0; end -= buffer.length - overlap) {
-      const start = Math.max(0, end - buffer.length);
-      await file.seek(start, Deno.SeekMode.Start);
-      const length = await fill(file, buffer.subarray(0, end - start));
-      if (decoder.decode(buffer.subarray(0, length)).includes(programMark)) return true;
-      if (start === 0) return false;
-    }
-    return false;
-  } finally {
-    file.close();
-  }
+  const hash = createHash("sha256");
+  using file = await Deno.open(path);
+  for await (const chunk of file.readable) hash.update(chunk);
+  return hash.digest("hex");
 }
 
-async function fill(file: Deno.FsFile, buffer: Uint8Array): Promise<number> {
-  let length = 0;
-  while (length < buffer.length) {
-    const read = await file.read(buffer.subarray(length));
-    if (read === null) break;
-    length += read;
-  }
-  return length;
+/** The SHA-256 of bytes in hex. */
+export function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
 }

@@ -2,20 +2,18 @@ import { basename, join } from "node:path";
 import { isErrno } from "../terminal/errors.ts";
 import { parseObject } from "../host/json.ts";
 import { readIfThere, removeFile } from "../host/private_file.ts";
+import type { ServiceLayout } from "./layout.ts";
 
 const uuid = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+/** Names that no other program gives. */
 const certain = new RegExp(
   `^(?:monitor-${uuid}\\.lock|(?:credentials|session)\\.json\\.${uuid}|(?:credentials|install)\\.json\\.openclaw-(?:new|old(?:\\.openclaw-new)?))$`,
 );
 
-/** The files of a folder that have a name that another program may give too, and a field that only ours have. */
-const fields: Record<string, string> = {
-  "credentials.json": "agent_secret",
-  "session.json": "received_at",
-  "install.json": "written_by",
-};
+/** The files that another program may call so, too, and a field that only ours have. */
+const fields: Record<string, string> = { "credentials.json": "agent_secret", "session.json": "received_at" };
 
-/** What is to take a file's place, and is not whole yet. The installers call it so, too, and nobody else does. */
+/** What is to take a file's place, and is not whole yet. The installers use the same name, and no other program does. */
 export function newPath(path: string): string {
   return `${path}.openclaw-new`;
 }
@@ -26,35 +24,41 @@ export function oldPath(path: string): string {
 }
 
 /** All that an installation may leave beside a file when it is cut off, this program's or an installer's. */
-export function restsOf(path: string): string[] {
+export function leftoversOf(path: string): string[] {
   return [newPath(path), `${newPath(path)}.exe`, oldPath(path), newPath(oldPath(path))];
 }
 
-/** The names in a folder that this program or its installers gave, sorted; the others are somebody else's. */
+/** The names of the files that the service itself writes, which no manifest has a hash of. */
+export function changingNames({ credentials, session, log }: ServiceLayout): string[] {
+  const logs = log === null ? [] : [log, `${log}.1`, `${log}.2`, `${log}.3`];
+  return [credentials, session, ...logs].map((path) => path.replace(/^.*[/\\]/, ""));
+}
+
+/** The names in a folder, sorted: ours are those given that another program did not write, and the certain ones. */
 export async function sortNames(
   folder: string,
-  log: string | null,
+  names: readonly string[],
 ): Promise<{ ours: string[]; others: string[] }> {
   const sorted: { ours: string[]; others: string[] } = { ours: [], others: [] };
   for (const { name, isFile } of await entriesOf(folder)) {
     const isOurs = isFile &&
-      (certain.test(name) || isLog(join(folder, name), log) || await hasField(folder, name));
+      (certain.test(name) || (names.includes(name) && !await isForeign(join(folder, name))));
     (isOurs ? sorted.ours : sorted.others).push(name);
   }
   return { ours: sorted.ours.sort(), others: sorted.others.sort() };
 }
 
 /** Removes what is ours, and the folder with it when nothing else is there. A link goes after its folder. */
-export async function removeOwnFiles(folder: string, log: string | null): Promise<void> {
-  for (const name of (await sortNames(folder, log)).ours) await removeFile(join(folder, name));
+export async function removeOwnFiles(folder: string, names: readonly string[]): Promise<void> {
+  for (const name of (await sortNames(folder, names)).ours) await removeFile(join(folder, name));
   if (await isThere(Deno.stat, folder) && (await Deno.lstat(folder)).isSymlink) return;
   await removeIfEmpty(folder);
 }
 
 /** Whether something is at a path, as `lstat` or `stat` see it. */
-export async function isThere(look: (path: string) => Promise<unknown>, path: string): Promise<boolean> {
+export async function isThere(stat: (path: string) => Promise<unknown>, path: string): Promise<boolean> {
   try {
-    await look(path);
+    await stat(path);
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || isErrno(error, "ENOTDIR")) return false;
@@ -71,15 +75,11 @@ async function entriesOf(folder: string): Promise<Deno.DirEntry[]> {
   }
 }
 
-function isLog(path: string, log: string | null): boolean {
-  return log !== null && (path === log || [1, 2, 3].some((age) => path === `${log}.${age}`));
-}
-
 /**
- * Whether a file that we write was written by another program: an object without the field that only ours have. Of
- * what cannot be read nobody knows.
+ * Whether a file that we write was written by another program: an object without the field that only ours have. A
+ * file that cannot be read is taken for ours.
  */
-export async function isAnothers(path: string): Promise<boolean> {
+export async function isForeign(path: string): Promise<boolean> {
   try {
     const field = fields[basename(path)];
     const object = parseObject(await readIfThere(path) ?? "");
@@ -88,13 +88,6 @@ export async function isAnothers(path: string): Promise<boolean> {
     if (error instanceof Error) return false;
     throw error;
   }
-}
-
-async function hasField(folder: string, name: string): Promise<boolean> {
-  const field = fields[name];
-  if (field === undefined) return false;
-  const object = parseObject(await readIfThere(join(folder, name)) ?? "");
-  return object !== null && field in object;
 }
 
 /** Removes a folder, or a link to none, in which nothing is. */

@@ -3,9 +3,9 @@ import { childEnvironment } from "../host/child_environment.ts";
 import { formatCredentials, type StoredCredentials } from "../identity/credentials.ts";
 import { CliError, isErrno } from "../terminal/errors.ts";
 import { removeFile, writePrivateFile } from "../host/private_file.ts";
-import { encodeDefinition } from "./mark.ts";
-import { assertProgramIsOurs } from "./ours.ts";
-import { newPath, removeOwnFiles, restsOf } from "./own_files.ts";
+import { encodeDefinition } from "./definition.ts";
+import { sha256Of } from "./ours.ts";
+import { leftoversOf, newPath, removeIfEmpty, removeOwnFiles } from "./own_files.ts";
 import type { Step } from "./steps.ts";
 
 /** How the host's own programs are asked; a test brings its own. */
@@ -21,19 +21,23 @@ export async function perform(step: Step, credentials: StoredCredentials | null,
         if (credentials !== null) await writePrivateFile(step.path, formatCredentials(credentials));
         return;
       case "write":
-        return await replaceFile(step.path, encodeDefinition(step.text, Deno.build.os === "windows"));
+        return await replaceFile(step.path, encodeDefinition(step.text, Deno.build.os === "windows"), 0o644);
+      case "write manifest":
+        return await replaceFile(step.path, new TextEncoder().encode(step.text), step.mode);
       case "remove":
+        if (step.sha256.includes(await sha256Of(step.path) ?? "")) await removeFile(step.path);
+        return;
+      case "remove manifest":
         return void await removeFile(step.path);
+      case "remove empty folder":
+        return await removeIfEmpty(step.path);
       case "remove link":
         if (await leadsTo(step.path, step.to)) await Deno.remove(step.path);
         return;
       case "remove own files":
-        return await removeOwnFiles(step.folder, step.log);
-      case "remove program":
-        if (await assertProgramIsOurs(step.path)) await Deno.remove(step.path);
-        return;
-      case "remove rests":
-        return await removeRests(step.path);
+        return await removeOwnFiles(step.folder, step.names);
+      case "remove leftovers":
+        return await removeLeftovers(step.path);
       case "run":
         return await runWords(step.words, step.mayFail === true, ask);
       case "wait until gone":
@@ -65,11 +69,11 @@ export async function askHost([program = "", ...args]: string[]): Promise<{ code
   }
 }
 
-/** A program that runs is not overwritten but replaced. */
+/** A program that runs is not overwritten but replaced. An installer has put the new one beside its place already. */
 async function copyProgram(from: string, to: string): Promise<void> {
-  await assertProgramIsOurs(to);
-  await Deno.mkdir(dirname(to), { recursive: true });
   const beside = newPath(to);
+  if (from === beside || from === `${beside}.exe`) return await moveProgram(from, to);
+  await Deno.mkdir(dirname(to), { recursive: true });
   try {
     await removeFile(beside);
     await Deno.copyFile(from, beside);
@@ -81,11 +85,11 @@ async function copyProgram(from: string, to: string): Promise<void> {
   }
 }
 
-/** What cannot be removed, because it runs, say, is named when it is looked for again. */
-export async function removeRests(path: string): Promise<void> {
-  for (const rest of restsOf(path)) {
+/** A leftover that cannot be removed, because it still runs for example, is named at the end. */
+export async function removeLeftovers(path: string): Promise<void> {
+  for (const leftover of leftoversOf(path)) {
     try {
-      await removeFile(rest);
+      await removeFile(leftover);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
     }
@@ -104,12 +108,14 @@ export async function moveProgram(from: string, to: string): Promise<void> {
   }
 }
 
-async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+async function replaceFile(path: string, bytes: Uint8Array, mode: number): Promise<void> {
   await Deno.mkdir(dirname(path), { recursive: true });
   const beside = newPath(path);
   try {
     await removeFile(beside);
-    await Deno.writeFile(beside, bytes, { mode: 0o644, createNew: true });
+    await Deno.writeFile(beside, bytes, { mode, createNew: true });
+    // Whatever the mask of this user is.
+    if (Deno.build.os !== "windows") await Deno.chmod(beside, mode);
     await Deno.rename(beside, path);
   } catch (error) {
     await removeFile(beside);

@@ -1,9 +1,10 @@
 import { CliError } from "../terminal/errors.ts";
 import type { Environment } from "../host/paths.ts";
-import { isMarked, readDefinition } from "./mark.ts";
+import { type Manifest, readManifest } from "./manifest.ts";
+import { look } from "./ours.ts";
 import { type Ask, askHost } from "./perform.ts";
-import { type Place, placeOf } from "./layout.ts";
-import { askWords } from "./steps.ts";
+import { type ServiceLayout, serviceLayout } from "./layout.ts";
+import { managerCommands } from "./manager_commands.ts";
 
 export interface ServiceState {
   installed: boolean;
@@ -13,15 +14,28 @@ export interface ServiceState {
   text: string;
 }
 
-/** What this host's service manager says of our service at a place. */
-export async function stateAt(place: Place, ask: Ask = askHost): Promise<ServiceState> {
-  const text = await readDefinition(place);
-  if (text === null) return { ...absent, text: "not installed" };
-  if (!isMarked(text, place.os)) {
-    return { ...absent, text: `not ours: ${place.unit}` };
+/** What this host's service manager says of our service in a layout. */
+export async function stateAt(layout: ServiceLayout, ask: Ask = askHost): Promise<ServiceState> {
+  const manifest = await manifestOrFault(layout);
+  if (typeof manifest === "string") return { ...absent, text: manifest };
+  const found = await look(layout.unit, manifest);
+  if (found === "nothing") return { ...absent, text: "not installed" };
+  if (found === "foreign") return { ...absent, text: `not ours: ${layout.unit}` };
+  const { word, ...state } = readState(layout.os, await ask(managerCommands(layout).state));
+  return {
+    installed: true,
+    ...state,
+    text: `${word} (${layout.scope})${found === "changed" ? `, with a changed ${layout.unit}` : ""}`,
+  };
+}
+
+async function manifestOrFault(layout: ServiceLayout): Promise<Manifest | string | null> {
+  try {
+    return await readManifest(layout);
+  } catch (error) {
+    if (error instanceof CliError) return error.message;
+    throw error;
   }
-  const { word, ...state } = readState(place.os, await ask(askWords(place).state));
-  return { installed: true, ...state, text: `${word} (${place.scope})` };
 }
 
 const absent = { installed: false, running: false, started: false };
@@ -30,20 +44,20 @@ const absent = { installed: false, running: false, started: false };
 export class NotSettled extends CliError {}
 
 /**
- * A manager says of a program that ends at once, too, that it was started, and of one that it is about to start
- * that it does not run: what runs for two seconds, within five, is taken for running.
+ * A manager reports a program that ends at once as started, and one that it is about to start as not running: what runs
+ * for two seconds, within five, is taken for running.
  *
  * @throws {NotSettled} when it does not
  */
-export async function settledState(place: Place, ask: Ask): Promise<string> {
+export async function settledState(layout: ServiceLayout, ask: Ask): Promise<string> {
   let inARow = 0;
   for (let looks = 0;; looks++) {
-    const { running, text } = await stateAt(place, ask);
+    const { running, text } = await stateAt(layout, ask);
     inARow = running ? inARow + 1 : 0;
     if (inARow === 5) return text;
     if (looks >= 9 && !running) {
       throw new NotSettled("unexpected", `Cannot keep the service running: it is "${text}" after its start`, {
-        hint: `openclaw service logs${place.scope === "user" ? " --user" : ""}`,
+        hint: `openclaw service logs${layout.scope === "user" ? " --user" : ""}`,
       });
     }
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -52,7 +66,7 @@ export async function settledState(place: Place, ask: Ask): Promise<string> {
 
 /** What a manager's answer comes to. That launchd or Windows knows a service does not yet mean that it runs. */
 function readState(
-  os: Place["os"],
+  os: ServiceLayout["os"],
   { code, output }: { code: number; output: string },
 ): { running: boolean; started: boolean; word: string } {
   const [line = ""] = output.split("\n");
@@ -74,7 +88,7 @@ export async function serviceState(environment: Environment): Promise<string> {
   if (os !== "linux" && os !== "darwin" && os !== "windows") return "none on this system";
   const uid = Deno.uid() ?? 0;
   for (const user of [false, true]) {
-    const { text } = await stateAt(placeOf(environment, { os, user, uid }));
+    const { text } = await stateAt(serviceLayout(environment, { os, user, uid }));
     if (text !== "not installed") return text;
   }
   return "not installed";

@@ -1,30 +1,32 @@
 import { join } from "node:path";
 import { definedElsewhere, leftOver, managerFault, monitorsOf } from "./manager.ts";
-import { assertProgramIsOurs, readOurDefinition } from "./ours.ts";
-import { isThere, restsOf, sortNames } from "./own_files.ts";
+import { readManifest } from "./manifest.ts";
+import { assertNotForeign, sha256Of } from "./ours.ts";
+import { isThere, leftoversOf, sortNames } from "./own_files.ts";
 import { type Ask, leadsTo } from "./perform.ts";
-import type { Place } from "./layout.ts";
+import type { ServiceLayout } from "./layout.ts";
 import { isLeft, type Step, uninstallSteps } from "./steps.ts";
 
 export interface Removal {
   steps: Step[];
-  /** Why the service manager is left alone, if it is. */
+  /** Why the service manager is not asked, if it is not. */
   unasked: string | null;
-  /** Whether the manager has a service of our name that is another's. */
+  /** Whether the manager has another service of our name. */
   isElsewhere: boolean;
 }
 
-/** What an uninstallation would do. `ask` is null where nobody is to be asked. */
+/** What an uninstallation would do. `ask` is null in a dry run, which asks no service manager. */
 export async function planRemoval(
-  place: Place,
+  layout: ServiceLayout,
   { keepCredentials, ask }: { keepCredentials: boolean; ask: Ask | null },
 ): Promise<Removal> {
-  await readOurDefinition(place);
-  for (const path of [place.program, ...place.scripts]) await assertProgramIsOurs(path);
-  const fault = ask === null ? null : await managerFault(place, ask);
-  const elsewhere = ask === null || fault !== null ? null : await definedElsewhere(place, ask);
+  const manifest = await readManifest(layout);
+  for (const path of [layout.unit, layout.program]) await assertNotForeign(path, manifest);
+  const fault = ask === null ? null : await managerFault(layout, ask);
+  const elsewhere = ask === null || fault !== null ? null : await definedElsewhere(layout, ask);
   return {
-    steps: uninstallSteps(place, {
+    steps: uninstallSteps(layout, {
+      manifest,
       keepCredentials,
       asksManager: fault === null && elsewhere === null,
       self: Deno.execPath(),
@@ -36,60 +38,56 @@ export async function planRemoval(
 
 /** What is still there of what an uninstallation removes: files, links, and what the service manager knows. */
 export async function findLeft(
-  place: Place,
+  layout: ServiceLayout,
   { steps, unasked, isElsewhere }: Removal,
   ask: Ask,
 ): Promise<string[]> {
   const files = await Promise.all(steps.map(findAt));
   const services = unasked === null
-    ? await leftOver(place, ask)
+    ? await leftOver(layout, ask)
     : isElsewhere
     ? []
-    : await monitorsOf(place, ask);
+    : await monitorsOf(layout, ask);
   return [...files.flat(), ...services];
 }
 
-/** What stays because it is not ours, or, on Windows, because it runs. */
-export async function findKept(place: Place, steps: Step[]): Promise<string[]> {
-  const folders = await withoutLinks(
-    steps.flatMap((step) => step.do === "remove own files" ? [step.folder] : []),
-  );
-  const inFolders = (await Promise.all(folders.map(async (folder) => {
-    const { others } = await sortNames(folder, place.log);
-    return others.map((name) => join(folder, name));
-  }))).flat();
-  const beside = [place.environmentFile, ...(place.os === "linux" ? [`${place.unit}.d`] : [])];
-  const kept = [...inFolders, ...await those(beside.filter((path) => path !== ""))];
-  if (isLeft(place, Deno.execPath())) kept.push(place.program);
+/** What stays because it is not ours, was changed, or, on Windows, because it runs. */
+export async function findKept(layout: ServiceLayout, steps: Step[]): Promise<string[]> {
+  const inFolders = (await Promise.all(steps.map(othersIn))).flat();
+  const hashed = steps.flatMap((step) => step.do === "remove" ? [step.path] : []);
+  const beside = [layout.environmentFile, ...(layout.os === "linux" ? [`${layout.unit}.d`] : [])];
+  const kept = [...inFolders, ...await existing([...hashed, ...beside].filter((path) => path !== ""))];
+  if (isLeft(layout, Deno.execPath())) kept.push(layout.program);
   return [...new Set(kept)];
 }
 
-/** Those of the paths at which something is. */
-async function those(paths: string[]): Promise<string[]> {
+async function othersIn(step: Step): Promise<string[]> {
+  // systemd has one folder under two names.
+  if (step.do !== "remove own files" || !await isThere(Deno.stat, step.folder)) return [];
+  const folder = await Deno.realPath(step.folder);
+  return (await sortNames(folder, step.names)).others.map((name) => join(folder, name));
+}
+
+/** The paths at which something is. */
+async function existing(paths: string[]): Promise<string[]> {
   const there: string[] = [];
   for (const path of paths) if (await isThere(Deno.lstat, path)) there.push(path);
   return there;
-}
-
-/** systemd has one folder under two names. */
-async function withoutLinks(folders: string[]): Promise<string[]> {
-  const found = new Set<string>();
-  for (const folder of folders) if (await isThere(Deno.stat, folder)) found.add(await Deno.realPath(folder));
-  return [...found];
 }
 
 /** What is there of what one step removes. */
 export async function findAt(step: Step): Promise<string[]> {
   switch (step.do) {
     case "remove":
-    case "remove program":
-      return await those([step.path]);
-    case "remove rests":
-      return await those(restsOf(step.path));
+      return step.sha256.includes(await sha256Of(step.path) ?? "") ? [step.path] : [];
+    case "remove manifest":
+      return await existing([step.path]);
+    case "remove leftovers":
+      return await existing(leftoversOf(step.path));
     case "remove link":
       return await leadsTo(step.path, step.to) ? [step.path] : [];
     case "remove own files":
-      return (await sortNames(step.folder, step.log)).ours.map((name) => join(step.folder, name));
+      return (await sortNames(step.folder, step.names)).ours.map((name) => join(step.folder, name));
     default:
       return [];
   }

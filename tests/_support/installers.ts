@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { joinInstallers } from "../../tools/installers.ts";
 import type { CreatedAgent } from "./client.ts";
 import { powershellEnvironment, type PowerShellSession, pwsh } from "./powershell.ts";
 
@@ -33,7 +34,8 @@ export interface RunOptions {
   as?: number;
 }
 
-const folder = fileURLToPath(new URL("../../installers/", import.meta.url));
+/** What is handed out is what is tested. */
+const folder = fileURLToPath(await joinInstallers());
 export const installSh: string = join(folder, "install.sh");
 export const installPy: string = join(folder, "install.py");
 export const installPs1: string = join(folder, "install.ps1");

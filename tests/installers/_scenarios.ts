@@ -6,6 +6,8 @@ import { powershellEnvironment } from "../_support/powershell.ts";
 import type { Random } from "../_support/seed.ts";
 import { makeCertificate } from "../_support/certificate.ts";
 import { pause } from "../_support/wait.ts";
+import { formatManifest } from "../../cli/service/manifest.ts";
+import { version } from "../../supabase/functions/_shared/version.ts";
 
 /** What a scenario has at hand. */
 export interface Scene {
@@ -66,6 +68,8 @@ export const scenarios: Scenario[] = [
   { name: "a download that is cut off is undone", work: cutDownload },
   { name: "interrupted in a download, it ends at once and leaves nothing", work: interruptedDownload },
   { name: "somebody else's openclaw stays where it is", work: foreign },
+  { name: "a program that was changed is not replaced, and stays when the rest is removed", work: changed },
+  { name: "a manifest that another user may have written is not believed", work: distrustedManifest },
   { name: "somebody else's openclaw.new and openclaw.old stay where they are", work: foreignVersions },
   { name: "somebody else's credentials file stays where it is", work: foreignCredentials },
   { name: "a dry run changes not one file", work: dryRun },
@@ -121,7 +125,7 @@ async function fresh({ host, fleet, url }: Scene): Promise<void> {
     ].sort(),
   );
   assert.equal(files[`600 ${host.credentials}`], credentialsText(agent, url));
-  assert.equal(files[`600 ${host.manifest}`], manifestText(host, agent, url));
+  assert.equal(files[`600 ${host.manifest}`], await manifestText(host, agent, url));
   assert.match(files[`755 ${host.program}`] ?? "", /^#!.*\n# Written by openclaw/);
 }
 
@@ -129,9 +133,33 @@ export function credentialsText({ id, secret }: CreatedAgent, url: string): stri
   return `${JSON.stringify({ version: 1, url, agent_id: id, agent_secret: secret }, null, 2)}\n`;
 }
 
-function manifestText(host: Host, { id }: CreatedAgent, url: string): string {
+/** install.ps1 does not write the manifest of the others yet. */
+const isFormer = ({ language }: Host): boolean => language.extension === "ps1";
+
+async function manifestText(host: Host, { id }: CreatedAgent, url: string): Promise<string> {
   const bin = dirname(host.program);
   const state = dirname(host.credentials);
+  const folders = [bin, dirname(bin), state, dirname(state)];
+  if (isFormer(host)) return formerManifestText(host, id, { url, folders });
+  const files = new Map([[host.program, [await digest(host.program)]], [host.credentials, null]]);
+  const writtenBy = `install.${host.language.extension}`;
+  return formatManifest({
+    version,
+    writtenBy,
+    url,
+    agentId: id,
+    program: "script",
+    service: "none",
+    files,
+    folders,
+  });
+}
+
+function formerManifestText(
+  host: Host,
+  id: string,
+  { url, folders }: { url: string; folders: string[] },
+): string {
   const manifest = {
     written_by: "Written by openclaw",
     version: "0.1.0",
@@ -140,7 +168,7 @@ function manifestText(host: Host, { id }: CreatedAgent, url: string): string {
     program: "script",
     service: "none",
     files: [host.credentials, host.program, host.manifest],
-    folders: [bin, dirname(bin), state, dirname(state)],
+    folders,
   };
   return `${JSON.stringify(manifest, null, 2)}\n`;
 }
@@ -538,11 +566,46 @@ async function foreignVersions({ host, fleet, url }: Scene): Promise<void> {
   for (const path of own) await Deno.writeTextFile(path, "somebody's own");
   const before = await host.tree();
   assertEnded(await host.install(await fleet.createAgent(), url), 0);
-  await Deno.writeTextFile(host.program, "# Written by openclaw once\n");
+  await pretendOlder(host);
   assertEnded(await host.run([]), 0);
   for (const path of own) assert.equal(await Deno.readTextFile(path), "somebody's own");
   assertEnded(await host.run(["--uninstall"]), 0);
   assert.deepEqual(await host.tree(), before);
+}
+
+/** Makes the program one that an earlier version installed. */
+export async function pretendOlder(host: Host): Promise<void> {
+  const now = await digest(host.program);
+  await Deno.writeTextFile(host.program, "# Written by openclaw once\n");
+  const manifest = await Deno.readTextFile(host.manifest);
+  await Deno.writeTextFile(host.manifest, manifest.replace(now, await digest(host.program)));
+}
+
+async function changed({ host, fleet, url }: Scene): Promise<void> {
+  if (isFormer(host)) return;
+  assertEnded(await host.install(await fleet.createAgent(), url), 0);
+  await Deno.writeTextFile(host.program, "# by hand\n", { append: true });
+  await untouched(host, host.run([]), 5, /was not written by openclaw/);
+  const ended = await host.run(["--uninstall"]);
+  assertEnded(ended, 0);
+  assert.ok(ended.stdout.includes(`kept, because it was changed: ${host.program}\n`), ended.stdout);
+  assert.ok(!ended.stdout.includes(`removed ${host.program}\n`), ended.stdout);
+  const left = Object.values(await host.tree()).filter((text) => text !== "");
+  assert.equal(left.length, 1);
+  assert.match(left[0] ?? "", /# by hand\n$/);
+}
+
+async function distrustedManifest({ host, fleet, url }: Scene): Promise<void> {
+  if (isFormer(host)) return;
+  assertEnded(await host.install(await fleet.createAgent(), url), 0);
+  const message = /Cannot use the manifest ".*": another user may have written it/;
+  await Deno.chmod(host.manifest, 0o622);
+  await untouched(host, host.run(["--uninstall"]), 5, message);
+  await untouched(host, host.run([]), 5, message);
+  await Deno.chmod(host.manifest, 0o600);
+  await Deno.rename(host.manifest, `${host.manifest}.real`);
+  await Deno.symlink(`${host.manifest}.real`, host.manifest);
+  await untouched(host, host.run(["--uninstall"]), 5, message);
 }
 
 async function foreign({ host, fleet, url }: Scene): Promise<void> {
@@ -581,8 +644,10 @@ async function forgedManifest({ host, fleet, url }: Scene): Promise<void> {
   const victim = join(host.home, "thesis.txt");
   await Deno.writeTextFile(victim, "all of it");
   const manifest = record(JSON.parse(await Deno.readTextFile(host.manifest)));
-  assert.ok(Array.isArray(manifest.files));
-  const forged = { ...manifest, files: [victim, ...manifest.files] };
+  const files = Array.isArray(manifest.files)
+    ? [victim, ...manifest.files]
+    : { [victim]: await digest(victim), ...record(manifest.files) };
+  const forged = { ...manifest, files };
   await Deno.writeTextFile(host.manifest, `${JSON.stringify(forged, null, 2)}\n`);
   await untouched(host, host.run(["--uninstall"]), 5, /lists what no installer writes/);
 }
@@ -600,8 +665,8 @@ async function brokenManifest({ host, fleet, url, some }: Scene): Promise<void> 
     whole.replace(/ {2}"service": .*\n/, ""),
     whole.replace('"service": "none"', '"service": "cron"'),
     whole.replace('"service": "none"', '"service": 7'),
-    whole.replace(/"files": \[[^\]]*\]/, '"files": {}'),
-    whole.replace(/"files": \[[^\]]*\]/, '"files": []'),
+    whole.replace(/"files": [[{][^\]}]*[\]}]/, '"files": {}'),
+    whole.replace(/"files": [[{][^\]}]*[\]}]/, '"files": []'),
     whole.replace(/"folders": \[[^\]]*\]/, '"folders": "/"'),
   ];
   const message = `Cannot read the manifest "${host.manifest}": it is not as an installer wrote it`;
@@ -609,7 +674,14 @@ async function brokenManifest({ host, fleet, url, some }: Scene): Promise<void> 
     assert.notEqual(text, whole);
     await Deno.writeTextFile(host.manifest, text);
     const { stderr } = await untouched(host, host.run(["--uninstall"]), 5);
-    assert.ok(stderr.includes(`error: ${message}\nhint: look at it, and move it away if it`), stderr);
+    assert.ok(
+      stderr.includes(
+        `error: ${message}\nhint: look at it, and move it away if it is not ${
+          isFormer(host) ? "wanted" : "needed"
+        }`,
+      ),
+      stderr,
+    );
   }
   await Deno.writeTextFile(host.manifest, whole);
   assertEnded(await host.run(["--uninstall"]), 0);
@@ -683,19 +755,20 @@ async function wrongUsage({ host, fleet, url, some }: Scene): Promise<void> {
   await Deno.writeTextFile(host.secretFile, secret);
   const secretFlag = ["--agent-secret-file", host.secretFile];
   const wrong: [string[], RegExp][] = [
-    [["--frobnicate"], /"--frobnicate" is none/],
-    [["--yes=no"], /"--yes=no" is none/],
+    [["--frobnicate"], isFormer(host) ? /"--frobnicate" is none/ : /unknown option "--frobnicate"/],
+    [["--yes=no"], isFormer(host) ? /"--yes=no" is none/ : /unknown option "--yes=no"/],
     [["--url"], /"--url" lacks its value/],
-    [["extra"], /"extra" is none/],
+    [["extra"], isFormer(host) ? /"extra" is none/ : /unknown option "extra"/],
     [[], /no agent is named/],
     [["--agent-id", id, ...secretFlag], /no server is named/],
     [[`--url=${url}`, "--agent-id=7", ...secretFlag], /it is not a UUID/],
-    [["--url", url, "--agent-id", id, "--agent-secret-file", "/nowhere"], /Cannot read "\/nowhere"/],
     [["--script-agent", "--binary", "x"], /--script-agent excludes/],
     [["--binary-url", "y", "--binary", "x"], /--binary excludes/],
     [["--sha256", "abc"], /64 hexadecimal digits/],
   ];
   for (const [args, message] of some(wrong)) await untouched(host, host.run(args), 2, message);
+  const missing = ["--url", url, "--agent-id", id, "--agent-secret-file", "/nowhere"];
+  await untouched(host, host.run(missing), 4, /Cannot read "\/nowhere"/);
 }
 
 async function missingTool({ host, fleet, url }: Scene): Promise<void> {
@@ -990,7 +1063,7 @@ async function notUnicode({ host, fleet, url, some }: Scene): Promise<void> {
   for (const bytes of some(["\\377", "\\303", "\\303(", "\\355\\240\\200", "a\\340\\200\\200"])) {
     const home = `HOME=$HOME/$(printf '${bytes}x'); export HOME; exec "$@"`;
     const wrapper = ["sh", "-c", home, "sh"];
-    const refusal = /Cannot install into ".*": a path in UTF-8 is wanted/;
+    const refusal = /Cannot install into ".*": a path in UTF-8 is (wanted|expected)/;
     await untouched(host, host.install(agent, url, { wrapper }), 2, refusal);
   }
 }

@@ -43,7 +43,7 @@ migrate() {
 }
 
 start() {
-  environment=$(setting Environment | sed 's/^"//;s/"$//;s/%%/%/g;s/\\\(.\)/\1/g')
+  environment=$(setting Environment | sed 's/" "XDG_STATE_HOME=.*$//;s/^"//;s/"$//;s/%%/%/g;s/\\\(.\)/\1/g')
   if [ "$(setting DynamicUser)" = yes ]; then
     migrate
     # shellcheck disable=SC2016 # it is expanded by the inner shell

@@ -112,18 +112,21 @@ async function created({ folder, fleet, shell, stdin, around }: Scene): Promise<
   assert.equal((await fleet.agent(agent.id)).liveness, "online");
 }
 
-async function oddUrl({ folder, shell, stdin, around }: Scene): Promise<void> {
+async function oddUrl({ folder, shell, language, stdin, around }: Scene): Promise<void> {
   const url = `http://127.0.0.1:1/it's$(touch$IFS'pwned');&`;
   const agent = { id: agentId, secret: agentSecret };
   const { content } = makeInstaller(shell, { url, agent });
+  // PowerShell keeps what it remembers beside the home.
+  const { home } = new Host(language, folder);
+  await Deno.mkdir(home);
   const ended = await run(stdin, {
     stdin: content,
-    env: { ...around, HOME: folder },
-    wrapper: ["env", "-C", folder],
+    env: { ...around, HOME: home },
+    wrapper: ["env", "-C", home],
   });
   assertEnded(ended, 6);
   assert.ok(ended.stderr.includes(`Cannot reach ${url}: `), ended.stderr);
-  assert.deepEqual(await tree(folder), {});
+  assert.deepEqual(await tree(home), {});
 }
 
 const shells = languages.filter((one) => one.extension === "sh");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { assertEnded, Host, languages } from "../_support/installers.ts";
-import { which } from "./_scenarios.ts";
+import { assertEnded, Host, languages, sh } from "../_support/installers.ts";
+import { pretendOlder, which } from "./_scenarios.ts";
 import { type Fleet, type Step, testSteps } from "./_steps.ts";
 
 // The moments between what a tool has done and the next line: here, each of them is met.
@@ -15,13 +15,41 @@ const steps = languages.filter(({ extension }) => extension === "sh").flatMap((l
 
 testSteps("an installer that is told to stop by each tool that changes something undoes what it did", steps);
 
+const kills = ["mkdir", "chmod", "mv"].map((tool): Step => ({
+  name: `killed at ${tool}`,
+  tools: sh.tools,
+  work: ({ folder, ...given }) => killedAt(new Host(sh, folder), tool, given),
+}));
+
+testSteps("install.sh that is killed at each tool that changes something knows what it left", kills);
+
+async function killedAt(host: Host, tool: string, { fleet, url }: Fleet): Promise<void> {
+  await Deno.mkdir(host.home);
+  const agent = await fleet.createAgent();
+  let killed = 0;
+  for (let time = 1; time <= 5; time++) {
+    const env = await traitor(host, { tool, time, signal: "KILL" });
+    const { code } = await host.install(agent, url, { env });
+    if (code !== 0) killed++;
+    assertEnded(await host.install(agent, url), 0);
+    assertEnded(await host.run(["--uninstall"]), 0);
+    // What was made for the manifest, before it could say so, is nobody's.
+    const left = Object.keys(await host.tree()).filter((path) => !path.endsWith("/.config"));
+    assert.deepEqual(left, [], `time ${time}`);
+    // It calls the tool less often than that.
+    if (code === 0) break;
+    for (const path of Object.keys(await host.tree())) await Deno.remove(path.replace(/^\d+ /, ""));
+  }
+  assert.ok(killed > 0, "it was not killed");
+}
+
 async function toldToStop(host: Host, tool: string, { fleet, url }: Fleet): Promise<void> {
   await Deno.mkdir(host.home);
   const agent = await fleet.createAgent();
   if (tool === "ln") {
     // Only a file that is there is kept aside.
     assertEnded(await host.install(agent, url), 0);
-    await Deno.writeTextFile(host.program, "# Written by openclaw once\n");
+    await pretendOlder(host);
   }
   const before = await host.tree();
   const times = tool === "ln" ? 1 : 4;
@@ -38,10 +66,10 @@ async function toldToStop(host: Host, tool: string, { fleet, url }: Fleet): Prom
   assert.ok(interrupted > 0, "it was not told to stop");
 }
 
-/** A PATH with a tool that does what is asked and, at one time, tells the program that asked to stop. */
+/** A PATH with a tool that does what is asked and, at one time, sends a signal to the program that asked. */
 async function traitor(
   host: Host,
-  { tool, time }: { tool: string; time: number },
+  { tool, time, signal = "TERM" }: { tool: string; time: number; signal?: "TERM" | "KILL" },
 ): Promise<Record<string, string>> {
   const bin = join(host.home, "../bin");
   await Deno.mkdir(bin, { recursive: true });
@@ -50,7 +78,7 @@ async function traitor(
   const script = `#!/bin/sh
 ${await which(tool)} "$@" || exit
 echo >>'${count}'
-[ "$(wc -l <'${count}')" -ne ${time} ] || kill -TERM "$PPID"
+[ "$(wc -l <'${count}')" -ne ${time} ] || kill -${signal} "$PPID"
 `;
   await Deno.writeTextFile(join(bin, tool), script, { mode: 0o755 });
   const rest = host.language.applets === undefined ? "" : `${await appletsOf(host)}:`;

@@ -9,7 +9,7 @@ import json, os, sys
 names = {"__name__": "installer"}
 with open(sys.argv[1], encoding="utf-8") as file:
     exec(file.read().rpartition("main(sys.argv")[0], names)
-exec(compile(names["AGENT"].replace("@VERSION@", "1"), "agent", "exec"), names["agent"].__dict__)
+exec(compile(names["AGENT"], "agent", "exec"), names["agent"].__dict__)
 given = json.loads(sys.argv[2])
 os.environ["APPDATA"], os.environ["LOCALAPPDATA"] = given["folder"] + "/roaming", given["folder"] + "/local"
 names["agent"].platform.system = lambda: "Windows"
@@ -76,7 +76,8 @@ testWith(python.tools, "install.py on Windows leaves no program behind that has 
 os.makedirs(folder)
 for name in ("openclaw.ps1", "mine.txt"):
     open(os.path.join(folder, name), "w").close()
-place.remove_former([os.path.join(folder, "openclaw.ps1"), place.program, place.manifest])
+former = os.path.join(folder, "openclaw.ps1")
+place.remove_former({former: names["hash_of"](former), place.program: None})
 shown = [sorted(os.listdir(folder))]
 os.name = "posix"
 place.take_back()
@@ -105,6 +106,7 @@ testWith(
   "install.py on Windows: the next run removes what is left of a former program",
   async () => {
     const script = `${rests}
+place.is_complete, place.after, place.before = False, {}, {}
 for step in ("protect_state", "put", "put_program", "put_service", "go_online"):
     setattr(place, step, lambda *_: None)
 place.write([])
@@ -119,6 +121,7 @@ testWith(
   "install.py on Windows: a former program of another name that still runs stops no installation",
   async () => {
     const script = `${rests}
+place.is_complete, place.after, place.before = False, {}, {}
 for step in ("protect_state", "put", "put_program", "put_service", "go_online"):
     setattr(place, step, lambda *_: None)
 def discard(*paths, really=names["discard"]):
@@ -139,12 +142,14 @@ testWith(
   async () => {
     const script = `${rests}
 place.service, place.service_file = "none", ""
+open(place.program, "w").close()
+place.after, place.before = {place.program: names["hash_of"](place.program)}, {}
 with open(place.manifest, "w") as file:
-    file.write(place.manifest_text([]))
+    file.write(place.manifest_text([folder]))
 place.uninstall()
-shown = [os.listdir(folder), os.listdir(place.state)]
+shown = [os.listdir(folder), os.path.exists(place.state)]
 `;
-    assert.deepEqual(await found(script, { args: ["--uninstall", "--yes"] }), [["mine.openclaw-old"], []]);
+    assert.deepEqual(await found(script, { args: ["--uninstall", "--yes"] }), [["mine.openclaw-old"], false]);
   },
 );
 

@@ -1,221 +1,20 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type CreatedAgent, record } from "../_support/client.ts";
+import type { CreatedAgent } from "../_support/client.ts";
 import {
   assertEnded,
   type Finished,
-  installPs1,
-  installPy,
-  installSh,
   type Language,
   languages,
   python,
   run,
   sh,
 } from "../_support/installers.ts";
-import { withFolder } from "../_support/server.ts";
-import { testWith } from "../_support/tools.ts";
 import { until } from "../_support/wait.ts";
 import { type Fleet, type Step, testSteps } from "./_steps.ts";
 
 const systemctl = fileURLToPath(new URL("./_systemctl.sh", import.meta.url));
-const oddPath = '/home/a "b" $c %d \\e &<f>/.local/bin/openclaw';
-
-interface Place {
-  service: string;
-  program: string;
-  state: string;
-}
-
-/** What each installer would write, by its own function. */
-async function written(
-  what: string,
-  { service, program, state }: Place,
-): Promise<Record<"sh" | "py", string>> {
-  const env = { HOME: "/home/a & <b>", SERVICE: service, PROGRAM: program, STATE: state, WHAT: what };
-  const inSh = await run([
-    "sh",
-    "-c",
-    `eval "$(sed '$d' "$0")"; service=$SERVICE program=$PROGRAM state=$STATE; "$WHAT"`,
-    installSh,
-  ], { env });
-  assert.equal(inSh.code, 0, inSh.stderr);
-  const script = `
-import os, sys, types
-names = {"__name__": "installer"}
-exec(open(sys.argv[1]).read().rpartition("main(sys.argv")[0], names)
-place = types.SimpleNamespace(service=os.environ["SERVICE"], program=os.environ["PROGRAM"], state=os.environ["STATE"])
-what = names[os.environ["WHAT"]]
-sys.stdout.write(what(place.program, os.environ["HOME"]) if what.__name__ == "plist_text" else what(place))
-`;
-  const inPython = await run(["python3", "-c", script, installPy], { env });
-  assert.equal(inPython.code, 0, inPython.stderr);
-  return { sh: inSh.stdout, py: inPython.stdout };
-}
-
-/** What writes by the functions of both takes. */
-const both = ["python3", "awk", "sed"];
-
-const places: Place[] = [
-  { service: "systemd-system", program: "/usr/local/bin/openclaw", state: "/var/lib/openclaw" },
-  { service: "systemd-user", program: oddPath, state: oddPath.replace(".local/bin", ".config") },
-];
-
-for (const place of places) {
-  testWith(both, `the ${place.service} unit is the same by both installers`, async () => {
-    const { sh, py } = await written("unit_text", place);
-    assert.match(sh, /^# Written by openclaw\./);
-    assert.equal(sh, py);
-  });
-
-  testWith(
-    [...both, "systemd-analyze"],
-    `systemd-analyze verify finds nothing in the ${place.service} unit`,
-    async () => {
-      await withFolder(async (folder) => {
-        // The system's own place is always the same; a home may be called anything.
-        const odd = place.service === "systemd-user" ? 'a "b" $c %d \\e' : "bin";
-        const program = join(folder, odd, "openclaw");
-        await Deno.mkdir(join(program, ".."));
-        await Deno.copyFile("/bin/true", program);
-        const { sh } = await written("unit_text", { ...place, program });
-        const unit = join(folder, "openclaw.service");
-        await Deno.writeTextFile(unit, sh);
-        const scope = place.service === "systemd-user" ? ["--user"] : [];
-        const env = { XDG_RUNTIME_DIR: folder, HOME: folder };
-        const { code, stdout, stderr } = await run(
-          ["systemd-analyze", ...scope, "--man=no", "verify", unit],
-          { env },
-        );
-        const own = `${stdout}${stderr}`.split("\n").filter((line) => line.includes("openclaw"));
-        assert.deepEqual(own, []);
-        assert.equal(code, 0, stderr);
-        await Deno.writeTextFile(unit, sh.replace("Restart=always", "Restart=allways"));
-        assert.match(
-          (await run(["systemd-analyze", ...scope, "--man=no", "verify", unit], { env })).stderr,
-          /allways/,
-        );
-      });
-    },
-  );
-}
-
-testWith([...both, "systemd-analyze"], "the unit of the system is exposed by at most 3.0", async () => {
-  await withFolder(async (folder) => {
-    const unit = join(folder, "openclaw.service");
-    await Deno.writeTextFile(
-      unit,
-      (await written("unit_text", { ...places[0] ?? assert.fail(), program: "/bin/true" })).sh,
-    );
-    const args = ["security", "--offline=true", "--threshold=30", "--no-pager", unit];
-    const { code, stdout, stderr } = await run(["systemd-analyze", ...args]);
-    assert.equal(code, 0, `${stdout}${stderr}`);
-    assert.match(stdout, /Overall exposure level for openclaw\.service: [0-2]\.\d OK/);
-  });
-});
-
-testWith(
-  both,
-  "the plist is the same by both installers, and a plist parser reads from it what was meant",
-  async () => {
-    const { sh, py } = await written("plist_text", { service: "launchd", program: oddPath, state: "/x" });
-    assert.equal(sh, py);
-    const script =
-      "import json, plistlib, sys; json.dump(plistlib.loads(sys.stdin.buffer.read()), sys.stdout)";
-    const { code, stdout, stderr } = await run(["python3", "-c", script], { stdin: sh });
-    assert.equal(code, 0, stderr);
-    assert.deepEqual(JSON.parse(stdout), {
-      Label: "dev.openclaw.agent",
-      ProgramArguments: [oddPath, "monitor"],
-      EnvironmentVariables: { HOME: "/home/a & <b>" },
-      RunAtLoad: true,
-      KeepAlive: true,
-      ThrottleInterval: 10,
-      ProcessType: "Background",
-      Umask: 0o077,
-    });
-  },
-);
-
-/** The children of each element that are allowed, in the order of Microsoft's schema (MS-TSCH 2.5). */
-const taskOrder: Record<string, string[]> = {
-  Task: ["RegistrationInfo", "Triggers", "Principals", "Settings", "Data", "Actions"],
-  RegistrationInfo: [
-    "URI",
-    "SecurityDescriptor",
-    "Source",
-    "Date",
-    "Author",
-    "Version",
-    "Description",
-    "Documentation",
-  ],
-  LogonTrigger: [
-    "Enabled",
-    "StartBoundary",
-    "EndBoundary",
-    "Repetition",
-    "ExecutionTimeLimit",
-    "UserId",
-    "Delay",
-  ],
-  Principal: ["UserId", "LogonType", "GroupId", "DisplayName", "RunLevel"],
-  Settings: [
-    "AllowStartOnDemand",
-    "RestartOnFailure",
-    "MultipleInstancesPolicy",
-    "DisallowStartIfOnBatteries",
-    "StopIfGoingOnBatteries",
-    "AllowHardTerminate",
-    "StartWhenAvailable",
-    "NetworkProfileName",
-    "RunOnlyIfNetworkAvailable",
-    "WakeToRun",
-    "Enabled",
-    "Hidden",
-    "DeleteExpiredTaskAfter",
-    "IdleSettings",
-    "NetworkSettings",
-    "ExecutionTimeLimit",
-    "Priority",
-    "RunOnlyIfIdle",
-  ],
-  RestartOnFailure: ["Interval", "Count"],
-  Actions: ["Exec"],
-  Exec: ["Command", "Arguments", "WorkingDirectory"],
-};
-
-testWith(
-  ["python3"],
-  "the Windows task is the same by both installers, and its elements stand in the schema's order",
-  async () => {
-    const script = `
-import json, sys, xml.etree.ElementTree as tree
-names = {"__name__": "installer"}
-exec(open(sys.argv[1]).read().rpartition("main(sys.argv")[0], names)
-text = names["task_text"]('C:\\\\a & b\\\\openclaw.exe', '"<x>" monitor', 'HOST\\\\me')
-root = tree.fromstring(("\\ufeff" + text).encode("utf-16-le"))
-bare = lambda one: one.tag.partition("}")[2]
-json.dump({"template": names["TASK"],
-  "texts": {bare(one): one.text for one in root.iter() if not len(one)},
-  "children": {bare(one): [bare(child) for child in one] for one in root.iter() if len(one)}}, sys.stdout)
-`;
-    const { code, stdout, stderr } = await run(["python3", "-c", script, installPy]);
-    assert.equal(code, 0, stderr);
-    const { template, texts, children } = JSON.parse(stdout);
-    assert.ok((await Deno.readTextFile(installPs1)).includes(`$task = @'\n${template}'@`));
-    assert.equal(texts.Command, "C:\\a & b\\openclaw.exe");
-    assert.equal(texts.Arguments, '"<x>" monitor');
-    assert.equal(texts.UserId, "HOST\\me");
-    assert.equal(texts.ExecutionTimeLimit, "PT0S");
-    for (const [element, inner] of Object.entries(record(children))) {
-      const order = taskOrder[element] ?? (element === "Triggers" ? ["LogonTrigger"] : ["Principal"]);
-      assert.ok(Array.isArray(inner));
-      assert.deepEqual(inner, order.filter((name) => inner.includes(name)), element);
-    }
-  },
-);
 
 /** A mount namespace in which root may install for the whole system, and there seems to be a systemd. */
 interface System {
@@ -234,7 +33,7 @@ async function withSystem(folder: string, work: (system: System) => Promise<void
   await Deno.mkdir(join(folder, "state"), { mode: 0o777 });
   await Deno.chmod(join(folder, "state"), 0o777);
   const mounts =
-    `for one in /run /etc/systemd/system /var/lib /usr/local/bin; do mount -t tmpfs -o mode=755 none $one; done
+    `for one in /run /etc/systemd/system /var/lib /usr/local/bin /usr/local/lib; do mount -t tmpfs -o mode=755 none $one; done
       mkdir -p /run/systemd/system && echo ready && exec sleep 1000`;
   const holder = new Deno.Command("unshare", {
     args: ["-m", "sh", "-c", mounts],
@@ -264,6 +63,7 @@ async function withSystem(folder: string, work: (system: System) => Promise<void
           "/etc/systemd/system",
           "/var/lib",
           "/usr/local/bin",
+          "/usr/local/lib",
           base.HOME,
           "-mindepth",
           "1",
@@ -285,6 +85,9 @@ const tools = ["root", "unshare", "nsenter", "setpriv", "setsid", "python3", "da
 const scenes: [string, (scene: Scene) => Promise<void>][] = [
   ["installs, repairs and removes a service of the system", systemService],
   ["undoes everything when the service does not start", failingService],
+  ["replaces no unit that was changed, and believes no manifest that is not root's", changedUnit],
+  ["hands over to a program, and undoes all when the program refuses", handedOver],
+  ["killed while a program installs itself, can be run again, and removes all that it left", killedHandOver],
   ["gives no server's keys to the agent's user", serversFolder],
   ["follows no link that the service's user has put into its folder", plantedLinks],
   ["installs and removes a service of one user, whose home has an odd name", userService],
@@ -332,10 +135,11 @@ async function systemService({ system, language, fleet, url }: Scene): Promise<v
   const files = [
     "/etc/systemd/system/openclaw.service",
     "/usr/local/bin/openclaw",
+    "/usr/local/lib/openclaw",
+    "/usr/local/lib/openclaw/install.json",
     "/var/lib/openclaw",
     "/var/lib/private/openclaw",
     "/var/lib/private/openclaw/credentials.json",
-    "/var/lib/private/openclaw/install.json",
   ];
   assert.deepEqual(await system.files(), files);
   assert.equal(
@@ -345,9 +149,10 @@ async function systemService({ system, language, fleet, url }: Scene): Promise<v
   assert.deepEqual(await modes(system, files), [
     "644 0",
     "755 0",
+    "755 0",
+    "644 0",
     "777 0",
     "700 61234",
-    "600 61234",
     "600 61234",
   ]);
   assert.match(await status(system), /^Uid:\t61234/m);
@@ -361,9 +166,10 @@ async function systemService({ system, language, fleet, url }: Scene): Promise<v
   assert.deepEqual(await modes(system, files), [
     "644 0",
     "755 0",
+    "755 0",
+    "644 0",
     "777 0",
     "700 61234",
-    "600 61234",
     "600 61234",
   ]);
   assert.match(await system.log(), /restart[^]*restart/);
@@ -384,11 +190,90 @@ async function failingService({ system, language, fleet, url }: Scene): Promise<
 
   assertEnded(await system.run(command), 0);
   const unit = "/etc/systemd/system/openclaw.service";
-  await system.run(["sh", "-c", `echo '# changed by hand' >>${unit}`]);
+  await pretendOlder(system, unit);
+  const before = await system.run(["cat", unit, manifest]);
   await Deno.writeTextFile(fail, "");
   assertEnded(await system.run(command), 1, /what was done has been undone/);
-  assert.equal((await system.run(["tail", "-n", "1", unit])).stdout, "# changed by hand\n");
+  assert.deepEqual(await system.run(["cat", unit, manifest]), before);
   assert.equal((await system.run(["systemctl", "is-active", "openclaw.service"])).code, 0);
+}
+
+const manifest = "/usr/local/lib/openclaw/install.json";
+
+/** Makes the file one that an earlier version installed. */
+async function pretendOlder(system: System, path: string): Promise<void> {
+  const script = `old=$(sha256sum <"$0" | cut -c 1-64); echo '# of an earlier version' >>"$0"
+    new=$(sha256sum <"$0" | cut -c 1-64); sed -i "s/$old/$new/" "$1"`;
+  const { code, stderr } = await system.run(["sh", "-c", script, path, manifest]);
+  assert.equal(code, 0, stderr);
+}
+
+/** A stand-in that notes how it is asked, and what for, before it refuses. */
+async function handedOver({ system, language, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  const note = join(system.folder, "note");
+  const program = await standIn(
+    system,
+    `{ echo "$0 $*"; env; echo; cat; } >'${note}'\necho 'error: Cannot install: it is a test' >&2\nexit 5`,
+  );
+  const ended = await system.run([...commandOf(language), ...await flagsOf(system, agent, url), ...program]);
+  assertEnded(ended, 5, /error: Cannot install: it is a test\nwhat was done has been undone/);
+  const [asked = "", secret] = (await Deno.readTextFile(note)).split("\n\n");
+  const words = `service install --url ${url} --agent-id ${agent.id} --agent-secret-file -`;
+  assert.equal(asked.split("\n")[0], `/usr/local/bin/openclaw.openclaw-new ${words}`);
+  assert.equal(secret, `${agent.secret}\n`);
+  assert.ok(!asked.includes(agent.secret.slice(4, 40)), "the secret is in the arguments or the environment");
+  assert.deepEqual(await system.files(), []);
+  await assert.rejects(system.log(), Deno.errors.NotFound, "systemd was asked for something");
+}
+
+async function killedHandOver({ system, language, fleet, url }: Scene): Promise<void> {
+  const given = await flagsOf(system, await fleet.createAgent(), url);
+  const again = join(system.folder, "again");
+  const program = await standIn(
+    system,
+    `[ -e '${again}' ] || kill -9 "$PPID"\necho 'error: Cannot install: it is a test' >&2\nexit 5`,
+  );
+  const command = [...commandOf(language), ...given, ...program];
+  const killed = await system.run(command);
+  assert.equal(killed.code, 137, killed.stderr);
+  assert.ok((await system.files()).includes(manifest), "what it left is not known");
+  await Deno.writeTextFile(again, "");
+  assertEnded(
+    await system.run(command),
+    5,
+    /error: Cannot install: it is a test\nwhat was done has been undone/,
+  );
+  assertEnded(await system.run([...commandOf(language), "--uninstall"]), 0);
+  assert.deepEqual(await system.files(), []);
+}
+
+/** The options that name a program, which answers --version, and does what the script says when it is asked for more. */
+async function standIn(system: System, script: string): Promise<string[]> {
+  const program = join(system.folder, "openclaw");
+  await Deno.writeTextFile(program, `#!/bin/sh\n[ "$1" != --version ] || exit 0\n${script}\n`, {
+    mode: 0o755,
+  });
+  const sum = (await system.run(["sha256sum", program])).stdout.slice(0, 64);
+  return ["--binary", program, "--sha256", sum];
+}
+
+async function changedUnit({ system, language, fleet, url }: Scene): Promise<void> {
+  const command = [...commandOf(language), ...await flagsOf(system, await fleet.createAgent(), url)];
+  assertEnded(await system.run(command), 0);
+  await system.run(["sh", "-c", "echo '# by hand' >>/etc/systemd/system/openclaw.service"]);
+  const before = await system.log();
+  assertEnded(await system.run(command), 5, /openclaw\.service" is there and was not written by openclaw/);
+  assert.equal(await system.log(), before);
+  // What the service's user, or another one, may have written is not root's to believe.
+  await system.run(["chown", "61234", manifest]);
+  assertEnded(await system.run(command), 5, /another user may have written it/);
+  assertEnded(
+    await system.run([...commandOf(language), "--uninstall"]),
+    5,
+    /another user may have written it/,
+  );
+  assert.equal(await system.log(), before);
 }
 
 async function serversFolder({ system, language, fleet, url }: Scene): Promise<void> {
@@ -410,18 +295,10 @@ async function plantedLinks({ system, language, fleet, url }: Scene): Promise<vo
   assertEnded(await system.run(command), 0);
   const victim = join(system.folder, "victim");
   await Deno.writeTextFile(victim, "root's own", { mode: 0o600 });
-  for (
-    const name of ["install.json", "credentials.json"].flatMap((
-      name,
-    ) => [`${name}.openclaw-new`, `${name}.openclaw-old`])
-  ) {
-    await system.run(["ln", "-sf", victim, `/var/lib/openclaw/${name}`]);
+  for (const ending of [".openclaw-new", ".openclaw-old"]) {
+    await system.run(["ln", "-sf", victim, `/var/lib/openclaw/credentials.json${ending}`]);
   }
-  await system.run([
-    "sh",
-    "-c",
-    "echo '{}' >>/var/lib/openclaw/install.json; rm /var/lib/openclaw/credentials.json",
-  ]);
+  await system.run(["rm", "/var/lib/openclaw/credentials.json"]);
   await system.run(command);
   assertEnded(await system.run(command), 0);
   assert.equal(await Deno.readTextFile(victim), "root's own");
@@ -464,17 +341,19 @@ async function launchdService({ system, language, fleet, url }: Scene): Promise<
   const flags = await flagsOf(system, agent, url);
   const user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...commandOf(language)];
   assertEnded(await system.run([...user, ...flags], env), 0, /online/);
+  const log = join(home, "Library/Application Support/openclaw/openclaw.log");
   const found = (await system.run(["find", home, "-type", "f"])).stdout.trim().split("\n").sort();
   assert.deepEqual(found, [
     join(home, ".local/bin/openclaw"),
     join(home, "Library/Application Support/openclaw/credentials.json"),
     join(home, "Library/Application Support/openclaw/install.json"),
+    log,
     join(home, "Library/LaunchAgents/dev.openclaw.agent.plist"),
   ]);
   assertEnded(await system.run([...user, "--uninstall"], env), 0);
   assert.equal((await system.run(["find", home, "-mindepth", "1"])).stdout, "");
-  const log = await Deno.readTextFile(join(system.folder, "state/launchctl"));
-  assert.match(log, /^bootout gui\/65534\/dev\.openclaw\.agent\nbootstrap gui\/65534 .*\.plist\n/);
+  const asked = await Deno.readTextFile(join(system.folder, "state/launchctl"));
+  assert.match(asked, /^bootout gui\/65534\/dev\.openclaw\.agent\nbootstrap gui\/65534 .*\.plist\n/);
 }
 
 async function deafService({ system, language, fleet, url }: Scene): Promise<void> {

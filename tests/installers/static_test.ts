@@ -1,34 +1,21 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { installPy, installSh, languages, run } from "../_support/installers.ts";
-import { withFolder } from "../_support/server.ts";
+import { fileURLToPath } from "node:url";
+import { version } from "../../supabase/functions/_shared/version.ts";
+import { installPy, languages, run } from "../_support/installers.ts";
 import { isInstalled, testWith } from "../_support/tools.ts";
 
-const inSh = await Deno.readTextFile(installSh);
-const inPython = await Deno.readTextFile(installPy);
-
-/** The agents, as they are written down. */
-const agentOfSh = between(inSh, "<<'END_OF_AGENT'\n", "END_OF_AGENT\n");
-const agentOfPython = between(inPython, "AGENT = r'''", "'''\n");
-
-function between(text: string, start: string, end: string): string {
-  const from = text.indexOf(start) + start.length;
-  assert.ok(from >= start.length, `there is no ${start}`);
-  return text.slice(from, text.indexOf(end, from));
-}
+const source = (name: string): string => fileURLToPath(new URL(`../../installers/${name}`, import.meta.url));
+const [agentSh, agentPy] = [source("agents/agent.sh"), source("agents/agent.py")];
+const inSh = await Deno.readTextFile(source("install.sh")) + await Deno.readTextFile(agentSh);
 
 testWith(["shellcheck"], "shellcheck finds nothing in install.sh, nor in the agent in it", async () => {
-  await withFolder(async (folder) => {
-    const agent = join(folder, "agent.sh");
-    // The directive is the installer's own; what only the installer calls is unused in the agent.
-    const directive = "# shellcheck disable=SC2015,SC2034,SC2154,SC2317,SC2329\n{ set +xva; }";
-    await Deno.writeTextFile(
-      agent,
-      agentOfSh.replace("{ set +xva; }", directive).replaceAll("@VERSION@", "1"),
-    );
-    const { code, stdout, stderr } = await run(["shellcheck", "--shell=sh", installSh, agent]);
-    assert.equal(code, 0, stdout + stderr);
-  });
+  const { code, stdout, stderr } = await run([
+    "shellcheck",
+    "--shell=sh",
+    source("install.sh"),
+    agentSh,
+  ]);
+  assert.equal(code, 0, stdout + stderr);
 });
 
 Deno.test("every exception from shellcheck in install.sh has its reason", () => {
@@ -112,20 +99,40 @@ for (const [what, pattern] of lacking) {
   });
 }
 
-for (const { name, command, tools, file } of languages) {
-  if (file !== installSh) continue;
+for (const { name, command, tools, file } of languages.filter(({ extension }) => extension === "sh")) {
   testWith(tools, `the syntax of ${name}, and of its agent`, async () => {
-    await withFolder(async (folder) => {
-      const agent = join(folder, "agent.sh");
-      await Deno.writeTextFile(agent, agentOfSh);
-      for (const path of [file, agent]) {
-        const { code, stderr } = await run([...command, "-n", path]);
-        assert.equal(code, 0, stderr);
-        assert.equal(stderr, "");
-      }
+    for (const path of [file, agentSh]) {
+      const { code, stderr } = await run([...command, "-n", path]);
+      assert.equal(code, 0, stderr);
+      assert.equal(stderr, "");
+    }
+  });
+
+  testWith(tools, `the agent of ${name} is a program of its own`, async () => {
+    const env = { HOME: "/nowhere" };
+    assert.deepEqual(await run([...command, agentSh, "--version"], { env }), {
+      code: 0,
+      stdout: `${version}\n`,
+      stderr: "",
     });
+    const { code, stderr } = await run([...command, agentSh, "monitor"], { env });
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: Cannot read "\/nowhere\/.config\/openclaw\/credentials.json"/);
   });
 }
+
+testWith(["python3"], "the agent of install.py is a program of its own", async () => {
+  const env = { HOME: "/nowhere" };
+  const command = ["python3", "-W", "error", agentPy];
+  assert.deepEqual(await run([...command, "--version"], { env }), {
+    code: 0,
+    stdout: `${version}\n`,
+    stderr: "",
+  });
+  const { code, stderr } = await run([...command, "monitor"], { env });
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: Cannot read "\/nowhere\/.config\/openclaw\/credentials.json"/);
+});
 
 const grammar = `
 import ast, sys
@@ -139,31 +146,21 @@ for path in sys.argv[1:]:
                 sys.exit("%s is not in the standard library" % name)
 `;
 
-async function withPythons(work: (paths: string[]) => Promise<void>): Promise<void> {
-  await withFolder(async (folder) => {
-    const agent = join(folder, "agent.py");
-    await Deno.writeTextFile(agent, agentOfPython);
-    await work([installPy, agent]);
-  });
-}
+const pythons = [source("install.py"), installPy, agentPy];
 
 testWith(
   ["python3"],
-  "install.py and its agent are Python 3.8, and of the standard library alone",
+  "install.py and its agent are Python 3.8, and of the standard library only",
   async () => {
-    await withPythons(async (paths) => {
-      const { code, stderr } = await run(["python3", "-W", "error", "-c", grammar, ...paths]);
-      assert.equal(code, 0, stderr);
-    });
+    const { code, stderr } = await run(["python3", "-W", "error", "-c", grammar, ...pythons]);
+    assert.equal(code, 0, stderr);
   },
 );
 
 const linter = isInstalled("ruff") ? ["ruff", "check", "--isolated"] : ["pyflakes3"];
 
 testWith(linter.slice(0, 1), `${linter[0]} finds nothing in install.py, nor in the agent in it`, async () => {
-  await withPythons(async (paths) => {
-    const { code, stdout, stderr } = await run([...linter, ...paths]);
-    assert.equal(code, 0, stdout + stderr);
-    assert.equal(stdout.replace(/^All checks passed!\n/, ""), "");
-  });
+  const { code, stdout, stderr } = await run([...linter, ...pythons]);
+  assert.equal(code, 0, stdout + stderr);
+  assert.equal(stdout.replace(/^All checks passed!\n/, ""), "");
 });

@@ -69,11 +69,19 @@ async function systemService(host: SystemdHost, language: Language, { fleet, url
   assert.deepEqual(await owners(host), [
     "644 0 /etc/systemd/system/openclaw.service",
     "755 0 /usr/local/bin/openclaw",
+    "644 0 /usr/local/lib/openclaw/install.json",
     `600 ${uid} /var/lib/private/openclaw/credentials.json`,
-    `600 ${uid} /var/lib/private/openclaw/install.json`,
   ]);
 
   assertEnded(await host.run([...install, ...flags]), 0, /nothing had to be changed/);
+  assert.equal((await show(host, [])).MainPID, pid);
+
+  const read = async (): Promise<number> =>
+    (await host.run(["journalctl", "--no-pager", "--unit", unit])).stdout
+      .match(/credentials were read again/g)?.length ?? 0;
+  const readBefore = await read();
+  assert.equal((await host.run(["systemctl", "reload", unit])).code, 0);
+  await until("a reload", async () => await read() > readBefore);
   assert.equal((await show(host, [])).MainPID, pid);
 
   const before = (await fleet.agent(agent.id)).last_seen_at;
@@ -153,7 +161,7 @@ async function show(
 }
 
 async function owners(host: SystemdHost): Promise<string[]> {
-  const places = ["/etc/systemd/system", "/usr/local/bin", "/var/lib"];
+  const places = ["/etc/systemd/system", "/usr/local/bin", "/usr/local/lib", "/var/lib"];
   const { stdout } = await host.run([
     "find",
     ...places,

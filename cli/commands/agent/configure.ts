@@ -10,7 +10,7 @@ import { answerJson, say, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import { type Environment, placesHere } from "../../host/paths.ts";
 import { folderExposure, removeFile, writePrivateFile } from "../../host/private_file.ts";
-import { isAnothers, isThere } from "../../service/own_files.ts";
+import { isForeign, isThere } from "../../service/own_files.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 
 type Flags = AgentFlags & { json?: true; input?: boolean };
@@ -58,7 +58,7 @@ async function configure(flags: Flags, environment: Environment): Promise<void> 
 
 /** Another program may keep a file of this name, and a folder that all may write makes the file useless. */
 async function assertOursToWrite(path: string): Promise<void> {
-  if (await isAnothers(path)) {
+  if (await isForeign(path)) {
     throw new CliError("conflict", `Cannot write "${path}": another program's file of that name is there`, {
       hint: "XDG_CONFIG_HOME=<another folder> openclaw configure",
     });

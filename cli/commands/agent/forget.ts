@@ -5,7 +5,7 @@ import { answerJson, say } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import { type Environment, placesHere } from "../../host/paths.ts";
 import { removeFile } from "../../host/private_file.ts";
-import { isAnothers, sortNames } from "../../service/own_files.ts";
+import { isForeign, sortNames } from "../../service/own_files.ts";
 import { shellQuote } from "../../host/shell_quote.ts";
 import { jsonOption } from "./_options.ts";
 
@@ -25,7 +25,7 @@ async function forget(json: boolean, environment: Environment): Promise<void> {
   await giveUp("forget");
   const removed: string[] = [];
   for (const path of [credentials, join(state, "session.json")]) {
-    const whole = await isAnothers(path) ? [] : [path];
+    const whole = await isForeign(path) ? [] : [path];
     for (const one of [...await partsOf(path), ...whole]) if (await remove(one)) removed.push(one);
   }
   if (json) answerJson({ removed });
@@ -35,7 +35,7 @@ async function forget(json: boolean, environment: Environment): Promise<void> {
 /** What a process that was killed while it wrote the file has left beside it. */
 async function partsOf(path: string): Promise<string[]> {
   const folder = dirname(path);
-  const { ours } = await sortNames(folder, null);
+  const { ours } = await sortNames(folder, []);
   return ours.filter((name) => name.startsWith(`${basename(path)}.`)).map((name) => join(folder, name));
 }
 

@@ -4,13 +4,16 @@ import { answer, answerJson, say, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import type { Environment } from "../../host/paths.ts";
 import { assertCanInstall, install, planInstall } from "../../service/install.ts";
+import { readManifest } from "../../service/manifest.ts";
 import { readOurDefinition } from "../../service/ours.ts";
 import { sortNames } from "../../service/own_files.ts";
 import { childEnvironment } from "../../host/child_environment.ts";
 import { askHost, perform } from "../../service/perform.ts";
-import { type Place, placeOf } from "../../service/layout.ts";
+import { type ServiceLayout, serviceLayout } from "../../service/layout.ts";
 import { stateAt } from "../../service/state.ts";
-import { logWords, outlineStep, showStep, type Step } from "../../service/steps.ts";
+import { logCommand } from "../../service/manager_commands.ts";
+import { outlineStep, showStep } from "../../service/show_step.ts";
+import type { Step } from "../../service/steps.ts";
 import { findAt, findKept, findLeft, planRemoval, type Removal } from "../../service/uninstall.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 
@@ -40,10 +43,10 @@ export function addService(program: Command, environment: Environment): void {
   const uninstall = service.command("uninstall").description("remove the service and all that is its own")
     .addHelpText("after", "\nExample:\n  sudo openclaw service uninstall --dry-run\n");
   const status = service.command("status").description(
-    "tell whether the service is installed and runs (exit code 0)",
+    "show whether the service is installed and runs (exit code 0)",
   )
     .addHelpText("after", "\nExample:\n  openclaw service status --user\n");
-  const logs = service.command("logs").description("show the service's last lines")
+  const logs = service.command("logs").description("show the last lines of the service's log")
     .addHelpText("after", "\nExample:\n  openclaw service logs --lines 20 --follow\n");
   for (const command of [installing, uninstall, status, logs]) command.addOption(userOption());
   for (const command of [installing, uninstall]) {
@@ -55,7 +58,7 @@ export function addService(program: Command, environment: Environment): void {
   );
   for (const command of [installing, uninstall, status]) command.addOption(jsonOption());
   logs.addOption(new Option("--lines <number>", "how many (default: 50)").argParser(parseLines))
-    .addOption(new Option("--follow", "go on showing new ones"));
+    .addOption(new Option("--follow", "keep showing new ones"));
   installing.action((flags: InstallFlags) => installService(flags, environment));
   uninstall.action((flags: ServiceFlags & { keepCredentials?: true }) =>
     uninstallService(flags, environment)
@@ -70,10 +73,10 @@ function userOption(): Option {
 
 async function installService(flags: InstallFlags, environment: Environment): Promise<void> {
   await giveUp("service");
-  const place = here(flags, environment);
-  assertMayDo("install", place, flags);
+  const layout = here(flags, environment);
+  assertMayDo("install", layout, flags);
   const talk = { ask: askHost, say: flags.json ? () => undefined : say, warn };
-  const plan = await planInstall(place, flags, { environment, ...talk });
+  const plan = await planInstall(layout, flags, { environment, ...talk });
   if (flags.dryRun) return await showSteps(plan.steps, flags);
   if (!Deno.build.standalone) {
     throw new CliError(
@@ -84,18 +87,18 @@ async function installService(flags: InstallFlags, environment: Environment): Pr
       },
     );
   }
-  await assertCanInstall(place, askHost);
-  const state = await install(place, plan, talk);
-  if (flags.json) answerJson({ installed: true, running: true, unit: place.unit, program: place.program });
-  else say(`installed ${place.unit}: ${state}`);
-  if (place.os === "linux" && place.scope === "user") {
+  await assertCanInstall(layout, askHost);
+  const state = await install(layout, plan, talk);
+  if (flags.json) answerJson({ installed: true, running: true, unit: layout.unit, program: layout.program });
+  else say(`installed ${layout.unit}: ${state}`);
+  if (layout.os === "linux" && layout.scope === "user") {
     say("it ends when you log out, unless: loginctl enable-linger");
   }
-  tellOfVariables(place, environment);
+  warnOfVariables(layout, environment);
 }
 
 /** A shell's variables are not the service's. */
-function tellOfVariables({ environmentFile }: Place, environment: Environment): void {
+function warnOfVariables({ environmentFile }: ServiceLayout, environment: Environment): void {
   const names = ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE"];
   const set = names.filter((name) => environment(name) !== undefined);
   if (set.length === 0) return;
@@ -103,7 +106,7 @@ function tellOfVariables({ environmentFile }: Place, environment: Environment): 
   warn(`the service does not see ${set.join(", ")} of this shell${where}`);
 }
 
-function assertMayDo(what: string, { os, scope, uid }: Place, { dryRun }: ServiceFlags): void {
+function assertMayDo(what: string, { os, scope, uid }: ServiceLayout, { dryRun }: ServiceFlags): void {
   if (os === "windows" || scope === "user" || uid === 0) return;
   if (dryRun) return warn("only root may do this");
   throw new CliError("usage", `Cannot ${what} the service of the whole system: only root may do that`, {
@@ -116,26 +119,28 @@ async function uninstallService(
   environment: Environment,
 ): Promise<void> {
   await giveUp("service");
-  const place = here(flags, environment);
-  assertMayDo("uninstall", place, flags);
+  const layout = here(flags, environment);
+  assertMayDo("uninstall", layout, flags);
   const keepCredentials = flags.keepCredentials === true;
-  const removal = await planRemoval(place, { keepCredentials, ask: flags.dryRun ? null : askHost });
+  const removal = await planRemoval(layout, { keepCredentials, ask: flags.dryRun ? null : askHost });
   if (flags.dryRun) return await showSteps(removal.steps, flags);
   if (removal.unasked !== null) warn(`the service manager is not asked to stop it: ${removal.unasked}`);
   for (const step of removal.steps) {
-    if (!flags.json && await isWorthSaying(step)) say(outlineStep(step));
+    if (!flags.json && await isWorthALine(step)) say(outlineStep(step));
     await perform(step, null, askHost);
   }
-  const left = await findLeft(place, removal, askHost);
-  const kept = await findKept(place, removal.steps);
+  const left = await findLeft(layout, removal, askHost);
+  const kept = await findKept(layout, removal.steps);
   if (flags.json) answerJson({ removed: left.length === 0, left, kept });
   else say(`looked again: ${verdict(left, { removal, keepCredentials })}`);
-  if (!flags.json && kept.length > 0) say(`kept, remove it yourself if it is not wanted: ${kept.join(", ")}`);
+  if (!flags.json && kept.length > 0) {
+    say(`kept; remove it yourself if you do not need it: ${kept.join(", ")}`);
+  }
   if (left.length > 0) throw new NegativeResult("unexpected");
 }
 
-/** What is not there is not said to be removed. */
-async function isWorthSaying(step: Step): Promise<boolean> {
+/** A step that removes nothing is not worth a line. */
+async function isWorthALine(step: Step): Promise<boolean> {
   return step.do === "run" || step.do === "wait until gone" || (await findAt(step)).length > 0;
 }
 
@@ -156,9 +161,9 @@ async function showSteps(steps: Step[], { json }: ServiceFlags): Promise<void> {
   }
 }
 
-async function namesToShow({ folder, log }: { folder: string; log: string | null }): Promise<string[]> {
+async function namesToShow({ folder, names }: { folder: string; names: string[] }): Promise<string[]> {
   try {
-    return (await sortNames(folder, log)).ours;
+    return (await sortNames(folder, names)).ours;
   } catch (error) {
     if (error instanceof Deno.errors.PermissionDenied) return ["only root can see which ones"];
     throw error;
@@ -167,9 +172,9 @@ async function namesToShow({ folder, log }: { folder: string; log: string | null
 
 async function showState(flags: ServiceFlags, environment: Environment): Promise<void> {
   await giveUp("service");
-  const place = here(flags, environment);
-  const { installed, running, text } = await stateAt(place);
-  if (flags.json) answerJson({ installed, running, state: text, unit: place.unit });
+  const layout = here(flags, environment);
+  const { installed, running, text } = await stateAt(layout);
+  if (flags.json) answerJson({ installed, running, state: text, unit: layout.unit });
   else answer(text);
   if (!running) throw new NegativeResult(installed ? "unexpected" : "notFound");
 }
@@ -179,13 +184,13 @@ async function showLogs(
   environment: Environment,
 ): Promise<void> {
   await giveUp("service");
-  const place = here(flags, environment);
-  if (await readOurDefinition(place) === null) {
-    throw new CliError("notFound", `Cannot show the service's lines: "${place.unit}" is not there`, {
+  const layout = here(flags, environment);
+  if (await readOurDefinition(layout, await readManifest(layout)) === null) {
+    throw new CliError("notFound", `Cannot show the service's log: "${layout.unit}" is not there`, {
       hint: "openclaw service install",
     });
   }
-  const [program = "", ...args] = logWords(place, {
+  const [program = "", ...args] = logCommand(layout, {
     lines: flags.lines ?? 50,
     follow: flags.follow === true,
   });
@@ -194,8 +199,8 @@ async function showLogs(
   if (code !== 0) throw new NegativeResult("unexpected");
 }
 
-function here({ user }: ServiceFlags, environment: Environment): Place {
-  return placeOf(environment, { os: Deno.build.os, user: user === true, uid: Deno.uid() ?? 0 });
+function here({ user }: ServiceFlags, environment: Environment): ServiceLayout {
+  return serviceLayout(environment, { os: Deno.build.os, user: user === true, uid: Deno.uid() ?? 0 });
 }
 
 function parseLines(text: string): number {

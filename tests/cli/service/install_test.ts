@@ -3,11 +3,18 @@ import { dirname, join } from "node:path";
 import { formatCredentials } from "../../../cli/identity/credentials.ts";
 import { credentialsPath } from "../../_support/program.ts";
 import { testCompiled } from "../../_support/require.ts";
+import { type ServiceLayout, serviceLayout } from "../../../cli/service/layout.ts";
+import { parseManifest } from "../../../cli/service/manifest.ts";
+import { sha256Of } from "../../../cli/service/ours.ts";
+import { writeManifest } from "../../_support/manifest.ts";
+
 import { filesIn, names, withSystemctl } from "../../_support/systemctl.ts";
 import { agentId, agentSecret as secret } from "../../_support/vectors.ts";
 
 const flags = ["--user", "--url", "https://fleet.example", "--agent-id", agentId, "--agent-secret-file", "-"];
 const unitOf = (home: string): string => join(home, ".config/systemd/user/openclaw.service");
+const layoutIn = (home: string): ServiceLayout =>
+  serviceLayout((name) => name === "HOME" ? home : undefined, { os: "linux", user: true, uid: 0 });
 const programOf = (home: string): string => join(home, ".local/bin/openclaw");
 
 // A service is installed only by the compiled program: it copies itself.
@@ -29,10 +36,11 @@ async function pretendInstaller(home: string): Promise<Record<string, string>> {
     [programOf(home)]:
       "#!/bin/sh\n# Written by openclaw. The agent of a host that has a shell and curl: it beats.\n",
     [credentialsPath(home)]: formatCredentials({ url: "https://old.example", agentId, secret }),
-    [join(home, ".config/openclaw/install.json")]: '{"written_by": "Written by openclaw"}\n',
     [join(home, ".config/openclaw/environment")]: "NO_PROXY=example.com\n",
   };
   for (const [path, text] of Object.entries(files)) await write(path, text, 0o600);
+  await writeManifest(layoutIn(home));
+  files[layoutIn(home).manifest] = await Deno.readTextFile(layoutIn(home).manifest);
   for (const state of ["running", "enabled"]) await write(join(home, "bin", state), "");
   return files;
 }
@@ -44,9 +52,9 @@ test("openclaw service install where systemd cannot be asked → unexpected, and
     assert.deepEqual([code, stdout], [1, ""]);
     assert.match(
       stderr,
-      /^error: .*its manager cannot be asked: Failed to connect to bus: No medium found$/m,
+      /^error: .*its manager does not answer: Failed to connect to bus: No medium found$/m,
     );
-    assert.match(stderr, /^hint: openclaw monitor/m);
+    assert.match(stderr, /^hint: start openclaw monitor/m);
     assert.deepEqual(await names(home), ["asked", "bin"]);
   }));
 
@@ -171,16 +179,17 @@ test("what an installation left that was cut off is gone after the next one, and
     }
   }));
 
-test("openclaw service install takes over what an installer brought, with its manifest and environment", () =>
+test("openclaw service install takes over what an installer brought, with its environment", () =>
   withSystemctl(async (home, service) => {
     const before = await pretendInstaller(home);
     const { code, stderr } = await service(["install", "--user", "--url", "https://new.example"]);
     assert.equal(code, 0, stderr);
     assert.equal(stderr.match(/^run systemctl --user restart openclaw.service$/gm)?.length, 1);
-    for (const name of ["install.json", "environment"]) {
-      const path = join(home, ".config/openclaw", name);
-      assert.equal(await Deno.readTextFile(path), before[path]);
-    }
+    const path = layoutIn(home).environmentFile;
+    assert.equal(await Deno.readTextFile(path), before[path]);
+    const manifest = parseManifest(await Deno.readTextFile(layoutIn(home).manifest));
+    assert.deepEqual(manifest?.files.get(unitOf(home)), [await sha256Of(unitOf(home))]);
+    assert.deepEqual(manifest?.files.get(programOf(home)), [await sha256Of(programOf(home))]);
     assert.match(
       await Deno.readTextFile(unitOf(home)),
       new RegExp(`^EnvironmentFile=-${home}/.config/openclaw/environment$`, "m"),

@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { defineService } from "../../../cli/service/definition.ts";
 import { definedElsewhere, leftOver, managerFault } from "../../../cli/service/manager.ts";
 import { type Ask, perform } from "../../../cli/service/perform.ts";
-import { type Place, placeOf } from "../../../cli/service/layout.ts";
+import { type ServiceLayout, serviceLayout } from "../../../cli/service/layout.ts";
+import { manifestFor } from "../../_support/manifest.ts";
 import { uninstallSteps } from "../../../cli/service/steps.ts";
 
 const home: Record<string, string> = { HOME: "/x", USERPROFILE: "C:\\x", USERDOMAIN: "HOST", USERNAME: "x" };
 
-function place(os: Place["os"]): Place {
-  return placeOf((name) => home[name], { os, user: true, uid: 501 });
+function place(os: ServiceLayout["os"]): ServiceLayout {
+  return serviceLayout((name) => home[name], { os, user: true, uid: 501 });
 }
 
 function says(output: string, code = 0): Ask {
@@ -54,15 +55,19 @@ for (const os of ["darwin", "windows"] as const) {
   });
 }
 
-Deno.test("on Windows, a program that removes its own service stays, any other does not", () => {
-  const { program } = place("windows");
-  const options = { keepCredentials: false, asksManager: true };
+Deno.test("on Windows, a program that removes its own service stays, any other does not", async () => {
+  const layout = place("windows");
+  const { program } = layout;
+  const manifest = await manifestFor(layout);
+  const script = program.replace(/exe$/, "ps1");
+  manifest.files.set(script, ["0".repeat(64)]);
+  const options = { manifest, keepCredentials: false, asksManager: true };
   const removed = (self: string): string[] =>
-    uninstallSteps(place("windows"), { ...options, self })
-      .flatMap((step) => step.do === "remove program" ? [step.path] : []);
+    uninstallSteps(layout, { ...options, self })
+      .flatMap((step) => step.do === "remove" ? [step.path] : []);
   assert.ok(!removed(program.toUpperCase()).includes(program));
   assert.ok(removed("C:\\download.exe").includes(program));
-  assert.ok(removed("C:\\download.exe").some((path) => path.endsWith("openclaw.ps1")));
+  assert.ok(removed("C:\\download.exe").includes(script));
 });
 
 Deno.test("what is to be gone is waited for until its manager knows it no more", async () => {

@@ -1,39 +1,39 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { formatCredentials } from "../../../cli/identity/credentials.ts";
-import { encodeDefinition, isMarked } from "../../../cli/service/mark.ts";
-import { defineService } from "../../../cli/service/definition.ts";
-import { type Place, placeOf } from "../../../cli/service/layout.ts";
+import { decodeDefinition, defineService, encodeDefinition } from "../../../cli/service/definition.ts";
+import { type ServiceLayout, serviceLayout } from "../../../cli/service/layout.ts";
+import { isOurTask } from "../../../cli/service/definition/task.ts";
 import { stateAt } from "../../../cli/service/state.ts";
 import { endSteps, installSteps, restoreSteps } from "../../../cli/service/steps.ts";
 import { withFolder } from "../../_support/server.ts";
 import { credentialsPath } from "../../_support/program.ts";
+import { writeManifest } from "../../_support/manifest.ts";
 import { withSystemctl } from "../../_support/systemctl.ts";
 import { agentId, agentSecret as secret } from "../../_support/vectors.ts";
 
 const pem = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
 const linux = Deno.build.os === "linux";
-const installer = async (name: string): Promise<string> =>
-  await Deno.readTextFile(new URL(`../../../installers/${name}`, import.meta.url));
+const manifest = { during: "{}", after: "{}" };
 
 function test(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, ignore: !linux, fn });
 }
 
-function windows(): Place {
+function windows(): ServiceLayout {
   const variables: Record<string, string> = {
     USERPROFILE: "C:\\Users\\x",
     USERDOMAIN: "HOST",
     USERNAME: "x",
   };
-  return placeOf((name) => variables[name], { os: "windows", user: true, uid: 0 });
+  return serviceLayout((name) => variables[name], { os: "windows", user: true, uid: 0 });
 }
 
 const strangers = {
-  "one that begins like our mark": "# Written by openclaw gateway 2.1\n[Service]\n",
-  "one that names our mark further down": `[Unit]\n${
-    defineService(placeOf(() => "/x", { os: "linux", user: true, uid: 0 }))
-  }`,
+  "one that says that openclaw wrote it": "# Written by openclaw gateway 2.1\n[Service]\n",
+  "one like ours, without a manifest": defineService(
+    serviceLayout(() => "/x", { os: "linux", user: true, uid: 0 }),
+  ),
   "an empty one": "",
 };
 for (const [what, text] of Object.entries(strangers)) {
@@ -45,7 +45,7 @@ for (const [what, text] of Object.entries(strangers)) {
       for (const args of [["install", "--user", "--dry-run"], ["uninstall", "--user"], ["logs", "--user"]]) {
         const { code, stderr } = await service(args);
         assert.equal(code, 5, stderr);
-        assert.match(stderr, /it was not written by this program/);
+        assert.match(stderr, /openclaw did not install it/);
       }
       assert.equal((await service(["status", "--user"])).code, 4);
       assert.equal(await Deno.readTextFile(unit), text);
@@ -62,57 +62,35 @@ test("a link to nowhere where the unit should be is a conflict", () =>
     assert.equal(await Deno.readLink(unit), "/nowhere/openclaw.service");
   }));
 
-Deno.test("what the installers write is known as ours", async () => {
-  const parts = [
-    ["install.sh", "linux", /^# Written by openclaw\. The installer[^]*?^END_OF_UNIT/m],
-    ["install.py", "linux", /^# Written by openclaw\. The installer[^]*?"""/m],
-    ["install.sh", "darwin", /^<\?xml[^]*?<\/plist>/m],
-    ["install.py", "darwin", /^<\?xml[^\n]*\n<!--[^]*?<\/plist>/m],
-    ["install.py", "windows", /^<\?xml[^\n]*\n<Task[^]*?<\/Task>/m],
-    ["install.ps1", "windows", /^<\?xml[^\n]*\n<Task[^]*?<\/Task>/m],
-  ] as const;
-  for (const [name, os, part] of parts) {
-    const text = part.exec(await installer(name))?.[0] ?? "";
-    assert.ok(isMarked(text, os), `${name}: ${os}`);
-  }
-});
-
-Deno.test("the Windows task says what install.py's says, and starts for its user alone", async () => {
-  const theirs = leaves(/^TASK = """([^]*?)"""/m.exec(await installer("install.py"))?.[1] ?? "");
-  const ours = leaves(defineService(windows()));
-  const differ = ["Description", "Command", "Arguments"];
-  for (const leaf of theirs) {
-    if (differ.some((name) => leaf.startsWith(`${name}=`))) continue;
-    assert.ok(ours.includes(leaf.replace("@USER@", "HOST\\x")), leaf);
-  }
-  assert.equal(ours.filter((leaf) => leaf === "UserId=HOST\\x").length, 2);
+Deno.test("the Windows task starts for its user only, and is known as ours by its description", () => {
+  const task = defineService(windows());
+  assert.equal(task.match(/<UserId>HOST\\x<\/UserId>/g)?.length, 2);
   // The scheduler counts restarts in a byte.
-  assert.ok(ours.includes("Count=255"));
+  assert.match(task, /<Count>255<\/Count>/);
+  assert.ok(isOurTask(task));
+  assert.ok(isOurTask(task.replaceAll('"', "&quot;")));
+  assert.ok(!isOurTask(task.replace("Written by openclaw", "Written by openclaw gateway")));
 });
 
-function leaves(xml: string): string[] {
-  return [...xml.matchAll(/<(\w+)>([^<]*)<\/\1>/g)].map(([, name, text]) => `${name}=${text}`);
-}
-
-Deno.test("the Windows task is stored as UTF-16 with its mark, as its declaration says", () => {
+Deno.test("the Windows task is stored as UTF-16, as its declaration says", () => {
   const bytes = encodeDefinition(defineService(windows()), true);
   assert.deepEqual([...bytes.subarray(0, 4)], [0xff, 0xfe, 0x3c, 0]);
   const text = new TextDecoder("utf-16le").decode(bytes);
   assert.match(text, /^<\?xml version="1.0" encoding="UTF-16"\?>\r\n/);
-  assert.ok(isMarked(text, "windows"));
+  assert.equal(decodeDefinition(bytes).replaceAll("\r\n", "\n"), defineService(windows()));
 });
 
 Deno.test("on Windows, the task is ended before its program is replaced", () => {
-  const steps = installSteps(windows(), "C:\\download.exe", { storesCredentials: true });
+  const steps = installSteps(windows(), "C:\\download.exe", { storesCredentials: true, manifest });
   const names = steps.map((step) => step.do === "run" ? step.words[1] : step.do);
-  assert.deepEqual(names.slice(0, 2), ["/End", "copy program"]);
+  assert.deepEqual(names.slice(0, 3), ["write manifest", "/End", "copy program"]);
 });
 
 Deno.test("on macOS, a job is bootstrapped once its last one is gone", () => {
-  const place = placeOf(() => "/Users/x", { os: "darwin", user: true, uid: 501 });
-  const steps = installSteps(place, "/tmp/openclaw", { storesCredentials: false });
+  const place = serviceLayout(() => "/Users/x", { os: "darwin", user: true, uid: 501 });
+  const steps = installSteps(place, "/tmp/openclaw", { storesCredentials: false, manifest });
   const names = steps.map((step) => step.do === "run" ? step.words[1] : step.do);
-  assert.deepEqual(names.slice(-3), ["bootout", "wait until gone", "bootstrap"]);
+  assert.deepEqual(names.slice(-4), ["bootout", "wait until gone", "bootstrap", "write manifest"]);
 });
 
 const answers = [
@@ -151,11 +129,13 @@ for (const { os, output, code, running, started, text } of answers) {
   Deno.test(`a service of ${os} of which its manager says "${output}" ${running ? "runs" : "does not run"}`, () =>
     withFolder(async (folder) => {
       const unit = join(folder, "definition");
-      const place: Place = {
-        ...(os === "windows" ? windows() : placeOf(() => folder, { os, user: true, uid: 1 })),
+      const place: ServiceLayout = {
+        ...(os === "windows" ? windows() : serviceLayout(() => folder, { os, user: true, uid: 1 })),
         unit,
+        manifest: join(folder, "install.json"),
       };
       await Deno.writeFile(unit, encodeDefinition(defineService(place), os === "windows"));
+      await writeManifest(place);
       const state = await stateAt(place, () => Promise.resolve({ code, output }));
       assert.deepEqual(state, { installed: true, running, started, text });
     }));
@@ -185,7 +165,7 @@ const undone = [
 for (const { os, ...cases } of undone) {
   for (const [what, [ends, restores]] of Object.entries(cases)) {
     Deno.test(`on ${os}, an installation that failed over a service that was ${what} is undone, and never by force`, () => {
-      const place = os === "windows" ? windows() : placeOf(() => "/home/x", { os, user: true, uid: 1 });
+      const place = os === "windows" ? windows() : serviceLayout(() => "/home/x", { os, user: true, uid: 1 });
       const before = { isDefined: what !== "first", wasStarted: what === "started" };
       const asked = [endSteps(place, before), restoreSteps(place, before)].map((steps) =>
         steps.flatMap((step) => {
@@ -241,7 +221,7 @@ for (const { what, args, says } of refused) {
     }));
 }
 
-test("openclaw service install with stored credentials that cannot be right → usage, and what mends it", () =>
+test("openclaw service install with stored credentials that are malformed → usage, and what mends it", () =>
   withSystemctl(async (home, service) => {
     await store(home, "https://old.example");
     await Deno.writeTextFile(credentialsPath(home), "{}");
@@ -256,15 +236,18 @@ test("openclaw service install hands --ca-file and --insecure-http to the monito
     await Deno.writeTextFile(join(home, "my ca.pem"), pem);
     const { stdout, stderr } = await service([...stored, "--ca-file", "my ca.pem", "--insecure-http"]);
     const line =
-      `ExecStart=/usr/bin/env ${home}/.local/bin/openclaw monitor "--ca-file=${home}/my ca.pem" --insecure-http`;
+      `ExecStart=/usr/bin/env "${home}/.local/bin/openclaw" monitor "--ca-file=${home}/my ca.pem" "--insecure-http"`;
     assert.ok(stdout.includes(`    ${line}\n`), stdout + stderr);
     const unit = join(home, ".config/systemd/user/openclaw.service");
     await Deno.mkdir(join(unit, ".."), { recursive: true });
     const text = /^write .*openclaw\.service:\n([^]*?)^run/m.exec(stdout)?.[1] ?? "";
     await Deno.writeTextFile(unit, text.replace(/^ {4}/gm, ""));
+    await writeManifest(
+      serviceLayout((name) => name === "HOME" ? home : undefined, { os: "linux", user: true, uid: 0 }),
+    );
     assert.ok((await service(stored)).stdout.includes(line));
     const moved = await service([...stored, "--url", "https://fleet.example"]);
-    assert.ok(moved.stdout.includes(line.replace(" --insecure-http", "\n")), moved.stderr);
+    assert.ok(moved.stdout.includes(line.replace(' "--insecure-http"', "\n")), moved.stderr);
   }));
 
 test("the system's service is not given certificates that it could not read", () =>
@@ -288,7 +271,7 @@ test("the system's service is not given certificates that it could not read", ()
       );
       await Deno.chmod(folder, 0o755);
       const open = await install(join(folder, "ca.pem"));
-      assert.ok(open.stdout.includes(`monitor --ca-file=${folder}/ca.pem\n`), open.stderr);
+      assert.ok(open.stdout.includes(`monitor "--ca-file=${folder}/ca.pem"\n`), open.stderr);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { formatCredentials } from "../../../cli/identity/credentials.ts";
 import { defineService } from "../../../cli/service/definition.ts";
-import { placeOf } from "../../../cli/service/layout.ts";
+import { serviceLayout } from "../../../cli/service/layout.ts";
 import { credentialsPath, sessionPath } from "../../_support/program.ts";
+import { writeManifest } from "../../_support/manifest.ts";
 import { filesIn, withSystemctl } from "../../_support/systemctl.ts";
 import { testWith } from "../../_support/tools.ts";
 import { agentId, agentSecret as secret } from "../../_support/vectors.ts";
@@ -13,7 +14,7 @@ const scriptAgent =
   "#!/bin/sh\n# Written by openclaw. The agent of a host that has a shell and curl: it beats.\n";
 
 function placeIn(home: string) {
-  return placeOf((name) => name === "HOME" ? home : undefined, { os: "linux", user: true, uid: 1000 });
+  return serviceLayout((name) => name === "HOME" ? home : undefined, { os: "linux", user: true, uid: 1000 });
 }
 
 async function write(path: string, text: string): Promise<void> {
@@ -28,6 +29,7 @@ async function pretendInstalled(home: string): Promise<void> {
   await write(program, scriptAgent);
   await write(credentialsPath(home), credentials);
   await write(sessionPath(home), '{"version":1,"received_at":"2026-11-23T12:00:00Z"}');
+  await writeManifest(placeIn(home));
   for (const state of ["running", "enabled"]) await write(join(home, "bin", state), "");
   await Deno.mkdir(join(dirname(unit), "default.target.wants"));
   await Deno.symlink(unit, join(dirname(unit), "default.target.wants/openclaw.service"));
@@ -50,7 +52,6 @@ test("openclaw service uninstall removes its own files and keeps another program
       "credentials.json.openclaw-new",
     ];
     for (const name of ours) await write(join(config, name), "half");
-    await write(join(config, "install.json"), '{"written_by": "Written by openclaw"}');
     await write(join(state, `monitor-${agentId}.lock`), "");
     const others = [
       join(config, "environment"),
@@ -66,7 +67,7 @@ test("openclaw service uninstall removes its own files and keeps another program
     assert.match(stderr, /^looked again: nothing is left$/m);
     assert.match(
       stderr,
-      /^kept, remove it yourself if it is not wanted: .*openclaw\.json.*session\.json\.bak/m,
+      /^kept; remove it yourself if you do not need it: .*openclaw\.json.*session\.json\.bak/m,
     );
     assert.deepEqual(
       await filesIn(home),
@@ -77,7 +78,7 @@ test("openclaw service uninstall removes its own files and keeps another program
 test("openclaw service uninstall on a host that has only another openclaw removes nothing of it", () =>
   withSystemctl(async (home, service) => {
     const config = dirname(credentialsPath(home));
-    const others = ["credentials.json", "session.json", "install.json", "gateway.json", "workspace/notes.md"];
+    const others = ["credentials.json", "session.json", "gateway.json", "workspace/notes.md"];
     for (const name of others) await write(join(config, name), '{"apiKey": "theirs"}');
     const { code, stdout } = await service(["uninstall", "--user", "--json"]);
     assert.equal(code, 0);
@@ -85,9 +86,7 @@ test("openclaw service uninstall on a host that has only another openclaw remove
     assert.deepEqual([removed, left], [true, []]);
     assert.deepEqual(
       kept.sort(),
-      ["credentials.json", "gateway.json", "install.json", "session.json", "workspace"].map((name) =>
-        join(config, name)
-      ),
+      ["credentials.json", "gateway.json", "session.json", "workspace"].map((name) => join(config, name)),
     );
     assert.deepEqual((await filesIn(config)).length, others.length);
   }));
@@ -202,6 +201,7 @@ testWith(
       await write(join(home, "bin/no-bus"), "");
       const { program } = placeIn(home);
       await Deno.writeTextFile(program, `${scriptAgent}read line\n`);
+      await writeManifest(placeIn(home));
       const monitor = new Deno.Command("/bin/sh", { args: [program, "monitor"], stdin: "piped" }).spawn();
       try {
         const { code, stderr } = await service(["uninstall", "--user"]);

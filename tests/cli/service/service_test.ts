@@ -1,16 +1,17 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { formatCredentials } from "../../../cli/identity/credentials.ts";
-import { defineService } from "../../../cli/service/definition.ts";
-import { encodeDefinition, isMarked } from "../../../cli/service/mark.ts";
+import { defineService, encodeDefinition } from "../../../cli/service/definition.ts";
 import { earlierOptions, noOptions } from "../../../cli/service/options.ts";
 import { type Ask, perform } from "../../../cli/service/perform.ts";
-import { type Place, placeOf } from "../../../cli/service/layout.ts";
-import { askWords, installSteps, logWords, uninstallSteps } from "../../../cli/service/steps.ts";
+import { type ServiceLayout, serviceLayout } from "../../../cli/service/layout.ts";
+import { logCommand, managerCommands } from "../../../cli/service/manager_commands.ts";
+import { installSteps, uninstallSteps } from "../../../cli/service/steps.ts";
 import { withFolder } from "../../_support/server.ts";
 import { testCompiled } from "../../_support/require.ts";
 import { testWith } from "../../_support/tools.ts";
 import { credentialsPath, isBinary } from "../../_support/program.ts";
+import { manifestFor } from "../../_support/manifest.ts";
 import { filesIn, names, withSystemctl } from "../../_support/systemctl.ts";
 import { agentId, agentSecret as secret } from "../../_support/vectors.ts";
 
@@ -18,7 +19,7 @@ const linux = Deno.build.os === "linux";
 const strange = { caFile: `/etc/a "b" 100% $HOME \\ <&>/ca.pem`, insecureHttp: true };
 const flags = ["--user", "--url", "https://fleet.example", "--agent-id", agentId, "--agent-secret-file", "-"];
 
-function place(os: typeof Deno.build.os, user: boolean, home = "/home/a b&c"): Place {
+function place(os: typeof Deno.build.os, user: boolean, home = "/home/a b&c"): ServiceLayout {
   const variables: Record<string, string> = {
     HOME: home,
     USERPROFILE: "C:\\Users\\a&b",
@@ -26,7 +27,7 @@ function place(os: typeof Deno.build.os, user: boolean, home = "/home/a b&c"): P
     USERDOMAIN: "HOST",
     USERNAME: "a&b",
   };
-  return placeOf((name) => variables[name], { os, user, uid: 1000 });
+  return serviceLayout((name) => variables[name], { os, user, uid: 1000 });
 }
 
 /** A test of the compiled program on Linux. */
@@ -51,6 +52,7 @@ async function host(
   }
 }
 
+const manifest = { during: "{}", after: "{}" };
 const places = [["linux", false], ["linux", true], ["darwin", false], ["darwin", true], [
   "windows",
   true,
@@ -87,20 +89,6 @@ testWith(
       assert.equal(judged?.code, 0, judged?.output.split("\n").slice(-3).join("\n"));
     }),
 );
-
-Deno.test("the system's unit is hardened as the installers' is", async () => {
-  const sh = await Deno.readTextFile(new URL("../../../installers/install.sh", import.meta.url));
-  const unit = defineService(place("linux", false));
-  for (const [text, where] of [[sh, "install.sh"], [unit, "openclaw service"]] as const) {
-    assert.ok(text.includes("\nSystemCallFilter="), where);
-  }
-  assert.deepEqual(hardening(unit), hardening(sh));
-});
-
-/** The settings from the first that takes a right away to the last. */
-function hardening(text: string): string[] {
-  return /^CapabilityBoundingSet=[^]*?^SystemCallFilter=~.*$/m.exec(text)?.[0].split("\n") ?? [];
-}
 
 testWith(
   ["python3"],
@@ -140,27 +128,32 @@ print(r.find(".//t:Command", n).text); print(r.find(".//t:Arguments", n).text); 
 );
 
 for (const [os, user] of places) {
-  Deno.test(`the service of ${os} (${user ? "user" : "system"}) carries our mark, and no secret`, () => {
+  Deno.test(`the service of ${os} (${user ? "user" : "system"}) has no secret`, () => {
     const here = place(os, user);
-    const steps = JSON.stringify(installSteps(here, "/tmp/openclaw", { storesCredentials: true }));
-    assert.ok(isMarked(defineService(here), os));
+    const steps = JSON.stringify(installSteps(here, "/tmp/openclaw", { storesCredentials: true, manifest }));
     assert.doesNotMatch(steps, /ocs_/);
-    assert.ok(askWords(here).state.length > 2);
-    assert.ok(logWords(here, { lines: 5, follow: true }).length > 2);
+    assert.ok(managerCommands(here).state.length > 2);
+    assert.ok(logCommand(here, { lines: 5, follow: true }).length > 2);
   });
 
-  Deno.test(`uninstalling on ${os} (${user ? "user" : "system"}) removes what installing wrote`, () => {
+  Deno.test(`uninstalling on ${os} (${user ? "user" : "system"}) removes what installing wrote`, async () => {
     const here = place(os, user);
-    const removed = uninstallSteps(here, { keepCredentials: false, asksManager: true, self: "/tmp/openclaw" })
+    const listed = await manifestFor(here);
+    const removed = uninstallSteps(here, {
+      manifest: listed,
+      keepCredentials: false,
+      asksManager: true,
+      self: "/tmp/openclaw",
+    })
       .flatMap((step) =>
-        step.do === "remove" || step.do === "remove program"
+        step.do === "remove" || step.do === "remove manifest"
           ? [step.path]
           : step.do === "remove own files"
           ? [step.folder]
           : []
       );
-    for (const step of installSteps(here, "/tmp/openclaw", { storesCredentials: true })) {
-      if (step.do === "write") assert.ok(removed.includes(step.path));
+    for (const step of installSteps(here, "/tmp/openclaw", { storesCredentials: true, manifest })) {
+      if (step.do === "write" || step.do === "write manifest") assert.ok(removed.includes(step.path));
       if (step.do === "write credentials") {
         assert.ok(removed.some((path) => step.path.startsWith(path)), step.path);
       }
@@ -236,7 +229,7 @@ Deno.test({
       for (const args of [["install", ...flags], ["uninstall", "--user"], ["logs", "--user"]]) {
         const { code, stderr } = await service(args, { stdin: secret });
         assert.equal(code, 5, stderr);
-        assert.match(stderr, /it was not written by this program/);
+        assert.match(stderr, /openclaw did not install it/);
       }
       assert.equal(await Deno.readTextFile(unit), "[Service]\nExecStart=/usr/bin/other-openclaw\n");
       assert.equal(await asked(), "");
@@ -255,7 +248,7 @@ Deno.test({
       for (const one of args) {
         const { code, stderr } = await service(one, { stdin: secret });
         assert.equal(code, 5, stderr);
-        assert.match(stderr, /another program of that name is there/);
+        assert.match(stderr, /openclaw did not install it/);
       }
       assert.equal(await Deno.readTextFile(program), "#!/bin/sh\necho another\n");
       assert.equal(await asked(), "");

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { formatCredentials } from "../../../cli/identity/credentials.ts";
-import { FleetClient } from "../../_support/client.ts";
+import { type CreatedAgent, FleetClient } from "../../_support/client.ts";
 import { copyDatabaseTemplate } from "../../_support/database_template.ts";
-import { type Finished, installSh } from "../../_support/installers.ts";
+import { type Finished, python, sh } from "../../_support/installers.ts";
 import { startServerProcess, temporaryFolder } from "../../_support/server.ts";
 import { systemd, type SystemdHost, withSystemd } from "../../_support/systemd.ts";
 import { isBinary, makeAgent } from "../../_support/program.ts";
@@ -13,6 +13,7 @@ import { pause, until as untilAnswer } from "../../_support/wait.ts";
 
 const unit = "openclaw.service";
 const installed = "/usr/local/bin/openclaw";
+const manifest = "/usr/local/lib/openclaw/install.json";
 
 // A service is installed only by the compiled program: it copies itself.
 function test(name: string, story: () => Promise<void>): void {
@@ -56,57 +57,59 @@ test("openclaw service install, reload, a new secret and uninstall", () =>
     })
   ));
 
-test("install.sh installs this program, and openclaw service removes it", () =>
-  withFleet((fleet, url) =>
-    withSystemd(async (host) => {
-      const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-      const secret = join(host.folder, "secret");
-      await Deno.writeTextFile(secret, agent.secret, { mode: 0o600 });
-      const program = join(host.folder, "openclaw");
-      await Deno.copyFile(Deno.env.get("OPENCLAW_TEST_BINARY") ?? "", program);
-      const sum = (await host.run(["sha256sum", program])).stdout.split(" ")[0] ?? "";
-      const identity = ["--url", url, "--agent-id", agent.id, "--agent-secret-file", secret];
-      const command = [
-        "sh",
-        host.installer({ file: installSh }),
-        ...identity,
-        "--binary",
-        program,
-        "--sha256",
-        sum,
-      ];
-      assertDone(await host.run(command), /online/);
-      assertDone(await host.run(command), /nothing had to be changed/);
-      assertDone(await host.run([installed, "service", "status"]), /^active \(system\)$/m);
-      assertDone(await host.run([installed, "service", "uninstall"]), /looked again: nothing is left/);
-      assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
-      assert.equal(await leftOf(host), "");
-    })
-  ));
+for (const language of [sh, python]) {
+  test(`${language.name} hands over to this program, and so does its --uninstall`, () =>
+    withFleet((fleet, url) =>
+      withSystemd(async (host) => {
+        const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+        const program = await download(host);
+        const sum = (await host.run(["sha256sum", program])).stdout.split(" ")[0] ?? "";
+        const installer = [...language.command, host.installer(language)];
+        const identity = await named(host, agent, url);
+        const command = [...installer, ...identity, "--binary", program, "--sha256", sum];
+        assertDone(await host.run(command), /online/);
+        assert.match((await host.run(["cat", manifest])).stdout, /^ {2}"written_by": "openclaw",$/m);
+        const { MainPID } = await show(host);
+        assertDone(await host.run(command), /nothing had to be changed/);
+        assert.equal((await show(host)).MainPID, MainPID);
+        assertDone(await host.run([installed, "service", "status"]), /^active \(system\)$/m);
+        assertDone(await host.run([...installer, "--uninstall"]), /looked again: nothing is left/);
+        assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
+        assert.equal(await leftOf(host), "");
+      })
+    ));
+
+  test(`${language.name} removes a program that does not start, and its service`, () =>
+    withFleet((fleet, url) =>
+      withSystemd(async (host) => {
+        const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+        const install = [await download(host), "service", "install", ...identity(url, agent.id)];
+        assertDone(await host.run(install, { stdin: agent.secret }), /active \(system\)/);
+        await online(fleet, agent.id);
+        await host.run(["chmod", "644", installed]);
+        const removed = await host.run([...language.command, host.installer(language), "--uninstall"]);
+        assertDone(removed, /^removed \/usr\/local\/bin\/openclaw$/m);
+        assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
+        assert.equal((await show(host)).LoadState, "not-found");
+        assert.equal(await leftOf(host), "");
+      })
+    ));
+}
 
 test("openclaw service takes over from install.sh, which can still remove it", () =>
   withFleet((fleet, url) =>
     withSystemd(async (host) => {
       const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
-      const secret = join(host.folder, "secret");
-      await Deno.writeTextFile(secret, agent.secret, { mode: 0o600 });
       const program = await download(host);
-      const named = ["--url", url, "--agent-id", agent.id, "--agent-secret-file", secret];
-      assertDone(
-        await host.run(["sh", host.installer({ file: installSh }), ...named, "--script-agent"]),
-        /online/,
-      );
-      const manifest = (await host.run(["cat", "/var/lib/openclaw/install.json"])).stdout;
+      const command = ["sh", host.installer(sh), ...await named(host, agent, url), "--script-agent"];
+      assertDone(await host.run(command), /online/);
       assertDone(await host.run([program, "service", "install"]), /active \(system\)/);
       assert.deepEqual(await commandLine(host), [installed, "monitor"]);
-      assert.equal((await host.run(["cat", "/var/lib/openclaw/install.json"])).stdout, manifest);
+      assert.match((await host.run(["cat", manifest])).stdout, /^ {2}"program": "binary",$/m);
       await online(fleet, agent.id);
-      assertDone(
-        await host.run(["sh", host.installer({ file: installSh }), "--uninstall"]),
-        /^removed \/etc\/systemd/m,
-      );
+      assertDone(await host.run(["sh", host.installer(sh), "--uninstall"]), /^removed \/etc\/systemd/m);
       assert.equal((await show(host)).LoadState, "not-found");
-      assert.equal((await host.run(["test", "-e", installed])).code, 1);
+      assert.equal(await leftOf(host), "");
     })
   ));
 
@@ -141,7 +144,7 @@ test("what the README types: configure as a user, then sudo service install", ()
       const done = await host.run([program, "service", "install"], { env: sudo });
       assertDone(
         done,
-        /^takes the credentials of alice: \/home\/alice\/.config\/openclaw\/credentials.json$/m,
+        /^using the credentials of alice: \/home\/alice\/.config\/openclaw\/credentials.json$/m,
       );
       await online(fleet, agent.id);
       const closed = await host.run([...asAlice, program, "service", "install", "--dry-run"], {
@@ -211,7 +214,7 @@ test("the credentials that LoadCredential brings are the first, not the last", (
       assert.equal((await fleet.agent(first.id)).liveness, "stopped");
       const gone = await host.run([installed, "service", "uninstall"]);
       assertDone(gone, /looked again: nothing is left$/m);
-      assertDone(gone, /^kept, .*: \/etc\/systemd\/system\/openclaw.service.d$/m);
+      assertDone(gone, /^kept; .*: \/etc\/systemd\/system\/openclaw.service.d$/m);
     })
   ));
 
@@ -229,7 +232,7 @@ test("uninstall keeps others' files, and stops a service without its unit", () =
       assertDone(gone, /looked again: nothing is left$/m);
       assertDone(
         gone,
-        /^kept, .*: \/var\/lib\/private\/openclaw\/gateway.db, \/etc\/default\/openclaw$/m,
+        /^kept; .*: \/var\/lib\/private\/openclaw\/gateway.db, \/etc\/default\/openclaw$/m,
       );
       assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
       assert.equal((await host.run(["systemctl", "is-active", unit])).stdout, "inactive\n");
@@ -338,6 +341,13 @@ test("a packaged service of our name is neither replaced nor stopped", () =>
     assertDone(await host.run([program, "service", "uninstall"]), /another one, in/);
     assert.equal((await host.run(["systemctl", "is-active", unit])).stdout, "active\n");
   }));
+
+/** The options that name an agent, its secret in a file. */
+async function named(host: SystemdHost, agent: CreatedAgent, url: string): Promise<string[]> {
+  const secret = join(host.folder, "secret");
+  await Deno.writeTextFile(secret, agent.secret, { mode: 0o600 });
+  return ["--url", url, "--agent-id", agent.id, "--agent-secret-file", secret];
+}
 
 function identity(url: string, id: string): string[] {
   return ["--url", url, "--agent-id", id, "--agent-secret-file", "-"];

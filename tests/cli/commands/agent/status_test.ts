@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { defineService } from "../../../../cli/service/definition.ts";
-import { placeOf } from "../../../../cli/service/layout.ts";
+import { serviceLayout } from "../../../../cli/service/layout.ts";
 import { temporaryFolder } from "../../../_support/server.ts";
 import { accepts, type FaultServer, greets, ours, startFaultServer } from "../../../_support/fault_server.ts";
 import { identify, isThere, makeAgent, type Run, run, sessionPath } from "../../../_support/program.ts";
+import { writeManifest } from "../../../_support/manifest.ts";
 import { withSystemctl } from "../../../_support/systemctl.ts";
 
 const agent = makeAgent();
@@ -197,10 +198,11 @@ for (const { name, files, unit, says } of services) {
     fn: () =>
       withSystemctl(async (home, _service, asked) => {
         const environment = (variable: string) => variable === "HOME" ? home : undefined;
-        const place = placeOf(environment, { os: "linux", user: true, uid: 1000 });
+        const place = serviceLayout(environment, { os: "linux", user: true, uid: 1000 });
         if (unit !== null) {
           await Deno.mkdir(dirname(place.unit), { recursive: true });
           await Deno.writeTextFile(place.unit, unit === "ours" ? defineService(place) : "[Unit]\n");
+          if (unit === "ours") await writeManifest(place);
         }
         for (const file of files) await Deno.writeTextFile(`${home}/bin/${file}`, "");
         using server = startServer();
