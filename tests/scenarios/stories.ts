@@ -189,15 +189,38 @@ export const stories: Story[] = [
   }),
   told("32 handshakes and 200 heartbeats at once → nothing is lost", async ({ client, sql }) => {
     const agents = await Promise.all(Array.from({ length: 8 }, () => client.createAgent()));
-    const sessions = await Promise.all(times(32, (index) => client.session(at(agents, index % 8))));
-    const beats = await Promise.all(
-      times(200, (index) => client.beat(at(sessions, index % 32), { metrics: { cpu_percent: index } })),
+    // A busy machine may answer 503, after which a client asks again; what it did not acknowledge may be there, too.
+    let again = 0;
+    const taken = async (ask: () => Promise<Reply>): Promise<Reply> => {
+      for (let reply = await ask();; reply = await ask()) {
+        if (reply.status !== 503) return reply;
+        again += 1;
+        assert.ok(again < 2000, "it was unavailable 2000 times");
+      }
+    };
+    const sessions = await Promise.all(
+      times(32, (index) => taken(() => client.handshake(at(agents, index % 8)))),
     );
+    assert.deepEqual(sessions.map(({ status }) => status), times(32, () => 200));
+    const beats = await Promise.all(times(200, (index) => {
+      const token = text(at(sessions, index % 32).body.token);
+      return taken(() => client.beat(token, { metrics: { cpu_percent: index } }));
+    }));
     assert.deepEqual(beats.map(({ status }) => status), times(200, () => 200));
     const rows = await sql(
       "select handshakes_count::integer as handshakes, heartbeats_count::integer as beats from public.agents",
     );
-    assert.deepEqual(rows.map((row) => ({ ...row })), times(8, () => ({ handshakes: 4, beats: 25 })));
+    assert.equal(rows.length, 8);
+    const sum = (name: "handshakes" | "beats"): number =>
+      rows.reduce((all, row) => all + Number(row[name]), 0);
+    for (const { handshakes, beats } of rows) {
+      assert.ok(Number(handshakes) >= 4 && Number(beats) >= 25, JSON.stringify(rows));
+    }
+    const more = sum("handshakes") - 32 + sum("beats") - 200;
+    assert.ok(
+      more <= again,
+      `${more} more than the 232 that were acknowledged, and only ${again} asked again`,
+    );
   }),
   told("a restart keeps agents, sessions and the operator's key", async (fleet) => {
     const agent = await fleet.client.createAgent({ name: "stays" });
