@@ -52,7 +52,7 @@ const wrong: [name: string, args: string[], says: RegExp][] = [
   [
     "a control character in its message",
     ["--message", "half\u001b[31m"],
-    /There is a control character in it/,
+    /It has a control character other than a line feed/,
   ],
   [
     "the status stopping: only monitor sends a farewell",
