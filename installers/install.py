@@ -1012,7 +1012,7 @@ class Installation:
             return
         earlier = self.read_manifest()
         # A service that is there already runs again in the end, with the files that it had.
-        if self.service != "none" and earlier.get("service") == self.service:
+        if self.service != "none" and earlier.get("service") == self.service and os.path.exists(self.service_file):
             self.undo.append(self.start_service)
         # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
         self.make_folder(self.state)

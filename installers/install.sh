@@ -893,7 +893,8 @@ install() {
   open_ear
   trap "give_up 1 'Cannot go on: it was interrupted' ''" INT TERM HUP
   # A service that is there already runs again in the end, with the files that it had.
-  [ "$service" = none ] || [ "$earlier" != "$service" ] || [ "$is_complete" = yes ] || noted restart
+  [ "$service" = none ] || [ "$earlier" != "$service" ] || [ "$is_complete" = yes ] || [ ! -e "$service_file" ] ||
+    noted restart
   [ "$is_complete" = yes ] || put_files
   go_online
   # What is done stays done, whatever signal comes now.

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { parseObject } from "../host/json.ts";
-import { version } from "../../supabase/functions/_shared/version.ts";
+import { version } from "../version.ts";
 import { CliError, isErrno } from "../terminal/errors.ts";
 import type { ServiceLayout } from "./layout.ts";
 
