@@ -295,25 +295,28 @@ story("run again without any option, a binary stays the program", async (host) =
   });
 });
 
-const brokenManifests: [string, string][] = [
-  ["is no JSON", '{"written_by": "Written by openclaw"\n'],
-  ["names no service", '{"written_by": "Written by openclaw", "files": [], "folders": []}'],
-  ["lists no files", '{"written_by": "Written by openclaw", "service": "none", "folders": []}'],
-  [
-    "names a service that there is not",
-    '{"written_by": "Written by openclaw", "service": "x", "files": [], "folders": []}',
-  ],
-  [
-    "lists what is no path",
-    '{"written_by": "Written by openclaw", "service": "none", "files": [1], "folders": {}}',
-  ],
+/** One fault each. */
+const brokenManifests: [string, (whole: string) => string][] = [
+  ["is not JSON", (whole) => whole.slice(0, -3)],
+  ["names no service", (whole) => whole.replace(/ {2}"service": .*\n/, "")],
+  ["lists no files", (whole) => whole.replace(/"files": \{[^}]*\}/, '"files": {}')],
+  ["names a service that there is not", (whole) => whole.replace('"service": "none"', '"service": "x"')],
+  ["lists what is not a hash", (whole) => whole.replace(/"[0-9a-f]{64}"/, "7")],
+  ["has no list of folders", (whole) => whole.replace(/"folders": \[[^\]]*\]/, '"folders": {}')],
 ];
 
-for (const [what, text] of brokenManifests) {
+/** Breaks the host's manifest, and returns what is there then. */
+async function breakManifest(host: Host, fault: (whole: string) => string): ReturnType<Host["tree"]> {
+  const whole = await Deno.readTextFile(host.manifest);
+  assert.notEqual(fault(whole), whole);
+  await Deno.writeTextFile(host.manifest, fault(whole));
+  return await host.tree();
+}
+
+for (const [what, fault] of brokenManifests) {
   story(`a manifest that ${what} is 5, and nothing is removed`, async (host) => {
     await withFront(service, async (url) => assertEnded(await host.install(agent, url), 0));
-    await Deno.writeTextFile(host.manifest, text);
-    const before = await host.tree();
+    const before = await breakManifest(host, fault);
     const message =
       /Cannot read the manifest ".*install\.json": it is not as an installer wrote it\nhint: look/;
     assertEnded(await host.run(["--uninstall"]), 5, message);
@@ -324,8 +327,7 @@ for (const [what, text] of brokenManifests) {
 story("a manifest that is broken says nothing of what is ours, and nothing is replaced", async (host) => {
   await withFront(service, async (url) => {
     assertEnded(await host.install(agent, url), 0);
-    await Deno.writeTextFile(host.manifest, brokenManifests[0]?.[1] ?? "");
-    const before = await host.tree();
+    const before = await breakManifest(host, (whole) => whole.slice(0, -3));
     assertEnded(await host.run([]), 5, /Cannot read the manifest/);
     assert.deepEqual(await host.tree(), before);
   });
