@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { exists } from "../cli/host/private_file.ts";
 import { leftOut, readResults, slowestFiles } from "./_test_results.ts";
 
 /*
@@ -35,7 +36,11 @@ async function runTests(args: string[]): Promise<number> {
       stdout: "piped",
     }).spawn();
     await show(child.stdout, { all: isLong || flags.has("--verbose") });
-    const { code } = await child.status;
+    const { code, signal } = await child.status;
+    if (!await exists(results)) {
+      print(`\nThe tests ended before their results were written: exit code ${code}, signal ${signal}`);
+      return code || 1;
+    }
     await report(results, { times: flags.has("--times") });
     return code;
   } finally {
