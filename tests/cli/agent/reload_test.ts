@@ -5,6 +5,7 @@ import { CliError } from "../../../cli/terminal/errors.ts";
 import { makeSecret } from "../../../supabase/functions/_shared/secret.ts";
 import type { CreatedAgent } from "../../_support/client.ts";
 import { temporaryFolder } from "../../_support/server.ts";
+import { testWith } from "../../_support/tools.ts";
 import { makeCertificate } from "../../_support/certificate.ts";
 import {
   beatsOf,
@@ -61,26 +62,30 @@ Deno.test("a certificate file with garbage in it → usage, with a hint, at the 
   assert.equal(server.caught.length, 0);
 });
 
-Deno.test("SIGHUP with a certificate file that has become garbage, and one that is sound again", {
-  ignore,
-}, async () => {
-  using server = startFaultServer(handshakesAndBeats());
-  await using home = await temporaryFolder();
-  const { authority } = await makeCertificate(home.path);
-  const path = join(home.path, "ca.pem");
-  await Deno.copyFile(authority, path);
-  const options = { home: home.path, env: identify(makeAgent(), server.url), time };
-  await using monitor = start(["monitor", "--json", "--ca-file", path], options);
-  await monitor.until("heartbeat");
-  await Deno.writeTextFile(path, garbage);
-  monitor.kill("SIGHUP");
-  const warning = await monitor.until("warning");
-  assert.match(String(warning.message), /were not read again: Cannot use the certificates/);
-  await Deno.copyFile(authority, path);
-  monitor.kill("SIGHUP");
-  await goesOn(server);
-  await endsWell(monitor);
-});
+const needsOfCertificate = ignore ? ["the signals of Unix"] : ["openssl"];
+
+testWith(
+  needsOfCertificate,
+  "SIGHUP with a certificate file that has become garbage, and one that is sound again",
+  async () => {
+    using server = startFaultServer(handshakesAndBeats());
+    await using home = await temporaryFolder();
+    const { authority } = await makeCertificate(home.path);
+    const path = join(home.path, "ca.pem");
+    await Deno.copyFile(authority, path);
+    const options = { home: home.path, env: identify(makeAgent(), server.url), time };
+    await using monitor = start(["monitor", "--json", "--ca-file", path], options);
+    await monitor.until("heartbeat");
+    await Deno.writeTextFile(path, garbage);
+    monitor.kill("SIGHUP");
+    const warning = await monitor.until("warning");
+    assert.match(String(warning.message), /were not read again: Cannot use the certificates/);
+    await Deno.copyFile(authority, path);
+    monitor.kill("SIGHUP");
+    await goesOn(server);
+    await endsWell(monitor);
+  },
+);
 
 /** What may become of a credentials file, and what is then said of it. */
 const broken: { make: (path: string) => Promise<void>; says: RegExp }[] = [

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { temporaryFolder } from "../../_support/server.ts";
+import { testWith } from "../../_support/tools.ts";
 import { makeCertificate } from "../../_support/certificate.ts";
 import { greets, startFaultServer } from "../../_support/fault_server.ts";
 import { identify, makeAgent, run } from "../../_support/program.ts";
@@ -23,23 +24,27 @@ function startGreeter(
   return { port: server.addr.port, [Symbol.asyncDispose]: () => server.shutdown() };
 }
 
-Deno.test("an authority of one's own is trusted by --ca-file and by SSL_CERT_FILE, and not otherwise", async () => {
-  await using folder = await temporaryFolder();
-  const home = folder.path;
-  const { cert, key, authority } = await makeCertificate(home);
-  await using server = startGreeter({ hostname: "127.0.0.1", cert, key });
-  const env = identify(agent, `https://localhost:${server.port}`);
-  const stranger = await run(["handshake"], { home, env });
-  assert.equal(stranger.code, 6);
-  assert.match(stranger.stderr, /certificate|UnknownIssuer/i);
-  assert.equal((await run(["handshake", "--ca-file", authority], { home, env })).code, 0);
-  assert.equal((await run(["handshake"], { home, env: { ...env, SSL_CERT_FILE: authority } })).code, 0);
+testWith(
+  ["openssl"],
+  "an authority of one's own is trusted by --ca-file and by SSL_CERT_FILE, and not otherwise",
+  async () => {
+    await using folder = await temporaryFolder();
+    const home = folder.path;
+    const { cert, key, authority } = await makeCertificate(home);
+    await using server = startGreeter({ hostname: "127.0.0.1", cert, key });
+    const env = identify(agent, `https://localhost:${server.port}`);
+    const stranger = await run(["handshake"], { home, env });
+    assert.equal(stranger.code, 6);
+    assert.match(stranger.stderr, /certificate|UnknownIssuer/i);
+    assert.equal((await run(["handshake", "--ca-file", authority], { home, env })).code, 0);
+    assert.equal((await run(["handshake"], { home, env: { ...env, SSL_CERT_FILE: authority } })).code, 0);
 
-  const doctor = await run(["doctor"], { home, env });
-  assert.equal(doctor.code, 6);
-  assert.match(doctor.stdout, /FAIL {2}tls .*\n.*hint: .*--ca-file/);
-  assert.match((await run(["doctor", "--ca-file", authority], { home, env })).stdout, /pass {2}tls/);
-});
+    const doctor = await run(["doctor"], { home, env });
+    assert.equal(doctor.code, 6);
+    assert.match(doctor.stdout, /FAIL {2}tls .*\n.*hint: .*--ca-file/);
+    assert.match((await run(["doctor", "--ca-file", authority], { home, env })).stdout, /pass {2}tls/);
+  },
+);
 
 Deno.test("a proxy from the environment is used, and NO_PROXY goes past it", async () => {
   await using folder = await temporaryFolder();
