@@ -20,7 +20,7 @@ const report = `<?xml version="1.0" encoding="UTF-8"?>
     <testcase name="LEFT OUT, there is no Postgres 15 or later here: two" classname="./b_test.ts" time="0.000">
       <skipped/>
     </testcase>
-    <testcase name="LEFT OUT, there is no pwsh here: three" classname="./b_test.ts" time="0.000">
+    <testcase name="LEFT OUT, there is no curl, pwsh, curl here: three" classname="./b_test.ts" time="0.000">
       <skipped/>
     </testcase>
     <testcase name="four" classname="./b_test.ts" time="2.000">
@@ -33,10 +33,11 @@ Deno.test("a report of tests is read with its steps, its failures and what was l
   const results = readResults(report);
   assert.deepEqual(results.map(({ state }) => state), ["passed", "skipped", "skipped", "skipped", "failed"]);
   assert.equal(results[1]?.name, 'one > LEFT OUT, there is no pwsh here: "a"');
-  assert.deepEqual(leftOut(results), [{ part: "pwsh", tests: 2 }, {
-    part: "Postgres 15 or later",
-    tests: 1,
-  }]);
+  assert.deepEqual(leftOut(results), [
+    { part: "pwsh", tests: 2 },
+    { part: "Postgres 15 or later", tests: 1 },
+    { part: "curl", tests: 1 },
+  ]);
   assert.deepEqual(slowestFiles(results), [
     { file: "./b_test.ts", seconds: 2 },
     { file: "./a_test.ts", seconds: 0.5 },
