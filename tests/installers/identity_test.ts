@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { fillIn, identityCases, loopbackCases } from "../_support/identity_cases.ts";
 import { greets, startFaultServer } from "../_support/fault_server.ts";
-import { assertEnded, Host, powershell, python, sh } from "../_support/installers.ts";
+import { assertEnded, Host, type Language, powershell, python, sh } from "../_support/installers.ts";
+import { PowerShellSession } from "../_support/powershell.ts";
 import { temporaryFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 import { agentId, agentSecret } from "../_support/vectors.ts";
@@ -9,10 +10,14 @@ import { agentId, agentSecret } from "../_support/vectors.ts";
 for (const language of [sh, python, powershell]) {
   testWith(language.tools, `${language.name} reads id and secret as the program does`, async (context) => {
     using server = startFaultServer(() => greets());
+    await using room = await temporaryFolder();
+    // One PowerShell for all: each start takes a second of CPU.
+    await using session = language.extension === "ps1" ? new PowerShellSession(room.path) : null;
+    const how: Language = session === null ? language : { ...language, session };
     for (const one of identityCases) {
       await context.step(`${one.name} → exit code ${one.code}`, async () => {
         await using folder = await temporaryFolder();
-        const host = new Host(language, folder.path);
+        const host = new Host(how, folder.path);
         await Deno.mkdir(host.home);
         const path = join(folder.path, "the secret");
         if (one.file !== undefined) await Deno.writeTextFile(path, one.file, { mode: 0o600 });
@@ -37,7 +42,7 @@ for (const language of [sh, python, powershell]) {
         `http://${name} ${isLoopback ? "is" : "is not"} an address for a secret`,
         async () => {
           await using folder = await temporaryFolder();
-          const host = new Host(language, folder.path);
+          const host = new Host(how, folder.path);
           await Deno.mkdir(host.home);
           const env = { OPENCLAW_AGENT_ID: agentId, OPENCLAW_AGENT_SECRET: agentSecret };
           // Nothing listens at the port of the discard service: the address was accepted.
