@@ -5,15 +5,18 @@ import { seededRandom, share } from "../../_support/seed.ts";
 import { temporaryFolder } from "../../_support/server.ts";
 import { pause } from "../../_support/wait.ts";
 
-const seconds = Math.max(150, share(600));
+const seconds = 600;
+/** A part of the ten minutes tells the growth of a young heap and nothing of a leak. */
+const isWhole = share(seconds) === seconds;
 /** What it loads and compiles at first is not growth. */
 const warmUpSeconds = 60;
-const name = `over ${seconds} s of beats, outages and new sessions, a monitor's memory does not grow`;
+const what = `over ${seconds} s of beats, outages and new sessions, a monitor's memory does not grow`;
+const name = isWhole ? what : `LEFT OUT, there is no time for all ${seconds} s here: ${what}`;
 
 Deno.test({
   name,
   // For /proc.
-  ignore: Deno.build.os !== "linux",
+  ignore: Deno.build.os !== "linux" || !isWhole,
   async fn() {
     const { next } = seededRandom(name);
     using server = startFaultServer(handshakesAndBeats(() => {
