@@ -23,7 +23,7 @@ Deno.test("a first start makes its folder and files for its user alone, and tell
   });
 });
 
-testWith(["curl"], "the two lines that a start prints do what they say", async () => {
+testWith(["curl", "sed"], "the two lines that a start prints do what they say", async () => {
   await withFolder(async (data) => {
     const server = await startServerProcess({ data });
     try {
