@@ -34,6 +34,15 @@ export class NegativeResult extends Error {
   }
 }
 
+/** The command ends as a program did that it ran: its exit code is not of the closed list. */
+export class EndsWith extends Error {
+  override readonly name = "EndsWith";
+
+  constructor(readonly code: number) {
+    super(String(code));
+  }
+}
+
 /** The failure that an exit code of the same list stands for. */
 export function failureWith(code: number): Failure {
   const failures: Failure[] = ["usage", "refused", "notFound", "conflict", "unreachable"];
