@@ -765,11 +765,18 @@ async function wrongUsage({ host, fleet, url, some }: Scene): Promise<void> {
     [["--script-agent", "--binary", "x"], /--script-agent excludes/],
     [["--binary-url", "y", "--binary", "x"], /--binary excludes/],
     [["--sha256", "abc"], /64 hexadecimal digits/],
+    ...(isFormer(host) ? [] : watching),
   ];
   for (const [args, message] of some(wrong)) await untouched(host, host.run(args), 2, message);
   const missing = ["--url", url, "--agent-id", id, "--agent-secret-file", "/nowhere"];
   await untouched(host, host.run(missing), 4, /Cannot read "\/nowhere"/);
 }
+
+const watching: [string[], RegExp][] = [
+  [["--watch", "gateway"], /Cannot watch "gateway": openclaw or openclaw:<port> is expected/],
+  [["--probe-url=ftp://host/"], /Cannot use the address of --probe-url/],
+  [["--status-command", "a\nb"], /it has a control character/],
+];
 
 async function missingTool({ host, fleet, url }: Scene): Promise<void> {
   const agent = await fleet.createAgent();

@@ -36,7 +36,7 @@ export function judgeGateway(ready: Answer, startup: Answer, port: number): Obse
 }
 
 function uptimeOf(milliseconds: unknown): Metrics {
-  if (typeof milliseconds !== "number" || !Number.isFinite(milliseconds)) return {};
+  if (typeof milliseconds !== "number" || !(milliseconds >= 0 && milliseconds < Infinity)) return {};
   return { gateway_uptime_seconds: Math.floor(milliseconds / 1000) };
 }
 

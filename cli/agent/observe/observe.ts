@@ -51,8 +51,8 @@ function looksAt(
   { probe: page, gatewayPort, statusCommand, metricsCommand }: Watched,
 ): ((signal: AbortSignal) => Promise<Part>)[] {
   return [
-    ...(page === null ? [] : [(signal: AbortSignal) => probe(page, signal)]),
     ...(gatewayPort === null ? [] : [(signal: AbortSignal) => watchGateway(gatewayPort, signal)]),
+    ...(page === null ? [] : [(signal: AbortSignal) => probe(page, signal)]),
     ...(statusCommand === null ? [] : [(signal: AbortSignal) => askStatus(statusCommand, signal)]),
     ...(metricsCommand === null ? [] : [(signal: AbortSignal) => askMetrics(metricsCommand, signal)]),
   ];
