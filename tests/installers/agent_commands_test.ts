@@ -1,14 +1,24 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { lookCases, startStage } from "../_support/gateway_cases.ts";
-import { assertEnded, type Finished, Host, type Language, python, run, sh } from "../_support/installers.ts";
+import {
+  assertEnded,
+  type Finished,
+  Host,
+  type Language,
+  powershell,
+  python,
+  run,
+  sh,
+} from "../_support/installers.ts";
+import { powershellEnvironment, PowerShellSession } from "../_support/powershell.ts";
 import { temporaryFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 import { agentId, agentSecret } from "../_support/vectors.ts";
 import { refusal, type Seen, withFake } from "./_agents.ts";
 import { credentialsText } from "./_scenarios.ts";
 
-const languages = [sh, python];
+const languages = [sh, python, powershell];
 
 /** A host with the agent's source as its program, and what runs it there. */
 async function withAgent(
@@ -21,7 +31,10 @@ async function withAgent(
   const source = new URL(`../../installers/agents/agent.${language.extension}`, import.meta.url);
   await Deno.copyFile(source, host.program);
   await Deno.chmod(host.program, 0o755);
-  const env = { HOME: host.home };
+  const env = {
+    HOME: host.home,
+    ...(language === powershell ? powershellEnvironment(folder.path) : {}),
+  };
   await work(host, (...args) => run([...language.command, host.program, ...args], { env }));
 }
 
@@ -87,7 +100,12 @@ for (const language of languages) {
     language.tools,
     `the agent of ${language.name} knows its command line, and refuses what it does not know`,
     (context) =>
-      withAgent(language, async (_host, ask) => {
+      withAgent(language, async (host, asAlways) => {
+        // One PowerShell for all: each start takes a second of CPU.
+        await using session = language === powershell ? new PowerShellSession(host.home) : null;
+        const env = { HOME: host.home, PATH: Deno.env.get("PATH") ?? "" };
+        const ask = (...args: string[]) =>
+          session?.run({ file: host.program, args, env }) ?? asAlways(...args);
         for (const [args, code, says] of usages) {
           await context.step(`openclaw ${args.join(" ")} → ${code}`, async () => {
             const ended = await ask(...args);

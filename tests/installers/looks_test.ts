@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type LookCase, lookCases, startStage } from "../_support/gateway_cases.ts";
-import { busybox, type Language, python, run, sh } from "../_support/installers.ts";
+import { busybox, type Language, powershell, python, run, sh } from "../_support/installers.ts";
+import { powershellEnvironment } from "../_support/powershell.ts";
 import { temporaryFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 
@@ -19,6 +20,19 @@ while read -r kind port; do
 done
 `;
 
+const inPowerShell = `
+Enable-Tls
+$PageSeconds = 1
+$watch = New-Watch
+while ($null -ne ($line = [Console]::In.ReadLine())) {
+    $kind, $port = $line.Split(' ')
+    $watched = @{ Gateway = 0; Page = '' }
+    if ($kind -ceq 'gateway') { $watched.Gateway = [int]$port } else { $watched.Page = "http://127.0.0.1:$port/health" }
+    $seen = Get-Observation $watched $watch
+    [Console]::Out.WriteLine((ConvertTo-Json @{ status = $seen.Status; message = $seen.Message; metrics = $seen.Metrics } -Compress))
+}
+`;
+
 const inPython = `
 PAGE_SECONDS = 1
 for line in sys.stdin:
@@ -34,22 +48,25 @@ function agentOf({ extension }: Language): URL {
 
 /** The agent's text, with these lines in the place of those that start it. */
 function armed(text: string, { extension }: Language): string {
-  const [start, lines] = extension === "py"
-    ? [/^if __name__ == "__main__":\n.*\n$/m, inPython]
-    : [/^\{ agent_main "\$@"; \}$/m, inSh];
+  const [start, lines] = {
+    py: [/^if __name__ == "__main__":\n.*\n$/m, inPython] as const,
+    sh: [/^\{ agent_main "\$@"; \}$/m, inSh] as const,
+    ps1: [/^# The installer takes what comes before this line\.\n[^]*$/m, inPowerShell] as const,
+  }[extension];
   assert.match(text, start);
   return text.replace(start, () => lines);
 }
 
-for (const language of [sh, busybox, python]) {
+for (const language of [sh, busybox, python, powershell]) {
   testWith(language.tools, `the agent of ${language.name} sees what the program sees`, async (context) => {
     await using folder = await temporaryFolder();
-    const path = join(folder.path, "looks");
+    const path = join(folder.path, `looks.${language.extension}`);
+    const env = language === powershell ? powershellEnvironment(folder.path) : {};
     await Deno.writeTextFile(path, armed(await Deno.readTextFile(agentOf(language)), language));
     const stages = lookCases.map(startStage);
     try {
       const stdin = lookCases.map(({ watches }, index) => `${watches} ${stages[index]?.port}\n`).join("");
-      const { stdout, stderr } = await run([...language.command, path], { stdin });
+      const { stdout, stderr } = await run([...language.command, path], { stdin, env });
       const lines = stdout.trimEnd().split("\n");
       assert.equal(lines.length, lookCases.length, stdout + stderr);
       for (const [index, one] of lookCases.entries()) {
