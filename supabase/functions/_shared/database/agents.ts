@@ -39,7 +39,7 @@ export interface NewAgent {
 
 export const agents = {
   create: row("create_agent", {
-    effect: "changes",
+    effect: "creates",
     args: ({ heartbeatIntervalSeconds, ownerId, ownerLimit, secretDigest, ...rest }: NewAgent) => ({
       ...rest,
       heartbeat_interval_seconds: heartbeatIntervalSeconds,
