@@ -1124,7 +1124,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         Protect-State
         Write-Whole $place.Manifest '600' (ConvertTo-Bytes (Get-ManifestText $Folders))
         New-Folder (Get-Parent $place.Program)
-        if (-not (Test-HandsOver)) { Write-Parts }
+        if (Test-HandsOver) { Remove-Former $place.Earlier.Files } else { Write-Parts }
         Wait-Online
     }
 
@@ -1199,11 +1199,12 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         if ($place.Service -eq 'none') { Answer 'an agent that was started by hand still runs: stop it, too' }
     }
 
-    # By the program, which cannot remove itself there.
+    # By the program, which cannot remove itself there, nor what an installer left of a former one.
     function Invoke-Removal {
         $code = Invoke-Program $place.Program ('service', 'uninstall') ''
         if ($code -ne 0) { Stop-Run $code }
         Remove-Part $place.Program
+        foreach ($leftover in Get-Leftovers) { Remove-Part $leftover }
         Remove-Folders (Get-Parent $place.Program)
     }
 

@@ -15,7 +15,7 @@ export const kept = {
   "run": ["net", "read", "write", "sys", "run", "env"],
   "status": ["net", "read", "write", "sys", "run", "env"],
   "doctor": ["net", "read", "sys"],
-  "configure": ["read", "write", "sys", "env"],
+  "configure": ["net", "read", "write", "sys", "env"],
   "forget": ["read", "write"],
   "service": ["read", "write", "sys", "run", "env"],
   "installer": ["read", "write", "sys"],

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { FleetClient } from "../_support/client.ts";
 import { assertEnded, type Finished, installPs1, powershell, tree } from "../_support/installers.ts";
 import { powershellEnvironment, PowerShellSession, pwsh } from "../_support/powershell.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 import { agentId, agentSecret } from "../_support/vectors.ts";
-import { parseManifest } from "../../cli/service/manifest.ts";
+import { version } from "../../cli/version.ts";
+import { formatManifest, parseManifest } from "../../cli/service/manifest.ts";
 import { sha256, sha256Of } from "../../cli/service/ours.ts";
 import { service } from "./_agents.ts";
 import { withFront } from "./_scenarios.ts";
@@ -296,7 +297,33 @@ testWith(
         assert.match(await Deno.readTextFile(note), new RegExp(`\n${local} service uninstall\n$`));
         assert.deepEqual(await filesOf(windows), []);
 
+        // A script agent had the place: where the program refuses, it is as it was, else it is gone.
+        const script = join(folder, "local/openclaw/openclaw.ps1");
+        for (const path of [script, join(own, "install.json")]) {
+          await Deno.mkdir(dirname(path), { recursive: true });
+        }
+        await Deno.writeTextFile(script, "a former agent");
+        await Deno.writeTextFile(
+          join(own, "install.json"),
+          formatManifest({
+            version,
+            writtenBy: "install.ps1",
+            url,
+            agentId,
+            program: "script",
+            service: "task",
+            files: new Map([[script, [await sha256Of(script) ?? ""]]]),
+            folders: [dirname(script), own],
+          }),
+        );
+        const former = await filesOf(windows);
+        await Deno.writeTextFile(join(state, "refuse"), "");
+        await call(windows, from, [5, /what was done has been undone/]);
+        assert.deepEqual(await filesOf(windows), former);
+        await Deno.remove(join(state, "refuse"));
         await call(windows, from, [0, /calls ".*" online/]);
+        assert.deepEqual(await filesOf(windows), installed);
+
         await Deno.writeTextFile(join(state, "broken"), "");
         assert.deepEqual((await call(windows, ["--uninstall"], [0, /removed .*openclaw\.exe/])).calls, [
           ...absent,
