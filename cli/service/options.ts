@@ -113,7 +113,8 @@ function withoutControls(name: string, text: string): string {
 export function earlierOptions(definition: string, os: ServiceLayout["os"]): ServiceOptions {
   const words = wordsOf(definition, os);
   const valueOf = (key: keyof typeof names): string | null =>
-    words.find((word) => word.startsWith(`${names[key]}=`))?.slice(names[key].length + 1) ?? null;
+    words.find((word) => word.startsWith(`${names[key]}=`))?.slice(names[key].length + 1) ??
+      words[words.indexOf(names[key]) + 1 || words.length] ?? null;
   return {
     caFile: valueOf("caFile"),
     insecureHttp: words.includes("--insecure-http"),

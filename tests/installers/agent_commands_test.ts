@@ -104,8 +104,10 @@ for (const language of languages) {
         // One PowerShell for all: each start takes a second of CPU.
         await using session = language === powershell ? new PowerShellSession(host.home) : null;
         const env = { HOME: host.home, PATH: Deno.env.get("PATH") ?? "" };
-        const ask = (...args: string[]) =>
-          session?.run({ file: host.program, args, env }) ?? asAlways(...args);
+        // By this name, it does not start as a program of its own.
+        const file = join(host.home, "agent.ps1");
+        await Deno.copyFile(host.program, file);
+        const ask = (...args: string[]) => session?.run({ file, args, env }) ?? asAlways(...args);
         for (const [args, code, says] of usages) {
           await context.step(`openclaw ${args.join(" ")} → ${code}`, async () => {
             const ended = await ask(...args);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { defineService } from "../../cli/service/definition.ts";
 import { type ServiceLayout, serviceLayout } from "../../cli/service/layout.ts";
-import { noOptions } from "../../cli/service/options.ts";
+import { earlierOptions, noOptions } from "../../cli/service/options.ts";
 import { record } from "../_support/client.ts";
 import { installPs1, installPy, installSh, powershell, run } from "../_support/installers.ts";
 import { powershellEnvironment } from "../_support/powershell.ts";
@@ -113,16 +113,27 @@ const taskScript = `
 $ErrorActionPreference = 'Stop'
 $tokens = $faults = $null
 $file = [Management.Automation.Language.Parser]::ParseFile($args[0], [ref] $tokens, [ref] $faults)
-$wanted = 'Get-TaskText', 'Get-Parent', 'Test-There', '$TaskTemplate'
+$wanted = 'Get-TaskText', 'Get-WatchedBefore', 'Get-Parent', 'Test-There', '$TaskTemplate'
 foreach ($part in $file.EndBlock.Statements[0].Body.EndBlock.Statements) {
     $name = if ($part.PSObject.Properties['Name']) { $part.Name } elseif ($part.PSObject.Properties['Left']) { "$($part.Left)" } else { '' }
     if ($wanted -ccontains $name) { . ([scriptblock]::Create($part.Extent.Text)) }
 }
 function Get-WindowsUser { return @{ Name = 'HOST\\me' } }
-$place = @{ Program = $env:PROGRAM; Log = $env:LOG; Kind = 'binary' }
+$place = @{ Program = $env:PROGRAM; Log = $env:LOG; Kind = 'binary'; Watched = @() }
 $binary = Get-TaskText
 $place.Kind = 'script'
-[Console]::Out.Write((ConvertTo-Json @($binary, (Get-TaskText))))
+$own = Get-TaskText
+$place.Watched = @('--watch', $env:WATCH, '--probe-url', $env:PROBE_URL)
+$watching = Get-TaskText
+function Test-Ours { return $true }
+$place.ServiceFile = $env:FILE
+# As this installer, and as the others write it.
+$before = foreach ($text in $watching, $watching.Replace('--watch" "', '--watch=').Replace('--probe-url" "', '--probe-url=')) {
+    [IO.File]::WriteAllText($place.ServiceFile, $text, [Text.Encoding]::Unicode)
+    $found = Get-WatchedBefore
+    "$($found['watch']) $($found['probe-url'])"
+}
+[Console]::Out.Write((ConvertTo-Json @($binary, $own, $watching, $before[0], $before[1])))
 `;
 
 testWith(
@@ -133,21 +144,30 @@ testWith(
     const windows = layout("windows", true);
     const script = join(folder.path, "task.ps1");
     await Deno.writeTextFile(script, taskScript);
-    const env = { ...asked("task", windows), ...powershellEnvironment(folder.path), SystemRoot: "/windows" };
+    const env = {
+      ...asked("task", windows),
+      ...powershellEnvironment(folder.path),
+      SystemRoot: "/windows",
+      FILE: join(folder.path, "task.xml"),
+    };
     const { code, stdout, stderr } = await run([...powershell.command, script, installPs1], { env });
     assert.equal(code, 0, stderr);
-    const [binary, own] = JSON.parse(stdout);
+    const [binary, own, watching, ...before] = JSON.parse(stdout);
     const text = defineService(windows);
     assert.equal(binary, text);
     // The agent is started by PowerShell; all else is the same.
-    const before = text.split("<Command>")[0] ?? "";
-    assert.ok(own.startsWith(before), own);
+    const start = text.split("<Command>")[0] ?? "";
+    assert.ok(own.startsWith(start), own);
     const words =
       `-NoProfile -NonInteractive -ExecutionPolicy Bypass -WindowStyle Hidden -File "${windows.program}" `;
     const escaped = words.replaceAll("&", "&amp;");
     const rest = text.replace("<Arguments>", () => `<Arguments>${escaped}`).replace(/[^]*<\/Command>/, "");
     assert.ok(own.endsWith(rest), own);
-    assert.match(own.slice(before.length), /^<Command>[^<]*\/pwsh\.exe<\/Command>/);
+    // A word that begins with a dash has no colon: PowerShell would part it there.
+    assert.deepEqual(earlierOptions(watching, "windows"), { ...noOptions, ...watched });
+    assert.doesNotMatch(watching, /"--[^"]*:/);
+    assert.deepEqual(before, Array(2).fill(`${watched.watch} ${watched.probeUrl}`));
+    assert.match(own.slice(start.length), /^<Command>[^<]*\/pwsh\.exe<\/Command>/);
   },
 );
 
@@ -254,7 +274,7 @@ bare = lambda one: one.tag.partition("}")[2]
 json.dump({"texts": {bare(one): one.text for one in root.iter() if not len(one)},
   "children": {bare(one): [bare(child) for child in one] for one in root.iter() if len(one)}}, sys.stdout)
 `;
-  const [, stdin = ""] = await byPython("task", windows, "script");
+  const [stdin = ""] = await byPython("task", windows, "script");
   const { code, stdout, stderr } = await run(["python3", "-c", script], { stdin });
   assert.equal(code, 0, stderr);
   const { texts, children } = JSON.parse(stdout);
