@@ -1197,7 +1197,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             $start = "`"$($place.Program)`" monitor"
             if ($place.IsWindows -and $place.Kind -eq 'script') { $start = "powershell -NoProfile -ExecutionPolicy Bypass -File $start" }
             elseif ($place.IsWindows) { $start = "& $start" }
-            foreach ($word in $place.Watched) { $start += " '$($word.Replace("'", "''"))'" }
+            # As the shell of this system reads it.
+            $quote = "'\''"
+            if ($place.IsWindows) { $quote = "''" }
+            foreach ($word in $place.Watched) { $start += " '$($word.Replace("'", $quote))'" }
             Answer "to start the agent: $start"
             if (-not $options['no-service']) { Answer 'there is no systemd or launchd here: have it started at boot by what there is' }
         }

@@ -659,7 +659,7 @@ function Join-Arguments {
     foreach ($word in $Arguments) {
         $last = ''
         if ($joined.Count -gt 0) { $last = $joined[$joined.Count - 1] }
-        $isRest = ($last -cmatch '\A--[a-z-]+=https?:?\z' -and $word.StartsWith('//')) -or ($last -cmatch '\A--watch=openclaw:?\z' -and $word -cmatch '\A[0-9]+\z')
+        $isRest = ($last -cmatch '\A--[a-z-]+=[a-z]+:?\z' -and $word.StartsWith('//')) -or ($last -cmatch '\A--watch=openclaw:?\z' -and $word -cmatch '\A[0-9]+\z')
         if ($isRest) { $joined[$joined.Count - 1] = "$($last.TrimEnd(':')):$word" } else { $joined.Add($word) }
     }
     return , $joined.ToArray()

@@ -84,6 +84,7 @@ export const scenarios: Scenario[] = [
   { name: "what this user may not remove stays, and so does the manifest", work: notAllowed },
   { name: "help and version are answers, and nothing is touched", work: answers },
   { name: "wrong options are usage errors", work: wrongUsage },
+  { name: "what the agent is to watch is on the line that starts it", work: watched },
   { name: "a missing tool is named, and nothing is touched", work: missingTool },
   { name: "without one of its tools it does not run on", work: eachToolMissing },
   { name: "without a folder for temporary files it goes online, or says so", work: noTemporaryFolder },
@@ -737,6 +738,18 @@ async function wrongUsage({ host, fleet, url, some }: Scene): Promise<void> {
   for (const [args, message] of some(wrong)) await untouched(host, host.run(args), 2, message);
   const missing = ["--url", url, "--agent-id", id, "--agent-secret-file", "/nowhere"];
   await untouched(host, host.run(missing), 4, /Cannot read "\/nowhere"/);
+}
+
+async function watched({ host, fleet, url }: Scene): Promise<void> {
+  const given = ["--no-service", "--script-agent"];
+  const options = ["--watch=openclaw:18790", "--probe-url", "http://127.0.0.1:9/it's?a=$b"];
+  const ended = await host.install(await fleet.createAgent(), url, { args: [...given, ...options] });
+  assertEnded(ended, 0);
+  const line = /^to start the agent: (.*)$/m.exec(ended.stdout)?.[1] ?? "";
+  const { stdout } = await run(["sh", "-c", `set -- ${line}; shift; echo "$*"`]);
+  assert.equal(stdout.replaceAll("=", " "), `monitor ${options.join(" ")}\n`.replaceAll("=", " "));
+  const refused = await host.run([...given, "--status-command", "true"]);
+  assertEnded(refused, 2, /Cannot keep a command for the small agent/);
 }
 
 const watching: [string[], RegExp][] = [
