@@ -543,7 +543,7 @@ def stop(*_):
     raise Stopped
 
 
-AGENT_USAGE = """\
+AGENT_HELP = """\
 The openclaw agent of this host: it shakes hands, and sends heartbeats until it is told to stop.
 
 Usage: openclaw monitor [options]
@@ -567,7 +567,7 @@ def agent_main(arguments):
         die(2, 'Cannot run: this agent has the commands "monitor" and "status" only', "openclaw --help")
     options = read_options(arguments)
     if options["help"] or options["version"]:
-        print(AGENT_USAGE if options["help"] else VERSION)
+        print(AGENT_HELP if options["help"] else VERSION)
         return
     watched = check_watched(options["watch"], options["probe_url"])
     if options["log_file"]:
