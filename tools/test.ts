@@ -13,6 +13,11 @@ const neverUsual = "tests/long,tests/bench";
 const long = ["tests/long"];
 /** Most tests wait for something else than this processor. */
 const jobsPerProcessor = 3;
+/**
+ * The embedded Postgres is WebAssembly. V8 optimizes what runs in it often, which takes a third of the CPU of a server's
+ * start, and pays only in a server that lives for longer than one of these tests.
+ */
+const rarelyOptimized = "--wasm-tiering-budget=1300000000";
 const passedLine = /\.\.\. (ok|ignored) \(|^running \d+ tests? from |^$/;
 const escapes = new RegExp(String.raw`\u001b\[[0-9;]*m`, "g");
 
@@ -31,6 +36,7 @@ async function runTests(args: string[]): Promise<number> {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["test", "--no-check", "--allow-all", ...order, `--junit-path=${results}`, ...scope],
       env: {
+        ...(isLong ? {} : { DENO_V8_FLAGS: rarelyOptimized }),
         DENO_JOBS: Deno.env.get("DENO_JOBS") ?? String(jobsPerProcessor * navigator.hardwareConcurrency),
       },
       stdout: "piped",

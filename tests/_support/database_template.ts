@@ -49,7 +49,7 @@ async function keyOfSchema(): Promise<string> {
 }
 
 /** By `cp` where there is one: a thousand files take Deno a second of CPU, and it a tenth. */
-async function copyFolder(from: string, to: string): Promise<void> {
+export async function copyFolder(from: string, to: string): Promise<void> {
   if (Deno.build.os !== "windows" && (await run("cp", ["-Rp", from, to]))?.code === 0) return;
   await copyFiles(from, to);
 }

@@ -11,7 +11,10 @@ export interface ServerProcess extends AsyncDisposable {
   pid: number;
   /** What it has printed so far. */
   output: { stdout: string; stderr: string };
-  /** Asks it to stop, if it has not, and returns its exit code. */
+  /**
+   * Asks it to stop, if it has not, and returns its exit code. A stop by SIGTERM takes a snapshot, most of a second of
+   * CPU: a test that is not about it kills the server.
+   */
   stop: (signal?: Deno.Signal) => Promise<number>;
   status: Promise<Deno.CommandStatus>;
 }
@@ -53,7 +56,7 @@ export function openclaw(args: string[]): { program: string; args: string[] } {
   };
 }
 
-/** Starts the server on a free port (or `--port` in `args`) and waits until it listens; `await using` stops it. */
+/** Starts the server on a free port (or `--port` in `args`) and waits until it listens; `await using` kills it. */
 export async function startServerProcess(options: StartOptions): Promise<ServerProcess> {
   const started = await tryServerProcess(options);
   if ("code" in started) {
@@ -106,7 +109,7 @@ export async function tryServerProcess(
     status: child.status,
     stop,
     async [Symbol.asyncDispose]() {
-      await stop();
+      await stop("SIGKILL");
     },
   };
 }
