@@ -4,6 +4,7 @@ import { placesOf } from "../../cli/host/paths.ts";
 import { writePrivateFile } from "../../cli/host/private_file.ts";
 import { formatCredentials } from "../../cli/identity/credentials.ts";
 import type { CreatedAgent } from "./client.ts";
+import { binary } from "./compiled.ts";
 import { end, succeed } from "./run.ts";
 import { openclaw } from "./server.ts";
 import { agentSecret } from "./vectors.ts";
@@ -47,7 +48,7 @@ export interface Running extends AsyncDisposable {
 
 const timeoutMs = 30_000;
 const fastMonitor = fileURLToPath(new URL("fast_monitor.ts", import.meta.url));
-export const isBinary = Deno.env.get("OPENCLAW_TEST_BINARY") !== undefined;
+export const isBinary = binary !== undefined;
 const denoFolder = Deno.env.get("DENO_DIR") ?? await cacheFolder();
 
 /** Runs the program to its end in an environment that holds only what is given, its cache when run from source. */

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { binary } from "./compiled.ts";
 
 /** The embedded server in a process of its own, as its users start it. */
 export interface ServerProcess extends AsyncDisposable {
@@ -40,11 +41,10 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const serverPermissions = ["--allow-net", "--allow-env", "--allow-sys", "--allow-read", "--allow-write"];
 
 /**
- * How the program is started: from source, or the file that `OPENCLAW_TEST_BINARY` names. The server is the file
+ * How the program is started: from source, or the compiled one. The server is the file
  * beside it, so that a signal to the process is one to the server.
  */
 export function openclaw(args: string[]): { program: string; args: string[] } {
-  const binary = Deno.env.get("OPENCLAW_TEST_BINARY");
   if (binary !== undefined) {
     const isServers = ["serve", "keys", "installer"].includes(args[0] ?? "");
     return { program: isServers ? binary.replace(/(\.exe)?$/, "-server$1") : binary, args };
