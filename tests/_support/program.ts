@@ -23,6 +23,8 @@ export interface RunOptions {
   stdin?: string;
   /** What a monitor is given in place of its host's time. The compiled program takes none of it. */
   time?: FastTime;
+  /** When it is ended by force, in case a test hangs. */
+  longestSeconds?: number;
 }
 
 /** See fast_monitor.ts. */
@@ -57,7 +59,10 @@ export async function run(args: string[], options: RunOptions): Promise<Run> {
 }
 
 /** Starts it; its caller ends it. */
-export function start(args: string[], { home, env = {}, stdin, time }: RunOptions): Running {
+export function start(
+  args: string[],
+  { home, env = {}, stdin, time, longestSeconds = 240 }: RunOptions,
+): Running {
   const { program, args: all } = commandOf(args, time);
   const child = new Deno.Command(program, {
     args: all,
@@ -78,7 +83,7 @@ export function start(args: string[], { home, env = {}, stdin, time }: RunOption
     drain(child.stderr, (text) => output.stderr += text),
     stdin === undefined ? Promise.resolve() : feed(child.stdin, stdin),
   ]);
-  const timer = setTimeout(() => child.kill("SIGKILL"), 240_000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), longestSeconds * 1000);
   const ended = drained.then(() => child.status).then(({ code }) => {
     clearTimeout(timer);
     return { code, ...output };
