@@ -10,7 +10,7 @@ import { type ServerProcess, startServerProcess } from "../_support/server.ts";
 export interface Fleet {
   server: ServerProcess;
   client: FleetClient;
-  /** Stops the server and starts it with other variables or arguments, over the same data. */
+  /** Starts the server with other variables or arguments, over the same data; one that still runs is killed. */
   restart: (options?: FleetOptions) => Promise<void>;
   /** Runs SQL as the database's owner. */
   sql: (statement: string) => Promise<Record<string, unknown>[]>;
@@ -112,7 +112,7 @@ async function play(
     },
     async restart(changed) {
       options = changed ?? options;
-      await server.stop();
+      await server.stop("SIGKILL");
       server = await begin();
     },
     sql: (statement) => sqlOf(fleet)(statement),
