@@ -79,6 +79,14 @@ export const scenarios: Scenario[] = [
     own: true,
   },
   { name: "a manifest that lists somebody else's file removes nothing", work: forgedManifest },
+  {
+    name: "an address in the credentials that a terminal would act on is neither shown nor asked",
+    work: plantedUrl,
+  },
+  {
+    name: "a line break in a folder's variable is refused: it would be a line of the unit",
+    work: plantedFolder,
+  },
   { name: "what is not installed cannot be uninstalled", work: notInstalled },
   { name: "a manifest that no installer wrote so is no order to remove anything", work: brokenManifest },
   { name: "what this user may not remove stays, and so does the manifest", work: notAllowed },
@@ -650,6 +658,31 @@ async function forgedManifest({ host, fleet, url }: Scene): Promise<void> {
   const forged = { ...manifest, files };
   await Deno.writeTextFile(host.manifest, `${JSON.stringify(forged, null, 2)}\n`);
   await untouched(host, host.run(["--uninstall"]), 5, /lists what no installer writes/);
+}
+
+/** The service's user may write its own credentials file, and root's terminal shows what is in it. */
+async function plantedUrl({ host, fleet, url }: Scene): Promise<void> {
+  for (const planted of [`${url}/\u001b[2J\u001b]0;pwn\u0007`, "file:///etc/passwd", `${url}/\u202etxt`]) {
+    const agent = await fleet.createAgent();
+    assertEnded(await host.install(agent, url), 0);
+    const text = await Deno.readTextFile(host.credentials);
+    const changed = JSON.stringify({ ...record(JSON.parse(text)), url: planted }, null, 2);
+    await Deno.writeTextFile(host.credentials, `${changed}\n`);
+    const { stdout, stderr } = await host.run(["--uninstall"]);
+    assert.match(stderr, /warning: the server was not told that the agent stops/);
+    // deno-lint-ignore no-control-regex -- control characters are what is looked for
+    assert.doesNotMatch(stdout + stderr, /[\u001b\u0007\u202e]|pwn|passwd/);
+    assert.equal((await fleet.agent(agent.id)).liveness, "online");
+  }
+}
+
+async function plantedFolder({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  for (const name of ["XDG_CONFIG_HOME", "XDG_STATE_HOME"]) {
+    const env = { [name]: `${host.home}/x\nExecStartPre=/bin/evil` };
+    const says = new RegExp(`Cannot install: ${name} has a control character`);
+    await untouched(host, host.install(agent, url, { env }), 2, says);
+  }
 }
 
 async function notInstalled({ host }: Scene): Promise<void> {
