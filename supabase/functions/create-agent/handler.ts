@@ -7,7 +7,7 @@ import {
   type Fields,
   parseChoice,
   parseLabels,
-  parseText,
+  parseName,
   parseUuid,
   parseWholeNumber,
 } from "../_shared/http/fields.ts";
@@ -66,7 +66,7 @@ function parseNewAgent(
   operator: Operator,
 ) {
   return {
-    name: parseText(name, "name", { shortest: 1, longest: 100 }),
+    name: parseName(name, "name"),
     labels: parseLabels(labels),
     heartbeatIntervalSeconds: parseWholeNumber(heartbeat_interval_seconds, "heartbeat_interval_seconds", {
       from: 5,
