@@ -29,6 +29,8 @@ export interface RunningServer {
   /** See `Listener`. */
   endsStalled: boolean;
   operatorKeyPath: string;
+  /** How many agents there were at the start, by liveness. */
+  agents: Readonly<Record<string, number>>;
   /** Takes no more requests, finishes what is in flight, closes the database and gives the folder back. */
   stop: () => Promise<void>;
 }
@@ -52,6 +54,8 @@ export async function startServer(
     opened.push(() => store.close());
     const schedule = new Schedule(store.jobs, log);
     opened.push(() => schedule.stop());
+    const database = batching(databaseOver(store.call));
+    const agents = await database.agents.count();
     const operatorKey = await readOperatorKey(folder);
     const keys = given ?? await readSigningKeys(folder);
     const work = new Set<Promise<void>>();
@@ -62,7 +66,7 @@ export async function startServer(
       settings,
       url: listener.url,
       keys,
-      database: batching(databaseOver(store.call)),
+      database,
       operators: {
         secretKeys: { default: operatorKey },
         userKeys: () => Promise.resolve({ keys: [] }),
@@ -78,8 +82,13 @@ export async function startServer(
       return respond(endpoint, request, backend, { subpath, socketAddress });
     }, refuseRequest);
     log.line("info", "server started", { url: listener.url, issuer: backend.issuer });
-    const { url, endsStalled } = listener;
-    return { url, endsStalled, operatorKeyPath: folder.operatorKeyPath, stop: () => stop(opened, log) };
+    return {
+      url: listener.url,
+      endsStalled: listener.endsStalled,
+      operatorKeyPath: folder.operatorKeyPath,
+      agents,
+      stop: () => stop(opened, log),
+    };
   } catch (error) {
     await closeAll(opened);
     throw error;
