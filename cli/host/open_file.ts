@@ -36,7 +36,7 @@ export async function openRegular(
  * the system's service has a user of its own. By its descriptor: that user could put a link in the place of the name.
  * `modified` is the time that it is to bear.
  *
- * @throws {Error} `EEXIST` when something is there, be it a link to nothing
+ * @throws {Error} when something is there, be it a link to nothing
  */
 export async function makeFile(path: string, bytes: Uint8Array, modified?: Date): Promise<void> {
   const owner = await ownerForRoot(dirname(path));
@@ -62,7 +62,8 @@ export async function openLockFile(path: string): Promise<Deno.FsFile> {
   try {
     await makeFile(path, new Uint8Array());
   } catch (error) {
-    if (!isErrno(error, "EEXIST")) throw error;
+    // By a look, and not by the error, whose code Deno 2.4 leaves out.
+    if (await infoIfThere(path) === null) throw error;
   }
   const opened = await openRegular(path, { write: true });
   if (opened === null) throw new Error("it was removed while it was opened");
