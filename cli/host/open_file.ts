@@ -8,13 +8,18 @@ export interface OpenFile extends Disposable {
   info: Deno.FileInfo;
 }
 
+/** What is at a path is not the file that was expected there. */
+export class FileFault extends Error {
+  override readonly name = "FileFault";
+}
+
 const hasOwners = Deno.build.os !== "windows";
 
 /**
  * Opens a regular file that is there; null when nothing is. What is checked is what was opened: a pipe or device is
  * not opened at all, and a link only with `links`. Nothing is made through a link.
  *
- * @throws {Error} when it is not a regular file, or was replaced meanwhile
+ * @throws {FileFault} when it is not a regular file, or was replaced meanwhile
  */
 export async function openRegular(
   path: string,
@@ -22,13 +27,13 @@ export async function openRegular(
 ): Promise<OpenFile | null> {
   const named = await infoIfThere(path, links ? Deno.stat : Deno.lstat);
   if (named === null) return null;
-  if (!named.isFile) throw new Error("it is not a regular file");
+  if (!named.isFile) throw new FileFault("it is not a regular file");
   const file = await openIfThere(path, write);
   if (file === null) return null;
   const info = await file.stat();
   if (isSame(info, named)) return { file, info, [Symbol.dispose]: () => file.close() };
   file.close();
-  throw new Error("it was replaced while it was opened");
+  throw new FileFault("it was replaced while it was opened");
 }
 
 /**
@@ -56,7 +61,7 @@ export async function makeFile(path: string, bytes: Uint8Array, modified?: Date)
 /**
  * Opens a file to be locked, making it when it is not there.
  *
- * @throws {Error} when it is not a regular file with one name of this user, of root, or of its folder's owner
+ * @throws {FileFault} when it is not a regular file with one name of this user, of root, or of its folder's owner
  */
 export async function openLockFile(path: string): Promise<Deno.FsFile> {
   try {
@@ -66,11 +71,11 @@ export async function openLockFile(path: string): Promise<Deno.FsFile> {
     if (await infoIfThere(path) === null) throw error;
   }
   const opened = await openRegular(path, { write: true });
-  if (opened === null) throw new Error("it was removed while it was opened");
+  if (opened === null) throw new FileFault("it was removed while it was opened");
   const fault = await strangenessOf(opened.info, dirname(path));
   if (fault === null) return opened.file;
   opened.file.close();
-  throw new Error(fault);
+  throw new FileFault(fault);
 }
 
 /** Whether two looks were at the same file. Windows tells no identity. */

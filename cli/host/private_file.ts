@@ -1,6 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import { isErrno } from "../terminal/errors.ts";
-import { infoIfThere, makeFile, openRegular } from "./open_file.ts";
+import { FileFault, infoIfThere, makeFile, openRegular } from "./open_file.ts";
 import { serviceFolder } from "./paths.ts";
 import { shellQuote } from "./shell_quote.ts";
 
@@ -55,7 +55,7 @@ export async function readPrivateFile(
     const open = await exposureOf(path, opened.info, folder);
     return open ?? { text: await readText(opened.file, maxBytes) };
   } catch (error) {
-    if (!(error instanceof Error) || "code" in error) throw error;
+    if (!(error instanceof FileFault)) throw error;
     return { fault: error.message, mend: `rm ${shellQuote(path)}` };
   }
 }
@@ -64,7 +64,7 @@ export async function readPrivateFile(
  * The text of a file that may be another program's or user's, and what gives it away to others; null when there is
  * none. It is a regular file, or a link to one, and has 64 KiB at most.
  *
- * @throws {Error} when it is something else
+ * @throws {FileFault} when it is something else
  */
 export async function readWithExposure(
   path: string,
@@ -86,7 +86,7 @@ export async function readFileOf(uid: number, path: string): Promise<{ text: str
     const file = shellQuote(path);
     return { fault: "it is open to others", mend: `chown ${uid} ${file} && chmod 600 ${file}` };
   } catch (error) {
-    if (!(error instanceof Error) || "code" in error) throw error;
+    if (!(error instanceof FileFault)) throw error;
     return { fault: error.message, mend: `rm ${shellQuote(path)}` };
   }
 }
@@ -173,7 +173,7 @@ async function removeStale(path: string): Promise<void> {
 
 async function readText(file: Deno.FsFile, maxBytes: number): Promise<string> {
   const bytes = await readAtMost(file, maxBytes + 1);
-  if (bytes.length > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
+  if (bytes.length > maxBytes) throw new FileFault(`it is larger than ${maxBytes} bytes`);
   return new TextDecoder().decode(bytes);
 }
 

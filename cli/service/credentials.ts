@@ -4,6 +4,7 @@ import { readIdentity } from "../identity/identity.ts";
 import { type IdentityFlags, namedAgent } from "../identity/named_agent.ts";
 import { CliError } from "../terminal/errors.ts";
 import { type Environment, placesHere } from "../host/paths.ts";
+import { FileFault } from "../host/open_file.ts";
 import { readFileOf, readIfThere } from "../host/private_file.ts";
 import type { Ask } from "./perform.ts";
 import type { ServiceLayout } from "./layout.ts";
@@ -63,10 +64,8 @@ async function readUnlessClosed(path: string): Promise<string | null> {
   try {
     return await readIfThere(path);
   } catch (error) {
-    if (!(error instanceof Error) || ("code" in error && !(error instanceof Deno.errors.PermissionDenied))) {
-      throw error;
-    }
     const isClosed = error instanceof Deno.errors.PermissionDenied;
+    if (!isClosed && !(error instanceof FileFault)) throw error;
     throw new CliError(
       "refused",
       `Cannot read "${path}": ${isClosed ? "this user may not" : error.message}`,
