@@ -40,7 +40,7 @@ export const scenarios: Scenario[] = [
     work: fresh,
     own: true,
   },
-  { name: "run twice, nothing changes", work: twice, own: true },
+  { name: "run twice, nothing changes", work: twice },
   { name: "run again without any option, what is missing is repaired", work: repaired },
   { name: "with credentials in the environment the agent is online", work: fromEnvironment },
   { name: "id and secret from two layers are refused", work: mixedLayers },
