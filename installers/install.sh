@@ -178,7 +178,10 @@ check_platform() {
 
 check_home() {
   case ${HOME:-} in /*) ;; *) die 2 'Cannot install: HOME is not an absolute path' 'set HOME to the home folder of this user' ;; esac
-  case $HOME${XDG_CONFIG_HOME:-} in *[[:cntrl:]]*) die 2 'Cannot install: HOME has a control character' 'set HOME to the home folder of this user' ;; esac
+  for folder in HOME XDG_CONFIG_HOME XDG_STATE_HOME; do
+    eval "value=\${$folder:-}"
+    case $value in *[[:cntrl:]]*) die 2 "Cannot install: $folder has a control character" "set $folder to a folder of this user" ;; esac
+  done
   for folder in "$HOME" "${XDG_CONFIG_HOME:-}"; do
     is_utf8 "$folder" || die 2 "Cannot install into \"$folder\": a path in UTF-8 is expected" 'set HOME to the home folder of this user'
   done
@@ -602,8 +605,10 @@ replace() { # Moves $1.openclaw-new into its place.
     rm -f "$1.openclaw-new"
     return 0
   fi
+  # Nothing is moved into a folder that a link in its place leads to.
+  [ ! -d "$1" ] || cannot_write "$1"
   # The service's own user owns the folder once it has run: what is replaced there stays readable for it.
-  [ "$service" != systemd-system ] || case $1 in "$state"/*) chown -h "$(owner_of "$state/.")" "$1.openclaw-new" ;; esac
+  [ "$service" != systemd-system ] || case $1 in "$state"/*) give_away "$1.openclaw-new" || cannot_write "$1" ;; esac
   if [ -e "$1" ]; then
     noted "kept $1"
     backups="$backups$1
@@ -613,6 +618,11 @@ replace() { # Moves $1.openclaw-new into its place.
   mv -f "$1.openclaw-new" "$1" || cannot_write "$1"
   changed=yes
   say "wrote $1"
+}
+
+# shellcheck disable=SC2012 # stat has other options on every system.
+give_away() { # Gives the file $1 to the owner of its folder, if it is the one that was written here and has no second name.
+  is_own "$1" && [ "$(ls -ldn "$1" | awk '{ print $2 }')" = 1 ] && chown -h "$(owner_of "$state/.")" "$1"
 }
 
 copy_aside() { # Where there are no hard links. A copy is not the whole file before its name says so.
@@ -1124,7 +1134,9 @@ unknown_paths() { # What the manifest lists, and neither an installer nor the pr
 }
 
 say_goodbye() {
-  if read_credentials "$credentials" 2>/dev/null && shake_hands && beat stopping; then
+  if ! read_credentials "$credentials" 2>/dev/null; then
+    say "warning: the server was not told that the agent stops: \"$credentials\" holds no credentials"
+  elif shake_hands && beat stopping; then
     say "told $url that the agent stops"
   else
     say "warning: $url was not told that the agent stops"

@@ -14,9 +14,10 @@ $AgentLog = @{ Writer = $null }
 # How long a page that is watched may take.
 $PageSeconds = 5
 
-# What cannot be said, to a terminal that has gone, ends nothing.
+# Whatever of it is from elsewhere. What cannot be said, to a terminal that has gone, ends nothing.
 function Say {
     param([string] $Words)
+    $Words = Get-Shown $Words
     try {
         if ($null -eq $AgentLog.Writer) { [Console]::Error.WriteLine($Words) }
         # A log file has no clock of its own beside it.
@@ -211,7 +212,8 @@ function Read-Credentials {
     try { $fields = Read-Object ([IO.File]::ReadAllText($Path)) }
     catch [IO.IOException], [UnauthorizedAccessException] { return $null }
     $found = @{ Url = Get-Text $fields 'url'; Id = Get-Text $fields 'agent_id'; Secret = Get-Text $fields 'agent_secret' }
-    if (-not $found.Url -or $found.Url -match '[\s"\\]') { return $null }
+    # All that RFC 3986 lets stand in a URL.
+    if ("$($found.Url)" -cnotmatch '\Ahttps?://[\]A-Za-z0-9:/._~%!$&''()*+,;=\[-]+\z') { return $null }
     if ("$($found.Id)" -cnotmatch '\A[0-9a-f-]+\z' -or "$($found.Secret)" -cnotmatch '\A[A-Za-z0-9_-]+\z') { return $null }
     return $found
 }
