@@ -18,6 +18,8 @@ import { SessionCache } from "./session_cache.ts";
 export interface Server {
   handshake: (signal: AbortSignal) => Promise<Outcome<HandshakeReply>>;
   beat: (token: string, report: BeatReport, signal: AbortSignal) => Promise<Outcome<HeartbeatReply>>;
+  /** Gives up the connections that are kept: the next request opens a new one. */
+  hangUp: () => void;
 }
 
 /** What this process says of itself; a new `instanceId` with every start. */
@@ -34,6 +36,7 @@ export function serverOf(setup: () => Setup, process: Client & Pick<Limits, "tim
   return {
     handshake: (signal) => handshake(setup().connection, credentialsOf(setup()), { ...process, signal }),
     beat: (token, report, signal) => beat(setup().connection, token, { report, signal, timeoutMs }),
+    hangUp: () => setup().connection.pool?.renew(),
   };
 }
 

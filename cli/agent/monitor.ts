@@ -149,6 +149,8 @@ export class Monitor {
       text: `the wall clock is ${seconds} s further than expected: the host slept, or its clock was set`,
       details: { seconds },
     });
+    // Whatever stood between has forgotten the connection from before, and a request on it would wait for nothing.
+    this.#deps.server.hangUp();
     this.#follow({ type: "resumed", at: now.monotonic, drift });
   }
 

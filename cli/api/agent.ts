@@ -1,4 +1,5 @@
 import { asObject, type Fields, isDuration, isText, parseObject } from "../host/json.ts";
+import type { Pool } from "./pool.ts";
 import { printable } from "../terminal/printable.ts";
 import { version } from "../version.ts";
 
@@ -6,8 +7,8 @@ import { version } from "../version.ts";
 export interface Connection {
   /** Without `/functions/v1`. */
   url: string;
-  /** With the own certificate authority, if there is one. */
-  client?: Deno.HttpClient | undefined;
+  /** With the own certificate authority, if there is one. Without a pool, the runtime's own connections. */
+  pool?: Pool | undefined;
 }
 
 /** What a request came to. */
@@ -125,7 +126,7 @@ export function health(connection: Connection): Promise<Outcome<string>> {
 }
 
 async function ask<Value>(
-  { url, client }: Connection,
+  { url, pool }: Connection,
   path: string,
   parse: (fields: Fields) => Value | null,
   { signal, timeoutMs = defaultTimeoutMs, ...init }: Omit<RequestInit, "signal"> & Limits,
@@ -143,12 +144,13 @@ async function ask<Value>(
       },
       redirect: "manual",
       signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-      ...(client === undefined ? {} : { client }),
+      ...(pool === undefined ? {} : { client: pool.client }),
     });
     const text = await readText(response);
     return read(response, parseObject(text), parse, { sentAt, receivedAt: Date.now() });
   } catch (error) {
     if (!(error instanceof Error)) throw error;
+    pool?.renew();
     const reason = timeout.aborted ? `no reply within ${timeoutMs / 1000} s` : reasonOf(error);
     return { kind: "outage", reason, retryAfter: 0, cause: error };
   }

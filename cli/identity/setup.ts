@@ -1,5 +1,6 @@
 import { keepLoopbackDirect, proxyFor } from "../api/proxy.ts";
 import type { Connection } from "../api/agent.ts";
+import { Pool } from "../api/pool.ts";
 import { parseUrl } from "../api/url.ts";
 import { type Identity, readIdentity } from "./identity.ts";
 import type { IdentityFlags } from "./named_agent.ts";
@@ -70,16 +71,16 @@ async function openConnection(
   keepLoopbackDirect(environment);
   proxyFor(new URL(url), environment);
   const path = caFileOf(flags, environment);
-  return path === undefined ? { url } : { url, client: openClient(path, await readAuthority(path)) };
+  return { url, pool: path === undefined ? new Pool() : openPool(path, await readAuthority(path)) };
 }
 
 function caFileOf({ caFile }: ConnectionFlags, environment: Environment): string | undefined {
   return caFile ?? environment("SSL_CERT_FILE");
 }
 
-function openClient(path: string, authority: string): Deno.HttpClient {
+function openPool(path: string, authority: string): Pool {
   try {
-    return Deno.createHttpClient({ caCerts: [authority] });
+    return new Pool([authority]);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw new CliError("usage", `Cannot use the certificates in "${path}": ${error.message}`, {

@@ -16,7 +16,7 @@ export interface Watched {
   statusCommand: string[] | null;
   metricsCommand: string[] | null;
   /** The client is asked for each time: it may be another once the credentials were read again. */
-  probe: { url: string; client: () => Deno.HttpClient | undefined } | null;
+  probe: { url: string; client: () => Deno.HttpClient | undefined; hangUp?: () => void } | null;
 }
 
 const programSeconds = 10;
@@ -67,7 +67,7 @@ function merge(host: Metrics, parts: Observation[]): Observation & { dropped: nu
 
 /** A health page of the agent itself: how long it took, and whether it failed. */
 async function probe(
-  { url, client: clientNow }: NonNullable<Watched["probe"]>,
+  { url, client: clientNow, hangUp }: NonNullable<Watched["probe"]>,
   given: AbortSignal,
 ): Promise<Observation> {
   const client = clientNow();
@@ -85,6 +85,7 @@ async function probe(
     return { status: "degraded", message: `the probe answered ${response.status}`, metrics };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
+    if (timeout.aborted) hangUp?.();
     const what = timeout.aborted ? `did not answer within ${probeSeconds} s` : "cannot be reached";
     return { status: "degraded", message: `the probe ${what}`, metrics: {} };
   }

@@ -112,7 +112,8 @@ async function live(
   const current = new LiveSetup({ setup, lock }, complain);
   const probe = probeUrl === null ? null : {
     url: probeUrl,
-    client: () => current.setup.connection.client,
+    client: () => current.setup.connection.pool?.client,
+    hangUp: () => current.setup.connection.pool?.renew(),
   };
   const observe = makeObserver({ ...commands, probe }, complain);
   const runsPrograms = commands.statusCommand !== null || commands.metricsCommand !== null;

@@ -99,6 +99,24 @@ Deno.test("a host that slept beats within 5 s of waking, and shakes hands if its
   assert.deepEqual(waking.map(({ act }) => act), ["handshake", "beat"]);
 });
 
+Deno.test("a host that slept gives up the connections from before, and beats on a new one within 5 s", async () => {
+  let woke = 0;
+  const { seen, hungUp } = await live({
+    hours: 1,
+    handshake: () => greeting({ refreshIn: 1e6 }),
+    tick(world) {
+      if (woke > 0 || world.monotonic < 1000 + 1510) return;
+      woke = world.monotonic - 1000;
+      world.wall += 1200;
+    },
+  });
+  assert.equal(hungUp.length, 1);
+  const [at = NaN] = hungUp;
+  assert.ok(at - woke <= 5, `${woke} and ${at} s`);
+  const next = seen.find((one) => one.at >= at);
+  assert.ok(next !== undefined && next.at - woke <= 5, `${next?.at} s`);
+});
+
 Deno.test("a wall clock that jumps every minute or back does not make more than a beat a minute", async () => {
   let ticks = 0;
   const { seen } = await live({
