@@ -1,5 +1,6 @@
 import { asObject, type Fields, isDuration, isText, parseObject } from "../host/json.ts";
 import type { Pool } from "./pool.ts";
+import { retryAfter } from "./retry_after.ts";
 import { printable } from "../terminal/printable.ts";
 import { version } from "../version.ts";
 
@@ -240,14 +241,6 @@ function parseSighting(fields: Fields): AgentView | null {
     lastSeenAt: last_seen_at === null ? null : printable(last_seen_at),
     intervalSeconds: heartbeat_interval_seconds,
   };
-}
-
-/** In seconds. A date is measured against the server's own clock, never against ours. */
-function retryAfter(headers: Headers): number {
-  const text = headers.get("retry-after") ?? "";
-  if (/^\d+$/.test(text)) return Number(text);
-  const seconds = (Date.parse(text) - Date.parse(headers.get("date") ?? "")) / 1000;
-  return seconds > 0 ? seconds : 0;
 }
 
 /** The body's time, else the header's, which is whole seconds. */

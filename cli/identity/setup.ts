@@ -6,6 +6,7 @@ import { type Identity, readIdentity } from "./identity.ts";
 import type { IdentityFlags } from "./named_agent.ts";
 import { CliError } from "../terminal/errors.ts";
 import { type Environment, type Places, placesHere } from "../host/paths.ts";
+import { withoutMark } from "../host/json.ts";
 import { shellQuote } from "../host/shell_quote.ts";
 
 /** What a command line says of the way to the server. */
@@ -92,7 +93,7 @@ function openPool(path: string, authority: string): Pool {
 
 async function readAuthority(path: string): Promise<string> {
   try {
-    const text = await Deno.readTextFile(path);
+    const text = withoutMark(await Deno.readTextFile(path));
     if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
   } catch (error) {
     if (!(error instanceof Error)) throw error;
