@@ -3,6 +3,7 @@ import { databaseOver } from "../../supabase/functions/_shared/database/port.ts"
 import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { type Environment, readKeyRing, type Settings } from "../../supabase/functions/_shared/env.ts";
 import type { Log } from "../../supabase/functions/_shared/log.ts";
+import { upkeepJob } from "./upkeep.ts";
 import { batching } from "./store/batch.ts";
 import type { Store } from "./store/connection.ts";
 import { type DataFolder, openDataFolder, readOperatorKey, readSigningKeys } from "./data_folder.ts";
@@ -44,7 +45,8 @@ export async function startServer(
     assertFree(options);
     const store = await openStore(options, { folder, log });
     opened.push(() => store.close());
-    const schedule = new Schedule(store.jobs, log);
+    const database = databaseOver(store.call);
+    const schedule = new Schedule([...store.jobs, upkeepJob(database, log)], log);
     opened.push(() => schedule.stop());
     const operatorKey = await readOperatorKey(folder);
     const keys = given ?? await readSigningKeys(folder);
@@ -56,7 +58,7 @@ export async function startServer(
       settings,
       url: listener.url,
       keys,
-      database: batching(databaseOver(store.call)),
+      database: batching(database),
       operators: {
         secretKeys: { default: operatorKey },
         userKeys: () => Promise.resolve({ keys: [] }),
