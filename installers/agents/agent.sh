@@ -66,31 +66,31 @@ folder_of_credentials() {
 # A function of awk: the seconds since 1970 of an RFC 3339 time, or of a date in the three forms of RFC 9110; 0 for
 # anything else. Two digits of a year are those of the year that is next to the one of the moment "near".
 dates='
-  function moment(text, near,   f, n, y, m, d, now) {
-    n = split(text, f, /[^A-Za-z0-9]+/)
-    if (text ~ /^[A-Z][a-z][a-z], [0-9][0-9] [A-Z][a-z][a-z] [0-9][0-9][0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9] GMT$/) {
-      d = f[2]; m = f[3]; y = f[4]
-    } else if (text ~ /^[A-Z][a-z]+day, [0-9][0-9]-[A-Z][a-z][a-z]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9] GMT$/) {
-      d = f[2]; m = f[3]; now = 1970 + int(near / 31556952); y = now - now % 100 + f[4]
-      if (y > now + 50) y -= 100
-      if (y < now - 50) y += 100
-    } else if (text ~ /^[A-Z][a-z][a-z] [A-Z][a-z][a-z] [ 0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9] [0-9][0-9][0-9][0-9]$/) {
-      d = f[3]; m = f[2]; y = f[7]; f[7] = f[6]; f[6] = f[5]; f[5] = f[4]
-    } else if (text ~ /^[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]/) {
-      sub(/T/, " ", text)
-      split(text, f, /[^0-9]+/)
-      y = f[1]; m = f[2]; d = f[3]; f[7] = f[6]; f[6] = f[5]; f[5] = f[4]
-    } else return 0
-    if (m ~ /^[A-Z]/) {
-      m = index("JanFebMarAprMayJunJulAugSepOctNovDec", m)
-      if (m % 3 != 1) return 0
-      m = (m + 2) / 3
-    }
-    if (d < 1 || d > 31) return 0
-    y += 0; m += 0
-    if (m <= 2) { y--; m += 12 }
-    return (365 * y + int(y / 4) - int(y / 100) + int(y / 400) + int((153 * (m - 3) + 2) / 5) + d - 719469) * 86400 + f[5] * 3600 + f[6] * 60 + f[7]
-  }'
+    function moment(text, near,   f, n, y, m, d, now) {
+      n = split(text, f, /[^A-Za-z0-9]+/)
+      if (text ~ /^[A-Z][a-z][a-z], [0-9][0-9] [A-Z][a-z][a-z] [0-9][0-9][0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9] GMT$/) {
+        d = f[2]; m = f[3]; y = f[4]
+      } else if (text ~ /^[A-Z][a-z]+day, [0-9][0-9]-[A-Z][a-z][a-z]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9] GMT$/) {
+        d = f[2]; m = f[3]; now = 1970 + int(near / 31556952); y = now - now % 100 + f[4]
+        if (y > now + 50) y -= 100
+        if (y < now - 50) y += 100
+      } else if (text ~ /^[A-Z][a-z][a-z] [A-Z][a-z][a-z] [ 0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9] [0-9][0-9][0-9][0-9]$/) {
+        d = f[3]; m = f[2]; y = f[7]; f[7] = f[6]; f[6] = f[5]; f[5] = f[4]
+      } else if (text ~ /^[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]/) {
+        sub(/T/, " ", text)
+        split(text, f, /[^0-9]+/)
+        y = f[1]; m = f[2]; d = f[3]; f[7] = f[6]; f[6] = f[5]; f[5] = f[4]
+      } else return 0
+      if (m ~ /^[A-Z]/) {
+        m = index("JanFebMarAprMayJunJulAugSepOctNovDec", m)
+        if (m % 3 != 1) return 0
+        m = (m + 2) / 3
+      }
+      if (d < 1 || d > 31) return 0
+      y += 0; m += 0
+      if (m <= 2) { y--; m += 12 }
+      return (365 * y + int(y / 4) - int(y / 100) + int(y / 400) + int((153 * (m - 3) + 2) / 5) + d - 719469) * 86400 + f[5] * 3600 + f[6] * 60 + f[7]
+    }'
 
 # Reads JSON, or what fetch prints, and prints "name value" lines: curl-code and curl-failure; status, retry-after
 # and date of the last reply's head; json, if an object and nothing else follows; its fields, a string after a quote.

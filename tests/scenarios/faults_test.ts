@@ -181,7 +181,7 @@ for (
       await first.stop();
       const snapshots = join(data, "snapshots");
       const [{ name } = assert.fail()] = await Array.fromAsync(Deno.readDir(snapshots));
-      const damaged = join(snapshots, "9999-01-01T00-00-00.000Z.tar.gz");
+      const damaged = join(snapshots, "99999999-2026-11-23T00-00-00.000Z.tar.gz");
       await Deno.writeFile(damaged, damage(await Deno.readFile(join(snapshots, name))));
       const before = (await Array.fromAsync(Deno.readDir(data))).map((entry) => entry.name).sort();
 

@@ -228,6 +228,7 @@ export type Database = {
         };
         Returns: string;
       };
+      "check_health": { Args: Record<PropertyKey, never>; Returns: boolean };
       "create_agent": {
         Args: {
           "actor": string;
@@ -247,13 +248,12 @@ export type Database = {
         Args: { "agent_id": string; "client": Json; "secret_digest": string };
         Returns: Json;
       };
-      "check_health": { Args: never; Returns: boolean };
       "read_session": { Args: { "agent_id": string; "epoch": number }; Returns: Json };
       "record_heartbeats": { Args: { "beats": Json }; Returns: Json };
       "record_refusal": { Args: { "agent_id": string }; Returns: undefined };
       "revoke_agent": { Args: { "actor": string; "agent_id": string; "owner_id": string }; Returns: Json };
       "rfc3339": { Args: { "moment": string }; Returns: string };
-      "upkeep": { Args: never; Returns: Json };
+      "upkeep": { Args: Record<PropertyKey, never>; Returns: Json };
     };
     Enums: {
       [_ in never]: never;
