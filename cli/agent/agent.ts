@@ -25,7 +25,7 @@ export interface Server {
 /** What this process says of itself; a new `instanceId` with every start. */
 export function describeProcess(): Client {
   return {
-    client: { version, hostname: hostname(), os: Deno.build.os, arch: Deno.build.arch },
+    client: { version, hostname: cleanHostname(Deno.hostname()), os: Deno.build.os, arch: Deno.build.arch },
     instanceId: crypto.randomUUID(),
   };
 }
@@ -50,6 +50,10 @@ export function credentialsOf({ identity: { agentId, secret } }: Setup): Credent
   return { agentId, secret };
 }
 
-function hostname(): string {
-  return Deno.hostname().slice(0, 255) || "unknown";
+/**
+ * A host's name as a server takes one. What describes the host is a courtesy, and never a reason to fail: what is no
+ * text (a CR of an /etc/hostname that Windows wrote) is replaced.
+ */
+export function cleanHostname(name: string): string {
+  return [...name.replace(/[\p{Cc}\p{Cs}]/gu, "-")].slice(0, 255).join("") || "unknown";
 }

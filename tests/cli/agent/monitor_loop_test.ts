@@ -333,3 +333,25 @@ Deno.test("what an order to stop cut short is told of as no status of the host",
   assert.equal(seen.at(-1)?.report?.status, "stopping");
   assert.ok(seen.every(({ report }) => report?.status !== "unhealthy"));
 });
+
+Deno.test("a request that the server refuses as invalid is told once, by the server's words, and tried again", async () => {
+  const { news, seen } = await live({ hours: 2, handshake: () => refusal("invalid_request") });
+  const told = news.filter(({ level }) => level === "error" || level === "warn");
+  assert.deepEqual(told.map(({ level, event }) => ({ level, event })), [{
+    level: "error",
+    event: "invalid_request",
+  }]);
+  assert.match(
+    told[0]?.text ?? "",
+    /^the server does not take what this agent sends: Cannot accept it: invalid_request; trying again in /,
+  );
+  assert.ok(news.every(({ text }) => !/cannot reach/.test(text)));
+  assert.ok(seen.length > 20);
+});
+
+Deno.test("an outage after such a refusal is told, too", async () => {
+  let asked = 0;
+  const { news } = await live({ hours: 1, handshake: () => ++asked < 4 ? refusal("invalid_request") : down });
+  const told = news.filter(({ level }) => level === "error" || level === "warn").map(({ event }) => event);
+  assert.deepEqual(told, ["invalid_request", "outage"]);
+});

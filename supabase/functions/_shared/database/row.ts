@@ -3,9 +3,9 @@ import type { Database as Schema } from "./database.types.ts";
 type Functions = Schema["public"]["Functions"];
 
 /** The arguments of a SQL function by name. Postgres does not tell which of them may be null, so each may. */
-type Arguments<Name extends keyof Functions> = [Functions[Name]["Args"]] extends [never]
-  ? Record<never, never>
-  : { [Key in keyof Functions[Name]["Args"]]: Functions[Name]["Args"][Key] | null };
+type Arguments<Name extends keyof Functions> = {
+  [Key in keyof Functions[Name]["Args"]]: Functions[Name]["Args"][Key] | null;
+};
 
 /** What a call does to the database: nothing, the part of a row that every heartbeat renews, or anything else. */
 type Effect = "reads" | "beats" | "changes";
