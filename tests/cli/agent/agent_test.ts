@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
 import { cleanHostname } from "../../../cli/agent/agent.ts";
+import { warningOfFirstProcess } from "../../../cli/agent/first_process.ts";
+import { handshakesAndBeats, startFaultServer } from "../../_support/fault_server.ts";
+import { commandOf, identify, makeAgent, ownEnvironment } from "../../_support/program.ts";
+import { testUnless } from "../../_support/require.ts";
+import { succeed } from "../../_support/run.ts";
+import { temporaryFolder } from "../../_support/server.ts";
+import { isInstalled } from "../../_support/tools.ts";
 
 for (
   const [name, given, expected] of [
@@ -19,3 +26,22 @@ for (
     assert.ok([...clean].length <= 255 && clean.isWellFormed());
   });
 }
+
+Deno.test("a monitor that is a container's first process warns of zombies, if it runs commands", () => {
+  assert.match(warningOfFirstProcess(1, true) ?? "", /zombie.*--init/);
+  assert.equal(warningOfFirstProcess(1, false), null);
+  assert.equal(warningOfFirstProcess(2, true), null);
+});
+
+testUnless(
+  Deno.build.os === "linux" && isInstalled("root") && isInstalled("unshare") ? null : "root who may unshare",
+  "the first process of a namespace says so once, before its first beat",
+  async () => {
+    using server = startFaultServer(handshakesAndBeats());
+    await using home = await temporaryFolder();
+    const { program, args } = commandOf(["monitor", "--once", "--status-command", "true"]);
+    const env = { ...ownEnvironment(home.path), ...identify(makeAgent(), server.url) };
+    const { stderr } = await succeed("unshare", ["--pid", "--fork", program, ...args], { env });
+    assert.equal(stderr.match(/--init/g)?.length, 1, stderr);
+  },
+);
