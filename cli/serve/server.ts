@@ -25,6 +25,8 @@ export interface ServeOptions {
 export interface RunningServer {
   url: string;
   operatorKeyPath: string;
+  /** How many agents there were at the start, by liveness. */
+  agents: Readonly<Record<string, number>>;
   /** Takes no more requests, finishes what is in flight, closes the database and gives the folder back. */
   stop: () => Promise<void>;
 }
@@ -45,9 +47,10 @@ export async function startServer(
     assertFree(options);
     const store = await openStore(options, { folder, log });
     opened.push(() => store.close());
-    const database = databaseOver(store.call);
+    const database = batching(databaseOver(store.call));
     const schedule = new Schedule([...store.jobs, upkeepJob(database, log)], log);
     opened.push(() => schedule.stop());
+    const agents = await database.agents.count();
     const operatorKey = await readOperatorKey(folder);
     const keys = given ?? await readSigningKeys(folder);
     const work = new Set<Promise<void>>();
@@ -58,7 +61,7 @@ export async function startServer(
       settings,
       url: listener.url,
       keys,
-      database: batching(database),
+      database,
       operators: {
         secretKeys: { default: operatorKey },
         userKeys: () => Promise.resolve({ keys: [] }),
@@ -74,7 +77,12 @@ export async function startServer(
       return respond(endpoint, request, backend, { subpath, socketAddress });
     });
     log.line("info", "server started", { url: listener.url, issuer: backend.issuer });
-    return { url: listener.url, operatorKeyPath: folder.operatorKeyPath, stop: () => stop(opened, log) };
+    return {
+      url: listener.url,
+      operatorKeyPath: folder.operatorKeyPath,
+      agents,
+      stop: () => stop(opened, log),
+    };
   } catch (error) {
     await closeAll(opened);
     throw error;

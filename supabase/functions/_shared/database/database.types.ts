@@ -229,6 +229,7 @@ export type Database = {
         Returns: string;
       };
       "check_health": { Args: Record<PropertyKey, never>; Returns: boolean };
+      "count_agents": { Args: Record<PropertyKey, never>; Returns: Json };
       "create_agent": {
         Args: {
           "actor": string;
