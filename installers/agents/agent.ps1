@@ -163,7 +163,7 @@ function Get-Platform {
 
 function Get-State {
     if ($env:OS -eq 'Windows_NT') { return [IO.Path]::Combine($env:APPDATA, $NameOnHost) }
-    if ((uname -s) -eq 'Darwin') { return "$HOME/Library/Application Support/$NameOnHost" }
+    if ((uname -s) -eq 'Darwin') { return "$env:HOME/Library/Application Support/$NameOnHost" }
     if ("$env:XDG_CONFIG_HOME".StartsWith('/')) { return "$env:XDG_CONFIG_HOME/$NameOnHost" }
     return "$env:HOME/.config/$NameOnHost"
 }
@@ -171,6 +171,7 @@ function Get-State {
 # The JSON object in the text, or nothing. Ours are a few hundred bytes; what is larger is not.
 function Read-Object {
     param([string] $Text)
+    $Text = $Text.TrimStart([char]0xFEFF)
     if ($Text.Length -gt 16384 -or $Text.TrimStart() -notlike '{*') { return $null }
     try { $value = ConvertFrom-Json $Text } catch { return $null }
     if ($value -is [Management.Automation.PSCustomObject]) { return $value }
@@ -284,8 +285,7 @@ function Send-Request {
             $response = $web.Response
         }
         $Agent.Status = [int]$response.StatusCode
-        $late = "$($response.Headers['retry-after'])"
-        if ($late -match '\A[0-9]{1,9}\z') { $Agent.RetryAfter = [Math]::Min(86400, [int]$late) }
+        $Agent.RetryAfter = Get-RetryAfter "$($response.Headers['retry-after'])" "$($response.Headers['date'])"
         $Agent.Fields = Read-Object (Read-Body $response $clock $Seconds $Agent.Watch)
     }
     catch {
@@ -318,7 +318,69 @@ function Read-Body {
         if ($count -eq 0) { break }
         $length += $count
     }
+    # A proxy may pack it though nobody asked for that.
+    if ("$($Response.Headers['content-encoding'])".Trim() -match '\A(x-)?gzip\z') { return Read-Packed $buffer $length }
     return [Text.Encoding]::UTF8.GetString($buffer, 0, $length)
+}
+
+# The beginning of what was packed.
+function Read-Packed {
+    param([byte[]] $Bytes, [int] $Length)
+    $packed = New-Object IO.MemoryStream $Bytes, 0, $Length
+    $stream = New-Object IO.Compression.GZipStream $packed, ([IO.Compression.CompressionMode]::Decompress)
+    $buffer = New-Object byte[] 16385
+    $length = 0
+    try {
+        while ($length -lt $buffer.Length) {
+            $count = $stream.Read($buffer, $length, $buffer.Length - $length)
+            if ($count -eq 0) { break }
+            $length += $count
+        }
+    }
+    catch [IO.InvalidDataException] { return '' }
+    finally { $stream.Dispose() }
+    return [Text.Encoding]::UTF8.GetString($buffer, 0, $length)
+}
+
+# The three forms of a date in HTTP (RFC 9110, 5.6.7).
+$HttpDates = @(
+    '\A[A-Z][a-z]{2}, (?<d>[0-9]{2}) (?<m>[A-Z][a-z]{2}) (?<y>[0-9]{4}) (?<t>[0-9]{2}:[0-9]{2}:[0-9]{2}) GMT\z',
+    '\A[A-Z][a-z]+day, (?<d>[0-9]{2})-(?<m>[A-Z][a-z]{2})-(?<y>[0-9]{2}) (?<t>[0-9]{2}:[0-9]{2}:[0-9]{2}) GMT\z',
+    '\A[A-Z][a-z]{2} (?<m>[A-Z][a-z]{2}) (?<d>[ 0-9][0-9]) (?<t>[0-9]{2}:[0-9]{2}:[0-9]{2}) (?<y>[0-9]{4})\z')
+
+# The moment, or nothing. Two digits of a year are those of the year that is next to $NearYear.
+function Get-HttpDate {
+    param([string] $Text, [int] $NearYear)
+    foreach ($form in $HttpDates) {
+        if ($Text -cnotmatch $form) { continue }
+        $year = [int]$Matches['y']
+        if ($Matches['y'].Length -eq 2) {
+            $year += $NearYear - $NearYear % 100
+            if ($year -gt $NearYear + 50) { $year -= 100 }
+            elseif ($year -lt $NearYear - 50) { $year += 100 }
+        }
+        $words = "$($Matches['d'].Trim()) $($Matches['m']) $($year.ToString('0000')) $($Matches['t'])"
+        $moment = [datetime]::MinValue
+        $isDate = [datetime]::TryParseExact($words, 'd MMM yyyy HH:mm:ss', [Globalization.CultureInfo]::InvariantCulture, [Globalization.DateTimeStyles]::None, [ref] $moment)
+        if ($isDate) { return $moment }
+    }
+    return $null
+}
+
+# The seconds that a server asks for, at most a day; -1 if none. A date is reckoned from the reply's own.
+function Get-RetryAfter {
+    param([string] $Asked, [string] $Date)
+    $Asked = $Asked.Trim()
+    if ($Asked -match '\A[0-9]+\z') {
+        $digits = $Asked.TrimStart('0')
+        if ($digits.Length -gt 5) { return 86400 }
+        return [Math]::Min(86400, [int]"0$digits")
+    }
+    $now = Get-HttpDate $Date.Trim() 0
+    if ($null -eq $now) { return -1 }
+    $until = Get-HttpDate $Asked $now.Year
+    if ($null -eq $until) { return -1 }
+    return [int][Math]::Max([double]0, [Math]::Min([double]86400, ($until - $now).TotalSeconds))
 }
 
 # In one line, what came instead of the expected reply.
@@ -414,7 +476,9 @@ function Update-Credentials {
 function Wait-AfterOutage {
     param([hashtable] $Agent, [hashtable] $Life)
     if ($Life.Failures -eq 0) {
-        Say "no heartbeat: $(Get-WhatCame $Agent); trying again"
+        $what = 'no heartbeat'
+        if ((Get-Text $Agent.Fields 'error') -ceq 'invalid_request') { $what = 'the server does not take what this agent sends' }
+        Say "${what}: $(Get-WhatCame $Agent); trying again"
         $wait = Get-Random-Between 0 ([Math]::Min(60, $Agent.Interval))
     }
     else {

