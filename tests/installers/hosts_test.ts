@@ -195,3 +195,29 @@ async function hasLatin(): Promise<boolean> {
     throw error;
   }
 }
+
+const mark = "\uFEFF";
+
+for (const language of [sh, python]) {
+  testWith(
+    language.tools,
+    `a BOM before what ${language.name} reads is skipped`,
+    () =>
+      withHosts([language], async ([host], url) => {
+        assert.ok(host !== undefined);
+        assertEnded(await install(host, url), 0);
+        const credentials = await Deno.readTextFile(host.credentials);
+        await Deno.writeTextFile(host.credentials, `${mark}${credentials}`);
+        assertEnded(await install(host, url), 0, /installed already/);
+        assertEnded(await uninstall(host), 0, /told .* that the agent stops/);
+        const folder = join(host.home, "..");
+        const [program, secret] = [join(folder, "program"), join(folder, "secret")];
+        await Deno.writeTextFile(program, "#!/bin/sh\n", { mode: 0o755 });
+        const { stdout } = await succeed("sha256sum", ["program"], { cwd: folder });
+        await Deno.writeTextFile(join(folder, "SHA256SUMS"), `${mark}${stdout}`);
+        await Deno.writeTextFile(secret, `${mark}${agentSecret}\r\n`);
+        const flags = ["--url", url, "--agent-id", agentId, "--agent-secret-file", secret];
+        assertEnded(await host.run([...flags, "--binary", program, "--no-service"]), 0);
+      }),
+  );
+}
