@@ -223,7 +223,7 @@ function New-Agent {
         Url = $Credentials.Url; Id = $Credentials.Id; Secret = $Credentials.Secret
         Instance = [guid]::NewGuid().ToString(); Seq = 0; Token = ''; Interval = 60; RefreshIn = 0; BeatIn = 0; Name = ''
         Client = @{ version = $Version; hostname = $hostName.Substring(0, [Math]::Min(255, $hostName.Length)); os = "$($platform.Os)"; arch = "$($platform.Arch)" }
-        Status = 0; Fields = $null; Failure = ''; IsTls = $false; RetryAfter = -1; Watch = $Watch
+        Status = 0; Fields = $null; Failure = ''; IsTls = $false; RetryAfter = -1; Address = $null; Watch = $Watch
     }
 }
 
@@ -253,6 +253,54 @@ function Set-Proxy {
     $Request.Proxy = $proxy
 }
 
+# A request to the service; where its name has several addresses, to the one that answers.
+function New-Request {
+    param([hashtable] $Agent, [string] $Path, $Clock, [int] $Seconds)
+    $target = New-Object Uri "$($Agent.Url)/functions/v1/$Path"
+    $request = [Net.HttpWebRequest][Net.WebRequest]::Create($target)
+    Set-Proxy $request
+    # Windows PowerShell would compare the certificate with the address.
+    if ($PSVersionTable['PSEdition'] -ne 'Core' -or $target.HostNameType -ne 'Dns') { return $request }
+    if ($null -ne $request.Proxy -and -not $request.Proxy.IsBypassed($target)) { return $request }
+    if ($null -eq $Agent.Address) { $Agent.Address = Find-Address $target $Clock $Seconds $Agent.Watch }
+    if ('' -ceq "$($Agent.Address)") { return $request }
+    $direct = New-Object UriBuilder $target
+    $direct.Host = "$($Agent.Address)"
+    $request = [Net.HttpWebRequest][Net.WebRequest]::Create($direct.Uri)
+    $request.Proxy = $null
+    $request.Host = $target.Authority
+    return $request
+}
+
+function Start-Lookup {
+    param([string] $Name)
+    return [Net.Dns]::GetHostAddressesAsync($Name)
+}
+
+# .NET asks the addresses of a name one after the other, and one that is dead takes all of a request's time. The first
+# of them that answers within 3 s; an empty text where there is nothing to choose, or none answers.
+function Find-Address {
+    param([Uri] $Target, $Clock, [int] $Seconds, [hashtable] $Watch)
+    $addresses = @(Wait-Task (Start-Lookup $Target.DnsSafeHost) $Clock $Seconds $Watch)
+    if ($addresses.Count -lt 2 -or @($addresses | Where-Object { $_.AddressFamily -eq 'InterNetworkV6' }).Count -eq 0) { return '' }
+    $tries = @($addresses | ForEach-Object {
+            $client = New-Object Net.Sockets.TcpClient $_.AddressFamily
+            @{ Address = $_; Client = $client; Task = $client.ConnectAsync($_, $Target.Port) }
+        })
+    $until = [Math]::Min($Seconds, $Clock.Elapsed.TotalSeconds + 3)
+    try {
+        while ($Clock.Elapsed.TotalSeconds -lt $until) {
+            $isOver = @($tries | Where-Object { -not $_.Task.IsCompleted }).Count -eq 0
+            foreach ($try in $tries) { if ($try.Task.Status -eq 'RanToCompletion') { return "$($try.Address)" } }
+            if ($isOver) { return '' }
+            [void]$Watch.Told.WaitOne(20)
+            Assert-Untold $Watch
+        }
+        return ''
+    }
+    finally { foreach ($try in $tries) { $try.Client.Dispose() } }
+}
+
 # Asks the service. The reply is left in the agent: Status, Fields, Failure, RetryAfter.
 function Send-Request {
     param([hashtable] $Agent, [string] $Path, $Body, [int] $Seconds = 15)
@@ -261,13 +309,12 @@ function Send-Request {
     $request = $null
     $response = $null
     try {
-        $request = [Net.HttpWebRequest][Net.WebRequest]::Create("$($Agent.Url)/functions/v1/$Path")
+        $request = New-Request $Agent $Path $clock $Seconds
         $request.AllowAutoRedirect = $false
         $request.KeepAlive = $false
         $request.Timeout = $Seconds * 1000
         $request.ReadWriteTimeout = $Seconds * 1000
         $request.UserAgent = $UserAgent
-        Set-Proxy $request
         if ($Agent.Token -and $Path -ne 'handshake') { $request.Headers['authorization'] = "Bearer $($Agent.Token)" }
         if ($null -ne $Body) {
             $bytes = [Text.Encoding]::UTF8.GetBytes((ConvertTo-Json $Body -Compress))
@@ -291,6 +338,7 @@ function Send-Request {
     catch {
         if ("$_" -ceq 'openclaw was told to stop') { throw }
         $Agent.Status = 0
+        $Agent.Address = $null
         # What is no reply asks for no wait.
         $Agent.RetryAfter = -1
         $reason = $_.Exception
@@ -468,7 +516,7 @@ function Update-Credentials {
         return
     }
     if ($agent.Token -and ($found.Url -cne $agent.Url -or $found.Id -cne $agent.Id)) { [void](Send-Beat $agent 'stopping' 3) }
-    $agent.Url = $found.Url; $agent.Id = $found.Id; $agent.Secret = $found.Secret; $agent.Token = ''
+    $agent.Url = $found.Url; $agent.Address = $null; $agent.Id = $found.Id; $agent.Secret = $found.Secret; $agent.Token = ''
     Say 'the credentials were read again'
     $Life.Failures = 0; $Life.Refusals = 0; $Life.SecondChance = $false; $Life.BeatAt = 0
 }

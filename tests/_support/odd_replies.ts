@@ -33,7 +33,9 @@ export function startOddServer(): Disposable & { urlOf: (name: string) => string
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const answer = async (connection: Deno.Conn): Promise<void> => {
     const buffer = new Uint8Array(16_384);
-    const length = await connection.read(buffer) ?? 0;
+    const length = await connection.read(buffer);
+    // Somebody only tried whether anybody is here.
+    if (length === null) return connection.close();
     const asked = /^GET \/(\d+)\//.exec(new TextDecoder().decode(buffer.subarray(0, length)));
     const { before = "", headers = "", body } = oddReplies[oddReplyNames[Number(asked?.[1])] ?? ""] ??
       { body: plain };

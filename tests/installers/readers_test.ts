@@ -146,15 +146,31 @@ foreach ($url in $given.urls) {
     $agent = New-Agent @{ Url = $url; Id = 'id'; Secret = 'secret' } (New-Watch)
     if (Send-Request $agent 'health') { Get-Text $agent.Fields 'version' } else { Get-WhatCame $agent }
 }
+# A dead ::1, whose queue is full so that it answers no more, beside a sound 127.0.0.1.
+$dead = New-Object Net.Sockets.TcpListener ([Net.IPAddress]::IPv6Loopback), $given.port
+$dead.Start(1)
+$waiting = @(1..4 | ForEach-Object { $one = New-Object Net.Sockets.TcpClient ([Net.Sockets.AddressFamily]::InterNetworkV6); [void]$one.ConnectAsync([Net.IPAddress]::IPv6Loopback, $given.port); $one })
+function Start-Lookup { return [Threading.Tasks.Task]::FromResult([Net.IPAddress[]]@([Net.IPAddress]::IPv6Loopback, [Net.IPAddress]::Loopback)) }
+$agent = New-Agent @{ Url = "http://localhost:$($given.port)/0"; Id = 'id'; Secret = 'secret' } (New-Watch)
+foreach ($time in 1, 2) {
+    $clock = [Diagnostics.Stopwatch]::StartNew()
+    "$(Send-Request $agent 'health') $($clock.Elapsed.TotalSeconds -lt 3) $($agent.Address)"
+}
 `;
     const cases = retryAfterCases.map(({ retryAfter, date }) => ({ late: retryAfter, date: date || null }));
     // What looks like a date in JSON would be made one.
-    const stdin = JSON.stringify({ cases, urls: oddReplyNames.map(server.urlOf) });
+    const port = Number(new URL(server.urlOf("plain")).port);
+    const stdin = JSON.stringify({ cases, urls: oddReplyNames.map(server.urlOf), port });
     await using folder = await temporaryFolder();
     const env = powershellEnvironment(folder.path);
     const { stdout } = await succeed(pwsh ?? "pwsh", ["-NoProfile", "-Command", program], { stdin, env });
     const lines = stdout.trim().split("\n");
     assertSeconds(lines.slice(0, cases.length).join("\n"));
-    assertRead(lines.slice(cases.length).join("\n"));
+    assertRead(lines.slice(cases.length, -2).join("\n"));
+    assert.deepEqual(
+      lines.slice(-2),
+      ["True True 127.0.0.1", "True True 127.0.0.1"],
+      "a dead ::1 beside 127.0.0.1",
+    );
   },
 );
