@@ -16,7 +16,7 @@ import {
 import { temporaryFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 import { agentId, agentSecret } from "../_support/vectors.ts";
-import { pause, until } from "../_support/wait.ts";
+import { pause, until as untilSoon } from "../_support/wait.ts";
 import {
   jump,
   placeAgent,
@@ -36,6 +36,11 @@ import { type Fleet, type Step, testSteps } from "./_steps.ts";
 
 interface Scene extends Fleet {
   host: Host;
+}
+
+/** Five starts of PowerShell at a time take long on a busy machine. */
+async function until<Value>(what: string, ask: () => Promise<Value> | Value): Promise<void> {
+  await untilSoon(what, async () => Boolean(await ask()), { timeoutMs: 300_000 });
 }
 
 interface Story {
