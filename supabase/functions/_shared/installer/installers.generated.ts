@@ -2297,7 +2297,7 @@ export const installers = {
     "            if ($year -gt $NearYear + 50) { $year -= 100 }",
     "            elseif ($year -lt $NearYear - 50) { $year += 100 }",
     "        }",
-    "        $words = \"$($Matches['d'].Trim()) $($Matches['m']) $($year.ToString('0000')) $($Matches['t'])\"",
+    "        $words = \"$($Matches['d'].Trim()) $($Matches['m']) $(\"$year\".PadLeft(4, '0')) $($Matches['t'])\"",
     "        $moment = [datetime]::MinValue",
     "        $isDate = [datetime]::TryParseExact($words, 'd MMM yyyy HH:mm:ss', [Globalization.CultureInfo]::InvariantCulture, [Globalization.DateTimeStyles]::None, [ref] $moment)",
     "        if ($isDate) { return $moment }",
