@@ -219,10 +219,13 @@ function New-Agent {
     param([hashtable] $Credentials, [hashtable] $Watch)
     $platform = Get-Platform
     $hostName = [Net.Dns]::GetHostName() -replace '[^A-Za-z0-9._-]', '-'
+    # What describes the host is never a reason to be refused, and an empty text would be.
+    $words = @{ Name = $hostName; Os = "$($platform.Os)"; Arch = "$($platform.Arch)" }
+    foreach ($key in @($words.Keys)) { if (-not $words[$key]) { $words[$key] = 'unknown' } }
     return @{
         Url = $Credentials.Url; Id = $Credentials.Id; Secret = $Credentials.Secret
         Instance = [guid]::NewGuid().ToString(); Seq = 0; Token = ''; Interval = 60; RefreshIn = 0; BeatIn = 0; Name = ''
-        Client = @{ version = $Version; hostname = $hostName.Substring(0, [Math]::Min(255, $hostName.Length)); os = "$($platform.Os)"; arch = "$($platform.Arch)" }
+        Client = @{ version = $Version; hostname = $words.Name.Substring(0, [Math]::Min(255, $words.Name.Length)); os = $words.Os; arch = $words.Arch }
         Status = 0; Fields = $null; Failure = ''; IsTls = $false; RetryAfter = -1; Address = $null; Watch = $Watch
     }
 }

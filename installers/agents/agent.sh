@@ -340,7 +340,7 @@ what_came() {
 
 # Buys a session. Sets $token, $interval, $refresh_in and $beat_in, or none of them.
 shake_hands() {
-  client="{\"version\":\"$version\",\"hostname\":\"$host_name\",\"os\":\"$os\",\"arch\":\"$arch\"}"
+  client="{\"version\":\"$version\",\"hostname\":\"$host_name\",\"os\":\"${os:-unknown}\",\"arch\":\"${arch:-unknown}\"}"
   credential="\"agent_id\":\"$agent_id\",\"agent_secret\":\"$agent_secret\""
   request handshake "{$credential,\"instance_id\":\"$instance_id\",\"client\":$client}" ''
   credential=''

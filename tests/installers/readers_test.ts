@@ -146,6 +146,9 @@ foreach ($url in $given.urls) {
     $agent = New-Agent @{ Url = $url; Id = 'id'; Secret = 'secret' } (New-Watch)
     if (Send-Request $agent 'health') { Get-Text $agent.Fields 'version' } else { Get-WhatCame $agent }
 }
+function Get-Platform { return @{ Os = $null; Arch = $null } }
+$client = (New-Agent @{ Url = 'u'; Id = 'id'; Secret = 'secret' } (New-Watch)).Client
+"$($client.os) $($client.arch)"
 # A dead ::1, whose queue is full so that it answers no more, beside a sound 127.0.0.1.
 $dead = New-Object Net.Sockets.TcpListener ([Net.IPAddress]::IPv6Loopback), $given.port
 $dead.Start(1)
@@ -166,11 +169,30 @@ foreach ($time in 1, 2) {
     const { stdout } = await succeed(pwsh ?? "pwsh", ["-NoProfile", "-Command", program], { stdin, env });
     const lines = stdout.trim().split("\n");
     assertSeconds(lines.slice(0, cases.length).join("\n"));
-    assertRead(lines.slice(cases.length, -2).join("\n"));
+    assertRead(lines.slice(cases.length, -3).join("\n"));
+    assert.equal(lines.at(-3), "unknown unknown", "a platform that it does not know");
     assert.deepEqual(
       lines.slice(-2),
       ["True True 127.0.0.1", "True True 127.0.0.1"],
       "a dead ::1 beside 127.0.0.1",
     );
+  },
+);
+
+testWith(
+  ["dash"],
+  "a host that the agent of install.sh knows nothing of is described by a word",
+  async () => {
+    const program = `eval "$(sed '/^{ agent_main/d' '${shell}')"
+uname() { [ "$1" = -n ] || echo Plan9; }
+curl() { :; }
+request() { printf '%s\n' "$2"; }
+version=1 url='' agent_id='' agent_secret=''
+know_host
+fields=''
+shake_hands
+`;
+    const { stdout } = await succeed("dash", ["-c", `${program}exit 0`]);
+    assert.match(stdout, /"hostname":"unknown","os":"unknown","arch":"unknown"/);
   },
 );
