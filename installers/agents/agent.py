@@ -354,7 +354,7 @@ def ask_page(url, reads):
                 return answer_of(error, began, reads)
         finally:
             ring_after(0)
-    except unreachable as error:
+    except (Late, *unreachable) as error:
         reason = getattr(error, "reason", error)
         late = isinstance(reason, (Late, TimeoutError, socket.timeout))
         return Answer(0, fault="did not answer within %d s" % PAGE_SECONDS if late else "cannot be reached")
@@ -364,7 +364,7 @@ def answer_of(response, began, reads):
     milliseconds = round((time.perf_counter() - began) * 1000)
     try:
         text = response.read(16385) if reads else b""
-    except unreachable:
+    except (Late, *unreachable):
         text = b""  # The head has come.
     return Answer(response.code, milliseconds, read_object(text))
 
