@@ -1,14 +1,14 @@
 import { join } from "node:path";
-import type { ConnectionFlags } from "../identity/setup.ts";
 import type { StoredCredentials } from "../identity/credentials.ts";
 import type { IdentityFlags } from "../identity/named_agent.ts";
 import { CliError } from "../terminal/errors.ts";
 import type { Environment } from "../host/paths.ts";
 import { credentialsFor } from "./credentials.ts";
 import { definedElsewhere, managerFault } from "./manager.ts";
-import { defineService, encodeDefinition } from "./definition.ts";
+import { defineService } from "./definition.ts";
+import { encodeDefinition } from "./stored_definition.ts";
 import { formatManifest, type Manifest, manifestOf, readManifest } from "./manifest.ts";
-import { optionsFor, type ServiceOptions } from "./options.ts";
+import { type OptionFlags, optionsFor, type ServiceOptions } from "./options.ts";
 import { assertOurs, readOurDefinition, sha256, sha256Of } from "./ours.ts";
 import { isThere } from "./own_files.ts";
 import { type Ask, perform } from "./perform.ts";
@@ -41,7 +41,7 @@ export interface Plan {
 /** What an installation would do. Asks no service manager, and touches nothing. */
 export async function planInstall(
   layout: ServiceLayout,
-  flags: ConnectionFlags & IdentityFlags,
+  flags: OptionFlags & IdentityFlags,
   { environment, ...talk }: Talk & { environment: Environment },
 ): Promise<Plan> {
   // deno-lint-ignore no-control-regex -- a line break would begin another line of the unit

@@ -40,7 +40,7 @@ export const scenarios: Scenario[] = [
     work: fresh,
     own: true,
   },
-  { name: "run twice, nothing changes", work: twice, own: true },
+  { name: "run twice, nothing changes", work: twice },
   { name: "run again without any option, what is missing is repaired", work: repaired },
   { name: "with credentials in the environment the agent is online", work: fromEnvironment },
   { name: "id and secret from two layers are refused", work: mixedLayers },
@@ -84,6 +84,7 @@ export const scenarios: Scenario[] = [
   { name: "what this user may not remove stays, and so does the manifest", work: notAllowed },
   { name: "help and version are answers, and nothing is touched", work: answers },
   { name: "wrong options are usage errors", work: wrongUsage },
+  { name: "what the agent is to watch is on the line that starts it", work: watched },
   { name: "a missing tool is named, and nothing is touched", work: missingTool },
   { name: "without one of its tools it does not run on", work: eachToolMissing },
   { name: "without a folder for temporary files it goes online, or says so", work: noTemporaryFolder },
@@ -732,11 +733,30 @@ async function wrongUsage({ host, fleet, url, some }: Scene): Promise<void> {
     [["--script-agent", "--binary", "x"], /--script-agent excludes/],
     [["--binary-url", "y", "--binary", "x"], /--binary excludes/],
     [["--sha256", "abc"], /64 hexadecimal digits/],
+    ...watching,
   ];
   for (const [args, message] of some(wrong)) await untouched(host, host.run(args), 2, message);
   const missing = ["--url", url, "--agent-id", id, "--agent-secret-file", "/nowhere"];
   await untouched(host, host.run(missing), 4, /Cannot read "\/nowhere"/);
 }
+
+async function watched({ host, fleet, url }: Scene): Promise<void> {
+  const given = ["--no-service", "--script-agent"];
+  const options = ["--watch=openclaw:18790", "--probe-url", "http://127.0.0.1:9/it's?a=$b"];
+  const ended = await host.install(await fleet.createAgent(), url, { args: [...given, ...options] });
+  assertEnded(ended, 0);
+  const line = /^to start the agent: (.*)$/m.exec(ended.stdout)?.[1] ?? "";
+  const { stdout } = await run(["sh", "-c", `set -- ${line}; shift; echo "$*"`]);
+  assert.equal(stdout.replaceAll("=", " "), `monitor ${options.join(" ")}\n`.replaceAll("=", " "));
+  const refused = await host.run([...given, "--status-command", "true"]);
+  assertEnded(refused, 2, /Cannot keep a command for the small agent/);
+}
+
+const watching: [string[], RegExp][] = [
+  [["--watch", "gateway"], /Cannot watch "gateway": openclaw or openclaw:<port> is expected/],
+  [["--probe-url=ftp://host/"], /Cannot use the address of --probe-url/],
+  [["--status-command", "a\nb"], /it has a control character/],
+];
 
 async function missingTool({ host, fleet, url }: Scene): Promise<void> {
   const agent = await fleet.createAgent();
