@@ -241,7 +241,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             if (-not $env:APPDATA -or -not $env:LOCALAPPDATA) { Die 2 'Cannot install: APPDATA is not an absolute path' 'set APPDATA to that folder of this user' }
         }
         elseif (-not "$env:HOME".StartsWith('/')) { Die 2 'Cannot install: HOME is not an absolute path' 'set HOME to the home folder of this user' }
-        elseif ("$env:HOME$env:XDG_CONFIG_HOME" -match '[\x00-\x1f\x7f]') { Die 2 'Cannot install: HOME has a control character' 'set HOME to the home folder of this user' }
+        foreach ($name in 'HOME', 'XDG_CONFIG_HOME', 'XDG_STATE_HOME') {
+            $value = [Environment]::GetEnvironmentVariable($name)
+            if (-not $place.IsWindows -and "$value" -match '[\x00-\x1f\x7f]') { Die 2 "Cannot install: $name has a control character" "set $name to a folder of this user" }
+        }
         foreach ($path in "$env:HOME", "$env:XDG_CONFIG_HOME") {
             # What .NET puts in the place of bytes that it cannot read.
             if (-not $place.IsWindows -and $path.Contains([string][char]0xfffd)) { Die 2 "Cannot install into `"$path`": a path in UTF-8 is expected" 'set HOME to the home folder of this user' }
@@ -1349,16 +1352,13 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Send-Goodbye {
         $credentials = $null
         if (Test-There $place.Credentials) { $credentials = Read-Credentials $place.Credentials }
-        $url = ''
-        if ($credentials) {
-            $url = $credentials.Url
-            $agent = New-Agent $credentials $place.Watch
-            if ((Open-Session $agent) -and (Send-Beat $agent 'stopping')) {
-                Say "told $url that the agent stops"
-                return
-            }
+        if (-not $credentials) {
+            Say "warning: the server was not told that the agent stops: `"$($place.Credentials)`" holds no credentials"
+            return
         }
-        Say "warning: $url was not told that the agent stops"
+        $agent = New-Agent $credentials $place.Watch
+        if ((Open-Session $agent) -and (Send-Beat $agent 'stopping')) { Say "told $($credentials.Url) that the agent stops" }
+        else { Say "warning: $($credentials.Url) was not told that the agent stops" }
     }
 
     $place = @{

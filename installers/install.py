@@ -264,8 +264,9 @@ class Installation:
             return
         if not os.environ.get("HOME", "").startswith("/"):
             die(2, "Cannot install: HOME is not an absolute path", "set HOME to the home folder of this user")
-        if re.search("[\x00-\x1f\x7f]", os.environ["HOME"] + os.environ.get("XDG_CONFIG_HOME", "")):
-            die(2, "Cannot install: HOME has a control character", "set HOME to the home folder of this user")
+        for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+            if re.search("[\x00-\x1f\x7f]", os.environ.get(name, "")):
+                die(2, "Cannot install: %s has a control character" % name, "set %s to a folder of this user" % name)
         for path in (os.environ["HOME"], os.environ.get("XDG_CONFIG_HOME", "")):
             try:
                 os.fsencode(path).decode("utf-8")
@@ -1133,8 +1134,8 @@ class Installation:
             answer("installed " + file)
         answer("to undo it: run this installer again with --uninstall")
         if self.service == "none":
-            answer('to start the agent: %s"%s" monitor%s' % (
-                self.own_variables(), self.program, "".join(" " + quoted(word) for word in self.watched)))
+            options = "".join(" " + quoted(word) for word in self.watched)
+            answer('to start the agent: %s"%s" monitor%s' % (self.own_variables(), self.program, options))
             if not self.options.no_service:
                 answer("there is no systemd or launchd here: have it started at boot by what there is")
         elif self.kind == "script" and self.needs_environment():
@@ -1270,10 +1271,12 @@ class Installation:
         except OSError:
             found = None
         one = agent.Agent(*found) if found else None
-        if one and one.shake_hands() and one.beat("stopping"):
+        if one is None:
+            say('warning: the server was not told that the agent stops: "%s" holds no credentials' % self.credentials)
+        elif one.shake_hands() and one.beat("stopping"):
             say("told %s that the agent stops" % one.url)
         else:
-            say("warning: %s was not told that the agent stops" % (one.url if one else ""))
+            say("warning: %s was not told that the agent stops" % one.url)
 
 
 class SameScheme(urllib.request.HTTPRedirectHandler):

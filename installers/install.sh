@@ -178,7 +178,10 @@ check_platform() {
 
 check_home() {
   case ${HOME:-} in /*) ;; *) die 2 'Cannot install: HOME is not an absolute path' 'set HOME to the home folder of this user' ;; esac
-  case $HOME${XDG_CONFIG_HOME:-} in *[[:cntrl:]]*) die 2 'Cannot install: HOME has a control character' 'set HOME to the home folder of this user' ;; esac
+  for folder in HOME XDG_CONFIG_HOME XDG_STATE_HOME; do
+    eval "value=\${$folder:-}"
+    case $value in *[[:cntrl:]]*) die 2 "Cannot install: $folder has a control character" "set $folder to a folder of this user" ;; esac
+  done
   for folder in "$HOME" "${XDG_CONFIG_HOME:-}"; do
     is_utf8 "$folder" || die 2 "Cannot install into \"$folder\": a path in UTF-8 is expected" 'set HOME to the home folder of this user'
   done
@@ -620,8 +623,10 @@ replace() { # Moves $1.openclaw-new into its place.
     rm -f "$1.openclaw-new"
     return 0
   fi
+  # Nothing is moved into a folder that a link in its place leads to.
+  [ ! -d "$1" ] || cannot_write "$1"
   # The service's own user owns the folder once it has run: what is replaced there stays readable for it.
-  [ "$service" != systemd-system ] || case $1 in "$state"/*) chown -h "$(owner_of "$state/.")" "$1.openclaw-new" ;; esac
+  [ "$service" != systemd-system ] || case $1 in "$state"/*) give_away "$1.openclaw-new" || cannot_write "$1" ;; esac
   if [ -e "$1" ]; then
     noted "kept $1"
     backups="$backups$1
@@ -631,6 +636,11 @@ replace() { # Moves $1.openclaw-new into its place.
   mv -f "$1.openclaw-new" "$1" || cannot_write "$1"
   changed=yes
   say "wrote $1"
+}
+
+# shellcheck disable=SC2012 # stat has other options on every system.
+give_away() { # Gives the file $1 to the owner of its folder, if it is the one that was written here and has no second name.
+  is_own "$1" && [ "$(ls -ldn "$1" | awk '{ print $2 }')" = 1 ] && chown -h "$(owner_of "$state/.")" "$1"
 }
 
 copy_aside() { # Where there are no hard links. A copy is not the whole file before its name says so.
@@ -1033,6 +1043,14 @@ report() {
   offer_deletion
 }
 
+monitor_options() { # As a shell reads them.
+  {
+    options
+    [ -z "${flag_status_command#-}" ] || printf '%s\n' "--status-command=${flag_status_command#-}"
+    [ -z "${flag_metrics_command#-}" ] || printf '%s\n' "--metrics-command=${flag_metrics_command#-}"
+  } | sed "s/'/'\\\\''/g;s/.*/ '&'/" | tr -d '\n'
+}
+
 own_variables() { # What the agent needs in its environment, where cron starts it, to find its files.
   case $os/$system in linux/no) ;; *) return 0 ;; esac
   own_variable XDG_CONFIG_HOME "${XDG_CONFIG_HOME:-}" .config
@@ -1041,14 +1059,6 @@ own_variables() { # What the agent needs in its environment, where cron starts i
 
 own_variable() { # The variable $1 with the value $2, if that is not the usual one, $3 in the home.
   case $2 in "$HOME/$3") ;; /*) printf "%s='%s' " "$1" "$(printf '%s' "$2" | sed "s/'/'\\\\''/g")" ;; esac
-}
-
-monitor_options() { # As a shell reads them.
-  {
-    options
-    [ -z "${flag_status_command#-}" ] || printf '%s\n' "--status-command=${flag_status_command#-}"
-    [ -z "${flag_metrics_command#-}" ] || printf '%s\n' "--metrics-command=${flag_metrics_command#-}"
-  } | sed "s/'/'\\\\''/g;s/.*/ '&'/" | tr -d '\n'
 }
 
 offer_deletion() {
@@ -1163,7 +1173,9 @@ unknown_paths() { # What the manifest lists, and neither an installer nor the pr
 }
 
 say_goodbye() {
-  if read_credentials "$credentials" 2>/dev/null && shake_hands && beat stopping; then
+  if ! read_credentials "$credentials" 2>/dev/null; then
+    say "warning: the server was not told that the agent stops: \"$credentials\" holds no credentials"
+  elif shake_hands && beat stopping; then
     say "told $url that the agent stops"
   else
     say "warning: $url was not told that the agent stops"

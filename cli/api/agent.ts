@@ -1,7 +1,7 @@
 import { asObject, type Fields, isDuration, isText, parseObject } from "../host/json.ts";
 import type { Pool } from "./pool.ts";
 import { retryAfter } from "./retry_after.ts";
-import { printable } from "../terminal/printable.ts";
+import { printable, printableStrings } from "../terminal/printable.ts";
 import { version } from "../version.ts";
 
 /** How to reach one service. */
@@ -148,7 +148,9 @@ async function ask<Value>(
       ...(pool === undefined ? {} : { client: pool.client }),
     });
     const text = await readText(response);
-    return read(response, parseObject(text), parse, { sentAt, receivedAt: Date.now() });
+    // Here, so that no reader of a reply can forget it.
+    const fields = asObject(printableStrings(parseObject(text)));
+    return read(response, fields, parse, { sentAt, receivedAt: Date.now() });
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     pool?.renew();

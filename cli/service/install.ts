@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { StoredCredentials } from "../identity/credentials.ts";
 import type { IdentityFlags } from "../identity/named_agent.ts";
 import { CliError } from "../terminal/errors.ts";
+import { printable } from "../terminal/printable.ts";
 import type { Environment } from "../host/paths.ts";
 import { credentialsFor } from "./credentials.ts";
 import { definedElsewhere, managerFault } from "./manager.ts";
@@ -44,16 +45,7 @@ export async function planInstall(
   flags: OptionFlags & IdentityFlags,
   { environment, ...talk }: Talk & { environment: Environment },
 ): Promise<Plan> {
-  // deno-lint-ignore no-control-regex -- a line break would begin another line of the unit
-  if (/[\u0000-\u001f\u007f]/.test(layout.program + layout.unit)) {
-    throw new CliError(
-      "usage",
-      "Cannot install the service: the home folder's name has a control character",
-      {
-        hint: "sudo openclaw service install",
-      },
-    );
-  }
+  assertWritable(layout);
   await assertNoServerIn(layout);
   const manifest = await readManifest(layout);
   const earlier = await readOurDefinition(layout, manifest);
@@ -72,6 +64,21 @@ export async function planInstall(
     credentials,
     earlier,
   };
+}
+
+/** Every path of the layout may stand in the definition, where a line break would begin another line. */
+function assertWritable({ folders, ...layout }: ServiceLayout): void {
+  const broken = [...Object.values(layout), ...folders]
+    // deno-lint-ignore no-control-regex -- control characters are what is looked for
+    .find((value) => typeof value === "string" && /[\u0000-\u001f\u007f]/.test(value));
+  if (broken === undefined) return;
+  throw new CliError(
+    "usage",
+    `Cannot install the service: the path "${printable(String(broken))}" has a control character`,
+    {
+      hint: "set HOME, XDG_CONFIG_HOME and XDG_STATE_HOME to folders without one",
+    },
+  );
 }
 
 /** The manifest's two texts, and what is left of the earlier installation. */

@@ -14,9 +14,10 @@ $AgentLog = @{ Writer = $null }
 # How long a page that is watched may take.
 $PageSeconds = 5
 
-# What cannot be said, to a terminal that has gone, ends nothing.
+# Whatever of it is from elsewhere. What cannot be said, to a terminal that has gone, ends nothing.
 function Say {
     param([string] $Words)
+    $Words = Get-Shown $Words
     try {
         if ($null -eq $AgentLog.Writer) { [Console]::Error.WriteLine($Words) }
         # A log file has no clock of its own beside it.
@@ -212,7 +213,8 @@ function Read-Credentials {
     try { $fields = Read-Object ([IO.File]::ReadAllText($Path)) }
     catch [IO.IOException], [UnauthorizedAccessException] { return $null }
     $found = @{ Url = Get-Text $fields 'url'; Id = Get-Text $fields 'agent_id'; Secret = Get-Text $fields 'agent_secret' }
-    if (-not $found.Url -or $found.Url -match '[\s"\\]') { return $null }
+    # All that RFC 3986 lets stand in a URL.
+    if ("$($found.Url)" -cnotmatch '\Ahttps?://[\]A-Za-z0-9:/._~%!$&''()*+,;=\[-]+\z') { return $null }
     if ("$($found.Id)" -cnotmatch '\A[0-9a-f-]+\z' -or "$($found.Secret)" -cnotmatch '\A[A-Za-z0-9_-]+\z') { return $null }
     return $found
 }
@@ -259,11 +261,23 @@ function Set-Proxy {
     $Request.Proxy = $proxy
 }
 
+function New-Request {
+    param([string] $Url, [int] $For)
+    $request = [Net.HttpWebRequest][Net.WebRequest]::Create($Url)
+    $request.AllowAutoRedirect = $false
+    $request.KeepAlive = $false
+    $request.Timeout = $For * 1000
+    $request.ReadWriteTimeout = $For * 1000
+    $request.UserAgent = $UserAgent
+    Set-Proxy $request
+    return $request
+}
+
 # A request to the service; where its name has several addresses, to the one that answers.
 function New-ServiceRequest {
     param([hashtable] $Agent, [string] $Path, $Clock, [int] $Seconds)
     $target = New-Object Uri "$($Agent.Url)/functions/v1/$Path"
-    $request = New-Request $target $Seconds
+    $request = New-Request $target.AbsoluteUri $Seconds
     # Windows PowerShell would compare the certificate with the address.
     if ($PSVersionTable['PSEdition'] -ne 'Core' -or $target.HostNameType -ne 'Dns') { return $request }
     if ($null -ne $request.Proxy -and -not $request.Proxy.IsBypassed($target)) { return $request }
@@ -271,7 +285,7 @@ function New-ServiceRequest {
     if ('' -ceq "$($Agent.Address)") { return $request }
     $direct = New-Object UriBuilder $target
     $direct.Host = "$($Agent.Address)"
-    $request = New-Request $direct.Uri $Seconds
+    $request = New-Request $direct.Uri.AbsoluteUri $Seconds
     $request.Proxy = $null
     $request.Host = $target.Authority
     return $request
@@ -304,18 +318,6 @@ function Find-Address {
         return ''
     }
     finally { foreach ($try in $tries) { $try.Client.Dispose() } }
-}
-
-function New-Request {
-    param([Uri] $Url, [int] $For)
-    $request = [Net.HttpWebRequest][Net.WebRequest]::Create($Url)
-    $request.AllowAutoRedirect = $false
-    $request.KeepAlive = $false
-    $request.Timeout = $For * 1000
-    $request.ReadWriteTimeout = $For * 1000
-    $request.UserAgent = $UserAgent
-    Set-Proxy $request
-    return $request
 }
 
 # The reply, whatever its status is.
@@ -387,66 +389,6 @@ function Read-Body {
     # A proxy may pack it though nobody asked for that.
     if ("$($Response.Headers['content-encoding'])".Trim() -match '\A(x-)?gzip\z') { return Read-Packed $buffer $length }
     return [Text.Encoding]::UTF8.GetString($buffer, 0, $length)
-}
-
-# The beginning of what was packed.
-function Read-Packed {
-    param([byte[]] $Bytes, [int] $Length)
-    $packed = New-Object IO.MemoryStream $Bytes, 0, $Length
-    $stream = New-Object IO.Compression.GZipStream $packed, ([IO.Compression.CompressionMode]::Decompress)
-    $buffer = New-Object byte[] 16385
-    $length = 0
-    try {
-        while ($length -lt $buffer.Length) {
-            $count = $stream.Read($buffer, $length, $buffer.Length - $length)
-            if ($count -eq 0) { break }
-            $length += $count
-        }
-    }
-    catch [IO.InvalidDataException] { return '' }
-    finally { $stream.Dispose() }
-    return [Text.Encoding]::UTF8.GetString($buffer, 0, $length)
-}
-
-# The three forms of a date in HTTP (RFC 9110, 5.6.7).
-$HttpDates = @(
-    '\A[A-Z][a-z]{2}, (?<d>[0-9]{2}) (?<m>[A-Z][a-z]{2}) (?<y>[0-9]{4}) (?<t>[0-9]{2}:[0-9]{2}:[0-9]{2}) GMT\z',
-    '\A[A-Z][a-z]+day, (?<d>[0-9]{2})-(?<m>[A-Z][a-z]{2})-(?<y>[0-9]{2}) (?<t>[0-9]{2}:[0-9]{2}:[0-9]{2}) GMT\z',
-    '\A[A-Z][a-z]{2} (?<m>[A-Z][a-z]{2}) (?<d>[ 0-9][0-9]) (?<t>[0-9]{2}:[0-9]{2}:[0-9]{2}) (?<y>[0-9]{4})\z')
-
-# The moment, or nothing. Two digits of a year are those of the year that is next to $NearYear.
-function Get-HttpDate {
-    param([string] $Text, [int] $NearYear)
-    foreach ($form in $HttpDates) {
-        if ($Text -cnotmatch $form) { continue }
-        $year = [int]$Matches['y']
-        if ($Matches['y'].Length -eq 2) {
-            $year += $NearYear - $NearYear % 100
-            if ($year -gt $NearYear + 50) { $year -= 100 }
-            elseif ($year -lt $NearYear - 50) { $year += 100 }
-        }
-        $words = "$($Matches['d'].Trim()) $($Matches['m']) $("$year".PadLeft(4, '0')) $($Matches['t'])"
-        $moment = [datetime]::MinValue
-        $isDate = [datetime]::TryParseExact($words, 'd MMM yyyy HH:mm:ss', [Globalization.CultureInfo]::InvariantCulture, [Globalization.DateTimeStyles]::None, [ref] $moment)
-        if ($isDate) { return $moment }
-    }
-    return $null
-}
-
-# The seconds that a server asks for, at most a day; -1 if none. A date is reckoned from the reply's own.
-function Get-RetryAfter {
-    param([string] $Asked, [string] $Date)
-    $Asked = $Asked.Trim()
-    if ($Asked -match '\A[0-9]+\z') {
-        $digits = $Asked.TrimStart('0')
-        if ($digits.Length -gt 5) { return 86400 }
-        return [Math]::Min(86400, [int]"0$digits")
-    }
-    $now = Get-HttpDate $Date.Trim() 0
-    if ($null -eq $now) { return -1 }
-    $until = Get-HttpDate $Asked $now.Year
-    if ($null -eq $until) { return -1 }
-    return [int][Math]::Max([double]0, [Math]::Min([double]86400, ($until - $now).TotalSeconds))
 }
 
 # What came of asking for a page within its time: Status, Milliseconds and Fields; or Fault, where nothing came.
@@ -567,6 +509,66 @@ function Get-Watched {
         Die 2 'Cannot use the address of --probe-url: one like http://127.0.0.1:8080/health is expected' '--probe-url http://127.0.0.1:8080/health'
     }
     return $watched
+}
+
+# The beginning of what was packed.
+function Read-Packed {
+    param([byte[]] $Bytes, [int] $Length)
+    $packed = New-Object IO.MemoryStream $Bytes, 0, $Length
+    $stream = New-Object IO.Compression.GZipStream $packed, ([IO.Compression.CompressionMode]::Decompress)
+    $buffer = New-Object byte[] 16385
+    $length = 0
+    try {
+        while ($length -lt $buffer.Length) {
+            $count = $stream.Read($buffer, $length, $buffer.Length - $length)
+            if ($count -eq 0) { break }
+            $length += $count
+        }
+    }
+    catch [IO.InvalidDataException] { return '' }
+    finally { $stream.Dispose() }
+    return [Text.Encoding]::UTF8.GetString($buffer, 0, $length)
+}
+
+# The three forms of a date in HTTP (RFC 9110, 5.6.7).
+$HttpDates = @(
+    '\A[A-Z][a-z]{2}, (?<d>[0-9]{2}) (?<m>[A-Z][a-z]{2}) (?<y>[0-9]{4}) (?<t>[0-9]{2}:[0-9]{2}:[0-9]{2}) GMT\z',
+    '\A[A-Z][a-z]+day, (?<d>[0-9]{2})-(?<m>[A-Z][a-z]{2})-(?<y>[0-9]{2}) (?<t>[0-9]{2}:[0-9]{2}:[0-9]{2}) GMT\z',
+    '\A[A-Z][a-z]{2} (?<m>[A-Z][a-z]{2}) (?<d>[ 0-9][0-9]) (?<t>[0-9]{2}:[0-9]{2}:[0-9]{2}) (?<y>[0-9]{4})\z')
+
+# The moment, or nothing. Two digits of a year are those of the year that is next to $NearYear.
+function Get-HttpDate {
+    param([string] $Text, [int] $NearYear)
+    foreach ($form in $HttpDates) {
+        if ($Text -cnotmatch $form) { continue }
+        $year = [int]$Matches['y']
+        if ($Matches['y'].Length -eq 2) {
+            $year += $NearYear - $NearYear % 100
+            if ($year -gt $NearYear + 50) { $year -= 100 }
+            elseif ($year -lt $NearYear - 50) { $year += 100 }
+        }
+        $words = "$($Matches['d'].Trim()) $($Matches['m']) $("$year".PadLeft(4, '0')) $($Matches['t'])"
+        $moment = [datetime]::MinValue
+        $isDate = [datetime]::TryParseExact($words, 'd MMM yyyy HH:mm:ss', [Globalization.CultureInfo]::InvariantCulture, [Globalization.DateTimeStyles]::None, [ref] $moment)
+        if ($isDate) { return $moment }
+    }
+    return $null
+}
+
+# The seconds that a server asks for, at most a day; -1 if none. A date is reckoned from the reply's own.
+function Get-RetryAfter {
+    param([string] $Asked, [string] $Date)
+    $Asked = $Asked.Trim()
+    if ($Asked -match '\A[0-9]+\z') {
+        $digits = $Asked.TrimStart('0')
+        if ($digits.Length -gt 5) { return 86400 }
+        return [Math]::Min(86400, [int]"0$digits")
+    }
+    $now = Get-HttpDate $Date.Trim() 0
+    if ($null -eq $now) { return -1 }
+    $until = Get-HttpDate $Asked $now.Year
+    if ($null -eq $until) { return -1 }
+    return [int][Math]::Max([double]0, [Math]::Min([double]86400, ($until - $now).TotalSeconds))
 }
 
 # In one line, what came instead of the expected reply.

@@ -12,6 +12,7 @@ import re
 import selectors
 import signal
 import socket
+import stat
 import sys
 import threading
 import time
@@ -36,7 +37,8 @@ def say(*words):
         if sys.stderr is not None:
             # A log file has no clock of its own beside it.
             moment = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())] if LOG_FILE else []
-            print(*moment, *words, file=sys.stderr, flush=True)
+            # Whatever of it is from elsewhere.
+            print(*moment, *(shown(str(word)) for word in words), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         silence(2)
 
@@ -106,11 +108,14 @@ def number(fields, name, least=0):
 
 
 def read_credentials(path):
-    """The url, agent_id and agent_secret in the file, or None."""
-    with open(path, "rb") as file:
-        fields = read_object(file.read(16385))
+    """The url, agent_id and agent_secret in the file, or None. Another user may have put it there."""
+    # A pipe in its place is opened without waiting for who writes to it.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(descriptor, "rb") as file:
+        fields = read_object(file.read(16385)) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
     found = tuple(text(fields, name) for name in ("url", "agent_id", "agent_secret"))
-    if None in found or re.search(r'[\s"\\]', found[0]) or not re.match(r"[0-9a-f-]+\Z", found[1]):
+    # All that RFC 3986 lets stand in a URL.
+    if None in found or not re.match(r"https?://[\]A-Za-z0-9:/._~%!$&'()*+,;=\[-]+\Z", found[0]) or not re.match(r"[0-9a-f-]+\Z", found[1]):
         return None
     return found if found[0] and re.match(r"[A-Za-z0-9_-]+\Z", found[2]) else None
 
@@ -799,6 +804,8 @@ def read_options(arguments):
 def log_to(path):
     """Appends to the file what would go to standard error."""
     global LOG_FILE
+    if is_planted(path):
+        die(1, 'Cannot write "%s": it is a link in a folder of another user' % path, "name another file")
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(descriptor, 2)
@@ -808,6 +815,14 @@ def log_to(path):
     except OSError:
         die(1, 'Cannot write "%s"' % path, "look at the disk and its permissions")
     LOG_FILE = path
+
+
+def is_planted(path):
+    """Whether the path is a link that another user may have put there for this one to write through."""
+    if not hasattr(os, "getuid") or not os.path.islink(path):
+        return False
+    folder = os.path.dirname(path) or "."
+    return not {os.lstat(path).st_uid, os.stat(folder).st_uid} <= {0, os.getuid()}
 
 
 def seconds_ahead(server_time):

@@ -5,9 +5,9 @@
 # shellcheck disable=SC2034,SC2154,SC2317,SC2329 # the installer, which holds this file, uses the rest of it.
 { set +xva; log_file=''; }
 
-say() { # A log file has no clock of its own beside it.
-  if [ -n "$log_file" ]; then printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >&2
-  else printf '%s\n' "$*" >&2; fi
+say() { # Whatever of it is from elsewhere. A log file has no clock of its own beside it.
+  if [ -n "$log_file" ]; then printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(plain "$*")" >&2
+  else printf '%s\n' "$(plain "$*")" >&2; fi
 }
 
 die() { # exit code, what is wrong, what to do
@@ -286,6 +286,8 @@ fetch() {
   {
     printf 'url = "%s/functions/v1/%s"\n' "$url" "$1"
     if is_direct "$url"; then printf 'noproxy = "*"\n'; fi
+    # A proxy may pack what nobody asked it to.
+    [ "$unpacks" = no ] || printf 'compressed\nheader = "accept-encoding: identity"\n'
     [ -z "$3" ] || printf 'header = "authorization: Bearer %s"\n' "$3"
     [ -z "$2" ] || printf 'header = "content-type: application/json"\ndata-binary = "%s"\n' \
       "$(escape "$2")"
@@ -304,14 +306,11 @@ fetch_page() { # The page $1; what it says goes to $2.
 curl_reply() {
   {
     {
-      cat
       # Else SSL_CERT_DIR or CURL_CA_BUNDLE would come first.
       [ -z "${SSL_CERT_FILE:-}" ] || printf 'cacert = "%s"\n' "$(escape "$SSL_CERT_FILE")"
-      # A proxy may pack what nobody asked it to.
-      [ "$unpacks" = no ] || printf 'compressed\nheader = "accept-encoding: identity"\n'
-    } |
-      /bin/sh -c 'echo "$$" >&3; exec curl "$@"' sh -q -s -S -g -K - --proto '=http,https' \
-        -A "openclaw/$version (sh)" "$@" 2>&1
+      cat
+    } | /bin/sh -c 'echo "$$" >&3; exec curl "$@"' sh -q -s -S -g -K - --proto '=http,https' \
+      -A "openclaw/$version (sh)" "$@" 2>&1
     printf '\ncurl %s\n' "$?"
   } | dd bs=1 count=32768 2>/dev/null | read_reply
 }
@@ -505,8 +504,9 @@ know_host() {
   seq=0 token='' ear='' asking='' message='' metrics='' page_seconds=5
 }
 
-# Reads url, agent_id and agent_secret from the file $1.
+# Reads url, agent_id and agent_secret from the file $1, which another user may have put there.
 read_credentials() {
+  [ -f "$1" ] || return 1
   fields=$(read_reply 0 <"$1"; echo .)
   text url || return 1
   url=$value
@@ -514,7 +514,8 @@ read_credentials() {
   agent_id=$value
   text agent_secret || return 1
   agent_secret=$value
-  case $url in *[\"\\\ ]* | '') return 1 ;; esac
+  # All that RFC 3986 lets stand in a URL: neither a quote of curl's configuration nor what a terminal acts on.
+  case $url in *[!]A-Za-z0-9:/._~%!\$\&\'\(\)*+,\;=[-]*) return 1 ;; https://?* | http://?*) ;; *) return 1 ;; esac
   case $agent_id in *[!0-9a-f-]* | '') return 1 ;; esac
   case $agent_secret in *[!A-Za-z0-9_-]* | '') return 1 ;; esac
 }
@@ -613,9 +614,21 @@ show_status() { # Ends with 0 if the server calls the agent online.
 
 log_to() { # Appends to the file $1 what would go to standard error.
   umask 077
+  ! is_planted "$1" || die 1 "Cannot write \"$1\": it is a link in a folder of another user" 'name another file'
   (: >>"$1") 2>/dev/null || die 1 "Cannot write \"$1\"" 'look at the disk and its permissions'
   exec 2>>"$1"
   log_file=$1
+}
+
+is_planted() { # Whether $1 is a link that another user may have put there for this one to write through.
+  [ -h "$1" ] || return 1
+  set -- "$(ls -ldn "$1")" "$(ls -ldn "$(dirname "$1")/.")"
+  for listed in "$@"; do
+    # shellcheck disable=SC2086 # the third word is the owner
+    set -- $listed
+    case $3 in 0 | "$(id -u)") ;; *) return 0 ;; esac
+  done
+  return 1
 }
 
 # The agent's life. $now counts the seconds that this process was awake: a shell has no monotonic clock.

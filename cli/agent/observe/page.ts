@@ -1,7 +1,9 @@
 import type { Observation } from "./observation.ts";
 
 /** What came of asking for a page: an answer, or why there is none. */
-export type Answer = { status: number; text: string; milliseconds: number } | { fault: string };
+export type Answer =
+  | { status: number; text: string; milliseconds: number }
+  | { fault: string; timedOut?: boolean };
 
 interface Asked {
   signal: AbortSignal;
@@ -30,7 +32,8 @@ export async function askPage(url: string, { signal: given, client, reads }: Ask
     return { status: response.status, milliseconds, text: "" };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    return { fault: timeout.aborted ? `did not answer within ${mostSeconds} s` : "cannot be reached" };
+    const timedOut = timeout.aborted;
+    return { timedOut, fault: timedOut ? `did not answer within ${mostSeconds} s` : "cannot be reached" };
   }
 }
 
@@ -40,8 +43,8 @@ export async function probe(
   signal: AbortSignal,
 ): Promise<Observation> {
   const answer = await askPage(url, { signal, client: client(), reads: false });
-  // What did not answer may be a connection that is dead.
-  if ("fault" in answer) hangUp?.();
+  // A connection that brought no answer is not used for the next beat.
+  if ("fault" in answer && answer.timedOut === true) hangUp?.();
   return judgePage(answer);
 }
 
