@@ -284,8 +284,8 @@ export class Monitor {
     this.#follow({ type: "outage", at, retryAfter });
     if (!this.#deps.inbox.isStopping) {
       // It was reached, and the same request will be refused again: that is told as what it is.
-      const isRefusal = outcome.kind === "refused";
-      const event = isRefusal ? outcome.code : "outage";
+      const isRefusal = outcome.kind === "refused" && outcome.code === "invalid_request";
+      const event = isRefusal ? "invalid_request" : "outage";
       const what = isRefusal ? "the server does not take what this agent sends" : "cannot reach the server";
       this.#deps.tell({
         level: this.#outageReported === event ? "debug" : isRefusal ? "error" : "warn",
