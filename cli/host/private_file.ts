@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { isErrno } from "../terminal/errors.ts";
-import { serviceFolder } from "./paths.ts";
+import { serviceFolder } from "./names.ts";
 import { shellQuote } from "./shell_quote.ts";
 
 const staleMilliseconds = 60_000;
@@ -99,14 +99,14 @@ export async function readIfThere(path: string): Promise<string | null> {
  */
 export async function exposure(path: string): Promise<Exposure | null> {
   if (Deno.build.os === "windows") return null;
-  return await exposureOf(path, await Deno.stat(path), serviceFolder);
+  return await exposureOf(path, await Deno.stat(path), serviceFolder());
 }
 
 /** Root trusts a file of the folder's owner, too, directly in a folder that belongs to a service. */
 async function exposureOf(
   path: string,
   { mode, uid }: Deno.FileInfo,
-  folder: string = serviceFolder,
+  folder: string = serviceFolder(),
 ): Promise<Exposure | null> {
   if (Deno.build.os === "windows") return null;
   const me = Deno.uid();

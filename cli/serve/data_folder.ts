@@ -6,6 +6,7 @@ import { randomBytes } from "../../supabase/functions/_shared/random.ts";
 import { tryLock } from "../host/file_lock.ts";
 import { readPrivateFile, writePrivateFile } from "../host/private_file.ts";
 import { makePrivateFolder } from "../host/private_folder.ts";
+import { assertNoForeignData } from "./foreign_data.ts";
 import { StartError } from "./start_error.ts";
 
 /** The folder in which one server at a time keeps what must outlive it. */
@@ -26,6 +27,7 @@ export interface DataFolder {
 export async function openDataFolder(path: string): Promise<DataFolder> {
   const folder = resolve(path);
   try {
+    await assertNoForeignData(folder);
     await makePrivateFolder(folder);
     const lock = await takeLock(folder);
     return {

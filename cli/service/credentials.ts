@@ -3,6 +3,7 @@ import { parseCredentials, type StoredCredentials } from "../identity/credential
 import { readIdentity } from "../identity/identity.ts";
 import { type IdentityFlags, namedAgent } from "../identity/named_agent.ts";
 import { CliError } from "../terminal/errors.ts";
+import { nameIn } from "../host/names.ts";
 import { type Environment, placesHere } from "../host/paths.ts";
 import { readIfThere } from "../host/private_file.ts";
 import type { Ask } from "./perform.ts";
@@ -105,7 +106,7 @@ async function sudoUsersFile(environment: Environment, ask: Ask): Promise<string
     : (await ask(["getent", "passwd", uid])).output.split(":")[5];
   if (home === undefined || !home.startsWith("/")) return null;
   const folder = Deno.build.os === "darwin" ? "Library/Application Support" : ".config";
-  const path = `${home}/${folder}/openclaw/credentials.json`;
+  const path = `${home}/${folder}/${nameIn(environment)}/credentials.json`;
   if (await readIfThere(path) === null) return null;
   const { uid: owner, mode, isFile } = await Deno.lstat(path);
   if (isFile && String(owner) === uid && ((mode ?? 0) & 0o077) === 0) return path;

@@ -54,15 +54,39 @@ def die(code, what, hint=""):
     sys.exit(code)
 
 
-def folder_of_credentials():
+# The word for all that is ours on a host. "openclaw" is other programs'.
+NAME = re.compile(r"(?!openclaw\Z)[a-z][a-z0-9-]{0,30}\Z")
+# What no process that is started from here gets. The other variables are its own.
+SECRETS = ("OPENCLAW_AGENT_SECRET", "OPENCLAW_AGENT_SECRET_FILE", "OPENCLAW_OPERATOR_KEY", "OPENCLAW_OPERATOR_KEY_FILE",
+           "OPENCLAW_ENROLLMENT_CODE", "OPENCLAW_ENROLLMENT_CODE_FILE", "AGENT_JWT_KEYS", "DATABASE_URL",
+           "SUPABASE_SECRET_KEYS", "OPENCLAW_SMTP_URL", "OPENCLAW_HEARTBEAT_URL", "OPENCLAW_MAIL_KEY")
+
+
+def hide_environment():
+    for name in SECRETS:
+        os.environ.pop(name, None)
+
+
+def choose_name(flag="", file=""):
+    """That word: the flag, else OPENCLAW_NAME, else the name of the file, else ours."""
+    name = flag or os.environ.get("OPENCLAW_NAME", "")
+    if name and not NAME.match(name):
+        die(2, 'Cannot use the name "%s": a letter and at most 30 of a-z, 0-9 and - are expected, and not "openclaw"' % shown(name),
+            "--name fleet-agent")
+    # Windows tells by a name's end what it can start.
+    file = re.sub(r"\.py\Z", "", os.path.basename(file)) if os.name == "nt" else os.path.basename(file)
+    return name or (file if NAME.match(file) else "openclaw-agent")
+
+
+def folder_of_credentials(name):
     system = platform.system()
     if system == "Windows":
-        return os.path.join(os.environ["APPDATA"], "openclaw")
+        return os.path.join(os.environ["APPDATA"], name)
     home = os.path.expanduser("~")
     if system == "Darwin":
-        return os.path.join(home, "Library/Application Support", "openclaw")
+        return os.path.join(home, "Library/Application Support", name)
     config = os.environ.get("XDG_CONFIG_HOME", "")
-    return os.path.join(config if config.startswith("/") else os.path.join(home, ".config"), "openclaw")
+    return os.path.join(config if config.startswith("/") else os.path.join(home, ".config"), name)
 
 
 def read_object(text):
@@ -390,11 +414,10 @@ def agent_main(arguments):
         print(VERSION)
         return
     if arguments[:1] != ["monitor"]:
-        die(2, 'Cannot run: this agent has the command "monitor" only', "openclaw monitor")
-    read_options(arguments[1:])
-    for name in [name for name in os.environ if name.startswith("OPENCLAW_")]:
-        del os.environ[name]
-    path = os.path.join(folder_of_credentials(), "credentials.json")
+        die(2, 'Cannot run: this agent has the command "monitor" only', called() + " monitor")
+    name = choose_name(read_options(arguments[1:]), sys.argv[0])
+    hide_environment()
+    path = os.path.join(folder_of_credentials(name), "credentials.json")
     if not os.access(path, os.R_OK):
         die(1, 'Cannot read "%s": there is no such file, or it is not this user\'s' % path, "run the installer again")
     found = read_credentials(path)
@@ -411,16 +434,24 @@ def agent_main(arguments):
             agent.beat("stopping", 3)
 
 
+def called():
+    return os.path.basename(sys.argv[0])
+
+
 def read_options(options):
-    """What goes well is no line of its own, so it is quiet anyway."""
+    """What goes well is no line of its own, so it is quiet anyway. Returns the name, if one is given."""
+    name = ""
     while options:
         option = options.pop(0)
         if option == "--log-file":
             if not options:
-                die(2, 'Cannot read the options: "--log-file" lacks its value', "openclaw monitor --log-file <file>")
+                die(2, 'Cannot read the options: "--log-file" lacks its value', called() + " monitor --log-file <file>")
             log_to(options.pop(0))
+        elif option == "--name" or option.startswith("--name="):
+            name = (option[7:] if "=" in option else options and options.pop(0)) or "openclaw"
         elif option != "--quiet":
-            die(2, 'Cannot read the options: unknown option "%s"' % option, "openclaw monitor")
+            die(2, 'Cannot read the options: unknown option "%s"' % option, called() + " monitor")
+    return name
 
 
 def log_to(path):

@@ -39,16 +39,23 @@ unset_secrets() {
   unset agent_secret env_secret baked_agent_secret installed_secret earlier_secret credential token value fields line
 }
 
-hide_environment() { # No process that is started from here gets a variable of ours.
-  for name in $(export -p | names_of_ours); do unset "$name"; done
+hide_environment() { # No process that is started from here gets a secret of ours. The rest is its own.
+  unset OPENCLAW_AGENT_SECRET OPENCLAW_AGENT_SECRET_FILE OPENCLAW_OPERATOR_KEY OPENCLAW_OPERATOR_KEY_FILE
+  unset OPENCLAW_ENROLLMENT_CODE OPENCLAW_ENROLLMENT_CODE_FILE AGENT_JWT_KEYS DATABASE_URL SUPABASE_SECRET_KEYS
+  unset OPENCLAW_SMTP_URL OPENCLAW_HEARTBEAT_URL OPENCLAW_MAIL_KEY
 }
 
-names_of_ours() {
-  while IFS= read -r line; do
-    case $line in *OPENCLAW_*) line=OPENCLAW_${line#*OPENCLAW_} ;; *) continue ;; esac
-    line=${line%%=*}
-    case $line in *[!A-Za-z0-9_]*) ;; *) printf '%s\n' "$line" ;; esac
-  done
+is_name() { # Whether $1 may be the word for all that is ours on a host. "openclaw" is other programs'.
+  case $1 in '' | openclaw | [!abcdefghijklmnopqrstuvwxyz]* | *[!abcdefghijklmnopqrstuvwxyz0123456789-]*) return 1 ;; esac
+  [ "${#1}" -le 31 ]
+}
+
+choose_name() { # Leaves that word in $name: $1, else OPENCLAW_NAME, else $2, else ours.
+  name=${1:-${OPENCLAW_NAME:-}}
+  if [ -n "$name" ]; then
+    is_name "$name" || die 2 "Cannot use the name \"$(plain "$name")\": a letter and at most 30 of a-z, 0-9 and - are expected, and not \"openclaw\"" '--name fleet-agent'
+  elif is_name "${2:-}"; then name=$2
+  else name=openclaw-agent; fi
 }
 
 uuid() {
@@ -60,7 +67,7 @@ folder_of_credentials() {
   config=$HOME/.config
   case ${XDG_CONFIG_HOME:-} in /*) config=$XDG_CONFIG_HOME ;; esac
   [ "$(uname -s)" != Darwin ] || config="$HOME/Library/Application Support"
-  printf '%s\n' "$config/openclaw"
+  printf '%s\n' "$config/$name"
 }
 
 # Reads JSON, or what fetch prints, and prints "name value" lines: curl-code and curl-failure; status, retry-after
@@ -352,23 +359,30 @@ agent_main() {
   case ${1:-} in
     monitor) shift ;;
     --version) printf '%s\n' "$version"; return ;;
-    *) die 2 'Cannot run: this agent has the command "monitor" only' 'openclaw monitor' ;;
+    *) die 2 'Cannot run: this agent has the command "monitor" only' "${0##*/} monitor" ;;
   esac
+  given_name=''
   while [ $# -gt 0 ]; do
     case $1 in
+      --name=*) given_name=${1#*=} ;;
+      --name)
+        given_name=${2:-openclaw}
+        [ $# -eq 1 ] || shift
+        ;;
       --quiet) ;; # It writes no line for what goes well.
       --log-file)
-        [ -n "${2:-}" ] || die 2 'Cannot read the options: "--log-file" lacks its value' 'openclaw monitor --log-file <file>'
+        [ -n "${2:-}" ] || die 2 'Cannot read the options: "--log-file" lacks its value' "${0##*/} monitor --log-file <file>"
         log_to "$2"
         shift
         ;;
-      *) die 2 "Cannot read the options: unknown option \"$1\"" 'openclaw monitor' ;;
+      *) die 2 "Cannot read the options: unknown option \"$1\"" "${0##*/} monitor" ;;
     esac
     shift
   done
   unset_secrets
   hide_environment
   export LC_ALL=C
+  choose_name "$given_name" "${0##*/}"
   credentials=$(folder_of_credentials)/credentials.json
   [ -r "$credentials" ] || die 1 "Cannot read \"$credentials\": there is no such file, or it is not this user's" 'run the installer again'
   read_credentials "$credentials" || die 1 "Cannot read \"$credentials\": it holds no credentials" 'run the installer again'

@@ -29,16 +29,27 @@ const definitions = [
 ];
 
 /** What an installer would write in a layout, by its own function. */
-function asked(service: string, { program, credentials, scope, log }: ServiceLayout): Record<string, string> {
+function asked(
+  service: string,
+  { names, program, credentials, scope, log }: ServiceLayout,
+): Record<string, string> {
   const state = credentials.replace(/[/\\][^/\\]*$/, "");
   const system = scope === "system" ? "yes" : "no";
   const env = { HOME: oddHome, USERDOMAIN: "HOST", LOGNAME: "me" };
-  return { ...env, SERVICE: service, PROGRAM: program, STATE: state, SYSTEM: system, LOG: log ?? "" };
+  return {
+    ...env,
+    SERVICE: service,
+    PROGRAM: program,
+    STATE: state,
+    SYSTEM: system,
+    LOG: log ?? "",
+    NAME: names.word,
+  };
 }
 
 async function byShell(service: string, layout: ServiceLayout): Promise<string> {
   const script = `eval "$(sed '$d' "$0")"; agent=$(agent_source); eval "\${agent%'{ agent_main'*}"
-    service=$SERVICE program=$PROGRAM state=$STATE system=$SYSTEM; service_text`;
+    service=$SERVICE program=$PROGRAM state=$STATE system=$SYSTEM; choose_name "$NAME"; names; service_text`;
   const { code, stdout, stderr } = await run(["sh", "-c", script, installSh], {
     env: asked(service, layout),
   });
@@ -53,6 +64,7 @@ names = {"__name__": "installer"}
 exec(open(sys.argv[1]).read().rpartition("main(sys.argv")[0], names)
 place = names["Installation"].__new__(names["Installation"])
 given = {name.lower(): os.environ[name] for name in ("SERVICE", "PROGRAM", "STATE", "LOG")}
+place.names = names["Names"](os.environ["NAME"])
 place.__dict__.update(given, kind=sys.argv[2], system=os.environ["SYSTEM"] == "yes")
 if place.service == "task":
     os.name, sys.executable = "nt", "python.exe"
@@ -97,7 +109,7 @@ for (const { service, layout } of definitions.slice(0, 2)) {
       await Deno.mkdir(join(program, ".."));
       await Deno.copyFile("/bin/true", program);
       const text = defineService({ ...layout, program });
-      const unit = join(folder.path, "openclaw.service");
+      const unit = join(folder.path, "openclaw-agent.service");
       const scope = service === "systemd-user" ? ["--user"] : [];
       const verify = async (text: string): ReturnType<typeof run> => {
         await Deno.writeTextFile(unit, text);
@@ -120,7 +132,7 @@ testWith(["python3"], "a plist parser reads from the plist what was meant", asyn
   assert.deepEqual(JSON.parse(stdout), {
     Label: "dev.openclaw.agent",
     ProgramArguments: [user.program, "monitor", "--quiet", "--log-file", user.log],
-    EnvironmentVariables: { HOME: oddHome },
+    EnvironmentVariables: { HOME: oddHome, OPENCLAW_NAME: "openclaw-agent" },
     RunAtLoad: true,
     KeepAlive: true,
     ThrottleInterval: 10,

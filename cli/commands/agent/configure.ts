@@ -5,6 +5,7 @@ import { isLoopback, parseUrl } from "../../api/url.ts";
 import { formatCredentials, readUsable, type StoredCredentials } from "../../identity/credentials.ts";
 import { checkAgentKey, namedAgent, readSecret, uuid, warnOfOpenFlag } from "../../identity/named_agent.ts";
 import { defaultUrl } from "../../identity/setup.ts";
+import { calledAs } from "../../terminal/called.ts";
 import { CliError, isErrno } from "../../terminal/errors.ts";
 import { answerJson, say, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
@@ -52,7 +53,7 @@ async function configure(flags: Flags, environment: Environment): Promise<void> 
   if (flags.json) answerJson({ path, url: stored.url, agent_id: stored.agentId });
   else {
     const flag = needsInsecureHttp(stored.url) ? " --insecure-http" : "";
-    say(`wrote ${path}; try it with: openclaw handshake${flag}`);
+    say(`wrote ${path}; try it with: ${calledAs} handshake${flag}`);
   }
 }
 

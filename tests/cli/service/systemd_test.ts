@@ -11,9 +11,9 @@ import { testCompiled } from "../../_support/require.ts";
 import { agentId, agentSecret as secret } from "../../_support/vectors.ts";
 import { pause, until as untilAnswer } from "../../_support/wait.ts";
 
-const unit = "openclaw.service";
-const installed = "/usr/local/bin/openclaw";
-const manifest = "/usr/local/lib/openclaw/install.json";
+const unit = "openclaw-agent.service";
+const installed = "/usr/local/bin/openclaw-agent";
+const manifest = "/usr/local/lib/openclaw-agent/install.json";
 
 // A service is installed only by the compiled program: it copies itself.
 function test(name: string, story: () => Promise<void>): void {
@@ -133,10 +133,10 @@ test("what the README types: configure as a user, then sudo service install", ()
       const plan = await host.run([...asAlice, program, "service", "uninstall", "--dry-run"], {
         env: alice,
       });
-      assertDone(plan, /^run systemctl stop openclaw.service$/m);
+      assertDone(plan, /^run systemctl stop openclaw-agent.service$/m);
 
       const sudo = { SUDO_UID: "4242", SUDO_GID: "4242", SUDO_USER: "alice", HOME: "/root" };
-      const path = "/home/alice/.config/openclaw/credentials.json";
+      const path = "/home/alice/.config/openclaw-agent/credentials.json";
       await host.run(["chmod", "644", path]);
       const open = await host.run([program, "service", "install"], { env: sudo });
       assert.equal(open.code, 3, open.stderr);
@@ -194,7 +194,7 @@ test("the credentials that LoadCredential brings are the first, not the last", (
       const install = [program, "service", "install", ...identity(url, stored.id)];
       assertDone(await host.run(install, { stdin: stored.secret }), /active \(system\)/);
       await host.run(["systemctl", "stop", unit]);
-      await host.run(["sh", "-c", "rm /var/lib/private/openclaw/*"]);
+      await host.run(["sh", "-c", "rm /var/lib/private/openclaw-agent/*"]);
       const brought = join(host.folder, "brought.json");
       await Deno.writeTextFile(
         brought,
@@ -214,7 +214,7 @@ test("the credentials that LoadCredential brings are the first, not the last", (
       assert.equal((await fleet.agent(first.id)).liveness, "stopped");
       const gone = await host.run([installed, "service", "uninstall"]);
       assertDone(gone, /looked again: nothing is left$/m);
-      assertDone(gone, /^kept; .*: \/etc\/systemd\/system\/openclaw.service.d$/m);
+      assertDone(gone, /^kept; .*: \/etc\/systemd\/system\/openclaw-agent.service.d$/m);
     })
   ));
 
@@ -226,7 +226,7 @@ test("uninstall keeps others' files, and stops a service without its unit", () =
       const install = [program, "service", "install", ...identity(url, agent.id)];
       assertDone(await host.run(install, { stdin: agent.secret }), /active \(system\)/);
       await online(fleet, agent.id);
-      await host.run(["touch", "/var/lib/openclaw/gateway.db", "/etc/default/openclaw"]);
+      await host.run(["touch", "/var/lib/openclaw-agent/gateway.db", "/etc/default/openclaw-agent"]);
       await host.run(["rm", `/etc/systemd/system/${unit}`]);
       const gone = await host.run([installed, "service", "uninstall"]);
       assertDone(gone, /looked again: nothing is left$/m);
@@ -236,8 +236,16 @@ test("uninstall keeps others' files, and stops a service without its unit", () =
       );
       assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
       assert.equal((await host.run(["systemctl", "is-active", unit])).stdout, "inactive\n");
-      assert.equal((await host.run(["find", "/var/lib/openclaw/"])).stdout.trim().split("\n").length, 2);
-      await host.run(["rm", "-r", "/var/lib/private/openclaw/gateway.db", "/etc/default/openclaw"]);
+      assert.equal(
+        (await host.run(["find", "/var/lib/openclaw-agent/"])).stdout.trim().split("\n").length,
+        2,
+      );
+      await host.run([
+        "rm",
+        "-r",
+        "/var/lib/private/openclaw-agent/gateway.db",
+        "/etc/default/openclaw-agent",
+      ]);
       assertDone(await host.run([program, "service", "uninstall"]), /looked again: nothing is left$/m);
       assert.equal(await leftOf(host), "");
     })
@@ -275,7 +283,10 @@ test("a service gives way to a monitor that was there, and follows it", () =>
         const install = [program, "service", "install", ...identity(url, agent.id)];
         const { code, stdout, stderr } = await host.run(install, { stdin: agent.secret });
         assert.equal(code, 1, stdout);
-        assert.match(stderr, /^error: Cannot keep the service running: .*\nhint: openclaw service logs$/m);
+        assert.match(
+          stderr,
+          /^error: Cannot keep the service running: .*\nhint: (deno task )?openclaw(-server)? service logs$/m,
+        );
         assert.doesNotMatch(stdout, /active/);
         const logs = await host.run([installed, "service", "logs", "--lines", "50"]);
         assertDone(logs, /another process on this host does so already/);
@@ -295,7 +306,7 @@ test("a service gives way to a monitor that was there, and follows it", () =>
 test("a folder with a server's keys → conflict, and nothing is touched", () =>
   withSystemd(async (host) => {
     const program = await download(host);
-    const key = "/var/lib/openclaw/operator-key";
+    const key = "/var/lib/openclaw-agent/operator-key";
     await host.run(["sh", "-c", 'mkdir -m 700 "${0%/*}" && echo secret >"$0" && chmod 600 "$0"', key]);
     const listed = [
       "find",
@@ -308,7 +319,7 @@ test("a folder with a server's keys → conflict, and nothing is touched", () =>
       "-path",
       "*openclaw/*",
     ];
-    const state = ["stat", "-c", "%n %u %g %a %Y", "/var/lib/openclaw", key];
+    const state = ["stat", "-c", "%n %u %g %a %Y", "/var/lib/openclaw-agent", key];
     const before = [await host.run(listed), await host.run(state)];
     const agent = makeAgent();
     const install = [program, "service", "install", ...identity("https://fleet.example", agent.id)];
@@ -336,7 +347,7 @@ test("a packaged service of our name is neither replaced nor stopped", () =>
     assert.equal(refused.code, 5, refused.stderr);
     assert.match(
       refused.stderr,
-      /another one of that name is in .*\/lib\/systemd\/system\/openclaw.service$/m,
+      /another one of that name is in .*\/lib\/systemd\/system\/openclaw-agent.service$/m,
     );
     assertDone(await host.run([program, "service", "uninstall"]), /another one, in/);
     assert.equal((await host.run(["systemctl", "is-active", unit])).stdout, "active\n");

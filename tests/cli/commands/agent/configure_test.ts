@@ -86,7 +86,7 @@ Deno.test("openclaw configure for plain http to another host names the flag that
   ];
   const { code, stderr } = await run([...args, "--insecure-http"], { home: home.path, stdin: agentSecret });
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /try it with: openclaw handshake --insecure-http$/m);
+  assert.match(stderr, /try it with: (deno task )?openclaw handshake --insecure-http$/m);
 });
 
 Deno.test("openclaw configure with a secret that cannot be right leaves the old file as it was", async () => {
