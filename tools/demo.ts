@@ -157,7 +157,7 @@ async function enrol(demo: Demo): Promise<{ id: string; secret: string }> {
 /** Sends one heartbeat, and returns when the server expects the next one. */
 async function beat(demo: Demo, token: string, seq: number): Promise<number> {
   const metrics = {
-    load_1m: loadavg()[0] ?? 0,
+    load_1m: Math.round(100 * (loadavg()[0] ?? 0)) / 100,
     memory_percent: Math.round(1000 * (1 - freemem() / totalmem())) / 10,
     uptime_seconds: Math.round(uptime()),
   };

@@ -70,7 +70,10 @@ function shown(text: string): string {
   return printable(text.replace(/\/\/[^/]*@/, "//…@")).slice(0, 100);
 }
 
-/** Whether a URL's hostname is this host by its own name or address (RFC 1122, RFC 4291): nothing leaves the host. */
+/**
+ * Whether a URL's hostname is this host by its own name or address (RFC 1122, RFC 4291): nothing leaves the host. The
+ * service decides so by its `address.ts`, of which this program has no part; one table of cases holds both.
+ */
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }

@@ -143,7 +143,7 @@ async function serve(flags: Flags, environment: Environment): Promise<void> {
 }
 
 function welcome(
-  { url, operatorKeyPath }: RunningServer,
+  { url, operatorKeyPath, agents }: RunningServer,
   { databaseUrl, host, tlsCert, publicUrl }: Flags,
 ): string {
   const folder = dirname(operatorKeyPath);
@@ -159,16 +159,33 @@ function welcome(
     ...(isOpen
       ? ["warning: without TLS, secrets cross the network in the clear: give --tls-cert and --tls-key"]
       : []),
+    ...(Object.keys(agents).length === 0 ? firstSteps(url, operatorKeyPath) : [countAgents(agents)]),
+  ].join("\n");
+}
+
+/** What there is to do with a server that has no agent yet. */
+function firstSteps(url: string, operatorKeyPath: string): string[] {
+  const key = `sed 's/^/apikey: /' ${shellQuote(operatorKeyPath)}`;
+  return [
     "",
     "Create an agent; its secret is in the answer, and is shown once:",
-    `  sed 's/^/apikey: /' ${
-      shellQuote(operatorKeyPath)
-    } | curl -H @- ${url}/functions/v1/create-agent -d '{"name": "first"}'`,
+    `  ${key} | curl -H @- ${url}/functions/v1/create-agent -d '{"name": "first"}'`,
     "Shake hands with it (paste, then Ctrl-D; so the secret is in no process list and no shell history):",
     `  curl ${url}/functions/v1/handshake -d @-`,
     `  {"agent_id": "...", "agent_secret": "..."}`,
     "",
-  ].join("\n");
+  ];
+}
+
+const livenessWords = ["online", "late", "offline", "stopped", "pending", "revoked"];
+
+/** "43 agents: 40 online, 2 late, 1 offline" */
+function countAgents(agents: Readonly<Record<string, number>>): string {
+  const total = Object.values(agents).reduce((sum, count) => sum + count, 0);
+  const parts = livenessWords.filter((word) => agents[word] !== undefined).map((word) =>
+    `${agents[word]} ${word}`
+  );
+  return `${total} ${total === 1 ? "agent" : "agents"}: ${parts.join(", ")}`;
 }
 
 async function readTls({ tlsCert, tlsKey }: Flags): Promise<{ cert: string; key: string } | null> {

@@ -14,7 +14,7 @@ export const kept = {
   "heartbeat": ["net", "read", "write", "sys"],
   "status": ["net", "read", "write", "sys", "run", "env"],
   "doctor": ["net", "read", "sys"],
-  "configure": ["read", "write", "sys", "env"],
+  "configure": ["net", "read", "write", "sys", "env"],
   "forget": ["read", "write"],
   "service": ["read", "write", "sys", "run", "env"],
   "installer": ["read", "write", "sys"],

@@ -24,6 +24,8 @@ export interface ServeOptions {
 export interface RunningServer {
   url: string;
   operatorKeyPath: string;
+  /** How many agents there were at the start, by liveness. */
+  agents: Readonly<Record<string, number>>;
   /** Takes no more requests, finishes what is in flight, closes the database and gives the folder back. */
   stop: () => Promise<void>;
 }
@@ -46,6 +48,8 @@ export async function startServer(
     opened.push(() => store.close());
     const schedule = new Schedule(store.jobs, log);
     opened.push(() => schedule.stop());
+    const database = batching(databaseOver(store.call));
+    const agents = await database.agents.count();
     const operatorKey = await readOperatorKey(folder);
     const keys = given ?? await readSigningKeys(folder);
     const work = new Set<Promise<void>>();
@@ -56,7 +60,7 @@ export async function startServer(
       settings,
       url: listener.url,
       keys,
-      database: batching(databaseOver(store.call)),
+      database,
       operators: {
         secretKeys: { default: operatorKey },
         userKeys: () => Promise.resolve({ keys: [] }),
@@ -72,7 +76,12 @@ export async function startServer(
       return respond(endpoint, request, backend, { subpath, socketAddress });
     });
     log.line("info", "server started", { url: listener.url, issuer: backend.issuer });
-    return { url: listener.url, operatorKeyPath: folder.operatorKeyPath, stop: () => stop(opened, log) };
+    return {
+      url: listener.url,
+      operatorKeyPath: folder.operatorKeyPath,
+      agents,
+      stop: () => stop(opened, log),
+    };
   } catch (error) {
     await closeAll(opened);
     throw error;

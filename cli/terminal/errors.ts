@@ -37,12 +37,6 @@ export class NegativeResult extends Error {
   }
 }
 
-/** The failure that an exit code of the same list stands for. */
-export function failureWith(code: number): Failure {
-  const failures: Failure[] = ["usage", "refused", "notFound", "conflict", "unreachable"];
-  return failures.find((failure) => exitCodes[failure] === code) ?? "unexpected";
-}
-
 /** Whether an operating system's refusal is one of these `Deno.errors` or error codes. */
 export function isErrno(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && "code" in error && codes.includes(String(error.code));

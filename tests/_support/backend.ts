@@ -71,7 +71,13 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
   const found = () => Promise.resolve(agent);
   const nothing = () => Promise.resolve();
   const answers: Database = {
-    agents: { create: found, get: found, revoke: found, ...database.agents },
+    agents: {
+      create: found,
+      get: found,
+      revoke: found,
+      count: () => Promise.resolve({}),
+      ...database.agents,
+    },
     sessions: {
       open: () => Promise.resolve(opened),
       recordRefusal: nothing,

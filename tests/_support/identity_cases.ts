@@ -99,24 +99,6 @@ export const identityCases: IdentityCase[] = [
   { name: "a file that is not there", args: fileFlags, code: 4 },
 ];
 
-/** Addresses that plain http may go to, and addresses that it may not. */
-export const loopbackCases: { host: string; isLoopback: boolean }[] = [
-  { host: "localhost", isLoopback: true },
-  { host: "127.0.0.1", isLoopback: true },
-  { host: "127.0.0.2", isLoopback: true },
-  { host: "127.255.255.254", isLoopback: true },
-  { host: "[::1]", isLoopback: true },
-  { host: "128.0.0.1", isLoopback: false },
-  { host: "0.0.0.0", isLoopback: false },
-  { host: "[::]", isLoopback: false },
-  { host: "[::2]", isLoopback: false },
-  { host: "localhost.example.com", isLoopback: false },
-  { host: "agent.localhost", isLoopback: false },
-  { host: "127.0.0.1.example.com", isLoopback: false },
-  { host: "127.example.com", isLoopback: false },
-  { host: "10.0.0.1", isLoopback: false },
-];
-
 /** The variables and the arguments of a case, with the path of the secret's file in them. */
 export function fillIn(
   { env = {}, args = [] }: IdentityCase,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ContractError, type ErrorCode, errorReply } from "../../supabase/functions/_shared/http/errors.ts";
+import { exitCodes } from "../../cli/terminal/errors.ts";
 import { type Page, pageAt } from "./_pages.ts";
 
 /** Its type is closed: a code that is missing here, or is too many, does not compile. */
@@ -33,6 +34,14 @@ Deno.test("docs/contract.md has every error code with its status and challenge, 
     return `\`${code}\` ${status}${headers.has("www-authenticate") ? " challenge" : ""}`;
   });
   assert.deepEqual(documented.sort(), known.sort());
+});
+
+Deno.test("docs/agent.md has every exit code once, and no other", async () => {
+  const { text } = await pageAt("docs/agent.md");
+  const [, after = ""] = text.split("\n## Exit codes\n");
+  const [section = ""] = after.split("\n## ");
+  const documented = Array.from(section.matchAll(/^- (\d+): /gm), ([, code]) => Number(code));
+  assert.deepEqual(documented, Object.values(exitCodes));
 });
 
 Deno.test("docs/operating.md has the seconds that its formula gives", async () => {

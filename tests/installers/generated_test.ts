@@ -196,7 +196,7 @@ async function spied(language: Language, { folder, fleet, url }: Fleet & { folde
   const path = { ...env, HOME: home, PATH: `${bin}:${Deno.env.get("PATH") ?? ""}` };
   assertEnded(await run([program, ...command, language.file, "--yes"], { env: path }), 0);
   if (isShell) {
-    const agent = [...command, join(home, ".local/bin/openclaw"), "monitor"];
+    const agent = [...command, join(home, ".local/bin/openclaw-agent"), "monitor"];
     const { last_seen_at } = await fleet.agent(id);
     const monitor = new Deno.Command(program, { args: agent, clearEnv: true, env: path, stderr: "null" })
       .spawn();

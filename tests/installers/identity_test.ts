@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import { fillIn, identityCases, loopbackCases } from "../_support/identity_cases.ts";
+import { fillIn, identityCases } from "../_support/identity_cases.ts";
 import { greets, startFaultServer } from "../_support/fault_server.ts";
 import { assertEnded, Host, type Language, powershell, python, sh } from "../_support/installers.ts";
+import { loopbackCases } from "../_support/loopback_cases.ts";
 import { PowerShellSession } from "../_support/powershell.ts";
 import { temporaryFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";

@@ -92,6 +92,21 @@ Deno.test("a second server on the same port → refused with a sentence, and its
   });
 });
 
+Deno.test("a later start counts the agents, and tells no way on", async () => {
+  await withFolder(async (data) => {
+    const first = await startServerProcess({ data });
+    const fleet = new FleetClient(first.base, first.operatorKey);
+    const beating = await fleet.createAgent();
+    await fleet.createAgent();
+    assert.equal((await fleet.beat(await fleet.session(beating))).status, 200);
+    await first.stop("SIGKILL");
+    const second = await startServerProcess({ data });
+    await second.stop("SIGKILL");
+    assert.match(second.output.stderr, /\n2 agents: 1 online, 1 pending\n/);
+    assert.ok(!second.output.stderr.includes("Create an agent"), second.output.stderr);
+  });
+});
+
 Deno.test("a key that others can read → refused, with the command that mends it", async () => {
   await withFolder(async (data) => {
     await (await startServerProcess({ data })).stop();

@@ -1,10 +1,12 @@
 import { type Command, Option } from "@commander-js/extra-typings";
 import { dirname, join } from "node:path";
 import type { Writable } from "node:stream";
+import { describeProcess } from "../../agent/agent.ts";
+import { handshake } from "../../api/agent.ts";
 import { isLoopback, parseUrl } from "../../api/url.ts";
 import { formatCredentials, readUsable, type StoredCredentials } from "../../identity/credentials.ts";
 import { checkAgentKey, namedAgent, readSecret, uuid, warnOfOpenFlag } from "../../identity/named_agent.ts";
-import { defaultUrl } from "../../identity/setup.ts";
+import { defaultUrl, readConnection } from "../../identity/setup.ts";
 import { calledAs } from "../../terminal/called.ts";
 import { CliError, isErrno } from "../../terminal/errors.ts";
 import { answerJson, say, warn } from "../../terminal/output.ts";
@@ -12,9 +14,10 @@ import { giveUp } from "../../host/permissions.ts";
 import { type Environment, placesHere } from "../../host/paths.ts";
 import { folderExposure, removeFile, writePrivateFile } from "../../host/private_file.ts";
 import { isForeign, isThere } from "../../service/own_files.ts";
+import { unwrap } from "./_outcome.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 
-type Flags = AgentFlags & { json?: true; input?: boolean };
+type Flags = AgentFlags & { json?: true; input: boolean; handshake: boolean };
 
 const example = `
 Examples:
@@ -25,18 +28,35 @@ Examples:
 /** Adds `openclaw configure`: writes the credentials file. */
 export function addConfigure(program: Command, environment: Environment): void {
   const command = program.command("configure")
-    .description("write the credentials file from flags, the environment, stdin or what you type")
+    .description("write the credentials file from flags, the environment, stdin or what you type, and try it")
     .addHelpText("after", example);
-  // It asks no server, so it has no use for certificates.
-  const options = agentOptions().filter(({ long }) => long !== "--ca-file");
-  for (const option of [...options, jsonOption()]) command.addOption(option);
+  for (const option of [...agentOptions(), jsonOption()]) command.addOption(option);
   command.addOption(new Option("--no-input", "never ask"))
+    .addOption(
+      new Option("--no-handshake", "only write the file, for a host that cannot reach the server yet"),
+    )
     .action((flags: Flags) => configure(flags, environment));
 }
 
 async function configure(flags: Flags, environment: Environment): Promise<void> {
   await giveUp("configure");
   const stored = await gather(flags, environment);
+  // What is wrong with the way to the server is said before anything is written.
+  const connection = await readConnection({ ...flags, url: stored.url }, environment, null);
+  const path = await write(stored, environment);
+  if (!flags.json) say(`wrote ${path}`);
+  const reply = flags.handshake ? await handshake(connection, stored, describeProcess()) : null;
+  const agent = reply === null || reply.kind === "outage" ? null : unwrap(reply).agent;
+  if (flags.json) answerJson({ path, url: stored.url, agent_id: stored.agentId, accepted: agent !== null });
+  else if (agent !== null) say(`the server accepted this id and secret, of agent "${agent.name}"`);
+  if (reply?.kind === "outage") {
+    const flag = needsInsecureHttp(stored.url) ? " --insecure-http" : "";
+    warn(`did not reach the server: ${reply.reason}; try again with: ${calledAs} handshake${flag}`);
+  }
+}
+
+/** Writes the credentials file and drops the session of the agent that was there before. */
+async function write(stored: StoredCredentials, environment: Environment): Promise<string> {
   const { credentials: path, state } = await placesHere(environment);
   try {
     await assertOursToWrite(path);
@@ -50,11 +70,7 @@ async function configure(flags: Flags, environment: Environment): Promise<void> 
       cause: error,
     });
   }
-  if (flags.json) answerJson({ path, url: stored.url, agent_id: stored.agentId });
-  else {
-    const flag = needsInsecureHttp(stored.url) ? " --insecure-http" : "";
-    say(`wrote ${path}; try it with: ${calledAs} handshake${flag}`);
-  }
+  return path;
 }
 
 /** Another program may keep a file of this name, and a folder that all may write makes the file useless. */

@@ -35,7 +35,14 @@ async function doctor({ json, ...flags }: Flags, environment: Environment): Prom
   }
   const failed = checks.find(({ ok }) => ok === false);
   if (json) answerJson({ ok: failed === undefined, checks: checks.map(({ failure: _, ...rest }) => rest) });
+  else answer(verdict(checks));
   if (failed !== undefined) throw new NegativeResult(failed.failure ?? "unexpected");
+}
+
+function verdict(checks: readonly Check[]): string {
+  const failed = checks.filter(({ ok }) => ok === false).map(({ name }) => name);
+  if (failed.length === 0) return "Every check passed: this agent can send heartbeats";
+  return `${failed.length === 1 ? "One check" : `${failed.length} checks`} failed: ${failed.join(", ")}`;
 }
 
 async function* examine(flags: Flags, environment: Environment): AsyncGenerator<Check> {

@@ -84,8 +84,11 @@ export class Maintenance {
  */
 async function vacuum(run: Run): Promise<void> {
   await run("checkpoint");
-  await run("vacuum (analyze) public.agents, public.agent_events");
+  await run(`vacuum (analyze) ${vacuumedTables.map((table) => `public.${table}`).join(", ")}`);
 }
+
+/** Every table of the migrations. */
+export const vacuumedTables = ["agents", "agent_events"];
 
 /**
  * PGlite is a standalone backend, which does not stop when transaction numbers run out: old rows would vanish. A

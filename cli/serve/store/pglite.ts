@@ -73,8 +73,8 @@ function isOutage(error: unknown): boolean {
   return !hasState || isOutageState(String(error.code));
 }
 
-function noteMaintenance(maintenance: Maintenance, { name, args, effect }: SqlCall): void {
-  if (name === "create_agent") maintenance.noteAgentCreated();
+function noteMaintenance(maintenance: Maintenance, { args, effect }: SqlCall): void {
+  if (effect === "creates") maintenance.noteAgentCreated();
   if (effect !== "reads") maintenance.noteWrites(Array.isArray(args.beats) ? args.beats.length : 1);
 }
 
@@ -82,7 +82,8 @@ function noteMaintenance(maintenance: Maintenance, { name, args, effect }: SqlCa
 function noting(snapshots: Snapshots, make: Call): Call {
   return async (call) => {
     const result = await make(call);
-    if (result !== null && call.effect === "changes") snapshots.noteChange();
+    const isKept = call.effect === "creates" || call.effect === "changes";
+    if (result !== null && isKept) snapshots.noteChange();
     return result;
   };
 }

@@ -47,6 +47,10 @@ select results_eq(
   'select name, liveness from public.fleet order by name',
   'and so does the Agent of the contract'
 );
+select is(
+  public.count_agents(), '{"online": 1, "late": 1, "offline": 1, "stopped": 1, "pending": 1, "revoked": 1}'::jsonb,
+  'the counts are those of the fleet'
+);
 select results_eq(
   'select silent_for from public.fleet where name = ''b''', $$values (interval '81 s')$$,
   'the fleet shows the silence in whole seconds'

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { isFitForSecrets, isLoopback } from "../../../supabase/functions/_shared/address.ts";
 import { loopbackCases } from "../../_support/loopback_cases.ts";
 
-for (const [host, expected] of loopbackCases) {
+for (const { host, isLoopback: expected } of loopbackCases) {
   Deno.test(`${host} is ${expected ? "loopback: a secret may go there" : "not loopback: no secret goes there"} over http`, () => {
     assert.equal(new URL(`http://${host}:8000/`).hostname, host, "the table has it as a URL does");
     assert.equal(isLoopback(host), expected);

@@ -39,7 +39,7 @@ export interface NewAgent {
 
 export const agents = {
   create: row("create_agent", {
-    effect: "changes",
+    effect: "creates",
     args: ({ heartbeatIntervalSeconds, ownerId, ownerLimit, secretDigest, ...rest }: NewAgent) => ({
       ...rest,
       heartbeat_interval_seconds: heartbeatIntervalSeconds,
@@ -55,6 +55,8 @@ export const agents = {
     args: (agentId: string, ownerId: string | null) => ({ agent_id: agentId, owner_id: ownerId }),
     read: orNull(readAgent),
   }),
+  /** How many agents there are, by liveness. */
+  count: row("count_agents", { effect: "reads", args: () => ({}), read: entries(number) }),
   revoke: row("revoke_agent", {
     effect: "changes",
     args: (agentId: string, { ownerId, actor }: { ownerId: string | null; actor: string }) => ({

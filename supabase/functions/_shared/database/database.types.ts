@@ -228,6 +228,7 @@ export type Database = {
         };
         Returns: string;
       };
+      "count_agents": { Args: Record<PropertyKey, never>; Returns: Json };
       "create_agent": {
         Args: {
           "actor": string;

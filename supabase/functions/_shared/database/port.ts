@@ -31,10 +31,7 @@ export type Database = { [Noun in keyof typeof nouns]: Methods<(typeof nouns)[No
 
 /** The port over any way to call the SQL functions. */
 export function databaseOver(call: Call): Database {
-  return {
-    agents: methods(agents, call),
-    sessions: methods(sessions, call),
-    heartbeats: methods(heartbeats, call),
-    health: methods(health, call),
-  };
+  const bound = Object.entries(nouns).map(([noun, rows]) => [noun, methods(rows, call)] as const);
+  // What Object.fromEntries forgets: each noun has the methods of its own rows.
+  return Object.fromEntries(bound) as Database;
 }

@@ -7,8 +7,8 @@ type Arguments<Name extends keyof Functions> = {
   [Key in keyof Functions[Name]["Args"]]: Functions[Name]["Args"][Key] | null;
 };
 
-/** What a call does to the database: nothing, the part of a row that every heartbeat renews, or anything else. */
-type Effect = "reads" | "beats" | "changes";
+/** What a call does: nothing, it renews what every heartbeat renews, it makes an agent, or it changes anything else. */
+type Effect = "reads" | "beats" | "creates" | "changes";
 
 /** One call of one SQL function. */
 export interface SqlCall {

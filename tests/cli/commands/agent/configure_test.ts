@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
+import { greets, refuses, startFaultServer } from "../../../_support/fault_server.ts";
 import { namesIn, storeCredentials, writePrivate } from "../../../_support/home.ts";
+import { closedPort } from "../../../_support/port.ts";
 import { credentialsPath, isThere, run, type RunOptions, sessionPath } from "../../../_support/program.ts";
 import { assertNoSecret, assertRefused } from "../../../_support/refused.ts";
 import { temporaryFolder } from "../../../_support/server.ts";
@@ -8,7 +10,8 @@ import { testWith } from "../../../_support/tools.ts";
 import { agentId, agentSecret } from "../../../_support/vectors.ts";
 
 const agent = { id: agentId, secret: agentSecret };
-const url = "https://fleet.example";
+/** Nobody listens there: the file is written all the same. */
+const url = closedPort();
 const other = "1c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
 const whole = ["configure", "--url", url, "--agent-id", agentId, "--agent-secret-file", "-"];
 const unix = Deno.build.os !== "windows";
@@ -56,13 +59,6 @@ const refused: (Partial<RunOptions> & { name: string; args: string[]; code: numb
     code: 2,
     says: /--agent-secret-file is missing/,
   },
-  {
-    name: "with --ca-file, which it would not keep",
-    args: [...whole, "--ca-file", "ca.pem"],
-    stdin: agentSecret,
-    code: 2,
-    says: /unknown option '--ca-file'/,
-  },
 ];
 
 for (const { name, args, code, says, ...options } of refused) {
@@ -73,20 +69,44 @@ for (const { name, args, code, says, ...options } of refused) {
   });
 }
 
-Deno.test("openclaw configure for plain http to another host names the flag that handshake needs", async () => {
+const accepted = 'the server accepted this id and secret, of agent "edge 1"';
+
+Deno.test("openclaw configure ends with what the server says of the id and the secret", async () => {
   await using home = await temporaryFolder();
-  const args = [
-    "configure",
-    "--url",
-    "http://fleet.example",
-    "--agent-id",
-    agentId,
-    "--agent-secret-file",
-    "-",
-  ];
-  const { code, stderr } = await run([...args, "--insecure-http"], { home: home.path, stdin: agentSecret });
+  using server = startFaultServer(() => greets());
+  const args = ["configure", "--url", server.url, "--agent-id", agentId, "--agent-secret-file", "-"];
+  const said = await run(args, { home: home.path, stdin: agentSecret });
+  assert.deepEqual([said.code, said.stderr.trim().split("\n").at(-1)], [0, accepted]);
+  const json = await run([...args, "--json"], { home: home.path, stdin: agentSecret });
+  assert.deepEqual(JSON.parse(json.stdout), {
+    path: credentialsPath(home.path),
+    url: server.url,
+    agent_id: agentId,
+    accepted: true,
+  });
+  const silent = await run([...args, "--no-handshake"], { home: home.path, stdin: agentSecret });
+  assert.deepEqual([silent.code, silent.stderr.includes("server")], [0, false], silent.stderr);
+  assert.equal(server.caught.length, 2, "it was asked without being told to");
+});
+
+Deno.test("openclaw configure with a secret that the server refuses → 3, and the file is there to be mended", async () => {
+  await using home = await temporaryFolder();
+  using server = startFaultServer(() => refuses("invalid_credentials"));
+  const args = ["configure", "--url", server.url, "--agent-id", agentId, "--agent-secret-file", "-"];
+  const { code, stderr } = await run(args, { home: home.path, stdin: agentSecret });
+  assert.equal(code, 3, stderr);
+  assert.match(stderr, /^wrote .+\nerror: /);
+  assert.equal((await stored(home.path)).agent_id, agentId);
+});
+
+Deno.test("openclaw configure where the server cannot be reached says so, and how to try again", async () => {
+  await using home = await temporaryFolder();
+  const { code, stderr } = await run(whole, { home: home.path, stdin: agentSecret });
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /try it with: (deno task )?openclaw handshake --insecure-http$/m);
+  assert.match(
+    stderr,
+    /^wrote .+\nwarning: did not reach the server: .+; try again with: (deno task )?openclaw handshake$/m,
+  );
 });
 
 Deno.test("openclaw configure with a secret that cannot be right leaves the old file as it was", async () => {

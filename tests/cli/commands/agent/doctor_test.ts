@@ -12,9 +12,11 @@ const agent = { id: agentId, secret: agentSecret };
 const healthy = { ok: true, version: "1", database: "ok" };
 const unix = Deno.build.os !== "windows";
 
-/** The lines of the doctor's report that do not say "pass", each with its hint. */
+/** The lines of the doctor's report that do not say "pass", each with its hint, but for the verdict at the end. */
 function complaintsOf({ stdout }: Run): string[] {
-  return stdout.split(/\n(?=\S)/).map((line) => line.trimEnd()).filter((line) => !line.startsWith("pass"));
+  const lines = stdout.split(/\n(?=\S)/).map((line) => line.trimEnd());
+  assert.match(lines.pop() ?? "", /^(Every check passed: |One check failed: |\d checks failed: )/);
+  return lines.filter((line) => !line.startsWith("pass"));
 }
 
 /** Each check of `openclaw doctor --json`, and whether all is well. */
@@ -35,6 +37,7 @@ Deno.test("openclaw doctor against a port where nothing listens fails at tcp, an
     `^FAIL  tcp +port ${port} of 127\\.0\\.0\\.1 cannot be reached: .+\\n +hint: (deno task )?openclaw(-server)? serve, or `;
   assert.match(complaintsOf(ended).at(-1) ?? "", new RegExp(says));
   assert.equal(ended.stdout.match(/^FAIL/gm)?.length, 1, ended.stdout);
+  assert.match(ended.stdout, /\nOne check failed: tcp\n$/);
   assert.doesNotMatch(ended.stdout, /^\S+ +(tls|service|handshake)/m);
   assert.deepEqual(checksOf(inJson), [
     ["credentials", true],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { openPglite } from "../../../../cli/serve/store/pglite.ts";
-import { Maintenance } from "../../../../cli/serve/store/maintenance.ts";
+import { Maintenance, vacuumedTables } from "../../../../cli/serve/store/maintenance.ts";
 import { databaseOver } from "../../../../supabase/functions/_shared/database/port.ts";
 import { Log } from "../../../../supabase/functions/_shared/log.ts";
 import { temporaryFolder } from "../../../_support/server.ts";
@@ -43,6 +43,16 @@ const schema = `
   grant select, insert, update on public.agents to service_role;
   insert into public.agents values (1, '');
 `;
+
+Deno.test("every table that a migration makes is vacuumed", async () => {
+  const folder = new URL("../../../../supabase/migrations/", import.meta.url);
+  const made: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) {
+    const text = await Deno.readTextFile(new URL(name, folder));
+    for (const [, table = ""] of text.matchAll(/^create table public\.(\w+)/gm)) made.push(table);
+  }
+  assert.deepEqual(vacuumedTables.toSorted(), made.toSorted());
+});
 
 const database = await PGlite.create();
 await database.exec("create role service_role");
