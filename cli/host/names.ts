@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { CliError } from "../terminal/errors.ts";
 import type { Environment } from "./environment.ts";
 
@@ -58,10 +57,16 @@ export function resolveName(args: string[], environment: Environment): string {
   });
 }
 
-/** The word that a program's file was given; the names of a build and of a release are nobody's choice. */
+/**
+ * The word of an installed program, from its file. A program anywhere else may be called anything: a download, a build
+ * and a release have names that nobody gave it as a word.
+ */
 export function nameOfFile(path: string): string {
-  const word = basename(path).replace(/\.exe$/i, "");
-  return isName(word) && !/^openclaw-(server|linux|darwin|windows)\b/.test(word) ? word : defaultName;
+  const [folder = "", file = ""] = path.split(/[/\\]/).slice(-2);
+  const word = file.replace(/\.exe$/i, "");
+  const isInstalled = /\/(usr\/local|\.local)\/bin\/[^/]+$/.test(path) ||
+    (/\.exe$/i.test(file) && folder === word);
+  return isInstalled && isName(word) && word !== "openclaw-server" ? word : defaultName;
 }
 
 function isName(word: string): boolean {

@@ -73,9 +73,11 @@ def choose_name(flag="", file=""):
     if name and not NAME.match(name):
         die(2, 'Cannot use the name "%s": a letter and at most 30 of a-z, 0-9 and - are expected, and not "openclaw"' % shown(name),
             "--name fleet-agent")
-    # Windows tells by a name's end what it can start.
-    file = re.sub(r"\.py\Z", "", os.path.basename(file)) if os.name == "nt" else os.path.basename(file)
-    return name or (file if NAME.match(file) else "openclaw-agent")
+    folder, file = os.path.split(os.path.abspath(file))
+    # Windows tells by a name's end what it can start. A file that is elsewhere may be called anything.
+    file = re.sub(r"\.py\Z", "", file) if os.name == "nt" else file
+    is_installed = os.path.basename(folder) == file if os.name == "nt" else re.match(r"/usr/local/bin\Z|.*/\.local/bin\Z", folder)
+    return name or (file if is_installed and NAME.match(file) else "openclaw-agent")
 
 
 def folder_of_credentials(name):

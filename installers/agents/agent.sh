@@ -382,7 +382,11 @@ agent_main() {
   unset_secrets
   hide_environment
   export LC_ALL=C
-  choose_name "$given_name" "${0##*/}"
+  # A file that is elsewhere may be called anything.
+  case $(cd "$(dirname "$0")" 2>/dev/null && pwd) in
+    /usr/local/bin | */.local/bin) choose_name "$given_name" "${0##*/}" ;;
+    *) choose_name "$given_name" ;;
+  esac
   credentials=$(folder_of_credentials)/credentials.json
   [ -r "$credentials" ] || die 1 "Cannot read \"$credentials\": there is no such file, or it is not this user's" 'run the installer again'
   read_credentials "$credentials" || die 1 "Cannot read \"$credentials\": it holds no credentials" 'run the installer again'

@@ -29,7 +29,11 @@ for (const word of ["openclaw", "", "A", "1a", "a b", "a/b", "../a", "a_b", "é"
 const files: [path: string, word: string][] = [
   ["/usr/local/bin/openclaw-agent", "openclaw-agent"],
   ["/usr/local/bin/fleetd", "fleetd"],
-  ["/opt/fleetd.exe", "fleetd"],
+  ["/home/a/.local/bin/fleetd", "fleetd"],
+  ["C:\\Users\\a\\AppData\\Local\\fleetd\\fleetd.exe", "fleetd"],
+  ["/tmp/download", "openclaw-agent"],
+  ["C:\\Users\\a\\Downloads\\fleetd.exe", "openclaw-agent"],
+  ["/usr/local/bin/openclaw-server", "openclaw-agent"],
   ["/usr/local/bin/openclaw", "openclaw-agent"],
   ["dist/openclaw-server", "openclaw-agent"],
   ["dist/openclaw-linux-x64", "openclaw-agent"],

@@ -92,7 +92,7 @@ test("openclaw service install over a service that runs, and that fails, leaves 
     const { code, stderr } = await service(["install", ...flags], { stdin: secret });
     assert.equal(code, 1, stderr);
     for (const [path, text] of Object.entries(before)) assert.equal(await Deno.readTextFile(path), text);
-    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw"]);
+    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw-agent"]);
     assert.ok((await names(join(home, "bin"))).includes("running"));
   }));
 
@@ -108,7 +108,7 @@ test("openclaw service install over a service that runs, with a program that doe
     );
     assert.match(stderr, /^nothing was changed/m);
     for (const [path, text] of Object.entries(before)) assert.equal(await Deno.readTextFile(path), text);
-    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw"]);
+    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw-agent"]);
     assert.ok((await names(join(home, "bin"))).includes("running"));
   }));
 
@@ -124,7 +124,7 @@ for (const state of ["stopped", "starting"]) {
       assert.match(stderr, /^error: Cannot keep the service running/m);
       assert.match(stderr, /^nothing was changed/m);
       for (const [path, text] of Object.entries(before)) assert.equal(await Deno.readTextFile(path), text);
-      assert.deepEqual(await names(dirname(programOf(home))), ["openclaw"]);
+      assert.deepEqual(await names(dirname(programOf(home))), ["openclaw-agent"]);
       assert.equal((await names(join(home, "bin"))).includes("running"), state === "starting");
     }));
 }
@@ -161,7 +161,7 @@ test("openclaw service install for the first time, with a program that does not 
       /^error: Cannot keep the service running[^\n]*\nhint: (deno task )?openclaw(-server)? service logs --user$/m,
     );
     assert.doesNotMatch(stderr, /nothing was changed/);
-    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw"]);
+    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw-agent"]);
     assert.match(await Deno.readTextFile(unitOf(home)), /^ExecStart=/m);
   }));
 
@@ -201,7 +201,7 @@ test("openclaw service install takes over what an installer brought, with its en
       await Deno.readTextFile(credentialsPath(home)),
       formatCredentials({ url: "https://new.example", agentId, secret }),
     );
-    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw"]);
+    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw-agent"]);
     assert.equal(((await Deno.stat(programOf(home))).mode ?? 0) & 0o777, 0o755);
   }));
 

@@ -88,7 +88,7 @@ for (const language of [sh, python]) {
         await online(fleet, agent.id);
         await host.run(["chmod", "644", installed]);
         const removed = await host.run([...language.command, host.installer(language), "--uninstall"]);
-        assertDone(removed, /^removed \/usr\/local\/bin\/openclaw$/m);
+        assertDone(removed, /^removed \/usr\/local\/bin\/openclaw-agent$/m);
         assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
         assert.equal((await show(host)).LoadState, "not-found");
         assert.equal(await leftOf(host), "");
@@ -122,12 +122,15 @@ test("what the README types: configure as a user, then sudo service install", ()
       const alice = { HOME: "/home/alice", USER: "alice" };
       const asAlice = ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups"];
       const configure = [...asAlice, program, "configure", ...identity(url, agent.id)];
-      assertDone(await host.run(configure, { env: alice, stdin: agent.secret }), /try it with/);
+      assertDone(
+        await host.run(configure, { env: alice, stdin: agent.secret }),
+        /accepted this id and secret/,
+      );
       const alone = await host.run([...asAlice, program, "service", "install"], { env: alice });
       assert.equal(alone.code, 2, alone.stderr);
       assert.match(
         alone.stderr,
-        /^hint: sudo openclaw service install, or openclaw service install --user$/m,
+        /^hint: sudo openclaw(-agent)? service install, or openclaw(-agent)? service install --user$/m,
       );
 
       const plan = await host.run([...asAlice, program, "service", "uninstall", "--dry-run"], {
@@ -144,14 +147,14 @@ test("what the README types: configure as a user, then sudo service install", ()
       const done = await host.run([program, "service", "install"], { env: sudo });
       assertDone(
         done,
-        /^using the credentials of alice: \/home\/alice\/.config\/openclaw\/credentials.json$/m,
+        /^using the credentials of alice: \/home\/alice\/.config\/openclaw-agent\/credentials.json$/m,
       );
       await online(fleet, agent.id);
       const closed = await host.run([...asAlice, program, "service", "install", "--dry-run"], {
         env: alice,
       });
       assert.equal(closed.code, 3, closed.stderr);
-      assert.match(closed.stderr, /this user may not\nhint: sudo openclaw service install$/m);
+      assert.match(closed.stderr, /this user may not\nhint: sudo openclaw(-agent)? service install$/m);
       const removal = [...asAlice, installed, "service", "uninstall", "--dry-run"];
       assertDone(await host.run(removal, { env: alice }), /^ {4}only root can see which ones$/m);
       assertDone(await host.run([installed, "service", "uninstall"], { env: sudo }), /nothing is left$/m);
@@ -232,7 +235,7 @@ test("uninstall keeps others' files, and stops a service without its unit", () =
       assertDone(gone, /looked again: nothing is left$/m);
       assertDone(
         gone,
-        /^kept; .*: \/var\/lib\/private\/openclaw\/gateway.db, \/etc\/default\/openclaw$/m,
+        /^kept; .*: \/var\/lib\/private\/openclaw-agent\/gateway.db, \/etc\/default\/openclaw-agent$/m,
       );
       assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
       assert.equal((await host.run(["systemctl", "is-active", unit])).stdout, "inactive\n");
@@ -314,10 +317,10 @@ test("a folder with a server's keys → conflict, and nothing is touched", () =>
       "/usr/local",
       "/var/lib",
       "-name",
-      "*openclaw*",
+      "*openclaw-agent*",
       "-o",
       "-path",
-      "*openclaw/*",
+      "*openclaw-agent/*",
     ];
     const state = ["stat", "-c", "%n %u %g %a %Y", "/var/lib/openclaw-agent", key];
     const before = [await host.run(listed), await host.run(state)];
@@ -326,7 +329,7 @@ test("a folder with a server's keys → conflict, and nothing is touched", () =>
     const { code, stdout, stderr } = await host.run(install, { stdin: agent.secret });
     assert.equal(code, 5, stderr);
     assert.equal(stdout, "");
-    assert.match(stderr, /has the keys of a server, "\/var\/lib\/openclaw\/operator-key"\nhint: /);
+    assert.match(stderr, /has the keys of a server, "\/var\/lib\/openclaw-agent\/operator-key"\nhint: /);
     assert.deepEqual([await host.run(listed), await host.run(state)], before);
     assert.equal((await show(host)).LoadState, "not-found");
   }));
@@ -377,7 +380,7 @@ async function commandLine(host: SystemdHost): Promise<string[]> {
 }
 
 async function leftOf(host: SystemdHost): Promise<string> {
-  return (await host.run(["find", "/etc", "/usr/local", "/var/lib", "-name", "*openclaw*"])).stdout;
+  return (await host.run(["find", "/etc", "/usr/local", "/var/lib", "-name", "*openclaw-agent*"])).stdout;
 }
 
 function assertDone({ code, stdout, stderr }: Finished, wanted: RegExp): void {
