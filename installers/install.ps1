@@ -12,7 +12,7 @@ function Install-OpenClaw {
     $ownFile = $MyInvocation.MyCommand.ScriptBlock.File
     # It lets nothing below be called, so the sentence is all that there is.
     if ($ExecutionContext.SessionState.LanguageMode -ne 'FullLanguage') {
-        Write-Host 'error: Cannot install: this PowerShell runs in a restricted language mode, and the full language is wanted'
+        Write-Host 'error: Cannot install: this PowerShell runs in a restricted language mode, and the full language is expected'
         if ($ownFile) { exit 1 }
         $global:LASTEXITCODE = 1
         return
@@ -26,472 +26,19 @@ function Install-OpenClaw {
     $BinaryFolder = ''
     $BinarySums = ''
 
-    # What the installer and the agent share. The agent is made of these functions, word for word.
+    # The endings of what is not in its place yet, and of what had its place. No other program calls a file so.
+    $NewEnd = '.openclaw-new'
+    $OldEnd = '.openclaw-old'
+    # The second name: ours only as a link to our program, on Windows as a script that starts it.
+    $ShortName = 'openclaw'
+    $AnotherName = '--name fleet-agent, which takes another name for all that is installed'
 
-    # What cannot be said, to a terminal that has gone, ends nothing.
-    function Say {
-        param([string] $Words)
-        try { [Console]::Error.WriteLine($Words) } catch [IO.IOException] { return }
-    }
-
-    # The words without what a terminal would act on: C0, DEL, C1, and what turns the direction of writing.
-    function Get-Shown {
-        param([string] $Words)
-        return $Words -replace '[\x00-\x1f\x7f]', '' -replace '[\x80-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]', '?'
-    }
-
-    # The innermost reason, as a part of one of our sentences.
-    function Get-Cause {
-        param($Exception)
-        while ($null -ne $Exception.InnerException) { $Exception = $Exception.InnerException }
-        return (Get-Shown $Exception.Message).TrimEnd('.')
-    }
-
-    function Die {
-        param([int] $Code, [string] $What, [string] $Hint)
-        Say "error: $What"
-        if ($Hint) { Say "hint: $Hint" }
-        throw "openclaw ends with $Code"
-    }
-
-    # Windows PowerShell knows only old versions of TLS by itself.
-    function Enable-Tls {
-        $protocols = [Net.ServicePointManager]::SecurityProtocol
-        if ($protocols -ne 0) { [Net.ServicePointManager]::SecurityProtocol = $protocols -bor 3072 }
-        [Net.ServicePointManager]::Expect100Continue = $false
-    }
-
-    # What SIGINT, SIGTERM and SIGHUP set, so that all that waits ends at once and is cleaned up after. Windows
-    # PowerShell 5.1 has no such signals: there it is never set, and Ctrl-C ends what waits in short steps.
-    function Start-Watch {
-        $watch = @{ Told = New-Object Threading.ManualResetEvent $false; Registrations = @() }
-        $registration = 'System.Runtime.InteropServices.PosixSignalRegistration' -as [type]
-        if ($null -eq $registration) { return $watch }
-        # Compiled: a script block has no runspace in the thread that brings a signal.
-        $type = 'System.Runtime.InteropServices.PosixSignalContext' -as [type]
-        $context = [Linq.Expressions.Expression]::Parameter($type, 'context')
-        $cancel = [Linq.Expressions.Expression]::Property($context, 'Cancel')
-        $steps = [Linq.Expressions.Expression[]]@(
-            [Linq.Expressions.Expression]::Assign($cancel, [Linq.Expressions.Expression]::Constant($true)),
-            [Linq.Expressions.Expression]::Call([Linq.Expressions.Expression]::Constant($watch.Told), [Threading.EventWaitHandle].GetMethod('Set')),
-            [Linq.Expressions.Expression]::Empty())
-        $parameters = [Linq.Expressions.ParameterExpression[]]@($context)
-        $action = [Action`1].MakeGenericType($type)
-        $handler = [Linq.Expressions.Expression]::Lambda($action, [Linq.Expressions.Expression]::Block($steps), $parameters).Compile()
-        $watch.Registrations = @('SIGINT', 'SIGTERM', 'SIGHUP' | ForEach-Object { $registration::Create($_, $handler) })
-        return $watch
-    }
-
-    function Stop-Watch {
-        param([hashtable] $Watch)
-        foreach ($registration in $Watch.Registrations) { $registration.Dispose() }
-    }
-
-    function Assert-Untold {
-        param([hashtable] $Watch)
-        if ($Watch.Told.WaitOne(0)) { throw 'openclaw was told to stop' }
-    }
-
-    # The result of the task, which has so many seconds on the clock. In short steps, since Ctrl-C ends no call of .NET.
-    function Wait-Task {
-        param($Task, $Clock, [double] $Seconds, [hashtable] $Watch)
-        $handles = [Threading.WaitHandle[]]@($Watch.Told, ([IAsyncResult]$Task).AsyncWaitHandle)
-        while (-not $Task.IsCompleted) {
-            $left = $Seconds * 1000 - $Clock.Elapsed.TotalMilliseconds
-            if ($left -le 0) { throw 'timed out' }
-            if ([Threading.WaitHandle]::WaitAny($handles, [int][Math]::Min(200, [Math]::Ceiling($left))) -eq 0) { break }
-        }
-        Assert-Untold $Watch
-        return $Task.GetAwaiter().GetResult()
-    }
-
-    function Wait-Seconds {
-        param([double] $Seconds, [hashtable] $Watch)
-        $milliseconds = [int][Math]::Max(1, $Seconds * 1000)
-        if ($Watch.Registrations.Count -eq 0) { Start-Sleep -Milliseconds $milliseconds }
-        elseif ($Watch.Told.WaitOne($milliseconds)) { Assert-Untold $Watch }
-    }
-
-    # Seconds of a clock that nobody sets.
-    function Get-Seconds {
-        return [Diagnostics.Stopwatch]::GetTimestamp() / [double][Diagnostics.Stopwatch]::Frequency
-    }
-
-    # Seconds of the wall clock.
-    function Get-WallSeconds {
-        return ([datetime]::UtcNow - [datetime]::MinValue).TotalSeconds
-    }
-
-    function Get-Platform {
-        $kernel = 'Windows_NT'
-        $machine = $env:PROCESSOR_ARCHITECTURE
-        if ($env:PROCESSOR_ARCHITEW6432) { $machine = $env:PROCESSOR_ARCHITEW6432 }
-        if ($env:OS -ne 'Windows_NT') {
-            $kernel = (uname -s)
-            $machine = (uname -m)
-        }
-        $systems = @{ 'Windows_NT' = 'windows'; 'Linux' = 'linux'; 'Darwin' = 'darwin' }
-        $machines = @{ 'amd64' = 'x86_64'; 'x86_64' = 'x86_64'; 'arm64' = 'aarch64'; 'aarch64' = 'aarch64' }
-        foreach ($name in 'armv6l', 'armv7l', 'i686', 'i386', 'riscv64', 'ppc64le', 's390x') { $machines[$name] = $name }
-        return @{ Os = $systems["$kernel"]; Arch = $machines["$machine".ToLowerInvariant()]; Name = "$kernel $machine" }
-    }
-
-    function Get-State {
-        if ($env:OS -eq 'Windows_NT') { return [IO.Path]::Combine($env:APPDATA, 'openclaw') }
-        if ((uname -s) -eq 'Darwin') { return "$HOME/Library/Application Support/openclaw" }
-        if ("$env:XDG_CONFIG_HOME".StartsWith('/')) { return "$env:XDG_CONFIG_HOME/openclaw" }
-        return "$env:HOME/.config/openclaw"
-    }
-
-    # The JSON object in the text, or nothing. Ours are a few hundred bytes; what is larger is somebody else.
-    function Read-Object {
-        param([string] $Text)
-        if ($Text.Length -gt 16384 -or $Text.TrimStart() -notlike '{*') { return $null }
-        try { $value = ConvertFrom-Json $Text } catch { return $null }
-        if ($value -is [Management.Automation.PSCustomObject]) { return $value }
-        return $null
-    }
-
-    function Get-Field {
-        param($Fields, [string] $Name)
-        if ($null -eq $Fields) { return $null }
-        $property = $Fields.PSObject.Properties[$Name]
-        if ($null -eq $property) { return $null }
-        return $property.Value
-    }
-
-    function Get-Text {
-        param($Fields, [string] $Name)
-        $value = Get-Field $Fields $Name
-        # PowerShell 7 makes a date of what looks like one.
-        if ($value -is [datetime]) { return $value.ToUniversalTime().ToString('o', [Globalization.CultureInfo]::InvariantCulture) }
-        if ($value -is [string]) { return $value }
-        return $null
-    }
-
-    # The whole part of a number, which is brought between the least and a day. -1 if it is none.
-    function Get-Number {
-        param($Fields, [string] $Name, [int] $Least = 0)
-        $value = Get-Field $Fields $Name
-        $isNumber = $value -is [int] -or $value -is [long] -or $value -is [double] -or $value -is [decimal] -or $value -is [bigint]
-        if (-not $isNumber -or [double]::IsNaN([double]$value)) { return -1 }
-        return [int][Math]::Max([double]$Least, [Math]::Min([double]86400, [Math]::Floor([double]$value)))
-    }
-
-    # The url, agent_id and agent_secret in the file, or nothing.
-    function Read-Credentials {
-        param([string] $Path)
-        try { $fields = Read-Object ([IO.File]::ReadAllText($Path)) }
-        catch [IO.IOException], [UnauthorizedAccessException] { return $null }
-        $found = @{ Url = Get-Text $fields 'url'; Id = Get-Text $fields 'agent_id'; Secret = Get-Text $fields 'agent_secret' }
-        if (-not $found.Url -or $found.Url -match '[\s"\\]') { return $null }
-        if ("$($found.Id)" -cnotmatch '\A[0-9a-f-]+\z' -or "$($found.Secret)" -cnotmatch '\A[A-Za-z0-9_-]+\z') { return $null }
-        return $found
-    }
-
-    function New-Agent {
-        param([hashtable] $Credentials, [string] $Version, [hashtable] $Watch)
-        $platform = Get-Platform
-        $hostName = [Net.Dns]::GetHostName() -replace '[^A-Za-z0-9._-]', '-'
-        return @{
-            Url = $Credentials.Url; Id = $Credentials.Id; Secret = $Credentials.Secret; Version = $Version
-            Instance = [guid]::NewGuid().ToString(); Seq = 0; Token = ''; Interval = 60; RefreshIn = 0; BeatIn = 0; Name = ''
-            Client = @{ version = $Version; hostname = $hostName.Substring(0, [Math]::Min(255, $hostName.Length)); os = "$($platform.Os)"; arch = "$($platform.Arch)" }
-            Status = 0; Fields = $null; Failure = ''; IsTls = $false; RetryAfter = -1; Watch = $Watch
-        }
-    }
-
-    # Plain http is for this host alone. What is on this host needs no proxy, which would read the secret.
-    function Set-Proxy {
-        param($Request)
-        $target = $Request.RequestUri
-        if ($target.IsLoopback -or $target.Scheme -eq 'http') {
-            $Request.Proxy = $null
-            return
-        }
-        # PowerShell 7 reads the environment by itself, 5.1 reads what Windows is set to.
-        $address = "$env:HTTPS_PROXY"
-        if ($PSVersionTable['PSEdition'] -eq 'Core' -or -not $address) { return }
-        foreach ($entry in "$env:NO_PROXY".Split(',')) {
-            $name = $entry.Trim().TrimStart('*').TrimStart('.')
-            $isWithin = $name -and ".$($target.Host)".EndsWith(".$name", [StringComparison]::OrdinalIgnoreCase)
-            if ($isWithin -or $entry.Trim() -eq '*') {
-                $Request.Proxy = $null
-                return
-            }
-        }
-        if ($address -notlike '*://*') { $address = "http://$address" }
-        $proxy = New-Object Net.WebProxy $address
-        $words = @($proxy.Address.UserInfo.Split([char[]]':', 2) | ForEach-Object { [Uri]::UnescapeDataString($_) }) + ''
-        if ($words[0]) { $proxy.Credentials = New-Object Net.NetworkCredential $words[0], $words[1] }
-        $Request.Proxy = $proxy
-    }
-
-    # Asks the service. The reply is left in the agent: Status, Fields, Failure, RetryAfter.
-    function Send-Request {
-        param([hashtable] $Agent, [string] $Path, $Body, [int] $Seconds = 15)
-        $Agent.Status = 0; $Agent.Fields = $null; $Agent.Failure = ''; $Agent.IsTls = $false; $Agent.RetryAfter = -1
-        $clock = [Diagnostics.Stopwatch]::StartNew()
-        $request = $null
-        $response = $null
-        try {
-            $request = [Net.HttpWebRequest][Net.WebRequest]::Create("$($Agent.Url)/functions/v1/$Path")
-            $request.AllowAutoRedirect = $false
-            $request.KeepAlive = $false
-            $request.Timeout = $Seconds * 1000
-            $request.ReadWriteTimeout = $Seconds * 1000
-            $request.UserAgent = "openclaw/$($Agent.Version) (powershell)"
-            Set-Proxy $request
-            if ($Agent.Token -and $Path -ne 'handshake') { $request.Headers['authorization'] = "Bearer $($Agent.Token)" }
-            if ($null -ne $Body) {
-                $bytes = [Text.Encoding]::UTF8.GetBytes((ConvertTo-Json $Body -Compress))
-                $request.Method = 'POST'
-                $request.ContentType = 'application/json'
-                $request.ContentLength = $bytes.Length
-                $stream = Wait-Task $request.GetRequestStreamAsync() $clock $Seconds $Agent.Watch
-                try { [void](Wait-Task $stream.WriteAsync($bytes, 0, $bytes.Length) $clock $Seconds $Agent.Watch) } finally { $stream.Dispose() }
-            }
-            try { $response = Wait-Task $request.GetResponseAsync() $clock $Seconds $Agent.Watch }
-            catch {
-                $web = $_.Exception
-                while ($null -ne $web -and $web -isnot [Net.WebException]) { $web = $web.InnerException }
-                if ($null -eq $web -or $null -eq $web.Response) { throw }
-                $response = $web.Response
-            }
-            $Agent.Status = [int]$response.StatusCode
-            $late = "$($response.Headers['retry-after'])"
-            if ($late -match '\A[0-9]{1,9}\z') { $Agent.RetryAfter = [Math]::Min(86400, [int]$late) }
-            $Agent.Fields = Read-Object (Read-Body $response $clock $Seconds $Agent.Watch)
-        }
-        catch {
-            if ("$_" -ceq 'openclaw was told to stop') { throw }
-            $Agent.Status = 0
-            # What is no reply asks for no wait.
-            $Agent.RetryAfter = -1
-            $reason = $_.Exception
-            while ($null -ne $reason -and $reason -isnot [Security.Authentication.AuthenticationException]) { $reason = $reason.InnerException }
-            $Agent.IsTls = $null -ne $reason
-            if ($null -eq $reason) { $reason = $_.Exception }
-            $Agent.Failure = Get-Cause $reason
-        }
-        finally {
-            # What is closed while it is still read from may wait for the rest.
-            if ($null -ne $request) { $request.Abort() }
-            if ($null -ne $response) { $response.Dispose() }
-        }
-        return $Agent.Status -eq 200 -and $null -ne $Agent.Fields
-    }
-
-    # The limit is for all of a reply: a server that dribbles would outlive the socket's own.
-    function Read-Body {
-        param($Response, $Clock, [int] $Seconds, [hashtable] $Watch)
-        $stream = $Response.GetResponseStream()
-        $buffer = New-Object byte[] 16385
-        $length = 0
-        while ($length -lt $buffer.Length) {
-            $count = Wait-Task $stream.ReadAsync($buffer, $length, $buffer.Length - $length) $Clock $Seconds $Watch
-            if ($count -eq 0) { break }
-            $length += $count
-        }
-        return [Text.Encoding]::UTF8.GetString($buffer, 0, $length)
-    }
-
-    # Says in one line what came instead of what was wanted.
-    function Get-WhatCame {
-        param([hashtable] $Agent)
-        if ($Agent.Failure) { return "no reply: $($Agent.Failure)" }
-        $code = Get-Text $Agent.Fields 'error'
-        if ($null -ne $code) {
-            return Get-Shown "the server answers $($Agent.Status) ${code}: $(Get-Text $Agent.Fields 'error_description')"
-        }
-        if ($Agent.Status -ge 300 -and $Agent.Status -lt 400) { return "it redirects (status $($Agent.Status)), and that is not followed" }
-        return "what answers (status $($Agent.Status.ToString('000'))) is not openclaw, perhaps a proxy's page"
-    }
-
-    # Buys a session. The one that there was is good until then: a server that is down does not take it away.
-    function Open-Session {
-        param([hashtable] $Agent)
-        $body = @{ agent_id = $Agent.Id; agent_secret = $Agent.Secret; instance_id = $Agent.Instance; client = $Agent.Client }
-        if (-not (Send-Request $Agent 'handshake' $body)) { return $false }
-        $refresh = Get-Number $Agent.Fields 'refresh_in' 1
-        $interval = Get-Number $Agent.Fields 'heartbeat_interval_seconds' 1
-        $beat = Get-Number $Agent.Fields 'next_heartbeat_in'
-        $token = Get-Text $Agent.Fields 'token'
-        if ($refresh -lt 0 -or $interval -lt 0 -or $beat -lt 0 -or "$token" -cnotmatch '\A[A-Za-z0-9_.-]+\z') { return $false }
-        $Agent.RefreshIn = $refresh; $Agent.Interval = $interval; $Agent.BeatIn = $beat; $Agent.Token = $token
-        $Agent.Name = "$(Get-Text (Get-Field $Agent.Fields 'agent') 'name')"
-        return $true
-    }
-
-    function Send-Beat {
-        param([hashtable] $Agent, [string] $Status, [int] $Seconds = 15)
-        $Agent.Seq += 1
-        $body = @{ status = $Status; seq = $Agent.Seq; instance_id = $Agent.Instance }
-        if (-not (Send-Request $Agent 'heartbeat' $body $Seconds)) { return $false }
-        $beat = Get-Number $Agent.Fields 'next_heartbeat_in' 1
-        if ((Get-Field $Agent.Fields 'ok') -isnot [bool] -or -not $Agent.Fields.ok -or $beat -lt 0) { return $false }
-        $Agent.BeatIn = $beat
-        $interval = Get-Number $Agent.Fields 'heartbeat_interval_seconds' 1
-        if ($interval -gt 0) { $Agent.Interval = $interval }
-        return $true
-    }
-
-    function Test-Refused {
-        param([hashtable] $Agent, [string[]] $Codes)
-        return $Agent.Status -eq 401 -and $Codes -ccontains (Get-Text $Agent.Fields 'error')
-    }
-
-    function Get-Random-Between {
-        param([double] $From, [double] $To)
-        $bytes = New-Object byte[] 4
-        $random = [Security.Cryptography.RandomNumberGenerator]::Create()
-        try { $random.GetBytes($bytes) } finally { $random.Dispose() }
-        return $From + ($To - $From) * [BitConverter]::ToUInt32($bytes, 0) / 4294967296
-    }
-
-    # Waits until the moment, in ticks. A wall clock that moves on without us was a host asleep: beat, or try again,
-    # now, but not twice in a minute, and not before the moment that a server was promised, which no clock moves.
-    function Wait-Until {
-        param([hashtable] $Life, [double] $Moment, [double] $NotBefore = 0)
-        while ((Get-Seconds) -lt $Moment) {
-            $began = Get-Seconds
-            Wait-Seconds ([Math]::Min(5, $Moment - $began)) $Life.Watch
-            $now = Get-Seconds
-            $ahead = (Get-WallSeconds) - $now - $Life.Ahead
-            $Life.Ahead += $ahead
-            if ($ahead -lt 30) { continue }
-            # The session has aged meanwhile, and may be none any more.
-            $Life.RefreshAt -= $ahead
-            $awakeAt = [Math]::Max([Math]::Max($now, $Life.JumpedAt + 60), $NotBefore)
-            if ($awakeAt -lt $Moment -or $awakeAt -lt $Life.BeatAt) { $Life.JumpedAt = $awakeAt }
-            $Life.BeatAt = [Math]::Min($Life.BeatAt, $awakeAt)
-            $Moment = [Math]::Min($Moment, $awakeAt)
-        }
-    }
-
-    function Wait-AfterOutage {
-        param([hashtable] $Agent, [hashtable] $Life)
-        if ($Life.Failures -eq 0) {
-            Say "no heartbeat: $(Get-WhatCame $Agent); trying again"
-            $wait = Get-Random-Between 0 ([Math]::Min(60, $Agent.Interval))
-        }
-        else {
-            $most = [Math]::Min(300, 5 * [Math]::Pow(2, [Math]::Min(10, $Life.Failures - 1)))
-            $wait = Get-Random-Between ($most / 2) $most
-        }
-        $Life.Failures += 1
-        $asked = 0
-        if ($Agent.RetryAfter -ge 0) { $asked = Get-Random-Between $Agent.RetryAfter ($Agent.RetryAfter * 1.2) }
-        $now = Get-Seconds
-        Wait-Until $Life ($now + [Math]::Max($wait, $asked)) ($now + $asked)
-    }
-
-    function Wait-AfterNoSession {
-        param([hashtable] $Agent, [hashtable] $Life)
-        if (-not (Test-Refused $Agent 'invalid_credentials')) {
-            Wait-AfterOutage $Agent $Life
-            return
-        }
-        if ($Life.Refusals -eq 0) { Say "the agent is not wanted: $(Get-WhatCame $Agent); asking again from time to time" }
-        $wait = [Math]::Min(3600, 60 * [Math]::Pow(4, [Math]::Min(10, $Life.Refusals))) * (Get-Random-Between 0.8 1.2)
-        $Agent.Token = ''
-        $Life.Refusals += 1
-        $Life.Failures = 0
-        $Life.BeatAt = 0
-        $until = (Get-Seconds) + $wait
-        Wait-Until $Life $until $until
-    }
-
-    function Wait-AfterNoBeat {
-        param([hashtable] $Agent, [hashtable] $Life)
-        if (-not (Test-Refused $Agent 'token_missing', 'token_invalid', 'token_expired', 'session_revoked')) {
-            Wait-AfterOutage $Agent $Life
-            return
-        }
-        $Agent.Token = ''
-        if ($Life.SecondChance) {
-            Wait-AfterOutage $Agent $Life
-            return
-        }
-        $Life.SecondChance = $true
-        $Life.BeatAt = 0
-        Wait-Until $Life ((Get-Seconds) + (Get-Random-Between 0 ([Math]::Min(10, $Agent.Interval))))
-    }
-
-    function Complete-Outage {
-        param([hashtable] $Life)
-        if ($Life.Failures -gt 0) { Say 'the server answers again' }
-        $Life.Failures = 0
-    }
-
-    # The agent's life, by the monotonic clock.
-    function Start-Life {
-        param([hashtable] $Agent)
-        $life = @{ BeatAt = 0; RefreshAt = 0; Failures = 0; Refusals = 0; SecondChance = $false; JumpedAt = (Get-Seconds) - 60; Ahead = (Get-WallSeconds) - (Get-Seconds); Watch = $Agent.Watch }
-        while ($true) {
-            if (-not $Agent.Token -or (Get-Seconds) -ge $life.RefreshAt) {
-                if (-not (Open-Session $Agent)) {
-                    Wait-AfterNoSession $Agent $life
-                    continue
-                }
-                $now = Get-Seconds
-                if (-not $life.SecondChance) { Complete-Outage $life }
-                if ($life.Refusals -gt 0) { Say 'the agent is wanted again' }
-                $life.Refusals = 0
-                $life.RefreshAt = $now + $Agent.RefreshIn
-                # A renewed session leaves the beats where they were, unless the server has another wish.
-                if ($Agent.BeatIn -gt 0 -or $life.BeatAt -le $now) { $life.BeatAt = $now + $Agent.BeatIn }
-            }
-            if ((Get-Seconds) -ge $life.BeatAt) {
-                if (-not (Send-Beat $Agent 'healthy')) {
-                    Wait-AfterNoBeat $Agent $life
-                    continue
-                }
-                Complete-Outage $life
-                $life.SecondChance = $false
-                $life.BeatAt = (Get-Seconds) + $Agent.BeatIn
-            }
-            Wait-Until $life ([Math]::Min($life.BeatAt, $life.RefreshAt))
-        }
-    }
-
-    function Start-Agent {
-        param([string[]] $Arguments, [string] $Version)
-        if ("$Arguments" -ceq '--version') {
-            [Console]::Out.WriteLine($Version)
-            return
-        }
-        if ("$Arguments" -cne 'monitor') { Die 2 'Cannot run: "openclaw monitor" is what this agent does' 'openclaw monitor' }
-        foreach ($name in @([Environment]::GetEnvironmentVariables().Keys) -like 'OPENCLAW_*') { [Environment]::SetEnvironmentVariable($name, [NullString]::Value) }
-        Enable-Tls
-        $path = [IO.Path]::Combine((Get-State), 'credentials.json')
-        if (-not [IO.File]::Exists($path)) { Die 1 "Cannot read `"$path`": there is no such file, or it is not this user's" 'run the installer again' }
-        $credentials = Read-Credentials $path
-        if ($null -eq $credentials) { Die 1 "Cannot read `"$path`": it holds no credentials" 'run the installer again' }
-        $agent = New-Agent $credentials $Version (Start-Watch)
-        # Ctrl-C, and a shutdown that lets us, end the loop and not the goodbye.
-        try { Start-Life $agent }
-        catch { if ("$_" -cne 'openclaw was told to stop') { throw } }
-        finally {
-            [void]$agent.Watch.Told.Reset()
-            if ($agent.Token) { [void](Send-Beat $agent 'stopping' 3) }
-        }
-    }
-
-    $shared = 'Say', 'Get-Shown', 'Get-Cause', 'Set-Proxy', 'Die', 'Enable-Tls', 'Get-Platform', 'Get-State', 'Read-Object', 'Get-Field', 'Get-Text', 'Get-Number',
-        'Read-Credentials', 'New-Agent', 'Send-Request', 'Read-Body', 'Get-WhatCame', 'Open-Session', 'Send-Beat', 'Test-Refused',
-        'Get-Random-Between', 'Start-Watch', 'Assert-Untold', 'Wait-Task', 'Wait-Seconds', 'Get-Seconds', 'Get-WallSeconds', 'Wait-Until', 'Wait-AfterOutage', 'Wait-AfterNoSession', 'Wait-AfterNoBeat', 'Complete-Outage', 'Start-Life', 'Start-Agent'
-
-    function Get-ProgramText {
-        $lines = @('#!/usr/bin/env pwsh', '# Written by openclaw. The agent of a host that has PowerShell: it shakes hands, beats, says goodbye.')
-        $lines += 'Set-StrictMode -Version 2', "`$ErrorActionPreference = 'Stop'", "`$PSNativeCommandUseErrorActionPreference = `$false"
-        foreach ($name in $shared) { $lines += "function $name {$((Get-Command $name -CommandType Function).Definition)}" }
-        $lines += "try { Start-Agent `$args '$Version' }", 'catch {'
-        $lines += '    if ("$_" -match ''^openclaw ends with (\d+)$'') { exit [int]$Matches[1] }', '    throw', '}'
-        return ($lines -join "`n") + "`n"
-    }
-
-    # The installer itself.
+    # The agent, and what the installer shares with it: kept as text, so that the one can write down the other.
+    $AgentText = @'
+@agents/agent.ps1@
+'@
+    $AgentText = $AgentText.Replace("`r`n", "`n") + "`n"
+    . ([scriptblock]::Create($AgentText.Substring(0, $AgentText.LastIndexOf("`n# The installer takes"))))
 
     $usage = @'
 Installs the openclaw agent on this host, and shakes hands with its server.
@@ -507,6 +54,9 @@ Usage: install.ps1 [options]
   --sha256 <hex>              the SHA-256 of the program
   --script-agent              install the small agent that this installer brings along
   --no-service                install no service
+  --name <word>               what the files and the service are called (env: OPENCLAW_NAME)
+  --second-name               call the program openclaw, too, where no other program is called so
+  --no-second-name            take that second name away
   --uninstall                 remove what this installer wrote
   --dry-run                   check everything, touch nothing
   --yes                       answer every question with yes
@@ -526,13 +76,14 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Read-Arguments {
         param([string[]] $Arguments)
         $options = @{ 'url' = ''; 'agent-id' = ''; 'agent-secret-file' = ''; 'binary' = ''; 'binary-url' = ''; 'sha256' = ''
+            'name' = ''; 'second-name' = $false; 'no-second-name' = $false
             'script-agent' = $false; 'no-service' = $false; 'uninstall' = $false; 'dry-run' = $false; 'yes' = $false; 'help' = $false; 'version' = $false }
         for ($index = 0; $index -lt $Arguments.Count; $index++) {
             $name, $value = $Arguments[$index].Split([char[]]'=', 2)
             $field = $name -creplace '\A--', ''
-            if ($name -cnotlike '--*' -or $options.Keys -cnotcontains $field) { Die 2 "Cannot read the options: `"$($Arguments[$index])`" is none" '--help' }
+            if ($name -cnotlike '--*' -or $options.Keys -cnotcontains $field) { Die 2 "Cannot read the options: unknown option `"$($Arguments[$index])`"" '--help' }
             if ($options[$field] -is [bool]) {
-                if ($null -ne $value) { Die 2 "Cannot read the options: `"$($Arguments[$index])`" is none" '--help' }
+                if ($null -ne $value) { Die 2 "Cannot read the options: unknown option `"$($Arguments[$index])`"" '--help' }
                 $options[$field] = $true
                 continue
             }
@@ -541,22 +92,23 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
                 if ($index -ge $Arguments.Count) { Die 2 "Cannot read the options: `"$name`" lacks its value" '--help' }
                 $value = $Arguments[$index]
             }
+            if ($field -ceq 'name' -and -not $value) { $value = 'openclaw' }
             $options[$field] = $value
         }
         if ($options['script-agent'] -and ($options['binary'] -or $options['binary-url'])) { Die 2 'Cannot install two agents: --script-agent excludes --binary and --binary-url' '--help' }
         if ($options['binary'] -and $options['binary-url']) { Die 2 'Cannot install two agents: --binary excludes --binary-url' '--help' }
         $options['sha256'] = $options['sha256'].ToLowerInvariant()
-        if ($options['sha256'] -and $options['sha256'] -cnotmatch '\A[0-9a-f]{64}\z') { Die 2 'Cannot read "--sha256": 64 hexadecimal digits are wanted' '--help' }
+        if ($options['sha256'] -and $options['sha256'] -cnotmatch '\A[0-9a-f]{64}\z') { Die 2 'Cannot read "--sha256": 64 hexadecimal digits are expected' '--help' }
         return $options
     }
 
     function Read-Environment {
         $found = @{}
-        foreach ($name in @([Environment]::GetEnvironmentVariables().Keys | Where-Object { $_ -like 'OPENCLAW_*' })) {
+        foreach ($name in @([Environment]::GetEnvironmentVariables().Keys | Where-Object { $_ -like 'OPENCLAW_*' -or $SecretNames -contains $_ })) {
             $found[$name] = "$([Environment]::GetEnvironmentVariable($name))"
-            # Kept from every process that is started from here, and given back in the end to the shell that it is of.
+            # A secret is kept from every process that is started from here, and given back in the end to the shell that it is of.
             # $null would be passed as an empty text, which leaves an empty variable from .NET 9 on.
-            [Environment]::SetEnvironmentVariable($name, [NullString]::Value)
+            if ($SecretNames -contains $name) { [Environment]::SetEnvironmentVariable($name, [NullString]::Value) }
         }
         return $found
     }
@@ -573,10 +125,42 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         return $null
     }
 
+    function ConvertTo-Hex {
+        param([byte[]] $Bytes)
+        return [BitConverter]::ToString($Bytes).Replace('-', '').ToLowerInvariant()
+    }
+
     function Get-Sha256 {
         param([byte[]] $Bytes)
         $sha = [Security.Cryptography.SHA256]::Create()
-        try { return [BitConverter]::ToString($sha.ComputeHash($Bytes)).Replace('-', '').ToLowerInvariant() } finally { $sha.Dispose() }
+        try { return ConvertTo-Hex $sha.ComputeHash($Bytes) } finally { $sha.Dispose() }
+    }
+
+    # The SHA-256 of a file in hex, or an empty text: no link is followed.
+    function Get-FileSha256 {
+        param([string] $Path)
+        if (-not (Test-File $Path)) { return '' }
+        $sha = [Security.Cryptography.SHA256]::Create()
+        $file = [IO.File]::OpenRead($Path)
+        try { return ConvertTo-Hex $sha.ComputeHash($file) }
+        finally {
+            $file.Dispose()
+            $sha.Dispose()
+        }
+    }
+
+    # Whether it is a file, and no link.
+    function Test-File {
+        param([string] $Path)
+        return [IO.File]::Exists($Path) -and -not ([IO.File]::GetAttributes($Path) -band [IO.FileAttributes]::ReparsePoint)
+    }
+
+    # Whether the file is this user's, no link, and no other user may write to it. On Windows it is in this user's folder.
+    function Test-Own {
+        param([string] $Path)
+        if (-not (Test-File $Path)) { return $false }
+        if ($place.IsWindows) { return $true }
+        return "$(ls -ld $Path)" -cmatch '\A-.{4}-.{2}-' -and (Test-Run 'test' '-O', $Path)
     }
 
     function Get-Sum {
@@ -605,30 +189,27 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         return [IO.Path]::Combine($PWD.ProviderPath, $Path)
     }
 
-    # Whether one of the first five lines says that an installer wrote the file.
-    function Test-Marked {
-        param([string] $Path)
-        $buffer = New-Object byte[] 4096
-        try {
-            $file = [IO.File]::OpenRead($Path)
-            try { $length = $file.Read($buffer, 0, $buffer.Length) } finally { $file.Dispose() }
-        }
-        catch { return $false }
-        $lines = [Text.Encoding]::ASCII.GetString($buffer, 0, $length).Split("`n")
-        return "$($lines | Select-Object -First 5)" -clike '*Written by openclaw*'
-    }
-
     function ConvertTo-Escaped {
         param([string] $Words)
         return $Words.Replace('\', '\\').Replace('"', '\"')
     }
 
-    # Runs a program and says whether it succeeded; what it prints is for the person at the terminal.
+    # Runs a program, and returns its exit code. It reads the line; what it prints is for the person at the terminal.
+    function Invoke-Program {
+        param([string] $Program, [string[]] $With, [string] $Line)
+        $ErrorActionPreference = 'Continue'
+        $OutputEncoding = New-Object Text.ASCIIEncoding
+        try { $Line | & $Program @With 2>&1 | ForEach-Object { Say "$_" } }
+        catch {
+            Say "$_"
+            return 1
+        }
+        return $LASTEXITCODE
+    }
+
     function Test-RunAloud {
         param([string] $Program, [string[]] $With)
-        $ErrorActionPreference = 'Continue'
-        try { & $Program @With 2>&1 | ForEach-Object { Say "$_" } } catch { return $false }
-        return $LASTEXITCODE -eq 0
+        return (Invoke-Program $Program $With '') -eq 0
     }
 
     # Runs a program and says whether it succeeded; what it prints is dropped.
@@ -641,7 +222,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Assert-Host {
         if ($env:OS -ne 'Windows_NT') {
-            foreach ($tool in 'uname', 'chmod', 'test') {
+            foreach ($tool in 'uname', 'chmod', 'test', 'ls') {
                 if (-not (Get-Command $tool -CommandType Application -ErrorAction SilentlyContinue)) { Die 1 "Cannot install: `"$tool`" is missing" 'install it' }
             }
         }
@@ -660,7 +241,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         elseif ("$env:HOME$env:XDG_CONFIG_HOME" -match '[\x00-\x1f\x7f]') { Die 2 'Cannot install: HOME has a control character' 'set HOME to the home folder of this user' }
         foreach ($path in "$env:HOME", "$env:XDG_CONFIG_HOME") {
             # What .NET puts in the place of bytes that it cannot read.
-            if (-not $place.IsWindows -and $path.Contains([string][char]0xfffd)) { Die 2 "Cannot install into `"$path`": a path in UTF-8 is wanted" 'set HOME to the home folder of this user' }
+            if (-not $place.IsWindows -and $path.Contains([string][char]0xfffd)) { Die 2 "Cannot install into `"$path`": a path in UTF-8 is expected" 'set HOME to the home folder of this user' }
         }
     }
 
@@ -669,6 +250,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $place.State = Get-State
         $place.Credentials = [IO.Path]::Combine($place.State, 'credentials.json')
         $place.Manifest = [IO.Path]::Combine($place.State, 'install.json')
+        $place.Session = Get-SessionPath
+        $place.Log = [IO.Path]::Combine($place.State, 'openclaw.log')
         $place.Service = 'none'
         if ($place.IsWindows -and -not $options['no-service']) { $place.Service = 'task' }
         Select-Kind
@@ -679,13 +262,20 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         Set-ServicePlace $place.Service
     }
 
+    # Where the program keeps its session. The XDG Base Directory Specification has a relative path passed over.
+    function Get-SessionPath {
+        if ($env:OS -eq 'Windows_NT' -or (uname -s) -ne 'Linux') { return [IO.Path]::Combine($place.State, 'session.json') }
+        if ("$env:XDG_STATE_HOME".StartsWith('/')) { return "$env:XDG_STATE_HOME/$NameOnHost/session.json" }
+        return "$env:HOME/.local/state/$NameOnHost/session.json"
+    }
+
     # Windows tells by a name's end what it can start.
     function Get-ProgramPath {
         param([string] $Kind)
-        if (-not $place.IsWindows) { return "$env:HOME/.local/bin/openclaw" }
+        if (-not $place.IsWindows) { return "$env:HOME/.local/bin/$NameOnHost" }
         $extension = 'ps1'
         if ($Kind -eq 'binary') { $extension = 'exe' }
-        return [IO.Path]::Combine($env:LOCALAPPDATA, 'openclaw', "openclaw.$extension")
+        return [IO.Path]::Combine($env:LOCALAPPDATA, $NameOnHost, "$NameOnHost.$extension")
     }
 
     # Whether the program is a binary: asked for, or released for this platform, or in place already.
@@ -701,11 +291,19 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             $place.BinaryUrl = "$BinaryFolder/$name"
         }
         else {
-            $manifest = Read-Manifest
             $installed = Get-ProgramPath 'binary'
-            $place.IsKept = $manifest.Kind -ceq 'binary' -and $manifest.Files -ccontains $installed -and (Test-Run $installed '--version')
-            if ($place.IsKept) { $place.Kind = 'binary' }
+            $place.IsKept = (Read-Manifest).Kind -ceq 'binary' -and (Test-Trusted $installed)
+            if ($place.IsKept) {
+                $place.Kind = 'binary'
+                $place.Sha256 = Get-FileSha256 $installed
+            }
         }
+    }
+
+    # Whether it is the program that the manifest lists, no other user may change it, and it starts.
+    function Test-Trusted {
+        param([string] $Program)
+        return (Test-Own $Program) -and (Test-Ours $Program) -and (Test-Run $Program '--version')
     }
 
     function Set-ServicePlace {
@@ -783,29 +381,69 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         if ($Secret.Substring(48) -cne $check) { Die 2 'Cannot use the agent secret: its checksum does not fit: it was mistyped or cut' 'copy it whole' }
     }
 
+    # The manifest's fields; nothing but empty ones, if there is none that this user may believe.
     function Read-Manifest {
         $fields = $null
-        try { $fields = Read-Object ([IO.File]::ReadAllText($place.Manifest)) }
+        try { if (Test-Own $place.Manifest) { $fields = Read-Object ([IO.File]::ReadAllText($place.Manifest)) } }
         catch [IO.IOException], [UnauthorizedAccessException] { $fields = $null }
-        $words = @('agent_id', 'program', 'service' | Where-Object { Get-Text $fields $_ })
-        if ($words.Count -lt 3 -or -not (Test-Paths $fields 'files') -or -not (Test-Paths $fields 'folders')) {
-            return @{ Service = ''; Kind = ''; Files = @(); Folders = @() }
-        }
-        return @{ Service = Get-Text $fields 'service'; Kind = Get-Text $fields 'program'; Files = @($fields.files); Folders = @($fields.folders) }
+        $service = Get-Text $fields 'service'
+        $files = Read-Hashes (Get-Field $fields 'files')
+        $isWhole = $files.Count -gt 0 -and $services -ccontains $service -and $null -ne (Get-Text $fields 'agent_id') -and $null -ne (Get-Text $fields 'program')
+        if (-not $isWhole -or -not (Test-Texts $fields 'folders')) { return @{ Service = ''; Kind = ''; Files = New-Table; Folders = @() } }
+        return @{ Service = $service; Kind = Get-Text $fields 'program'; Files = $files; Folders = @($fields.folders) }
     }
 
-    function Test-Paths {
+    $services = 'none', 'systemd-system', 'systemd-user', 'launchd', 'task'
+
+    # Names tell upper from lower case, and keep their order.
+    function New-Table { return New-Object Collections.Specialized.OrderedDictionary ([StringComparer]::Ordinal) }
+
+    # The hashes of each file, or $null for what changes; an empty table if they are not as an installer writes them.
+    function Read-Hashes {
+        param($Files)
+        $found = New-Table
+        if ($Files -isnot [Management.Automation.PSCustomObject]) { return $found }
+        foreach ($file in $Files.PSObject.Properties) {
+            $isFit = $null -eq $file.Value -or ($file.Value -is [string] -and $file.Value -cmatch '\A[0-9a-f]{64}( [0-9a-f]{64})*\z')
+            if (-not $isFit) { return New-Table }
+            $found[$file.Name] = $file.Value
+        }
+        return $found
+    }
+
+    function Test-Texts {
         param($Fields, [string] $Name)
         $property = $Fields.PSObject.Properties[$Name]
         if ($null -eq $property -or $property.Value -isnot [array]) { return $false }
-        return @($property.Value | Where-Object { $_ -isnot [string] -or -not $_ }).Count -eq 0
+        return @($property.Value | Where-Object { $_ -isnot [string] }).Count -eq 0
     }
 
-    # A service left behind is not what anybody wants, nor another's in the place of ours.
+    # Whether the manifest, if there is one, is to be believed.
+    function Assert-Readable {
+        if (-not (Test-There $place.Manifest)) { return }
+        $hint = 'look at it, and move it away if it is not needed'
+        if (-not (Test-Own $place.Manifest)) { Die 5 "Cannot use the manifest `"$($place.Manifest)`": another user may have written it" $hint }
+        if ((Read-Manifest).Files.Count -eq 0) { Die 5 "Cannot read the manifest `"$($place.Manifest)`": it is not as an installer wrote it" $hint }
+    }
+
+    # Whether the file is as the manifest lists it.
+    function Test-Ours {
+        param([string] $Path)
+        return Test-Listed $Path (Read-Manifest).Files[$Path]
+    }
+
+    function Test-Listed {
+        param([string] $Path, [string] $Hashes)
+        $sum = Get-FileSha256 $Path
+        return $sum -ne '' -and $Hashes.Split(' ') -ccontains $sum
+    }
+
+    # A second installation, or a service left behind, would be a surprise.
     function Assert-Kind {
+        Assert-Readable
         $earlier = (Read-Manifest).Service
         if ($earlier -and $earlier -ne 'none' -and $earlier -ne $place.Service) { Die 5 "Cannot install: the installation that is there has the service `"$earlier`"" 'remove it first: --uninstall' }
-        if ($place.Service -eq 'task' -and -not (Test-OwnTask)) { Die 5 'Cannot install: the task "openclaw" is there, of somebody else' 'schtasks /Query /TN openclaw /V /FO LIST' }
+        if ($place.Service -eq 'task' -and -not (Test-OwnTask)) { Die 5 "Cannot install: the task `"$TaskName`" is there, of another user or program" "schtasks /Query /TN $TaskName /V /FO LIST" }
     }
 
     function Get-WindowsUser {
@@ -816,9 +454,9 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     # Whether the task, of which a machine has one, is not there, or an installer or the CLI wrote it for this user.
     function Test-OwnTask {
         $ErrorActionPreference = 'Continue'
-        $lines = & schtasks /Query /TN openclaw /XML 2>$null
+        $lines = & schtasks /Query /TN $TaskName /XML 2>$null
         # Asked once more: one whose description cannot be read is there all the same.
-        if ($LASTEXITCODE -ne 0 -or -not $lines) { return -not (Test-Run 'schtasks' '/Query', '/TN', 'openclaw') }
+        if ($LASTEXITCODE -ne 0 -or -not $lines) { return -not (Test-Run 'schtasks' '/Query', '/TN', $TaskName) }
         $xml = $lines -join "`n"
         $own = Get-WindowsUser
         $users = @([regex]::Matches($xml, '<UserId>([^<]*)</UserId>') | ForEach-Object { [Net.WebUtility]::HtmlDecode($_.Groups[1].Value) })
@@ -837,16 +475,94 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Assert-File {
         param([string] $Path)
-        if ((Test-There $Path) -and -not ([IO.File]::Exists($Path) -and ((Test-Marked $Path) -or (Read-Manifest).Files -ccontains $Path))) {
-            Die 5 "Cannot install: `"$Path`" is there and was not written by openclaw" 'move it away'
+        if ((Test-There $Path) -and -not (Test-Ours $Path)) {
+            Die 5 "Cannot install: `"$Path`" is there and this installer did not write it: $(Get-Whose $Path)" $AnotherName
         }
         Assert-Folder (Get-Parent $Path)
+    }
+
+    # Whose a file seems to be, in words.
+    function Get-Whose {
+        param([string] $Path)
+        $target = "$(@((Get-Item -LiteralPath $Path -Force).Target)[0])"
+        if ($target -match '[/\\]node_modules[/\\]openclaw[/\\]') { return "npm's openclaw" }
+        if ($target) { return "a link to `"$(Get-Shown $target)`"" }
+        if ($place.IsWindows) { return "$((Get-Acl -LiteralPath $Path).Owner)'s" }
+        return "user $((-split "$(ls -ldn $Path)")[2])'s"
+    }
+
+    # A first installation takes no folder in which another program keeps something.
+    function Assert-Free {
+        param([string] $Folder)
+        if ((Test-There $place.Manifest) -or -not [IO.Directory]::Exists($Folder)) { return }
+        $ours = '\A((credentials|session|install)\.json(\..*)?|environment|task\.xml|monitor-.*\.lock|openclaw\.log(\.[123])?)\z'
+        foreach ($path in [IO.Directory]::GetFileSystemEntries($Folder)) {
+            $name = [IO.Path]::GetFileName($path)
+            if ($name -cnotmatch $ours) { Die 5 "Cannot install: `"$Folder`" has files of another program: $(Get-Shown $name), $(Get-Whose $path)" $AnotherName }
+        }
+    }
+
+    function Get-SecondPath {
+        $end = ''
+        if ($place.IsWindows) { $end = '.cmd' }
+        return [IO.Path]::Combine((Get-Parent $place.Program), "$ShortName$end")
+    }
+
+    # What starts the program by its second name on Windows, where a link needs rights that a user has not.
+    function Get-Shim {
+        $file = [IO.Path]::GetFileName($place.Program)
+        if ($place.Kind -eq 'binary') { return "@`"%~dp0$file`" %*`r`n" }
+        return "@powershell -NoProfile -ExecutionPolicy Bypass -File `"%~dp0$file`" %*`r`n"
+    }
+
+    function Test-Second {
+        $path = Get-SecondPath
+        if (-not (Test-There $path)) { return $false }
+        if ($place.IsWindows) { return [IO.File]::ReadAllText($path) -cmatch "\A@.*%~dp0$([regex]::Escape($NameOnHost))\.\w+`" %\*\r\n\z" }
+        return "$(ls -ld $path)".EndsWith(" -> $([IO.Path]::GetFileName($place.Program))")
+    }
+
+    # The first file of the short name that is not ours: on the PATH, or beside the program.
+    function Get-Other {
+        $ends = @('')
+        if ($place.IsWindows) { $ends = '.exe', '.cmd', '.bat', '.ps1' }
+        foreach ($folder in @("$env:PATH".Split([IO.Path]::PathSeparator)) + (Get-Parent $place.Program)) {
+            foreach ($end in $ends) {
+                if (-not $folder) { continue }
+                $path = [IO.Path]::Combine($folder, "$ShortName$end")
+                if ((Test-There $path) -and -not ($path -ceq (Get-SecondPath) -and (Test-Second))) { return $path }
+            }
+        }
+        return ''
+    }
+
+    # The short name, where somebody asks for it and nobody else has it.
+    function Complete-SecondName {
+        $other = Get-Other
+        $program = [IO.Path]::GetFileName($place.Program)
+        $isWanted = $options['second-name']
+        if ($other) { Say "`"$other`" is another program's ($(Get-Whose $other)): it stays, and this agent is only `"$program`"" }
+        elseif (-not $isWanted -and -not $options['no-second-name'] -and $place.IsFirst -and -not $options['yes'] -and -not [Console]::IsInputRedirected -and [Environment]::UserInteractive) {
+            $isWanted = (Read-Host "May it be called `"$ShortName`", too? [y/N]") -like 'y*'
+        }
+        if ($options['no-second-name']) { Remove-SecondName }
+        elseif ($isWanted -and -not $other -and -not (Test-Second)) {
+            try {
+                if ($place.IsWindows) { [IO.File]::WriteAllText((Get-SecondPath), (Get-Shim)) }
+                else { [void](New-Item -ItemType SymbolicLink -Path (Get-SecondPath) -Target $program) }
+            }
+            catch { Say "warning: $(Get-Cause $_.Exception)" }
+        }
+    }
+
+    function Remove-SecondName {
+        if (Test-Second) { Remove-Part (Get-SecondPath) }
     }
 
     function Assert-Folder {
         param([string] $Folder)
         while (-not (Test-There $Folder)) { $Folder = Get-Parent $Folder }
-        $probe = [IO.Path]::Combine($Folder, ".openclaw-$PID")
+        $probe = [IO.Path]::Combine($Folder, ".$NameOnHost-$PID")
         $isWritable = [IO.Directory]::Exists($Folder)
         if ($isWritable -and $place.IsWindows) {
             # An access list does not tell; a file that is gone as soon as it is closed does.
@@ -858,11 +574,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Assert-Places {
         Assert-Folder $place.State
-        if (Test-There $place.Manifest) { Assert-File $place.Manifest }
+        Assert-Free $place.State
+        Assert-Free (Get-Parent $place.Session)
+        Assert-Folder (Get-Parent $place.Manifest)
         Assert-File $place.Program
         if ($place.ServiceFile) { Assert-File $place.ServiceFile }
-        $other = Get-Command openclaw -CommandType Application -ErrorAction SilentlyContinue | Select-Object -First 1
-        if ($other -and $other.Path -ne $place.Program) { Say "warning: another openclaw comes first in PATH: $($other.Path)" }
     }
 
     # Which program is installed, and what proves its origin.
@@ -908,7 +624,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             $request.AllowAutoRedirect = $false
             $request.KeepAlive = $false
             $request.Timeout = $Seconds * 1000
-            $request.UserAgent = "openclaw/$Version (powershell)"
+            $request.UserAgent = $UserAgent
             Set-Proxy $request
             $clock = [Diagnostics.Stopwatch]::StartNew()
             $response = $null
@@ -972,7 +688,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     }
 
     function Test-Credentials {
-        $agent = New-Agent $place.Identity $Version $place.Watch
+        $agent = New-Agent $place.Identity $place.Watch
         $place.Agent = $agent
         $url = $agent.Url
         if (Open-Session $agent) {
@@ -1031,6 +747,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Undo-All {
         if ($place.IsUndone) { return }
         $place.IsUndone = $true
+        # What an earlier installation had is not there to come back any more.
+        if ($place.IsHandedOver) { return }
         for ($index = $place.Undo.Count - 1; $index -ge 0; $index--) {
             # Nothing more can be done about a step back that fails.
             $step = $place.Undo[$index]
@@ -1047,40 +765,52 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $place.Undo.Add({ if ([IO.Directory]::Exists($Folder)) { [IO.Directory]::Delete($Folder) } }.GetNewClosure())
         try { [void][IO.Directory]::CreateDirectory($Folder) }
         catch { Give-Up 1 "Cannot make the folder `"$Folder`"" 'look at the disk and its permissions' }
-        if (-not $place.IsWindows) { chmod 700 $Folder }
+        Set-Mode '700' $Folder
     }
 
     # Writes the file, whole or not at all. Says nothing if it is there already.
     function Write-Whole {
         param([string] $Path, [string] $Mode, [byte[]] $Bytes)
-        $new = "$Path.openclaw-new"
+        $new = "$Path$NewEnd"
         try {
             Open-Way $Path
-            $file = New-Object IO.FileStream $new, 'CreateNew', 'Write'
-            try {
-                if (-not $place.IsWindows) { chmod 600 $new }
-                $file.Write($Bytes, 0, $Bytes.Length)
-                $file.Flush($true)
-            }
-            finally { $file.Dispose() }
-            if (-not $place.IsWindows) { chmod $Mode $new }
+            Write-New $new $Mode $Bytes
         }
         catch { Stop-Writing $Path }
         Move-IntoPlace $Path
     }
 
-    # Nobody else calls a file so: what has these endings is what a run left that was killed. It is noted before
-    # there is anything, so that an interruption at any moment leaves nothing.
+    # Writes a file that is not there.
+    function Write-New {
+        param([string] $Path, [string] $Mode, [byte[]] $Bytes)
+        $file = New-Object IO.FileStream $Path, 'CreateNew', 'Write'
+        try {
+            Set-Mode '600' $Path
+            $file.Write($Bytes, 0, $Bytes.Length)
+            $file.Flush($true)
+        }
+        finally { $file.Dispose() }
+        Set-Mode $Mode $Path
+    }
+
+    # What has these endings was left by a run that was killed. It is noted before there is anything, so that an
+    # interruption at any moment leaves nothing.
     function Open-Way {
         param([string] $Path)
         Assert-Untold $place.Watch
         Remove-Rests $Path
-        $place.Undo.Add({ foreach ($rest in "$Path.openclaw-new", "$Path.openclaw-new.exe") { if ([IO.File]::Exists($rest)) { [IO.File]::Delete($rest) } } }.GetNewClosure())
+        $parts = "$Path$NewEnd", "$Path$NewEnd.exe"
+        $place.Undo.Add({ foreach ($part in $parts) { if ([IO.File]::Exists($part)) { [IO.File]::Delete($part) } } }.GetNewClosure())
     }
 
     function Remove-Rests {
         param([string] $Path)
-        Remove-Files "$Path.openclaw-new", "$Path.openclaw-new.exe", "$Path.openclaw-old"
+        Remove-Files "$Path$NewEnd", "$Path$NewEnd.exe", "$Path$OldEnd"
+    }
+
+    function Set-Mode {
+        param([string] $Mode, [string] $Path)
+        if (-not $place.IsWindows) { chmod $Mode $Path }
     }
 
     function Stop-Writing {
@@ -1090,7 +820,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Move-IntoPlace {
         param([string] $Path)
-        $new = "$Path.openclaw-new"
+        $new = "$Path$NewEnd"
         try {
             if (-not (Test-There $Path)) {
                 $place.Undo.Add({ if ([IO.File]::Exists($Path)) { [IO.File]::Delete($Path) } }.GetNewClosure())
@@ -1102,9 +832,9 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             }
             else {
                 # Windows writes over no program that runs.
-                if ($Path -ceq $place.Program -and $place.Service -eq 'task') { [void](Test-Run 'schtasks' '/End', '/TN', 'openclaw') }
+                if ($Path -ceq $place.Program -and $place.Service -eq 'task') { [void](Test-Run 'schtasks' '/End', '/TN', $TaskName) }
                 Add-Backup $Path
-                [IO.File]::Replace($new, $Path, "$Path.openclaw-old", $true)
+                [IO.File]::Replace($new, $Path, "$Path$OldEnd", $true)
             }
         }
         catch { Stop-Writing $Path }
@@ -1114,33 +844,34 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Add-Backup {
         param([string] $Path)
-        $place.Backups.Add("$Path.openclaw-old")
+        $old = "$Path$OldEnd"
+        $place.Backups.Add($old)
         $place.Undo.Add({
-            if ([IO.File]::Exists("$Path.openclaw-old")) {
+            if ([IO.File]::Exists($old)) {
                 if ([IO.File]::Exists($Path)) { [IO.File]::Delete($Path) }
-                [IO.File]::Move("$Path.openclaw-old", $Path)
+                [IO.File]::Move($old, $Path)
             }
         }.GetNewClosure())
     }
 
-    # A manifest lists one name alone, so what could not be removed of a former program is looked for by name.
-    function Get-ProgramRests {
+    # A manifest lists one program only, so what could not be removed of a former one is looked for by name.
+    function Get-Leftovers {
         $folder = Get-Parent $place.Program
-        foreach ($name in 'openclaw', 'openclaw.exe', 'openclaw.py', 'openclaw.ps1') {
-            foreach ($end in '.openclaw-new', '.openclaw-new.exe', '.openclaw-old') { [IO.Path]::Combine($folder, "$name$end") }
+        foreach ($name in $NameOnHost, "$NameOnHost.exe", "$NameOnHost.py", "$NameOnHost.ps1") {
+            foreach ($end in $NewEnd, "$NewEnd.exe", $OldEnd) { [IO.Path]::Combine($folder, "$name$end") }
         }
     }
 
-    # Of another kind or language, it has another name on Windows, and nobody would know it any more.
+    # Of another kind or language, it has another name on Windows, and the new manifest does not list it.
     function Remove-Former {
-        param([string[]] $Files)
+        param($Files)
         $folder = Get-Parent $place.Program
-        foreach ($file in $Files) {
-            if ($file -ceq $place.Program -or (Get-Parent $file) -cne $folder -or -not (Test-There $file)) { continue }
+        foreach ($file in $Files.Keys) {
+            if ($file -ceq $place.Program -or (Get-Parent $file) -cne $folder -or -not (Test-Listed $file $Files[$file])) { continue }
             try {
                 Remove-Rests $file
                 Add-Backup $file
-                [IO.File]::Move($file, "$file.openclaw-old")
+                [IO.File]::Move($file, "$file$OldEnd")
             }
             catch { Stop-Writing $file }
         }
@@ -1168,21 +899,51 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         return $folders
     }
 
+    # The hashes that the manifest lists: of the files as they are to be, and, until they are, as they are.
+    function Set-Hashes {
+        $place.After = @{}
+        $place.Before = @{}
+        $place.After[$place.Program] = $place.Sha256
+        if ($place.Kind -eq 'script') { $place.After[$place.Program] = Get-Sha256 (ConvertTo-Bytes $AgentText) }
+        foreach ($path in $place.Program, $place.ServiceFile) { if ($path) { $place.Before[$path] = Get-FileSha256 $path } }
+        # A program's own installation adds its definition to the list.
+        if ($place.ServiceFile -and $place.Kind -eq 'script') { $place.After[$place.ServiceFile] = Get-Sha256 (Get-TaskBytes) }
+    }
+
     function Get-ManifestText {
         param($Folders)
         $identity = $place.Identity
-        $lines = @("  `"written_by`": `"Written by openclaw`"", "  `"version`": `"$Version`"", "  `"url`": `"$($identity.Url)`"", "  `"agent_id`": `"$($identity.Id)`"",
+        $lines = @("  `"version`": `"$Version`"", "  `"written_by`": `"install.ps1`"", "  `"url`": `"$($identity.Url)`"", "  `"agent_id`": `"$($identity.Id)`"",
             "  `"program`": `"$($place.Kind)`"", "  `"service`": `"$($place.Service)`"")
-        $files = @($place.Credentials, $place.Program, $place.ServiceFile, $place.Manifest) | Where-Object { $_ }
-        $lines += Get-List 'files' $files
-        $lines += Get-List 'folders' $Folders
+        $lines += "  `"files`": {`n$(@(Get-Entries) -join ",`n")`n  }"
+        $paths = @($Folders | ForEach-Object { '    "' + (ConvertTo-Escaped $_) + '"' }) -join ",`n"
+        $lines += "  `"folders`": [`n$paths`n  ]"
         return "{`n" + ($lines -join ",`n") + "`n}`n"
     }
 
-    function Get-List {
-        param([string] $Name, $Paths)
-        $lines = @($Paths | ForEach-Object { '    "' + (ConvertTo-Escaped $_) + '"' }) -join ",`n"
-        return "  `"$Name`": [`n$lines`n  ]"
+    # The manifest's line for each file.
+    function Get-Entries {
+        foreach ($path in $place.Program, $place.ServiceFile) {
+            $hashes = @($place.After[$path], $place.Before[$path] | Where-Object { $_ } | Select-Object -Unique)
+            if ($hashes.Count -gt 0) { "    `"$(ConvertTo-Escaped $path)`": `"$($hashes -join ' ')`"" }
+        }
+        "    `"$(ConvertTo-Escaped $place.Credentials)`": null"
+        if ($place.Service -eq 'task') { "    `"$(ConvertTo-Escaped $place.Log)`": null" }
+    }
+
+    # What was replaced is not listed any more. Where this fails, it only stays on the list.
+    function Complete-Manifest {
+        param($Folders)
+        $new = "$($place.Manifest)$NewEnd"
+        $place.Before = @{}
+        $bytes = ConvertTo-Bytes (Get-ManifestText $Folders)
+        try {
+            if ((Get-FileSha256 $place.Manifest) -ceq (Get-Sha256 $bytes)) { return }
+            Remove-Files $new
+            Write-New $new '600' $bytes
+            [IO.File]::Replace($new, $place.Manifest, [NullString]::Value)
+        }
+        catch { Say "warning: $(Get-Cause $_.Exception)" }
     }
 
     function Get-CredentialsText {
@@ -1198,22 +959,27 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Write-Program {
         if ($place.IsKept) { return }
         if ($place.Kind -eq 'script') {
-            Write-Whole $place.Program '755' (ConvertTo-Bytes (Get-ProgramText))
+            Write-Whole $place.Program '755' (ConvertTo-Bytes $AgentText)
             return
         }
-        $new = "$($place.Program).openclaw-new"
-        # Windows starts what is called .exe alone, so the try takes that name.
+        $new = Get-VerifiedProgram
+        $beside = "$($place.Program)$NewEnd"
+        try { if ($new -cne $beside) { [IO.File]::Move($new, $beside) } } catch { Stop-Writing $place.Program }
+        Move-IntoPlace $place.Program
+    }
+
+    # The path of the program, which is beside its place, and verified.
+    function Get-VerifiedProgram {
+        $new = "$($place.Program)$NewEnd"
+        # Windows starts only what is called .exe.
         if ($place.IsWindows) { $new = "$new.exe" }
         try { Open-Way $place.Program } catch { Stop-Writing $place.Program }
         Get-Binary $new
-        $sum = Get-Sha256 ([IO.File]::ReadAllBytes($new))
-        if ($sum -cne $place.Sha256) { Give-Up 1 "Cannot verify `"$($place.BinaryName)`": its SHA-256 is $sum, $($place.Sha256) is wanted" 'fetch it again; if that does not help, tell its publisher' }
-        if (-not $place.IsWindows) { chmod 755 $new }
+        $sum = Get-FileSha256 $new
+        if ($sum -cne $place.Sha256) { Give-Up 1 "Cannot verify `"$($place.BinaryName)`": its SHA-256 is $sum, $($place.Sha256) is expected" 'fetch it again; if that does not help, tell its publisher' }
+        Set-Mode '755' $new
         if (-not (Test-Run $new '--version')) { Give-Up 1 "Cannot run `"$($place.BinaryName)`" on $($place.Platform)" 'install the agent that needs no binary: --script-agent' }
-        if ($place.IsWindows) {
-            try { [IO.File]::Move($new, "$($place.Program).openclaw-new") } catch { Stop-Writing $place.Program }
-        }
-        Move-IntoPlace $place.Program
+        return $new
     }
 
     function Get-Binary {
@@ -1261,73 +1027,45 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         if (-not (Test-Run 'icacls' $state, '/inheritance:r', '/grant:r', "*${own}:(OI)(CI)F", '*S-1-5-18:(OI)(CI)F')) { Stop-Writing $state }
     }
 
+    # The definition of the service: its template, with the values of this host.
     function Get-TaskText {
         $command = $place.Program
-        $arguments = 'monitor'
+        $before = ''
         if ($place.Kind -eq 'script') {
             # Windows' own, which every user has, in the same place after each update.
             $command = [IO.Path]::Combine("$env:SystemRoot", 'System32\WindowsPowerShell\v1.0\powershell.exe')
             if (-not (Test-There $command)) { $command = [IO.Path]::Combine($PSHOME, 'pwsh.exe') }
-            $arguments = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -WindowStyle Hidden -File `"$($place.Program)`" monitor"
+            $before = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -WindowStyle Hidden -File `"$($place.Program)`" "
         }
-        $values = @{ '@COMMAND@' = $command; '@ARGUMENTS@' = $arguments; '@USER@' = (Get-WindowsUser).Name }
-        $text = $task
-        foreach ($name in $values.Keys) { $text = $text.Replace($name, $values[$name].Replace('&', '&amp;').Replace('<', '&lt;').Replace('>', '&gt;')) }
-        return $text.Replace("`r`n", "`n").Replace("`n", "`r`n") + "`r`n"
+        $values = @{ COMMAND = $command; SCRIPT = $before; LOG = $place.Log; OPTIONS = ''; USER = (Get-WindowsUser).Name }
+        # In one go: a value may look like a name.
+        $parts = [regex]::Split($TaskTemplate.Replace("`r`n", "`n") + "`n", '@([A-Z]+)@')
+        for ($index = 1; $index -lt $parts.Count; $index += 2) {
+            $parts[$index] = $values[$parts[$index]].Replace('&', '&amp;').Replace('<', '&lt;').Replace('>', '&gt;')
+        }
+        return -join $parts
     }
 
-    $task = @'
-<?xml version="1.0" encoding="UTF-16"?>
-<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
-  <RegistrationInfo>
-    <Description>Written by openclaw. The installer's --uninstall removes it.</Description>
-  </RegistrationInfo>
-  <Triggers>
-    <LogonTrigger>
-      <Enabled>true</Enabled>
-      <UserId>@USER@</UserId>
-    </LogonTrigger>
-  </Triggers>
-  <Principals>
-    <Principal id="Author">
-      <UserId>@USER@</UserId>
-      <LogonType>InteractiveToken</LogonType>
-      <RunLevel>LeastPrivilege</RunLevel>
-    </Principal>
-  </Principals>
-  <Settings>
-    <RestartOnFailure>
-      <Interval>PT1M</Interval>
-      <Count>255</Count>
-    </RestartOnFailure>
-    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
-    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
-    <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
-    <StartWhenAvailable>true</StartWhenAvailable>
-    <Enabled>true</Enabled>
-    <Hidden>true</Hidden>
-    <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
-  </Settings>
-  <Actions Context="Author">
-    <Exec>
-      <Command>@COMMAND@</Command>
-      <Arguments>@ARGUMENTS@</Arguments>
-    </Exec>
-  </Actions>
-</Task>
+    # The scheduler takes UTF-16 whatever the language of the host is.
+    function Get-TaskBytes {
+        return , [byte[]]([byte[]](255, 254) + [Text.Encoding]::Unicode.GetBytes((Get-TaskText).Replace("`n", "`r`n")))
+    }
+
+    $TaskTemplate = @'
+@units/task.xml@
 '@
 
     function Start-Task {
-        [void](Test-Run 'schtasks' '/End', '/TN', 'openclaw')
-        return (Test-RunAloud 'schtasks' '/Create', '/F', '/TN', 'openclaw', '/XML', $place.ServiceFile) -and (Test-RunAloud 'schtasks' '/Run', '/TN', 'openclaw')
+        [void](Test-Run 'schtasks' '/End', '/TN', $TaskName)
+        return (Test-RunAloud 'schtasks' '/Create', '/F', '/TN', $TaskName, '/XML', $place.ServiceFile) -and (Test-RunAloud 'schtasks' '/Run', '/TN', $TaskName)
     }
 
     function Stop-Task {
-        [void](Test-Run 'schtasks' '/End', '/TN', 'openclaw')
-        [void](Test-Run 'schtasks' '/Delete', '/F', '/TN', 'openclaw')
+        [void](Test-Run 'schtasks' '/End', '/TN', $TaskName)
+        [void](Test-Run 'schtasks' '/Delete', '/F', '/TN', $TaskName)
     }
 
-    # What the server makes of the agent: liveness, and when it was last seen.
+    # What the server reports of the agent: liveness, and when it was last seen.
     function Get-Seen {
         if (-not (Send-Request $place.Agent 'heartbeat' $null)) { return $null }
         $shown = Get-Field $place.Agent.Fields 'agent'
@@ -1351,7 +1089,9 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             if (-not (Send-Beat $agent 'healthy')) { Give-Up 6 "Cannot send a heartbeat to $($agent.Url): $(Get-WhatCame $agent)" 'try again later' }
             $seenBefore = 'none'
         }
-        elseif ($place.Changed -or -not (Test-Run 'schtasks' '/Query', '/TN', 'openclaw')) {
+        elseif ($place.IsComplete -and (Test-Run 'schtasks' '/Query', '/TN', $TaskName)) { $seenBefore = 'none' }
+        elseif ($place.Kind -eq 'binary') { Invoke-HandOver }
+        elseif ($place.Changed -or -not (Test-Run 'schtasks' '/Query', '/TN', $TaskName)) {
             $place.Undo.Add({ Stop-Task })
             if (Test-Environment) {
                 Say $ofEnvironment
@@ -1374,11 +1114,34 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         Give-Up 1 "Cannot see the agent online: the server says `"$liveness`"" "look at the log of the service, or $hint"
     }
 
-    # Without a terminal, who started this has decided.
+    # The program installs itself and its service. It reads the secret from its standard input.
+    function Invoke-HandOver {
+        $identity = $place.Identity
+        $runner = $place.Program
+        if (-not $place.IsKept) { $runner = Get-VerifiedProgram }
+        if ($place.IsFirst) { $place.Undo.Add({ if (Test-Trusted $place.Program) { [void](Invoke-Program $place.Program ('service', 'uninstall', '--name', $NameOnHost) '') } }) }
+        $code = Invoke-Program $runner ('service', 'install', '--name', $NameOnHost, '--url', $identity.Url, '--agent-id', $identity.Id, '--agent-secret-file', '-') $identity.Secret
+        if ($code -ne 0) {
+            Assert-Untold $place.Watch
+            Undo-All
+            Stop-Run $code
+        }
+        $place.Changed = $true
+        $place.IsHandedOver = -not $place.IsFirst
+    }
+
+    # Ends as a program did that has said why.
+    function Stop-Run {
+        param([int] $Code)
+        if ($Code -lt 1 -or $Code -gt 6) { $Code = 1 }
+        throw "openclaw ends with $Code"
+    }
+
+    # Without a terminal, starting this was the answer.
     function Confirm-Step {
         param([string] $Question)
         if ($options['yes'] -or [Console]::IsInputRedirected -or -not [Environment]::UserInteractive) { return }
-        if ((Read-Host "$Question [y/N]") -notlike 'y*') { Die 1 'Cannot go on: the answer was no' '' }
+        if ((Read-Host "$Question [y/N]") -notlike 'y*') { Die 1 'Cancelled: nothing was changed' '' }
     }
 
     function Install-Agent {
@@ -1396,25 +1159,13 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         Confirm-Step "Install the agent `"$($place.Name)`" to $($place.Program)?"
         $folders = @(Get-PlannedFolders)
         $place.Earlier = Read-Manifest
+        $place.IsFirst = -not (Test-There $place.Manifest)
+        Set-Hashes
+        $place.IsComplete = (Test-HandsOver) -and (Test-Installed)
         $isDone = $false
         $isInterrupted = $true
         try {
-            # A service that is there already runs again in the end, with the files that it had.
-            if ($place.Service -ne 'none' -and $place.Earlier.Service -eq $place.Service) { $place.Undo.Add({ [void](Start-Task) }) }
-            # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
-            New-Folder $place.State
-            Protect-State
-            Write-Whole $place.Manifest '600' (ConvertTo-Bytes (Get-ManifestText $folders))
-            foreach ($file in Get-Files) { New-Folder (Get-Parent $file) }
-            foreach ($rest in Get-ProgramRests) {
-                # It still runs. Where its place is not needed now, the next run, and --uninstall, will.
-                try { Remove-Files $rest } catch { Say "warning: $(Get-Cause $_.Exception)" }
-            }
-            Write-Whole $place.Credentials '600' (ConvertTo-Bytes (Get-CredentialsText))
-            Write-Program
-            if ($place.Service -eq 'task') { Write-Whole $place.ServiceFile '600' ([byte[]](255, 254) + [Text.Encoding]::Unicode.GetBytes((Get-TaskText))) }
-            Remove-Former $place.Earlier.Files
-            Wait-Online
+            Write-Files $folders
             $isDone = $true
         }
         catch {
@@ -1429,9 +1180,48 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             # Ctrl-C is no error that a catch would see.
             if (-not $isDone -and $isInterrupted) { Say $ofInterruption }
         }
+        if (-not (Test-HandsOver)) { Complete-Manifest $folders }
         # What cannot be removed yet, the next run and --uninstall will.
         try { Remove-Files $place.Backups } catch { Say "warning: $(Get-Cause $_.Exception)" }
+        Complete-SecondName
         Write-Report
+    }
+
+    # Whether the program installs itself: the service of a script agent is ours to install.
+    function Test-HandsOver { return $place.Kind -eq 'binary' -and $place.Service -ne 'none' }
+
+    # Whether the program that is asked for has installed itself and its service with these credentials.
+    function Test-Installed {
+        return $null -ne $place.Installed -and $place.Earlier.Service -eq $place.Service -and (Test-Ours $place.ServiceFile) -and
+            (Test-Ours $place.Program) -and (Get-FileSha256 $place.Program) -ceq $place.Sha256
+    }
+
+    function Write-Files {
+        param($Folders)
+        if ($place.IsComplete) {
+            Wait-Online
+            return
+        }
+        # A service that is there already runs again in the end, with the files that it had.
+        if ($place.Service -ne 'none' -and $place.Earlier.Service -eq $place.Service -and (Test-There $place.ServiceFile)) { $place.Undo.Add({ [void](Start-Task) }) }
+        # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
+        New-Folder $place.State
+        Protect-State
+        Write-Whole $place.Manifest '600' (ConvertTo-Bytes (Get-ManifestText $Folders))
+        New-Folder (Get-Parent $place.Program)
+        if (Test-HandsOver) { Remove-Former $place.Earlier.Files } else { Write-Parts }
+        Wait-Online
+    }
+
+    function Write-Parts {
+        foreach ($leftover in Get-Leftovers) {
+            # It still runs. Where its place is not needed now, the next run, and --uninstall, will.
+            try { Remove-Files $leftover } catch { Say "warning: $(Get-Cause $_.Exception)" }
+        }
+        Write-Whole $place.Credentials '600' (ConvertTo-Bytes (Get-CredentialsText))
+        Write-Program
+        if ($place.ServiceFile) { Write-Whole $place.ServiceFile '600' (Get-TaskBytes) }
+        Remove-Former $place.Earlier.Files
     }
 
     function Write-Report {
@@ -1445,7 +1235,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             Answer "to start the agent: $start"
             if (-not $options['no-service']) { Answer 'there is no systemd or launchd here: have it started at boot by what there is' }
         }
-        elseif (Test-Environment) { Answer $ofEnvironment }
+        elseif ($place.Kind -eq 'script' -and (Test-Environment)) { Answer $ofEnvironment }
         $own = $ownFile
         if (-not $BakedAgentSecret -or -not $own) { return }
         $isWanted = $options['yes']
@@ -1460,51 +1250,84 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     }
 
     function Uninstall-Agent {
-        if (-not (Test-Marked $place.Manifest)) { Die 4 "Cannot uninstall: there is no `"$($place.Manifest)`" of openclaw" 'run it as the user who installed it' }
+        if (-not (Test-There $place.Manifest)) { Die 4 "Cannot uninstall: there is no `"$($place.Manifest)`" of this agent" 'run it as the user who installed it' }
+        Assert-Readable
         $manifest = Read-Manifest
-        if ('none', 'systemd-system', 'systemd-user', 'launchd', 'task' -cnotcontains $manifest.Service -or $manifest.Files -cnotcontains $place.Manifest) {
-            Die 5 "Cannot read the manifest `"$($place.Manifest)`": it is not as an installer wrote it" 'look at it, and move it away if it is not wanted'
+        if ('none', $(if ($place.IsWindows) { 'task' }) -cnotcontains $manifest.Service) {
+            Die 5 "Cannot uninstall: the installation that is there has the service `"$($manifest.Service)`"" 'take the installer for sh or for Python'
         }
         Set-ServicePlace $manifest.Service
+        $listed = $manifest.Files
         if ($place.IsWindows) {
-            $named = $manifest.Files | Where-Object { 'openclaw.exe', 'openclaw.ps1', 'openclaw.py' -contains [IO.Path]::GetFileName($_) } | Select-Object -First 1
+            $named = $listed.Keys | Where-Object { "$NameOnHost.exe", "$NameOnHost.py", "$NameOnHost.ps1" -contains [IO.Path]::GetFileName($_) } | Select-Object -First 1
             if ($named) { $place.Program = [IO.Path]::Combine((Get-Parent $place.Program), [IO.Path]::GetFileName($named)) }
         }
-        Assert-Manifest $manifest
-        foreach ($file in $manifest.Files) {
-            # What stands in a folder may be removed by whoever may write to the folder. An access list does not tell.
+        # What a program has installed has its folders, too.
+        $folders = @($place.State, (Get-Parent $place.Session)) + $manifest.Folders
+        Assert-Manifest @($listed.Keys) $folders
+        $kept = @($listed.Keys | Where-Object { $null -ne $listed[$_] -and (Test-There $_) -and -not (Test-Listed $_ $listed[$_]) })
+        $files = @($listed.Keys | Where-Object { $kept -cnotcontains $_ }) + $place.Manifest
+        foreach ($file in $files) {
+            # A user who may write to a folder may remove what stands in it. An access list does not tell.
             if (-not $place.IsWindows -and (Test-There $file) -and -not (Test-Run 'test' '-w', (Get-Parent $file))) { Stop-Removing $file }
         }
         if ($options['dry-run']) {
-            foreach ($file in $manifest.Files) { Answer "would remove $file" }
+            foreach ($file in $files) { Answer "would remove $file" }
             return
         }
-        if ($place.Service -eq 'task' -and -not (Test-OwnTask)) { Die 5 'Cannot uninstall: the task "openclaw" is of somebody else' 'schtasks /Query /TN openclaw /V /FO LIST' }
+        if ($place.Service -eq 'task' -and -not (Test-OwnTask)) { Die 5 "Cannot uninstall: the task `"$TaskName`" is of another user or program" "schtasks /Query /TN $TaskName /V /FO LIST" }
         Confirm-Step "Remove the agent from $($place.State)?"
+        if ($manifest.Kind -ceq 'binary' -and $place.Service -ne 'none' -and (Test-Trusted $place.Program)) { Invoke-Removal }
+        else { Remove-All $files $folders }
+        foreach ($file in $files) { Answer "removed $file" }
+        foreach ($file in $kept) { Answer "kept, because it was changed: $file" }
+        if ($place.Service -eq 'none') { Answer 'an agent that was started by hand still runs: stop it, too' }
+    }
+
+    # By the program, which cannot remove itself there, nor what an installer left of a former one.
+    function Invoke-Removal {
+        $code = Invoke-Program $place.Program ('service', 'uninstall', '--name', $NameOnHost) ''
+        if ($code -ne 0) { Stop-Run $code }
+        Remove-Part $place.Program
+        foreach ($leftover in Get-Leftovers) { Remove-Part $leftover }
+        Remove-Folders (Get-Parent $place.Program)
+    }
+
+    function Remove-All {
+        param([string[]] $Files, [string[]] $Folders)
         if ($place.Service -eq 'task') {
             Stop-Task
-            if (Test-Run 'schtasks' '/Query', '/TN', 'openclaw') {
+            if (Test-Run 'schtasks' '/Query', '/TN', $TaskName) {
                 Die 1 "Cannot stop the service `"$($place.Service)`": it still runs, or cannot be asked" 'stop it, then run the installer again with --uninstall'
             }
         }
         Send-Goodbye
+        Remove-SecondName
         # The manifest is the last of them: until then, a run that failed or was interrupted can be repeated.
-        foreach ($file in @($manifest.Files | Where-Object { $_ -cne $place.Manifest }) + $place.Manifest) {
+        foreach ($file in $Files) {
             if ($file -ceq $place.Manifest) {
-                foreach ($rest in Get-ProgramRests) { try { Remove-Files $rest } catch { Stop-Removing $rest } }
+                foreach ($leftover in Get-Leftovers) { try { Remove-Files $leftover } catch { Stop-Removing $leftover } }
             }
-            try {
-                Remove-Files $file
-                Remove-Rests $file
-            }
-            catch { Stop-Removing $file }
+            Remove-Part $file
         }
-        foreach ($folder in $manifest.Folders) {
-            # What somebody else has something in stays.
+        Remove-Folders $Folders
+    }
+
+    function Remove-Part {
+        param([string] $Path)
+        try {
+            Remove-Files $Path
+            Remove-Rests $Path
+        }
+        catch { Stop-Removing $Path }
+    }
+
+    function Remove-Folders {
+        param([string[]] $Folders)
+        foreach ($folder in $Folders) {
+            # It has another program's files in it, so it stays.
             try { [IO.Directory]::Delete($folder) } catch [IO.IOException], [UnauthorizedAccessException] { continue }
         }
-        foreach ($file in $manifest.Files) { Answer "removed $file" }
-        if ($place.Service -eq 'none') { Answer 'an agent that was started by hand goes on: end it, too' }
     }
 
     function Stop-Removing {
@@ -1512,16 +1335,17 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         Die 1 "Cannot remove `"$Path`": this user may not" 'run it as the user who installed it, or as root'
     }
 
-    # Nothing is removed but what an installer writes, whatever the manifest lists.
+    # Nothing is removed but what an installer or the program itself writes.
     function Assert-Manifest {
-        param([hashtable] $Manifest)
-        $files = @(Get-Files)
+        param([string[]] $Files, [string[]] $Folders)
         $separator = [IO.Path]::DirectorySeparatorChar
-        $bad = @($Manifest.Files | Where-Object { $files -cnotcontains $_ })
-        foreach ($folder in $Manifest.Folders) {
-            if (-not ($files | Where-Object { $_.StartsWith("$folder$separator", [StringComparison]::Ordinal) })) { $bad += $folder }
+        $known = @(Get-Files) + $place.Session + $place.Log
+        $lock = [IO.Path]::Combine((Get-Parent $place.Session), 'monitor-')
+        $bad = @($Files | Where-Object { $known -cnotcontains $_ -and $_ -cnotmatch "\A$([regex]::Escape($lock))[0-9a-f-]+\.lock\z" })
+        foreach ($folder in $Folders) {
+            if (-not ($known | Where-Object { $_.StartsWith("$folder$separator", [StringComparison]::Ordinal) })) { $bad += $folder }
         }
-        if ($bad.Count -gt 0) { Die 5 "Cannot uninstall: `"$($place.Manifest)`" lists what no installer writes: $bad " 'remove it by hand' }
+        if ($bad.Count -gt 0) { Die 5 "Cannot uninstall: `"$($place.Manifest)`" lists what no installer writes: $($bad -join ' ') " 'remove it by hand' }
     }
 
     function Send-Goodbye {
@@ -1530,7 +1354,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $url = ''
         if ($credentials) {
             $url = $credentials.Url
-            $agent = New-Agent $credentials $Version $place.Watch
+            $agent = New-Agent $credentials $place.Watch
             if ((Open-Session $agent) -and (Send-Beat $agent 'stopping')) {
                 Say "told $url that the agent stops"
                 return
@@ -1539,7 +1363,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         Say "warning: $url was not told that the agent stops"
     }
 
-    $place = @{ Undo = New-Object 'Collections.Generic.List[scriptblock]'; Backups = New-Object 'Collections.Generic.List[string]'; Changed = $false; IsUndone = $false; IsKept = $false; Sha256 = ''; BinaryName = ''; Watch = Start-Watch }
+    $place = @{
+        Undo = New-Object 'Collections.Generic.List[scriptblock]'; Backups = New-Object 'Collections.Generic.List[string]'; Changed = $false
+        IsUndone = $false; IsHandedOver = $false; IsKept = $false; Sha256 = ''; BinaryName = ''; Watch = Start-Watch
+    }
     $given = Read-Environment
     try {
         $options = Read-Arguments @($Arguments | Where-Object { $null -ne $_ })
@@ -1547,6 +1374,9 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         elseif ($options['version']) { Answer $Version }
         else {
             Enable-Tls
+            $NameOnHost = Select-Name $options['name'] ''
+            # Windows' scheduler has one of that name.
+            $TaskName = $NameOnHost
             Assert-Host
             Select-Places
             if ($options['uninstall']) { Uninstall-Agent } else { Install-Agent $given }

@@ -1124,6 +1124,7 @@ class Installation:
         self.put(self.manifest, self.manifest_mode(), os.fsencode(self.manifest_text(folders)))
         self.make_folder(os.path.dirname(self.program))
         if self.is_handed_over():
+            self.remove_former(earlier["files"])
             self.go_online()
             return
         for file in self.files():
@@ -1218,6 +1219,7 @@ class Installation:
             sys.exit(code if 0 < code <= 6 else 1)
         if os.name == "nt":
             self.remove(self.program)
+            self.remove_leftovers()
             self.remove_folders([os.path.dirname(self.program)])
 
     def remove_all(self, files, folders):

@@ -156,7 +156,7 @@ export class Host {
   constructor(readonly language: Language, folder: string) {
     this.home = join(folder, "home");
     this.secretFile = join(folder, "secret");
-    this.word = language.extension === "ps1" ? "openclaw" : "openclaw-agent";
+    this.word = "openclaw-agent";
     this.credentials = join(this.home, ".config", this.word, "credentials.json");
     this.manifest = join(this.home, ".config", this.word, "install.json");
     this.program = join(this.home, ".local/bin", this.word);

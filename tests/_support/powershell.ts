@@ -66,6 +66,8 @@ export function powershellEnvironment(folder: string): Record<string, string> {
     XDG_CACHE_HOME: join(folder, "powershell/cache"),
     XDG_DATA_HOME: join(folder, "powershell/data"),
     PSModuleAnalysisCachePath: join(folder, "powershell/modules"),
+    // It leaves its pipes there when it is killed.
+    TMPDIR: folder,
     ...(Deno.env.has("DOTNET_ROOT") ? { DOTNET_ROOT: Deno.env.get("DOTNET_ROOT") ?? "" } : {}),
     PATH: `${dirname(pwsh ?? "")}:${Deno.env.get("PATH") ?? ""}`,
   };

@@ -179,7 +179,8 @@ $arguments = @($args | Select-Object -Skip 1)
 $fast = @{ Slept = 0.0 }
 function Wait-Fast {
     param([double] $Seconds, [hashtable] $Watch)
-    if ($Watch.Told.WaitOne([int][Math]::Max(1, $Seconds * 1000 / ${haste}))) { Assert-Untold $Watch }
+    [void]$Watch.Told.WaitOne([int][Math]::Max(1, $Seconds * 1000 / ${haste}))
+    Assert-Untold $Watch
     # Less than this would not move a sum of this size, and the wait would have no end.
     $fast.Slept += [Math]::Max(0.001, $Seconds)
     [IO.File]::WriteAllText('${slept}', "$($fast.Slept)")

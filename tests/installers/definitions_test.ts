@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { defineService } from "../../cli/service/definition.ts";
 import { type ServiceLayout, serviceLayout } from "../../cli/service/layout.ts";
-import { templates } from "../../cli/service/definition/templates.generated.ts";
 import { record } from "../_support/client.ts";
-import { installPs1, installPy, installSh, run } from "../_support/installers.ts";
+import { installPs1, installPy, installSh, powershell, run } from "../_support/installers.ts";
+import { powershellEnvironment } from "../_support/powershell.ts";
 import { temporaryFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 
@@ -92,10 +92,48 @@ for (const { service, layout } of definitions) {
   );
 }
 
-Deno.test("the one definition that is not from a template yet: the task of install.ps1", async () => {
-  // When this fails, install.ps1 is like the others, and belongs into the comparison above.
-  assert.ok(!(await Deno.readTextFile(installPs1)).includes(templates["task.xml"]));
-});
+/** The functions of install.ps1 that make the task, in the order of their use, and its template. */
+const taskScript = `
+$ErrorActionPreference = 'Stop'
+$tokens = $faults = $null
+$file = [Management.Automation.Language.Parser]::ParseFile($args[0], [ref] $tokens, [ref] $faults)
+$wanted = 'Get-TaskText', 'Get-Parent', 'Test-There', '$TaskTemplate'
+foreach ($part in $file.EndBlock.Statements[0].Body.EndBlock.Statements) {
+    $name = if ($part.PSObject.Properties['Name']) { $part.Name } elseif ($part.PSObject.Properties['Left']) { "$($part.Left)" } else { '' }
+    if ($wanted -ccontains $name) { . ([scriptblock]::Create($part.Extent.Text)) }
+}
+function Get-WindowsUser { return @{ Name = 'HOST\\me' } }
+$place = @{ Program = $env:PROGRAM; Log = $env:LOG; Kind = 'binary' }
+$binary = Get-TaskText
+$place.Kind = 'script'
+[Console]::Out.Write((ConvertTo-Json @($binary, (Get-TaskText))))
+`;
+
+testWith(
+  powershell.tools,
+  "the program and install.ps1 write the same definition: task of one user",
+  async () => {
+    await using folder = await temporaryFolder();
+    const windows = layout("windows", true);
+    const script = join(folder.path, "task.ps1");
+    await Deno.writeTextFile(script, taskScript);
+    const env = { ...asked("task", windows), ...powershellEnvironment(folder.path), SystemRoot: "/windows" };
+    const { code, stdout, stderr } = await run([...powershell.command, script, installPs1], { env });
+    assert.equal(code, 0, stderr);
+    const [binary, own] = JSON.parse(stdout);
+    const text = defineService(windows);
+    assert.equal(binary, text);
+    // The agent is started by PowerShell; all else is the same.
+    const before = text.split("<Command>")[0] ?? "";
+    assert.ok(own.startsWith(before), own);
+    const words =
+      `-NoProfile -NonInteractive -ExecutionPolicy Bypass -WindowStyle Hidden -File "${windows.program}" `;
+    const escaped = words.replaceAll("&", "&amp;");
+    const rest = text.replace("<Arguments>", () => `<Arguments>${escaped}`).replace(/[^]*<\/Command>/, "");
+    assert.ok(own.endsWith(rest), own);
+    assert.match(own.slice(before.length), /^<Command>[^<]*\/pwsh\.exe<\/Command>/);
+  },
+);
 
 for (const { service, layout } of definitions.slice(0, 2)) {
   testWith(

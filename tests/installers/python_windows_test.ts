@@ -153,6 +153,33 @@ shown = [os.listdir(folder), os.path.exists(place.state)]
   },
 );
 
+testWith(
+  python.tools,
+  "install.py on Windows leaves no former program behind where it hands over to another",
+  async () => {
+    const script = `
+os.makedirs(folder)
+former = os.path.join(folder, "openclaw.ps1")
+open(former, "w").close()
+place.url, place.agent_id, place.agent_secret = "https://fleet.example.com", "1", "2"
+place.read_manifest = lambda: {"files": {former: names["hash_of"](former)}, "folders": []}
+place.is_complete, place.after, place.before = False, {}, {}
+for step in ("protect_state", "put", "go_online"):
+    setattr(place, step, lambda *_: None)
+place.write([])
+shown = [place.is_handed_over(), os.listdir(folder)]
+os.name = "posix"
+place.take_back()
+shown.append(os.listdir(folder))
+`;
+    assert.deepEqual(await found(script, { args: ["--binary", "x"] }), [
+      true,
+      ["openclaw.ps1.openclaw-old"],
+      ["openclaw.ps1"],
+    ]);
+  },
+);
+
 testWith(python.tools, "install.py on Windows has the agent run without a window", async () => {
   const script = `
 for name in ("python.exe", "pythonw.exe"):

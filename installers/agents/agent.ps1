@@ -1,0 +1,593 @@
+#!/usr/bin/env pwsh
+# Written by openclaw. The agent of a host that has PowerShell: it shakes hands, beats, says goodbye.
+#
+# The installer holds this file, and is made of these functions, too.
+Set-StrictMode -Version 2
+$ErrorActionPreference = 'Stop'
+$PSNativeCommandUseErrorActionPreference = $false
+$Version = '0.1.0'
+# What the program, and the folder of the credentials, are called.
+$NameOnHost = 'openclaw-agent'
+# What no process that is started from here gets. The other variables are its own.
+$SecretNames = 'OPENCLAW_AGENT_SECRET', 'OPENCLAW_AGENT_SECRET_FILE', 'OPENCLAW_OPERATOR_KEY', 'OPENCLAW_OPERATOR_KEY_FILE',
+    'OPENCLAW_ENROLLMENT_CODE', 'OPENCLAW_ENROLLMENT_CODE_FILE', 'AGENT_JWT_KEYS', 'DATABASE_URL', 'SUPABASE_SECRET_KEYS',
+    'OPENCLAW_SMTP_URL', 'OPENCLAW_HEARTBEAT_URL', 'OPENCLAW_MAIL_KEY'
+$UserAgent = "openclaw/$Version (powershell)"
+# A log file, in place of the terminal.
+$AgentLog = @{ Writer = $null }
+
+# What cannot be said, to a terminal that has gone, ends nothing.
+function Say {
+    param([string] $Words)
+    try {
+        if ($null -eq $AgentLog.Writer) { [Console]::Error.WriteLine($Words) }
+        # A log file has no clock of its own beside it.
+        else { $AgentLog.Writer.WriteLine("$([datetime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ssZ', [Globalization.CultureInfo]::InvariantCulture)) $Words") }
+    }
+    catch [IO.IOException] { return }
+}
+
+# The words without what a terminal would act on: C0, DEL, C1, and what turns the direction of writing.
+function Get-Shown {
+    param([string] $Words)
+    return $Words -replace '[\x00-\x1f\x7f]', '' -replace '[\x80-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]', '?'
+}
+
+# The innermost reason, as a part of one of our sentences.
+function Get-Cause {
+    param($Exception)
+    while ($null -ne $Exception.InnerException) { $Exception = $Exception.InnerException }
+    return (Get-Shown $Exception.Message).TrimEnd('.')
+}
+
+function Die {
+    param([int] $Code, [string] $What, [string] $Hint)
+    Say "error: $What"
+    if ($Hint) { Say "hint: $Hint" }
+    throw "openclaw ends with $Code"
+}
+
+# "openclaw" is other programs'.
+function Test-Name {
+    param([string] $Word)
+    return $Word -cmatch '\A[a-z][a-z0-9-]{0,30}\z' -and $Word -cne 'openclaw'
+}
+
+# That word: what is given, else OPENCLAW_NAME, else the name of an installed file, else ours.
+function Select-Name {
+    param([string] $Given, [string] $File)
+    $word = $Given
+    if (-not $word) { $word = "$env:OPENCLAW_NAME" }
+    if ($word -and -not (Test-Name $word)) {
+        Die 2 "Cannot use the name `"$(Get-Shown $word)`": a letter and at most 30 of a-z, 0-9 and - are expected, and not `"openclaw`"" '--name fleet-agent'
+    }
+    if ($word) { return $word }
+    # A file that is elsewhere may be called anything.
+    $parts = @($File -split '[/\\]')
+    $own = $parts[-1] -replace '\.ps1\z', ''
+    $isInstalled = $File -match '/(usr/local|\.local)/bin/[^/]+\z' -or ($env:OS -eq 'Windows_NT' -and $parts.Count -gt 1 -and $parts[-2] -ceq $own)
+    if ($isInstalled -and (Test-Name $own)) { return $own }
+    return 'openclaw-agent'
+}
+
+# Windows PowerShell knows only old versions of TLS by itself.
+function Enable-Tls {
+    $protocols = [Net.ServicePointManager]::SecurityProtocol
+    if ($protocols -ne 0) { [Net.ServicePointManager]::SecurityProtocol = $protocols -bor 3072 }
+    [Net.ServicePointManager]::Expect100Continue = $false
+}
+
+# What a signal sets, so that all that waits ends at once. It is one that nobody sets, until Start-Watch has it set.
+function New-Watch {
+    $told = New-Object Threading.ManualResetEvent $false
+    return @{ Told = $told; HungUp = $told; HadTerminal = $false; Reload = $false; Registrations = @() }
+}
+
+# SIGINT and SIGTERM tell to stop. So does SIGHUP, unless it has something read again. Windows PowerShell 5.1 has no
+# such signals: there nothing is ever set, and Ctrl-C ends what waits in short steps.
+function Start-Watch {
+    param([switch] $ReadsAgain)
+    $watch = New-Watch
+    if ($ReadsAgain) {
+        $watch.HungUp = New-Object Threading.ManualResetEvent $false
+        $watch.HadTerminal = -not ([Console]::IsInputRedirected -and [Console]::IsErrorRedirected)
+    }
+    $registration = 'System.Runtime.InteropServices.PosixSignalRegistration' -as [type]
+    if ($null -eq $registration) { return $watch }
+    $stop = New-SignalHandler $watch.Told
+    $hangUp = New-SignalHandler $watch.HungUp
+    $watch.Registrations = @($registration::Create('SIGINT', $stop), $registration::Create('SIGTERM', $stop), $registration::Create('SIGHUP', $hangUp))
+    return $watch
+}
+
+# Compiled: a script block has no runspace in the thread that brings a signal.
+function New-SignalHandler {
+    param([Threading.EventWaitHandle] $Event)
+    $type = 'System.Runtime.InteropServices.PosixSignalContext' -as [type]
+    $context = [Linq.Expressions.Expression]::Parameter($type, 'context')
+    $cancel = [Linq.Expressions.Expression]::Property($context, 'Cancel')
+    $steps = [Linq.Expressions.Expression[]]@(
+        [Linq.Expressions.Expression]::Assign($cancel, [Linq.Expressions.Expression]::Constant($true)),
+        [Linq.Expressions.Expression]::Call([Linq.Expressions.Expression]::Constant($Event), [Threading.EventWaitHandle].GetMethod('Set')),
+        [Linq.Expressions.Expression]::Empty())
+    $parameters = [Linq.Expressions.ParameterExpression[]]@($context)
+    $action = [Action`1].MakeGenericType($type)
+    return [Linq.Expressions.Expression]::Lambda($action, [Linq.Expressions.Expression]::Block($steps), $parameters).Compile()
+}
+
+function Stop-Watch {
+    param([hashtable] $Watch)
+    foreach ($registration in $Watch.Registrations) { $registration.Dispose() }
+}
+
+function Assert-Untold {
+    param([hashtable] $Watch)
+    if (-not $Watch.Told.WaitOne(0) -and $Watch.HungUp.WaitOne(0)) {
+        [void]$Watch.HungUp.Reset()
+        # The terminal that this was started from is gone; else the credentials are to be read again.
+        if ($Watch.HadTerminal -and -not (Test-Terminal)) { [void]$Watch.Told.Set() }
+        else { $Watch.Reload = $true }
+    }
+    if ($Watch.Told.WaitOne(0)) { throw 'openclaw was told to stop' }
+}
+
+# .NET remembers what it has found at the start.
+function Test-Terminal {
+    test -t 0
+    if ($LASTEXITCODE -eq 0) { return $true }
+    test -t 2
+    return $LASTEXITCODE -eq 0
+}
+
+# The result of the task, which has so many seconds on the clock. In short steps, since Ctrl-C ends no call of .NET.
+function Wait-Task {
+    param($Task, $Clock, [double] $Seconds, [hashtable] $Watch)
+    $handles = [Threading.WaitHandle[]]@($Watch.Told, ([IAsyncResult]$Task).AsyncWaitHandle)
+    while (-not $Task.IsCompleted) {
+        Assert-Untold $Watch
+        $left = $Seconds * 1000 - $Clock.Elapsed.TotalMilliseconds
+        if ($left -le 0) { throw 'timed out' }
+        [void][Threading.WaitHandle]::WaitAny($handles, [int][Math]::Min(200, [Math]::Ceiling($left)))
+    }
+    Assert-Untold $Watch
+    return $Task.GetAwaiter().GetResult()
+}
+
+function Wait-Seconds {
+    param([double] $Seconds, [hashtable] $Watch)
+    $milliseconds = [int][Math]::Max(1, $Seconds * 1000)
+    if ($Watch.Registrations.Count -eq 0) {
+        Start-Sleep -Milliseconds $milliseconds
+        return
+    }
+    [void][Threading.WaitHandle]::WaitAny([Threading.WaitHandle[]]@($Watch.Told, $Watch.HungUp), $milliseconds)
+    Assert-Untold $Watch
+}
+
+# Seconds of a clock that nobody sets.
+function Get-Seconds {
+    return [Diagnostics.Stopwatch]::GetTimestamp() / [double][Diagnostics.Stopwatch]::Frequency
+}
+
+# Seconds of the wall clock.
+function Get-WallSeconds {
+    return ([datetime]::UtcNow - [datetime]::MinValue).TotalSeconds
+}
+
+function Get-Platform {
+    $kernel = 'Windows_NT'
+    $machine = $env:PROCESSOR_ARCHITECTURE
+    if ($env:PROCESSOR_ARCHITEW6432) { $machine = $env:PROCESSOR_ARCHITEW6432 }
+    if ($env:OS -ne 'Windows_NT') {
+        $kernel = (uname -s)
+        $machine = (uname -m)
+    }
+    $systems = @{ 'Windows_NT' = 'windows'; 'Linux' = 'linux'; 'Darwin' = 'darwin' }
+    $machines = @{ 'amd64' = 'x86_64'; 'x86_64' = 'x86_64'; 'arm64' = 'aarch64'; 'aarch64' = 'aarch64' }
+    foreach ($name in 'armv6l', 'armv7l', 'i686', 'i386', 'riscv64', 'ppc64le', 's390x') { $machines[$name] = $name }
+    return @{ Os = $systems["$kernel"]; Arch = $machines["$machine".ToLowerInvariant()]; Name = "$kernel $machine" }
+}
+
+function Get-State {
+    if ($env:OS -eq 'Windows_NT') { return [IO.Path]::Combine($env:APPDATA, $NameOnHost) }
+    if ((uname -s) -eq 'Darwin') { return "$HOME/Library/Application Support/$NameOnHost" }
+    if ("$env:XDG_CONFIG_HOME".StartsWith('/')) { return "$env:XDG_CONFIG_HOME/$NameOnHost" }
+    return "$env:HOME/.config/$NameOnHost"
+}
+
+# The JSON object in the text, or nothing. Ours are a few hundred bytes; what is larger is not.
+function Read-Object {
+    param([string] $Text)
+    if ($Text.Length -gt 16384 -or $Text.TrimStart() -notlike '{*') { return $null }
+    try { $value = ConvertFrom-Json $Text } catch { return $null }
+    if ($value -is [Management.Automation.PSCustomObject]) { return $value }
+    return $null
+}
+
+function Get-Field {
+    param($Fields, [string] $Name)
+    if ($null -eq $Fields) { return $null }
+    $property = $Fields.PSObject.Properties[$Name]
+    if ($null -eq $property) { return $null }
+    return $property.Value
+}
+
+function Get-Text {
+    param($Fields, [string] $Name)
+    $value = Get-Field $Fields $Name
+    # PowerShell 7 makes a date of what looks like one.
+    if ($value -is [datetime]) { return $value.ToUniversalTime().ToString('o', [Globalization.CultureInfo]::InvariantCulture) }
+    if ($value -is [string]) { return $value }
+    return $null
+}
+
+# The whole part of a number, which is brought between the least and a day. -1 if it is not a number.
+function Get-Number {
+    param($Fields, [string] $Name, [int] $Least = 0)
+    $value = Get-Field $Fields $Name
+    $isNumber = $value -is [int] -or $value -is [long] -or $value -is [double] -or $value -is [decimal] -or $value -is [bigint]
+    if (-not $isNumber -or [double]::IsNaN([double]$value)) { return -1 }
+    return [int][Math]::Max([double]$Least, [Math]::Min([double]86400, [Math]::Floor([double]$value)))
+}
+
+# The url, agent_id and agent_secret in the file, or nothing.
+function Read-Credentials {
+    param([string] $Path)
+    try { $fields = Read-Object ([IO.File]::ReadAllText($Path)) }
+    catch [IO.IOException], [UnauthorizedAccessException] { return $null }
+    $found = @{ Url = Get-Text $fields 'url'; Id = Get-Text $fields 'agent_id'; Secret = Get-Text $fields 'agent_secret' }
+    if (-not $found.Url -or $found.Url -match '[\s"\\]') { return $null }
+    if ("$($found.Id)" -cnotmatch '\A[0-9a-f-]+\z' -or "$($found.Secret)" -cnotmatch '\A[A-Za-z0-9_-]+\z') { return $null }
+    return $found
+}
+
+function New-Agent {
+    param([hashtable] $Credentials, [hashtable] $Watch)
+    $platform = Get-Platform
+    $hostName = [Net.Dns]::GetHostName() -replace '[^A-Za-z0-9._-]', '-'
+    return @{
+        Url = $Credentials.Url; Id = $Credentials.Id; Secret = $Credentials.Secret
+        Instance = [guid]::NewGuid().ToString(); Seq = 0; Token = ''; Interval = 60; RefreshIn = 0; BeatIn = 0; Name = ''
+        Client = @{ version = $Version; hostname = $hostName.Substring(0, [Math]::Min(255, $hostName.Length)); os = "$($platform.Os)"; arch = "$($platform.Arch)" }
+        Status = 0; Fields = $null; Failure = ''; IsTls = $false; RetryAfter = -1; Watch = $Watch
+    }
+}
+
+# Plain http is for this host only. What is on this host needs no proxy, which would read the secret.
+function Set-Proxy {
+    param($Request)
+    $target = $Request.RequestUri
+    if ($target.IsLoopback -or $target.Scheme -eq 'http') {
+        $Request.Proxy = $null
+        return
+    }
+    # PowerShell 7 reads the environment by itself, 5.1 reads what Windows is set to.
+    $address = "$env:HTTPS_PROXY"
+    if ($PSVersionTable['PSEdition'] -eq 'Core' -or -not $address) { return }
+    foreach ($entry in "$env:NO_PROXY".Split(',')) {
+        $name = $entry.Trim().TrimStart('*').TrimStart('.')
+        $isWithin = $name -and ".$($target.Host)".EndsWith(".$name", [StringComparison]::OrdinalIgnoreCase)
+        if ($isWithin -or $entry.Trim() -eq '*') {
+            $Request.Proxy = $null
+            return
+        }
+    }
+    if ($address -notlike '*://*') { $address = "http://$address" }
+    $proxy = New-Object Net.WebProxy $address
+    $words = @($proxy.Address.UserInfo.Split([char[]]':', 2) | ForEach-Object { [Uri]::UnescapeDataString($_) }) + ''
+    if ($words[0]) { $proxy.Credentials = New-Object Net.NetworkCredential $words[0], $words[1] }
+    $Request.Proxy = $proxy
+}
+
+# Asks the service. The reply is left in the agent: Status, Fields, Failure, RetryAfter.
+function Send-Request {
+    param([hashtable] $Agent, [string] $Path, $Body, [int] $Seconds = 15)
+    $Agent.Status = 0; $Agent.Fields = $null; $Agent.Failure = ''; $Agent.IsTls = $false; $Agent.RetryAfter = -1
+    $clock = [Diagnostics.Stopwatch]::StartNew()
+    $request = $null
+    $response = $null
+    try {
+        $request = [Net.HttpWebRequest][Net.WebRequest]::Create("$($Agent.Url)/functions/v1/$Path")
+        $request.AllowAutoRedirect = $false
+        $request.KeepAlive = $false
+        $request.Timeout = $Seconds * 1000
+        $request.ReadWriteTimeout = $Seconds * 1000
+        $request.UserAgent = $UserAgent
+        Set-Proxy $request
+        if ($Agent.Token -and $Path -ne 'handshake') { $request.Headers['authorization'] = "Bearer $($Agent.Token)" }
+        if ($null -ne $Body) {
+            $bytes = [Text.Encoding]::UTF8.GetBytes((ConvertTo-Json $Body -Compress))
+            $request.Method = 'POST'
+            $request.ContentType = 'application/json'
+            $request.ContentLength = $bytes.Length
+            $stream = Wait-Task $request.GetRequestStreamAsync() $clock $Seconds $Agent.Watch
+            try { [void](Wait-Task $stream.WriteAsync($bytes, 0, $bytes.Length) $clock $Seconds $Agent.Watch) } finally { $stream.Dispose() }
+        }
+        try { $response = Wait-Task $request.GetResponseAsync() $clock $Seconds $Agent.Watch }
+        catch {
+            $web = $_.Exception
+            while ($null -ne $web -and $web -isnot [Net.WebException]) { $web = $web.InnerException }
+            if ($null -eq $web -or $null -eq $web.Response) { throw }
+            $response = $web.Response
+        }
+        $Agent.Status = [int]$response.StatusCode
+        $late = "$($response.Headers['retry-after'])"
+        if ($late -match '\A[0-9]{1,9}\z') { $Agent.RetryAfter = [Math]::Min(86400, [int]$late) }
+        $Agent.Fields = Read-Object (Read-Body $response $clock $Seconds $Agent.Watch)
+    }
+    catch {
+        if ("$_" -ceq 'openclaw was told to stop') { throw }
+        $Agent.Status = 0
+        # What is no reply asks for no wait.
+        $Agent.RetryAfter = -1
+        $reason = $_.Exception
+        while ($null -ne $reason -and $reason -isnot [Security.Authentication.AuthenticationException]) { $reason = $reason.InnerException }
+        $Agent.IsTls = $null -ne $reason
+        if ($null -eq $reason) { $reason = $_.Exception }
+        $Agent.Failure = Get-Cause $reason
+    }
+    finally {
+        # What is closed while it is still read from may wait for the rest.
+        if ($null -ne $request) { $request.Abort() }
+        if ($null -ne $response) { $response.Dispose() }
+    }
+    return $Agent.Status -eq 200 -and $null -ne $Agent.Fields
+}
+
+# The limit is for all of a reply: a server that dribbles would outlive the socket's own.
+function Read-Body {
+    param($Response, $Clock, [int] $Seconds, [hashtable] $Watch)
+    $stream = $Response.GetResponseStream()
+    $buffer = New-Object byte[] 16385
+    $length = 0
+    while ($length -lt $buffer.Length) {
+        $count = Wait-Task $stream.ReadAsync($buffer, $length, $buffer.Length - $length) $Clock $Seconds $Watch
+        if ($count -eq 0) { break }
+        $length += $count
+    }
+    return [Text.Encoding]::UTF8.GetString($buffer, 0, $length)
+}
+
+# In one line, what came instead of the expected reply.
+function Get-WhatCame {
+    param([hashtable] $Agent)
+    if ($Agent.Failure) { return "no reply: $($Agent.Failure)" }
+    $code = Get-Text $Agent.Fields 'error'
+    if ($null -ne $code) {
+        return Get-Shown "the server answers $($Agent.Status) ${code}: $(Get-Text $Agent.Fields 'error_description')"
+    }
+    if ($Agent.Status -ge 300 -and $Agent.Status -lt 400) { return "it redirects (status $($Agent.Status)), and that is not followed" }
+    return "what answers (status $($Agent.Status.ToString('000'))) is not openclaw, perhaps a proxy's page"
+}
+
+# Buys a session. The one that there was is good until then: a server that is down does not take it away.
+function Open-Session {
+    param([hashtable] $Agent)
+    $body = @{ agent_id = $Agent.Id; agent_secret = $Agent.Secret; instance_id = $Agent.Instance; client = $Agent.Client }
+    if (-not (Send-Request $Agent 'handshake' $body)) { return $false }
+    $refresh = Get-Number $Agent.Fields 'refresh_in' 1
+    $interval = Get-Number $Agent.Fields 'heartbeat_interval_seconds' 1
+    $beat = Get-Number $Agent.Fields 'next_heartbeat_in'
+    $token = Get-Text $Agent.Fields 'token'
+    if ($refresh -lt 0 -or $interval -lt 0 -or $beat -lt 0 -or "$token" -cnotmatch '\A[A-Za-z0-9_.-]+\z') { return $false }
+    $Agent.RefreshIn = $refresh; $Agent.Interval = $interval; $Agent.BeatIn = $beat; $Agent.Token = $token
+    $Agent.Name = "$(Get-Text (Get-Field $Agent.Fields 'agent') 'name')"
+    return $true
+}
+
+function Send-Beat {
+    param([hashtable] $Agent, [string] $Status, [int] $Seconds = 15)
+    $Agent.Seq += 1
+    $body = @{ status = $Status; seq = $Agent.Seq; instance_id = $Agent.Instance }
+    if (-not (Send-Request $Agent 'heartbeat' $body $Seconds)) { return $false }
+    $beat = Get-Number $Agent.Fields 'next_heartbeat_in' 1
+    if ((Get-Field $Agent.Fields 'ok') -isnot [bool] -or -not $Agent.Fields.ok -or $beat -lt 0) { return $false }
+    $Agent.BeatIn = $beat
+    $interval = Get-Number $Agent.Fields 'heartbeat_interval_seconds' 1
+    if ($interval -gt 0) { $Agent.Interval = $interval }
+    return $true
+}
+
+function Test-Refused {
+    param([hashtable] $Agent, [string[]] $Codes)
+    return $Agent.Status -eq 401 -and $Codes -ccontains (Get-Text $Agent.Fields 'error')
+}
+
+function Get-Random-Between {
+    param([double] $From, [double] $To)
+    $bytes = New-Object byte[] 4
+    $random = [Security.Cryptography.RandomNumberGenerator]::Create()
+    try { $random.GetBytes($bytes) } finally { $random.Dispose() }
+    return $From + ($To - $From) * [BitConverter]::ToUInt32($bytes, 0) / 4294967296
+}
+
+# Waits until the moment, in ticks. A wall clock that moves on without us was a host asleep: beat, or try again,
+# now, but not twice in a minute, and not before the moment that a server was promised, which no clock moves.
+function Wait-Until {
+    param([hashtable] $Life, [double] $Moment, [double] $NotBefore = 0)
+    while (-not $Life.Watch.Reload -and (Get-Seconds) -lt $Moment) {
+        $began = Get-Seconds
+        Wait-Seconds ([Math]::Min(5, $Moment - $began)) $Life.Watch
+        $now = Get-Seconds
+        $ahead = (Get-WallSeconds) - $now - $Life.Ahead
+        $Life.Ahead += $ahead
+        if ($ahead -lt 30) { continue }
+        # The session has aged meanwhile, and may be none any more.
+        $Life.RefreshAt -= $ahead
+        $awakeAt = [Math]::Max([Math]::Max($now, $Life.JumpedAt + 60), $NotBefore)
+        if ($awakeAt -lt $Moment -or $awakeAt -lt $Life.BeatAt) { $Life.JumpedAt = $awakeAt }
+        $Life.BeatAt = [Math]::Min($Life.BeatAt, $awakeAt)
+        $Moment = [Math]::Min($Moment, $awakeAt)
+    }
+    if ($Life.Watch.Reload) { Update-Credentials $Life }
+}
+
+# Reads the credentials again. With them begins another session; the last one ends, if it was another agent's.
+function Update-Credentials {
+    param([hashtable] $Life)
+    $agent = $Life.Agent
+    $Life.Watch.Reload = $false
+    $found = Read-Credentials $Life.Path
+    if ($null -eq $found) {
+        Say "Cannot read `"$($Life.Path)`" again: the earlier credentials stay in use"
+        return
+    }
+    if ($agent.Token -and ($found.Url -cne $agent.Url -or $found.Id -cne $agent.Id)) { [void](Send-Beat $agent 'stopping' 3) }
+    $agent.Url = $found.Url; $agent.Id = $found.Id; $agent.Secret = $found.Secret; $agent.Token = ''
+    Say 'the credentials were read again'
+    $Life.Failures = 0; $Life.Refusals = 0; $Life.SecondChance = $false; $Life.BeatAt = 0
+}
+
+function Wait-AfterOutage {
+    param([hashtable] $Agent, [hashtable] $Life)
+    if ($Life.Failures -eq 0) {
+        Say "no heartbeat: $(Get-WhatCame $Agent); trying again"
+        $wait = Get-Random-Between 0 ([Math]::Min(60, $Agent.Interval))
+    }
+    else {
+        $most = [Math]::Min(300, 5 * [Math]::Pow(2, [Math]::Min(10, $Life.Failures - 1)))
+        $wait = Get-Random-Between ($most / 2) $most
+    }
+    $Life.Failures += 1
+    $asked = 0
+    if ($Agent.RetryAfter -ge 0) { $asked = Get-Random-Between $Agent.RetryAfter ($Agent.RetryAfter * 1.2) }
+    $now = Get-Seconds
+    Wait-Until $Life ($now + [Math]::Max($wait, $asked)) ($now + $asked)
+}
+
+function Wait-AfterNoSession {
+    param([hashtable] $Agent, [hashtable] $Life)
+    if (-not (Test-Refused $Agent 'invalid_credentials')) {
+        Wait-AfterOutage $Agent $Life
+        return
+    }
+    if ($Life.Refusals -eq 0) { Say "the server refuses this agent: $(Get-WhatCame $Agent); will keep retrying" }
+    $wait = [Math]::Min(3600, 60 * [Math]::Pow(4, [Math]::Min(10, $Life.Refusals))) * (Get-Random-Between 0.8 1.2)
+    $Agent.Token = ''
+    $Life.Refusals += 1
+    $Life.Failures = 0
+    $Life.BeatAt = 0
+    $until = (Get-Seconds) + $wait
+    Wait-Until $Life $until $until
+}
+
+function Wait-AfterNoBeat {
+    param([hashtable] $Agent, [hashtable] $Life)
+    if (-not (Test-Refused $Agent 'token_missing', 'token_invalid', 'token_expired', 'session_revoked')) {
+        Wait-AfterOutage $Agent $Life
+        return
+    }
+    $Agent.Token = ''
+    if ($Life.SecondChance) {
+        Wait-AfterOutage $Agent $Life
+        return
+    }
+    $Life.SecondChance = $true
+    $Life.BeatAt = 0
+    Wait-Until $Life ((Get-Seconds) + (Get-Random-Between 0 ([Math]::Min(10, $Agent.Interval))))
+}
+
+function Complete-Outage {
+    param([hashtable] $Life)
+    if ($Life.Failures -gt 0) { Say 'the server answers again' }
+    $Life.Failures = 0
+}
+
+# The agent's life, by the monotonic clock.
+function Start-Life {
+    param([hashtable] $Agent, [string] $Path)
+    $life = @{ Agent = $Agent; Path = $Path; BeatAt = 0; RefreshAt = 0; Failures = 0; Refusals = 0; SecondChance = $false; JumpedAt = (Get-Seconds) - 60; Ahead = (Get-WallSeconds) - (Get-Seconds); Watch = $Agent.Watch }
+    while ($true) {
+        if (-not $Agent.Token -or (Get-Seconds) -ge $life.RefreshAt) {
+            if (-not (Open-Session $Agent)) {
+                Wait-AfterNoSession $Agent $life
+                continue
+            }
+            $now = Get-Seconds
+            if (-not $life.SecondChance) { Complete-Outage $life }
+            if ($life.Refusals -gt 0) { Say 'the server accepts this agent again' }
+            $life.Refusals = 0
+            $life.RefreshAt = $now + $Agent.RefreshIn
+            # A renewed session leaves the beats where they were, unless the server has another wish.
+            if ($Agent.BeatIn -gt 0 -or $life.BeatAt -le $now) { $life.BeatAt = $now + $Agent.BeatIn }
+        }
+        if ((Get-Seconds) -ge $life.BeatAt) {
+            if (-not (Send-Beat $Agent 'healthy')) {
+                Wait-AfterNoBeat $Agent $life
+                continue
+            }
+            Complete-Outage $life
+            $life.SecondChance = $false
+            $life.BeatAt = (Get-Seconds) + $Agent.BeatIn
+        }
+        Wait-Until $life ([Math]::Min($life.BeatAt, $life.RefreshAt))
+    }
+}
+
+# What goes well is no line of its own, so it is quiet anyway. Returns the name, if one is given.
+function Read-MonitorOptions {
+    param([string[]] $Options)
+    $given = ''
+    for ($index = 0; $index -lt $Options.Count; $index++) {
+        $option = $Options[$index]
+        if ($option -ceq '--log-file') {
+            $index++
+            if ($index -ge $Options.Count) { Die 2 'Cannot read the options: "--log-file" lacks its value' "$NameOnHost monitor --log-file <file>" }
+            Open-Log $Options[$index]
+        }
+        elseif ($option -cmatch '\A--name(=|\z)') {
+            if ($option -ceq '--name') { $index++ }
+            $given = if ($option -cne '--name') { $option.Substring(7) } elseif ($index -lt $Options.Count) { $Options[$index] } else { '' }
+            if (-not $given) { $given = 'openclaw' }
+        }
+        elseif ($option -cne '--quiet') { Die 2 "Cannot read the options: unknown option `"$option`"" "$NameOnHost monitor" }
+    }
+    return $given
+}
+
+# Appends to the file what would go to the terminal. Others may read it, and move it away, meanwhile.
+function Open-Log {
+    param([string] $Path)
+    try {
+        $isNew = -not [IO.File]::Exists($Path)
+        $file = New-Object IO.FileStream $Path, 'Append', 'Write', 'ReadWrite, Delete'
+        if ($isNew -and $env:OS -ne 'Windows_NT') { chmod 600 ([IO.Path]::GetFullPath($Path)) }
+        $writer = New-Object IO.StreamWriter $file, (New-Object Text.UTF8Encoding $false)
+        $writer.AutoFlush = $true
+    }
+    catch { Die 1 "Cannot write `"$Path`"" 'look at the disk and its permissions' }
+    $AgentLog.Writer = $writer
+}
+
+function Start-Agent {
+    param([string[]] $Arguments, [string] $File)
+    if ("$Arguments" -ceq '--version') {
+        [Console]::Out.WriteLine($Version)
+        return
+    }
+    if ($Arguments.Count -eq 0 -or $Arguments[0] -cne 'monitor') { Die 2 'Cannot run: this agent has the command "monitor" only' "$NameOnHost monitor" }
+    $NameOnHost = Select-Name (Read-MonitorOptions @($Arguments | Select-Object -Skip 1)) $File
+    foreach ($name in $SecretNames) { [Environment]::SetEnvironmentVariable($name, [NullString]::Value) }
+    Enable-Tls
+    $path = [IO.Path]::Combine((Get-State), 'credentials.json')
+    if (-not [IO.File]::Exists($path)) { Die 1 "Cannot read `"$path`": there is no such file, or it is not this user's" 'run the installer again' }
+    $credentials = Read-Credentials $path
+    if ($null -eq $credentials) { Die 1 "Cannot read `"$path`": it holds no credentials" 'run the installer again' }
+    $agent = New-Agent $credentials (Start-Watch -ReadsAgain)
+    $goodbye = New-Watch
+    # Ctrl-C, and a shutdown that lets us, end the loop and not the goodbye.
+    try { Start-Life $agent $path }
+    catch { if ("$_" -cne 'openclaw was told to stop') { throw } }
+    finally {
+        $agent.Watch = $goodbye
+        if ($agent.Token) { [void](Send-Beat $agent 'stopping' 3) }
+    }
+}
+
+# The installer takes what comes before this line.
+try { Start-Agent $args "$($MyInvocation.MyCommand.Path)" }
+catch {
+    if ("$_" -match '^openclaw ends with (\d+)$') { exit [int]$Matches[1] }
+    Say "error: Cannot go on: $(Get-Cause $_.Exception)"
+    exit 1
+}
