@@ -637,7 +637,7 @@ async function beside({ host, fleet, url }: Scene): Promise<void> {
   const said = new RegExp(
     `"${host.home}/.local/bin/openclaw" is another program's \\(npm's openclaw\\): it stays`,
   );
-  for (const args of [[], ["--second-name"], ["--no-second-name"]]) {
+  for (const args of [["--second-name"], ["--no-second-name"]]) {
     assertEnded(await host.install(agent, url, { args, env }), 0, said);
     const { [`755 ${host.program}`]: program, ...rest } = await host.tree();
     assert.match(program ?? "", /^#!/);
@@ -679,15 +679,12 @@ async function secondName({ host, fleet, url }: Scene): Promise<void> {
   const agent = await fleet.createAgent();
   const short = join(host.home, ".local/bin/openclaw");
   const is = async (): Promise<string | null> => await Deno.readLink(short).catch(() => null);
-  assertEnded(await host.install(agent, url), 0);
-  assert.equal(await is(), null);
-  assertEnded(await host.install(agent, url, { args: ["--second-name"], env: onPath(host) }), 0);
-  assert.equal(await is(), host.word);
-  assertEnded(await host.install(agent, url), 0);
+  assertEnded(await host.install(agent, url, { args: ["--second-name"] }), 0);
   assert.equal(await is(), host.word);
   assertEnded(await host.install(agent, url, { args: ["--no-second-name"] }), 0);
   assert.equal(await is(), null);
-  assertEnded(await host.install(agent, url, { args: ["--second-name"] }), 0);
+  assertEnded(await host.install(agent, url, { args: ["--second-name"], env: onPath(host) }), 0);
+  assert.equal(await is(), host.word);
   assertEnded(await host.run(["--uninstall"]), 0);
   assert.deepEqual(await host.tree(), {});
 }
@@ -831,7 +828,7 @@ async function asNobody(
 async function answers({ host }: Scene): Promise<void> {
   const help = await untouched(host, host.run(["--help"]), 0);
   const options =
-    "url agent-id agent-secret-file binary binary-url sha256 script-agent no-service uninstall dry-run yes";
+    "url agent-id agent-secret-file binary binary-url sha256 script-agent no-service name second-name no-second-name uninstall dry-run yes";
   for (const option of [...options.split(" "), "help", "version"]) {
     assert.match(help.stdout, new RegExp(`^  --${option} .*\\S$`, "m"));
   }

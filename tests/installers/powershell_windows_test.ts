@@ -90,9 +90,9 @@ case $* in
     { echo "$0 $*"; env; echo; cat; } >"$state/note"
     [ ! -e "$state/refuse" ] || { echo 'error: Cannot install: it is a test' >&2; exit 5; }
     mv "$0" "\${0%.openclaw-new.exe}"
-    echo '{}' >"$APPDATA/openclaw/openclaw.log"
+    echo '{}' >"$APPDATA/openclaw-agent/openclaw.log"
     ;;
-  'service uninstall')
+  'service uninstall'*)
     echo "$0 $*" >>"$state/note"
     rm -r "$APPDATA/openclaw-agent"
     ;;
@@ -262,7 +262,8 @@ testWith(
         const [file, note] = [join(folder, "openclaw.exe"), join(state, "note")];
         await Deno.writeTextFile(file, program);
         const from = ["--binary", file, "--sha256", await sha256Of(file) ?? ""];
-        const words = `service install --url ${url} --agent-id ${agentId} --agent-secret-file -`;
+        const words =
+          `service install --name openclaw-agent --url ${url} --agent-id ${agentId} --agent-secret-file -`;
 
         await Deno.writeTextFile(join(state, "refuse"), "");
         const refused = await call(windows, from, [
@@ -297,7 +298,10 @@ testWith(
         assert.deepEqual(await filesOf(windows), installed);
         const removal = await call(windows, ["--uninstall"], [0, /removed .*install\.json/]);
         assert.deepEqual(removal.calls, absent);
-        assert.match(await Deno.readTextFile(note), new RegExp(`\n${local} service uninstall\n$`));
+        assert.match(
+          await Deno.readTextFile(note),
+          new RegExp(`\n${local} service uninstall --name openclaw-agent\n$`),
+        );
         assert.deepEqual(await filesOf(windows), []);
 
         // A script agent had the place: where the program refuses, it is as it was, else it is gone.
@@ -328,7 +332,7 @@ testWith(
         assert.deepEqual(await filesOf(windows), installed);
 
         await Deno.writeTextFile(join(state, "broken"), "");
-        assert.deepEqual((await call(windows, ["--uninstall"], [0, /removed .*openclaw\.exe/])).calls, [
+        assert.deepEqual((await call(windows, ["--uninstall"], [0, /removed .*openclaw-agent\.exe/])).calls, [
           ...absent,
           ...stop,
         ]);
