@@ -57,6 +57,11 @@ Usage: install.ps1 [options]
   --name <word>               what the files and the service are called (env: OPENCLAW_NAME)
   --second-name               call the program openclaw, too, where no other program is called so
   --no-second-name            take that second name away
+  --watch <program>           openclaw or openclaw:<port>: watch the AI gateway of that name
+  --probe-url <url>           get this page before each beat
+  --status-command <command>  run it before each beat: exit code 0 is healthy, 1 degraded
+  --metrics-command <command> run it before each beat: the numbers of its JSON are metrics
+                              (these two need the program; an empty value takes one away)
   --uninstall                 remove what this installer wrote
   --dry-run                   check everything, touch nothing
   --yes                       answer every question with yes
@@ -77,6 +82,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         param([string[]] $Arguments)
         $options = @{ 'url' = ''; 'agent-id' = ''; 'agent-secret-file' = ''; 'binary' = ''; 'binary-url' = ''; 'sha256' = ''
             'name' = ''; 'second-name' = $false; 'no-second-name' = $false
+            # $null is not given; an empty one takes away what an earlier installation has.
+            'watch' = $null; 'probe-url' = $null; 'status-command' = $null; 'metrics-command' = $null
             'script-agent' = $false; 'no-service' = $false; 'uninstall' = $false; 'dry-run' = $false; 'yes' = $false; 'help' = $false; 'version' = $false }
         for ($index = 0; $index -lt $Arguments.Count; $index++) {
             $name, $value = $Arguments[$index].Split([char[]]'=', 2)
@@ -97,6 +104,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         }
         if ($options['script-agent'] -and ($options['binary'] -or $options['binary-url'])) { Die 2 'Cannot install two agents: --script-agent excludes --binary and --binary-url' '--help' }
         if ($options['binary'] -and $options['binary-url']) { Die 2 'Cannot install two agents: --binary excludes --binary-url' '--help' }
+        [void](Get-Watched "$($options['watch'])" "$($options['probe-url'])")
+        if ("$($options['status-command'])$($options['metrics-command'])" -match '[\x00-\x1f\x7f]') { Die 2 'Cannot keep a command for the service: it has a control character' '--status-command C:\check.exe' }
         $options['sha256'] = $options['sha256'].ToLowerInvariant()
         if ($options['sha256'] -and $options['sha256'] -cnotmatch '\A[0-9a-f]{64}\z') { Die 2 'Cannot read "--sha256": 64 hexadecimal digits are expected' '--help' }
         return $options
@@ -238,7 +247,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             if (-not $env:APPDATA -or -not $env:LOCALAPPDATA) { Die 2 'Cannot install: APPDATA is not an absolute path' 'set APPDATA to that folder of this user' }
         }
         elseif (-not "$env:HOME".StartsWith('/')) { Die 2 'Cannot install: HOME is not an absolute path' 'set HOME to the home folder of this user' }
-        elseif ("$env:HOME$env:XDG_CONFIG_HOME" -match '[\x00-\x1f\x7f]') { Die 2 'Cannot install: HOME has a control character' 'set HOME to the home folder of this user' }
+        foreach ($name in 'HOME', 'XDG_CONFIG_HOME', 'XDG_STATE_HOME') {
+            $value = [Environment]::GetEnvironmentVariable($name)
+            if (-not $place.IsWindows -and "$value" -match '[\x00-\x1f\x7f]') { Die 2 "Cannot install: $name has a control character" "set $name to a folder of this user" }
+        }
         foreach ($path in "$env:HOME", "$env:XDG_CONFIG_HOME") {
             # What .NET puts in the place of bytes that it cannot read.
             if (-not $place.IsWindows -and $path.Contains([string][char]0xfffd)) { Die 2 "Cannot install into `"$path`": a path in UTF-8 is expected" 'set HOME to the home folder of this user' }
@@ -579,6 +591,36 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         Assert-Folder (Get-Parent $place.Manifest)
         Assert-File $place.Program
         if ($place.ServiceFile) { Assert-File $place.ServiceFile }
+    }
+
+    # What the small agent watches: what is asked for now, else what the service that is there has. The words of the
+    # options: each in two, since PowerShell parts a word that begins with a dash at its first colon.
+    function Select-Watched {
+        $before = @{}
+        if ($place.Kind -eq 'script') {
+            if ($options['status-command'] -or $options['metrics-command']) { Die 2 'Cannot keep a command for the small agent: it knows --watch and --probe-url only' 'install the program: --binary <file>' }
+            $before = Get-WatchedBefore
+            foreach ($name in 'status-command', 'metrics-command') {
+                if ($before[$name]) { Say "warning: the small agent does not run the --$name of the service that is there" }
+            }
+        }
+        foreach ($name in 'watch', 'probe-url', 'status-command', 'metrics-command') {
+            $value = $options[$name]
+            if ($null -eq $value -and $name -cnotlike '*-command') { $value = $before[$name] }
+            # To the program goes an empty one, too: it knows what the service has.
+            if ($value -or ($null -ne $value -and $place.Kind -eq 'binary')) { $place.Watched += @("--$name", $value) }
+        }
+    }
+
+    # The options in the task's definition, if it is ours, as an installer or the program wrote them.
+    function Get-WatchedBefore {
+        $found = @{}
+        if (-not $place.ServiceFile -or -not (Test-Ours $place.ServiceFile)) { return $found }
+        $text = [IO.File]::ReadAllText($place.ServiceFile)
+        foreach ($name in 'watch', 'probe-url', 'status-command', 'metrics-command') {
+            if ($text -cmatch "`"--$name(?:=|`" `")([^`"<]*)`"") { $found[$name] = $Matches[1].Replace('&lt;', '<').Replace('&gt;', '>').Replace('&amp;', '&') }
+        }
+        return $found
     }
 
     # Which program is installed, and what proves its origin.
@@ -1037,7 +1079,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             if (-not (Test-There $command)) { $command = [IO.Path]::Combine($PSHOME, 'pwsh.exe') }
             $before = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -WindowStyle Hidden -File `"$($place.Program)`" "
         }
-        $values = @{ COMMAND = $command; SCRIPT = $before; LOG = $place.Log; OPTIONS = ''; USER = (Get-WindowsUser).Name }
+        $values = @{ COMMAND = $command; SCRIPT = $before; LOG = $place.Log; OPTIONS = -join @($place.Watched | ForEach-Object { " `"$_`"" }); USER = (Get-WindowsUser).Name }
         # In one go: a value may look like a name.
         $parts = [regex]::Split($TaskTemplate.Replace("`r`n", "`n") + "`n", '@([A-Z]+)@')
         for ($index = 1; $index -lt $parts.Count; $index += 2) {
@@ -1120,7 +1162,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $runner = $place.Program
         if (-not $place.IsKept) { $runner = Get-VerifiedProgram }
         if ($place.IsFirst) { $place.Undo.Add({ if (Test-Trusted $place.Program) { [void](Invoke-Program $place.Program ('service', 'uninstall', '--name', $NameOnHost) '') } }) }
-        $code = Invoke-Program $runner ('service', 'install', '--name', $NameOnHost, '--url', $identity.Url, '--agent-id', $identity.Id, '--agent-secret-file', '-') $identity.Secret
+        $words = @('service', 'install', '--name', $NameOnHost, '--url', $identity.Url, '--agent-id', $identity.Id, '--agent-secret-file', '-') + @(Get-ProgramWords)
+        $code = Invoke-Program $runner $words $identity.Secret
         if ($code -ne 0) {
             Assert-Untold $place.Watch
             Undo-All
@@ -1128,6 +1171,15 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         }
         $place.Changed = $true
         $place.IsHandedOver = -not $place.IsFirst
+    }
+
+    # The options that say what is watched, a word each. Windows PowerShell does not escape the quotes in a word.
+    function Get-ProgramWords {
+        for ($index = 0; $index -lt $place.Watched.Count; $index += 2) {
+            $value = $place.Watched[$index + 1]
+            if ($PSVersionTable['PSEdition'] -ne 'Core') { $value = $value -creplace '(\\*)"', '$1$1\"' }
+            "$($place.Watched[$index])=$value"
+        }
     }
 
     # Ends as a program did that has said why.
@@ -1151,6 +1203,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         Assert-Installed
         Assert-Places
         Select-Program
+        Select-Watched
         Test-Credentials
         if ($options['dry-run']) {
             foreach ($file in Get-Files) { Answer "would write $file" }
@@ -1161,7 +1214,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $place.Earlier = Read-Manifest
         $place.IsFirst = -not (Test-There $place.Manifest)
         Set-Hashes
-        $place.IsComplete = (Test-HandsOver) -and (Test-Installed)
+        $place.IsComplete = (Test-HandsOver) -and (Test-Installed) -and $place.Watched.Count -eq 0
         $isDone = $false
         $isInterrupted = $true
         try {
@@ -1232,6 +1285,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             $start = "`"$($place.Program)`" monitor"
             if ($place.IsWindows -and $place.Kind -eq 'script') { $start = "powershell -NoProfile -ExecutionPolicy Bypass -File $start" }
             elseif ($place.IsWindows) { $start = "& $start" }
+            # As the shell of this system reads it.
+            $quote = "'\''"
+            if ($place.IsWindows) { $quote = "''" }
+            foreach ($word in $place.Watched) { $start += " '$($word.Replace("'", $quote))'" }
             Answer "to start the agent: $start"
             if (-not $options['no-service']) { Answer 'there is no systemd or launchd here: have it started at boot by what there is' }
         }
@@ -1351,25 +1408,22 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Send-Goodbye {
         $credentials = $null
         if (Test-There $place.Credentials) { $credentials = Read-Credentials $place.Credentials }
-        $url = ''
-        if ($credentials) {
-            $url = $credentials.Url
-            $agent = New-Agent $credentials $place.Watch
-            if ((Open-Session $agent) -and (Send-Beat $agent 'stopping')) {
-                Say "told $url that the agent stops"
-                return
-            }
+        if (-not $credentials) {
+            Say "warning: the server was not told that the agent stops: `"$($place.Credentials)`" holds no credentials"
+            return
         }
-        Say "warning: $url was not told that the agent stops"
+        $agent = New-Agent $credentials $place.Watch
+        if ((Open-Session $agent) -and (Send-Beat $agent 'stopping')) { Say "told $($credentials.Url) that the agent stops" }
+        else { Say "warning: $($credentials.Url) was not told that the agent stops" }
     }
 
     $place = @{
         Undo = New-Object 'Collections.Generic.List[scriptblock]'; Backups = New-Object 'Collections.Generic.List[string]'; Changed = $false
-        IsUndone = $false; IsHandedOver = $false; IsKept = $false; Sha256 = ''; BinaryName = ''; Watch = Start-Watch
+        IsUndone = $false; IsHandedOver = $false; IsKept = $false; Sha256 = ''; BinaryName = ''; Watched = @(); Watch = Start-Watch
     }
     $given = Read-Environment
     try {
-        $options = Read-Arguments @($Arguments | Where-Object { $null -ne $_ })
+        $options = Read-Arguments (Join-Arguments @($Arguments | Where-Object { $null -ne $_ }))
         if ($options['help']) { Answer $usage }
         elseif ($options['version']) { Answer $Version }
         else {

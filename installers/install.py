@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -52,6 +53,11 @@ Usage: install.py [options]
   --name <word>               what the files and the service are called (env: OPENCLAW_NAME)
   --second-name               call the program openclaw, too, where no other program is called so
   --no-second-name            take that second name away
+  --watch <program>           openclaw or openclaw:<port>: watch the AI gateway of that name
+  --probe-url <url>           get this page before each beat
+  --status-command <command>  run it before each beat: exit code 0 is healthy, 1 degraded
+  --metrics-command <command> run it before each beat: the numbers of its JSON are metrics
+                              (these two need the program; an empty value takes one away)
   --uninstall                 remove what this installer wrote
   --dry-run                   check everything, touch nothing
   --yes                       answer every question with yes
@@ -84,6 +90,14 @@ class Options:
         self.script_agent = self.no_service = self.uninstall = self.dry_run = self.yes = False
         self.help = self.version = self.second_name = self.no_second_name = False
         self.name = None
+        # None is not given; an empty one takes away what an earlier installation has.
+        self.watch = self.probe_url = self.status_command = self.metrics_command = None
+
+    def watched(self):
+        """The options that say what is watched, as they were given."""
+        names = ("watch", "probe_url", "status_command", "metrics_command")
+        return ["--%s=%s" % (name.replace("_", "-"), getattr(self, name)) for name in names
+                if getattr(self, name) is not None]
 
 
 def read_arguments(arguments):
@@ -93,7 +107,7 @@ def read_arguments(arguments):
         option = given.pop(0)
         name, equals, value = option.partition("=")
         field = name[2:].replace("-", "_")
-        if not name.startswith("--") or not hasattr(options, field) or "_" in name:
+        if not name.startswith("--") or field not in vars(options) or "_" in name:
             die(2, 'Cannot read the options: unknown option "%s"' % option, "--help")
         if getattr(options, field) in (True, False):
             if equals:
@@ -111,6 +125,9 @@ def read_arguments(arguments):
         die(2, "Cannot install two agents: --script-agent excludes --binary and --binary-url", "--help")
     if options.binary and options.binary_url:
         die(2, "Cannot install two agents: --binary excludes --binary-url", "--help")
+    agent.check_watched(options.watch or "", options.probe_url or "")
+    if re.search("[\x00-\x1f\x7f]", (options.status_command or "") + (options.metrics_command or "")):
+        die(2, "Cannot keep a command for the service: it has a control character", "--status-command /usr/local/bin/check")
     options.sha256 = options.sha256.lower()
     if options.sha256 and not re.match(r"[0-9a-f]{64}\Z", options.sha256):
         die(2, 'Cannot read "--sha256": 64 hexadecimal digits are expected', "--help")
@@ -260,8 +277,9 @@ class Installation:
             return
         if not os.environ.get("HOME", "").startswith("/"):
             die(2, "Cannot install: HOME is not an absolute path", "set HOME to the home folder of this user")
-        if re.search("[\x00-\x1f\x7f]", os.environ["HOME"] + os.environ.get("XDG_CONFIG_HOME", "")):
-            die(2, "Cannot install: HOME has a control character", "set HOME to the home folder of this user")
+        for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+            if re.search("[\x00-\x1f\x7f]", os.environ.get(name, "")):
+                die(2, "Cannot install: %s has a control character" % name, "set %s to a folder of this user" % name)
         for path in (os.environ["HOME"], os.environ.get("XDG_CONFIG_HOME", "")):
             try:
                 os.fsencode(path).decode("utf-8")
@@ -628,6 +646,39 @@ class Installation:
             die(2, 'Cannot verify "%s": its SHA-256 is not known' % self.binary_name,
                 "give it with --sha256, from somewhere else than the program")
 
+    def choose_watched(self):
+        """What the small agent watches: what is asked for now, else what the service that is there has."""
+        options, self.watched = self.options, self.options.watched()
+        if self.kind != "script":
+            return
+        if options.status_command or options.metrics_command:
+            die(2, "Cannot keep a command for the small agent: it knows --watch and --probe-url only",
+                "install the program: --binary <file>")
+        before = self.options_before()
+        for name in ("status-command", "metrics-command"):
+            if name in before:
+                say("warning: the small agent does not run the --%s of the service that is there" % name)
+        watch = before.get("watch", "") if options.watch is None else options.watch
+        probe_url = before.get("probe-url", "") if options.probe_url is None else options.probe_url
+        agent.check_watched(watch, probe_url)
+        self.watched = ["--%s=%s" % (name, value) for name, value in (("watch", watch), ("probe-url", probe_url)) if value]
+
+    def options_before(self):
+        """The options in the service's definition, if it is ours, as far as the small agent knows them."""
+        if not self.service_file or not self.is_ours(self.service_file):
+            return {}
+        with open(self.service_file, "rb") as file:
+            data = file.read()
+        text = data.decode("utf-16" if data[:2] == b"\xff\xfe" else "utf-8", "replace")
+        found = {}
+        for name in ("watch", "probe-url", "status-command", "metrics-command"):
+            match = re.search('["<>]--%s=([^"<]*)["<]' % name, text)
+            if match and self.service in ("launchd", "task"):
+                found[name] = match.group(1).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+            elif match:
+                found[name] = match.group(1).replace("%%", "%").replace("$$", "$")
+        return found
+
     def fetch_sums(self, url):
         try:
             with agent.opener_for(url, agent.Unfollowed).open(url, timeout=15) as response:
@@ -899,7 +950,8 @@ class Installation:
     def service_text(self):
         """The definition of the service: its template, with the values of this host."""
         command, script = self.command()
-        values = {"OPTIONS": "", "NAME": self.names.word, "LABEL": self.names.label}
+        values = {"OPTIONS": "".join(self.option_text(option) for option in self.watched),
+                  "NAME": self.names.word, "LABEL": self.names.label}
         if self.service == "launchd":
             values.update(PROGRAM=xml(self.program), LOG=xml(self.log), HOME=xml("/var/root" if self.system else os.environ["HOME"]))
         elif self.service == "task":
@@ -912,6 +964,12 @@ class Installation:
                 STATE=escape(self.state_home()).replace("%", "%%"),
                 ENVIRONMENT=os.path.join(self.state, "environment").replace("%", "%%"))
         return re.sub("@([A-Z]+)@", lambda match: values[match.group(1)], TEMPLATES[self.service])
+
+    def option_text(self, option):
+        """An option with neither quotes nor backslashes in it."""
+        if self.service == "launchd":
+            return "\n    <string>%s</string>" % xml(option)
+        return ' "%s"' % (xml(option) if self.service == "task" else option.replace("%", "%%").replace("$", "$$"))
 
     def service_bytes(self):
         if self.service == "task":
@@ -1022,7 +1080,7 @@ class Installation:
             self.undo.append(lambda: self.may_run(self.program) and run(self.program, "service", "uninstall", *self.scope()))
         talk = subprocess.DEVNULL if sys.stderr is None else sys.stderr.fileno()
         command = (runner, "service", "install") + self.scope() + (
-            "--url", self.url, "--agent-id", self.agent_id, "--agent-secret-file", "-")
+            "--url", self.url, "--agent-id", self.agent_id, "--agent-secret-file", "-") + tuple(self.watched)
         code = subprocess.run(command, input=(self.agent_secret + "\n").encode(), stdout=talk, stderr=talk, check=False).returncode
         if code != 0:
             self.take_back()
@@ -1048,6 +1106,7 @@ class Installation:
         self.check_installed()
         self.check_places()
         self.choose_program()
+        self.choose_watched()
         self.try_credentials()
         if self.options.dry_run:
             for file in self.files():
@@ -1057,7 +1116,7 @@ class Installation:
         folders = self.plan_folders()
         self.is_first = not os.path.exists(self.manifest)
         self.take_hashes()
-        self.is_complete = self.is_handed_over() and self.is_installed()
+        self.is_complete = self.is_handed_over() and self.is_installed() and not self.options.watched()
         agent.on_signals(interrupt)
         try:
             self.write(folders)
@@ -1161,7 +1220,7 @@ class Installation:
             answer("installed " + file)
         answer("to undo it: run this installer again with --uninstall")
         if self.service == "none":
-            answer('to start the agent: "%s" monitor' % self.program)
+            answer('to start the agent: "%s" monitor%s' % (self.program, "".join(" " + quoted(word) for word in self.watched)))
             if not self.options.no_service:
                 answer("there is no systemd or launchd here: have it started at boot by what there is")
         elif self.kind == "script" and self.needs_environment():
@@ -1290,10 +1349,12 @@ class Installation:
         except OSError:
             found = None
         one = agent.Agent(*found) if found else None
-        if one and one.shake_hands() and one.beat("stopping"):
+        if one is None:
+            say('warning: the server was not told that the agent stops: "%s" holds no credentials' % self.credentials)
+        elif one.shake_hands() and one.beat("stopping"):
             say("told %s that the agent stops" % one.url)
         else:
-            say("warning: %s was not told that the agent stops" % (one.url if one else ""))
+            say("warning: %s was not told that the agent stops" % one.url)
 
 
 # What this installer, the program and the agents keep in a folder of ours, and an administrator's variables.
@@ -1385,6 +1446,11 @@ def offer_deletion(options):
         answer('deleted "%s", which held the secret' % own)
     else:
         answer('delete "%s": it holds the secret' % own)
+
+
+def quoted(word):
+    """A word as the shell of this system reads it."""
+    return subprocess.list2cmdline([word]) if os.name == "nt" else shlex.quote(word)
 
 
 def xml(words):

@@ -54,6 +54,11 @@ Usage: install.sh [options]
   --name <word>               what the files and the service are called (env: OPENCLAW_NAME)
   --second-name               call the program openclaw, too, where no other program is called so
   --no-second-name            take that second name away
+  --watch <program>           openclaw or openclaw:<port>: watch the AI gateway of that name
+  --probe-url <url>           get this page before each beat
+  --status-command <command>  run it before each beat: exit code 0 is healthy, 1 degraded
+  --metrics-command <command> run it before each beat: the numbers of its JSON are metrics
+                              (these two need the program; an empty value takes one away)
   --uninstall                 remove what this installer wrote
   --dry-run                   check everything, touch nothing
   --yes                       answer every question with yes
@@ -72,16 +77,20 @@ read_environment() { # And keeps it from every process that is started from here
 read_arguments() {
   flag_url='' flag_id='' flag_secret_file='' binary='' binary_url='' sha256='' mode=install
   flag_name='' second_name=ask script_agent=no service_wanted=yes dry_run=no yes=no
+  # With a dash before it, what is given: an empty one takes away what an earlier installation has.
+  flag_watch='' flag_probe_url='' flag_status_command='' flag_metrics_command=''
   while [ $# -gt 0 ]; do
     option=$1
     shift
     case $option in
-      --url | --agent-id | --agent-secret-file | --binary | --binary-url | --sha256 | --name)
+      --url | --agent-id | --agent-secret-file | --binary | --binary-url | --sha256 | --name | \
+        --watch | --probe-url | --status-command | --metrics-command)
         [ $# -gt 0 ] || die 2 "Cannot read the options: \"$option\" lacks its value" '--help'
         argument=$1
         shift
         ;;
-      --url=* | --agent-id=* | --agent-secret-file=* | --binary=* | --binary-url=* | --sha256=* | --name=*)
+      --url=* | --agent-id=* | --agent-secret-file=* | --binary=* | --binary-url=* | --sha256=* | --name=* | \
+        --watch=* | --probe-url=* | --status-command=* | --metrics-command=*)
         argument=${option#*=}
         option=${option%%=*}
         ;;
@@ -96,6 +105,10 @@ read_arguments() {
       --name) flag_name=${argument:-openclaw} ;;
       --second-name) second_name=yes ;;
       --no-second-name) second_name=no ;;
+      --watch) flag_watch=-$argument ;;
+      --probe-url) flag_probe_url=-$argument ;;
+      --status-command) flag_status_command=-$argument ;;
+      --metrics-command) flag_metrics_command=-$argument ;;
       --script-agent) script_agent=yes ;;
       --no-service) service_wanted=no ;;
       --uninstall) mode=uninstall ;;
@@ -114,6 +127,36 @@ read_arguments() {
   case $sha256 in *[!0-9a-fA-F]*) value=bad ;; *) value=${#sha256} ;; esac
   case $value in 0 | 64) ;; *) die 2 'Cannot read "--sha256": 64 hexadecimal digits are expected' '--help' ;; esac
   sha256=$(printf '%s' "$sha256" | tr 'A-F' 'a-f')
+  check_watch "${flag_watch#-}" "${flag_probe_url#-}"
+  case $flag_status_command$flag_metrics_command in
+    *[[:cntrl:]]*) die 2 'Cannot keep a command for the service: it has a control character' '--status-command /usr/local/bin/check' ;;
+  esac
+}
+
+# What the small agent watches: what is asked for now, else what the service that is there has.
+choose_watched() {
+  watch=${flag_watch#-} probe_url=${flag_probe_url#-}
+  [ "$kind" = script ] || return 0
+  case $flag_status_command$flag_metrics_command in
+    *[!-]*) die 2 'Cannot keep a command for the small agent: it knows --watch and --probe-url only' 'install the program: --binary <file>' ;;
+  esac
+  for option in status-command metrics-command; do
+    [ -z "$(option_before "$option")" ] || say "warning: the small agent does not run the --$option of the service that is there"
+  done
+  [ -n "$flag_watch" ] || watch=$(option_before watch)
+  [ -n "$flag_probe_url" ] || probe_url=$(option_before probe-url)
+  check_watch "$watch" "$probe_url"
+}
+
+option_before() { # The option --$1 in the service's definition, if it is ours.
+  [ -n "$service_file" ] && is_ours "$service_file" || return 0
+  sed -n "s/^ExecStart=.* \"--$1=\([^\"]*\)\".*/\1/p;s/^ *<string>--$1=\([^<]*\)<\/string>\$/\1/p" "$service_file" |
+    if [ "$service" = launchd ]; then sed 's/&lt;/</g;s/&gt;/>/g;s/&amp;/\&/g'; else sed 's/%%/%/g;s/\$\$/$/g'; fi
+}
+
+options() { # What the small agent is started with, a line each.
+  [ -z "$watch" ] || printf '%s\n' "--watch=$watch"
+  [ -z "$probe_url" ] || printf '%s\n' "--probe-url=$probe_url"
 }
 
 need() { command -v "$1" >/dev/null 2>&1 || die 1 "Cannot install: \"$1\" is missing" "install \"$1\" with the system's package manager"; }
@@ -150,7 +193,10 @@ check_platform() {
 
 check_home() {
   case ${HOME:-} in /*) ;; *) die 2 'Cannot install: HOME is not an absolute path' 'set HOME to the home folder of this user' ;; esac
-  case $HOME${XDG_CONFIG_HOME:-} in *[[:cntrl:]]*) die 2 'Cannot install: HOME has a control character' 'set HOME to the home folder of this user' ;; esac
+  for folder in HOME XDG_CONFIG_HOME XDG_STATE_HOME; do
+    eval "value=\${$folder:-}"
+    case $value in *[[:cntrl:]]*) die 2 "Cannot install: $folder has a control character" "set $folder to a folder of this user" ;; esac
+  done
   for folder in "$HOME" "${XDG_CONFIG_HOME:-}"; do
     is_utf8 "$folder" || die 2 "Cannot install into \"$folder\": a path in UTF-8 is expected" 'set HOME to the home folder of this user'
   done
@@ -664,8 +710,10 @@ replace() { # Moves $1.openclaw-new into its place.
     rm -f "$1.openclaw-new"
     return 0
   fi
+  # Nothing is moved into a folder that a link in its place leads to.
+  [ ! -d "$1" ] || cannot_write "$1"
   # The service's own user owns the folder once it has run: what is replaced there stays readable for it.
-  [ "$service" != systemd-system ] || case $1 in "$state"/*) chown -h "$(owner_of "$state/.")" "$1.openclaw-new" ;; esac
+  [ "$service" != systemd-system ] || case $1 in "$state"/*) give_away "$1.openclaw-new" || cannot_write "$1" ;; esac
   if [ -e "$1" ]; then
     noted "kept $1"
     backups="$backups$1
@@ -675,6 +723,11 @@ replace() { # Moves $1.openclaw-new into its place.
   mv -f "$1.openclaw-new" "$1" || cannot_write "$1"
   changed=yes
   say "wrote $1"
+}
+
+# shellcheck disable=SC2012 # stat has other options on every system.
+give_away() { # Gives the file $1 to the owner of its folder, if it is the one that was written here and has no second name.
+  is_own "$1" && [ "$(ls -ldn "$1" | awk '{ print $2 }')" = 1 ] && chown -h "$(owner_of "$state/.")" "$1"
 }
 
 copy_aside() { # Where there are no hard links. A copy is not the whole file before its name says so.
@@ -833,13 +886,17 @@ fill() {
 service_text() { # In a process of its own, for what it exports.
   (
     export fill_NAME fill_LABEL fill_PROGRAM fill_OPTIONS fill_CONFIG fill_STATE fill_ENVIRONMENT fill_LOG fill_HOME
-    fill_OPTIONS='' fill_NAME=$name fill_LABEL=$label
+    fill_NAME=$name fill_LABEL=$label
     case $service in
       launchd)
+        fill_OPTIONS=$(options | xml_text | sed 's/.*/    <string>&<\/string>/')
+        fill_OPTIONS=${fill_OPTIONS:+"
+$fill_OPTIONS"}
         fill_PROGRAM=$(xml "$program") fill_LOG=$(xml "$state/openclaw.log") fill_HOME=$(xml "$HOME")
         [ "$system" = no ] || fill_HOME=/var/root
         ;;
       *)
+        fill_OPTIONS=$(options | sed 's/%/%%/g;s/\$/$$/g;s/.*/ "&"/' | tr -d '\n')
         fill_PROGRAM=$(escape "$program" | sed 's/%/%%/g;s/\$/$$/g')
         fill_CONFIG=$(escape "$(dirname "$state")" | sed 's/%/%%/g')
         fill_STATE=$(escape "$(state_home)" | sed 's/%/%%/g')
@@ -850,7 +907,9 @@ service_text() { # In a process of its own, for what it exports.
   )
 }
 
-xml() { printf '%s' "$1" | sed 's/&/\&amp;/g;s/</\&lt;/g;s/>/\&gt;/g'; }
+xml() { printf '%s' "$1" | xml_text; }
+
+xml_text() { sed 's/&/\&amp;/g;s/</\&lt;/g;s/>/\&gt;/g'; }
 
 put_service() { [ -z "$service_file" ] || put "$service_file" 644 service_text; }
 
@@ -954,8 +1013,12 @@ hand_over() {
     runner=$program.openclaw-new
   fi
   [ "$is_first" = no ] || noted program
-  printf '%s\n' "$agent_secret" |
-    "$runner" service install --name "$name" ${scope:+"$scope"} --url "$url" --agent-id "$agent_id" --agent-secret-file - >&2
+  set -- service install --name "$name" ${scope:+"$scope"} --url "$url" --agent-id "$agent_id" --agent-secret-file -
+  [ -z "$flag_watch" ] || set -- "$@" "--watch=${flag_watch#-}"
+  [ -z "$flag_probe_url" ] || set -- "$@" "--probe-url=${flag_probe_url#-}"
+  [ -z "$flag_status_command" ] || set -- "$@" "--status-command=${flag_status_command#-}"
+  [ -z "$flag_metrics_command" ] || set -- "$@" "--metrics-command=${flag_metrics_command#-}"
+  printf '%s\n' "$agent_secret" | "$runner" "$@" >&2
   outcome=$?
   if [ "$outcome" -ne 0 ]; then
     take_back
@@ -981,6 +1044,7 @@ install() {
   check_installed
   check_places
   choose_program
+  choose_watched
   try_credentials
   if [ "$dry_run" = yes ]; then
     for file in "$manifest" "$credentials" "$program" "$service_file"; do
@@ -994,7 +1058,8 @@ install() {
   [ -e "$manifest" ] || is_first=yes
   take_hashes
   if [ "$kind" = binary ] && [ "$service" != none ] && [ "$earlier" = "$service" ] && [ -n "$installed_id" ] &&
-    is_ours "$service_file" && [ "$program_before" = "$program_hash" ]; then is_complete=yes; fi
+    is_ours "$service_file" && [ "$program_before" = "$program_hash" ] &&
+    [ -z "$flag_watch$flag_probe_url$flag_status_command$flag_metrics_command" ]; then is_complete=yes; fi
   open_ear
   trap "give_up 1 'Cannot go on: it was interrupted' ''" INT TERM HUP
   # A service that is there already runs again in the end, with the files that it had.
@@ -1049,11 +1114,19 @@ report() {
   done
   printf 'to undo it: run this installer again with --uninstall\n'
   if [ "$service" = none ]; then
-    printf 'to start the agent: "%s" monitor\n' "$program"
+    printf 'to start the agent: "%s" monitor%s\n' "$program" "$(monitor_options)"
     [ "$service_wanted" = no ] || printf 'there is no systemd or launchd here: have it started at boot by what there is\n'
   elif [ "$kind" = script ] && needs_environment; then printf '%s\n' "$of_environment"; fi
   [ "$service" != systemd-user ] || printf 'to keep it running while you are logged out: loginctl enable-linger\n'
   offer_deletion
+}
+
+monitor_options() { # As a shell reads them.
+  {
+    options
+    [ -z "${flag_status_command#-}" ] || printf '%s\n' "--status-command=${flag_status_command#-}"
+    [ -z "${flag_metrics_command#-}" ] || printf '%s\n' "--metrics-command=${flag_metrics_command#-}"
+  } | sed "s/'/'\\\\''/g;s/.*/ '&'/" | tr -d '\n'
 }
 
 offer_deletion() {
@@ -1169,7 +1242,9 @@ unknown_paths() { # What the manifest lists, and neither an installer nor the pr
 }
 
 say_goodbye() {
-  if read_credentials "$credentials" 2>/dev/null && shake_hands && beat stopping; then
+  if ! read_credentials "$credentials" 2>/dev/null; then
+    say "warning: the server was not told that the agent stops: \"$credentials\" holds no credentials"
+  elif shake_hands && beat stopping; then
     say "told $url that the agent stops"
   else
     say "warning: $url was not told that the agent stops"

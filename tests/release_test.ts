@@ -119,14 +119,14 @@ Deno.test("the release workflow may nothing, and each of its jobs no more than w
   assert.deepEqual(permissions, {});
   const rights = Object.keys(record(jobs)).map((name) => [name, job(name).permissions]);
   assert.deepEqual(Object.fromEntries(rights), {
-    build: { contents: "read" },
+    build: { contents: "read", "id-token": "write", attestations: "write" },
     test: { contents: "read" },
-    publish: { contents: "write", "id-token": "write", attestations: "write" },
+    publish: { contents: "write" },
   });
 });
 
 Deno.test("nothing is published that was not tested, and nothing tested that is not what was built", () => {
-  assert.deepEqual(job("publish").needs, "test");
+  assert.deepEqual(job("publish").needs, ["build", "test"]);
   assert.deepEqual(job("test").needs, "build");
   for (const name of ["build", "test", "publish"]) {
     for (const part of [job(name), ...stepsOf(name)]) {
@@ -158,15 +158,48 @@ Deno.test("the tests of tests/cli run on Linux, macOS and Windows, each with the
   assert.match(String(stepsOf("test").at(-1)?.run), /^deno task test tests\/cli$/);
 });
 
-Deno.test("what is published has been checked against its sums and attested before", () => {
-  const steps = stepsOf("publish").map(({ name, uses }) => String(name ?? uses).split("@")[0]);
-  assert.deepEqual(steps, [
-    "actions/download-artifact",
-    "What was built is what is published",
+Deno.test("what is built is attested before anything else runs, and compared before it is published", () => {
+  const namesOf = (name: string): (string | undefined)[] =>
+    stepsOf(name).map(({ name, uses, run }) => String(name ?? uses ?? run).split("@")[0]);
+  assert.deepEqual(namesOf("build").slice(-4), [
+    "The installers of this release, with its programs' sums in them, and their own sums",
     "actions/attest-build-provenance",
-    "Publish",
+    "The sum of the sums, which no later job can change",
+    "actions/upload-artifact",
   ]);
+  assert.deepEqual(job("build").outputs, { sums: "${{ steps.sums.outputs.sums }}" });
+  assert.deepEqual(namesOf("publish"), ["actions/download-artifact", compareStep, "Publish"]);
+  const [, compare = {}] = stepsOf("publish");
+  assert.deepEqual(compare.env, { SUMS: "${{ needs.build.outputs.sums }}" });
+  assert.deepEqual(namesOf("test").slice(-2), [
+    "Fetch the packages as the lock file has them",
+    "deno task test tests/cli",
+  ]);
+  assert.equal(stepsOf("test").at(-2)?.run, "deno install --frozen");
 });
+
+const compareStep = "What was built and attested is what is published";
+
+testWith(
+  tools,
+  "a file, or a sum, that was changed after it was built is not published",
+  () =>
+    withFolder(async (folder) => {
+      await makeDist(folder, { "openclaw-linux-x64": 10 });
+      await run("sh", ["-c", "sha256sum openclaw-linux-x64 > SHA256SUMS"], { cwd: join(folder, "dist") });
+      const output = join(folder, "output");
+      await Deno.writeTextFile(output, "");
+      const sum = "The sum of the sums, which no later job can change";
+      assert.equal((await perform(sum, folder, { GITHUB_OUTPUT: output })).code, 0);
+      const env = { SUMS: (await Deno.readTextFile(output)).trim().replace(/^sums=/, "") };
+      assert.match(env.SUMS, /^[0-9a-f]{64}$/);
+      assert.equal((await perform(compareStep, folder, env)).code, 0);
+      await Deno.writeTextFile(join(folder, "dist", "openclaw-linux-x64"), "another");
+      assert.equal((await perform(compareStep, folder, env)).code, 1);
+      await run("sh", ["-c", "sha256sum openclaw-linux-x64 > SHA256SUMS"], { cwd: join(folder, "dist") });
+      assert.equal((await perform(compareStep, folder, env)).code, 1, "its sum was changed with it");
+    }),
+);
 
 Deno.test("the release workflow uses actions by commit, and no path that Windows does not know", () => {
   const steps = Object.keys(record(jobs)).flatMap(stepsOf);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { tryLock } from "../host/file_lock.ts";
-import { giveToOwner } from "../host/private_file.ts";
+import { openLockFile } from "../host/open_file.ts";
 import { alreadyWatched, claimHost, type HostClaim } from "./host_claim.ts";
 
 /** Held for as long as the process lives, however it ends. */
@@ -50,12 +50,10 @@ async function openLock(
 ): Promise<Deno.FsFile | null> {
   try {
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-    const file = await Deno.open(path, { write: true, create: true, mode: 0o600 });
-    await giveToOwner(path);
-    return file;
+    return await openLockFile(path);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    warn(`the state folder cannot be locked, going on without: ${error.message}`);
+    warn(`"${path}" cannot be locked, going on without: ${error.message}`);
     return null;
   }
 }

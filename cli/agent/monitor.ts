@@ -105,6 +105,24 @@ export class Monitor {
     }
   }
 
+  /**
+   * Tries until one beat is accepted, the server refuses this agent, it is told to stop, or the next try would come
+   * later than so many seconds; then with what was in the way. It says no goodbye.
+   */
+  async untilAccepted(seconds: number): Promise<End> {
+    const over = this.#deps.clock.monotonic() + seconds;
+    let last: End = { type: "interrupted" };
+    while (this.#state.due.at < over) {
+      await this.#wait();
+      if (this.#state.due.act === "stop") return last;
+      const end = await this.#act(this.#state.due.act);
+      if (end?.type === "accepted" || (end?.type === "refused" && end.verdict)) return end;
+      // What an order to stop has ended is no fault of the server.
+      if (end !== null && !this.#deps.inbox.isStopping) last = end;
+    }
+    return last;
+  }
+
   /** Returns when the next act is due, with every order that came meanwhile obeyed. */
   async #wait(): Promise<void> {
     const { clock, inbox } = this.#deps;

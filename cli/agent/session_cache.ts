@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type HandshakeReply, isToken } from "../api/agent.ts";
 import { isDuration, isText, parseObject } from "../host/json.ts";
-import { exposure, readIfThere, removeFile, writePrivateFile } from "../host/private_file.ts";
+import { readPrivateFile, removeFile, setFileTime, writePrivateFile } from "../host/private_file.ts";
 
 /** A session from before this process, and how long it may still be used. */
 export interface KeptSession {
@@ -38,10 +38,9 @@ export class SessionCache {
 
   async read(now: Date): Promise<CachedSession | null> {
     try {
-      const text = await readIfThere(this.path);
-      if (text === null) return null;
-      const open = await exposure(this.path);
-      const cached = open === null ? this.#parse(text, now) : open.fault;
+      const found = await readPrivateFile(this.path);
+      if (found === null) return null;
+      const cached = "text" in found ? this.#parse(found.text, now) : found.fault;
       if (cached === null) return null;
       if (typeof cached === "string") {
         this.#warn(`the session in "${this.path}" is not used: ${cached}`);
@@ -82,22 +81,13 @@ export class SessionCache {
   /** Remembers that a beat was accepted, where the session is still there and still this agent's. */
   async touch(now: Date): Promise<void> {
     await this.#try("kept", async () => {
-      if (await this.#isOurs()) await this.#setTime(now);
+      if (await this.#isOurs()) await setFileTime(this.path, now);
     });
   }
 
-  /** It may have been removed since it was read. */
-  async #setTime(time: Date): Promise<void> {
-    try {
-      await Deno.utime(this.path, time, time);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-
   async #isOurs(): Promise<boolean> {
-    const text = await readIfThere(this.path);
-    return text !== null && parseObject(text)?.owner === this.owner;
+    const found = await readPrivateFile(this.path);
+    return found !== null && "text" in found && parseObject(found.text)?.owner === this.owner;
   }
 
   /**
@@ -107,7 +97,7 @@ export class SessionCache {
   async lastBeat(): Promise<Date | null> {
     try {
       if (!await this.#isOurs()) return null;
-      const { mtime } = await Deno.stat(this.path);
+      const { mtime } = await Deno.lstat(this.path);
       return mtime === null || mtime.getTime() === never.getTime() ? null : mtime;
     } catch (error) {
       if (error instanceof Error) return null;

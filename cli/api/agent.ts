@@ -1,5 +1,5 @@
 import { asObject, type Fields, isDuration, isText, parseObject } from "../host/json.ts";
-import { printable } from "../terminal/printable.ts";
+import { printable, printableStrings } from "../terminal/printable.ts";
 import { version } from "../version.ts";
 
 /** How to reach one service. */
@@ -146,7 +146,9 @@ async function ask<Value>(
       ...(client === undefined ? {} : { client }),
     });
     const text = await readText(response);
-    return read(response, parseObject(text), parse, { sentAt, receivedAt: Date.now() });
+    // Here, so that no reader of a reply can forget it.
+    const fields = asObject(printableStrings(parseObject(text)));
+    return read(response, fields, parse, { sentAt, receivedAt: Date.now() });
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const reason = timeout.aborted ? `no reply within ${timeoutMs / 1000} s` : reasonOf(error);

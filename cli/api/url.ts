@@ -40,6 +40,23 @@ export function parseProbeUrl(text: string): string {
   return url.href;
 }
 
+/**
+ * The port of the AI gateway that `--watch openclaw` or `--watch openclaw:<port>` names.
+ *
+ * @throws {CliError} `usage` for anything else
+ */
+export function parseWatch(text: string): number {
+  const named = /^openclaw(?::([1-9]\d{0,4}))?$/.exec(text);
+  const port = Number(named?.[1] ?? gatewayPort);
+  if (named !== null && port < 65_536) return port;
+  throw new CliError("usage", `Cannot watch "${printable(text)}": openclaw or openclaw:<port> is expected`, {
+    hint: "openclaw monitor --watch openclaw",
+  });
+}
+
+/** The gateway's own default. */
+const gatewayPort = 18_789;
+
 function parseAddress(text: string, from: string | null, example: string): URL {
   const hint = from === "--probe-url"
     ? `openclaw monitor --probe-url ${example}`

@@ -1,5 +1,5 @@
 import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { CliError, exitCodes, NegativeResult } from "../terminal/errors.ts";
+import { CliError, EndsWith, exitCodes, NegativeResult } from "../terminal/errors.ts";
 import { asCalled, calledAs } from "../terminal/called.ts";
 import {
   answer,
@@ -34,8 +34,9 @@ export async function run(
   entries: readonly Entry[],
   readEnvironment: () => Environment,
 ): Promise<number> {
-  const json = args.includes("--json");
-  const asked = args.filter((arg) => !arg.startsWith("-"));
+  const own = ownArgs(args);
+  const json = own.includes("--json");
+  const asked = own.filter((arg) => !arg.startsWith("-"));
   const name = asked[0] === "help" ? asked[1] : asked[0];
   if (json) holdWarnings();
   try {
@@ -97,7 +98,7 @@ export async function makeProgram(
 function plainHelp(args: string[], program: Command): string[] {
   const isWord = args[0] === "help" && args.length > 1;
   const asked = isWord ? [...args.slice(1), "--help"] : args;
-  const own = asked.includes("--") ? asked.slice(0, asked.indexOf("--")) : asked;
+  const own = ownArgs(asked);
   if (!own.some((arg) => arg === "--help" || arg === "-h")) return args;
   let command: CommandUnknownOpts = program;
   for (const name of own.filter((arg) => !arg.startsWith("-"))) {
@@ -109,6 +110,11 @@ function plainHelp(args: string[], program: Command): string[] {
   return asked;
 }
 
+/** What stands before "--": the rest is another program's. */
+function ownArgs(args: string[]): string[] {
+  return args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
+}
+
 /** Says what went wrong, and returns the exit code for it. */
 export function report(
   error: unknown,
@@ -116,6 +122,7 @@ export function report(
 ): number {
   // Help and version that were asked for are no error.
   if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
+  if (error instanceof EndsWith) return error.code;
   if (error instanceof NegativeResult) return exitCodes[error.failure];
   // The reader of the answer has read enough.
   if (error instanceof Deno.errors.BrokenPipe) return exitCodes.unexpected;

@@ -137,17 +137,18 @@ async function serve(flags: Flags, environment: Environment): Promise<void> {
     },
     { env: environment, settings: { ...settings, publicUrl }, log },
   );
-  say(welcome(server, flags));
+  say(welcome(server, flags, publicUrl));
   await stopped;
   await server.stop();
 }
 
 function welcome(
-  { url, operatorKeyPath, agents }: RunningServer,
-  { databaseUrl, host, tlsCert, publicUrl }: Flags,
+  { url, endsStalled, operatorKeyPath, agents }: RunningServer,
+  { databaseUrl, host, tlsCert }: Flags,
+  publicUrl: string | null,
 ): string {
   const folder = dirname(operatorKeyPath);
-  const isOpen = !isLoopback(host) && tlsCert === undefined && publicUrl === undefined;
+  const isOpen = !isLoopback(host) && tlsCert === undefined && !publicUrl?.startsWith("https:");
   return [
     databaseUrl
       ? "agents are kept in the Postgres of the database URL, and last as it does"
@@ -159,6 +160,10 @@ function welcome(
     ...(isOpen
       ? ["warning: without TLS, secrets cross the network in the clear: give --tls-cert and --tls-key"]
       : []),
+    ...(endsStalled ? [] : [
+      `warning: under Deno ${Deno.version.deno}, a connection whose header never ends, or whose reply nobody takes, is ` +
+      "never closed: put a reverse proxy in front (docs/operating.md), or use a program that was compiled with Deno 2.9",
+    ]),
     ...(Object.keys(agents).length === 0 ? firstSteps(url, operatorKeyPath) : [countAgents(agents)]),
   ].join("\n");
 }

@@ -12,6 +12,7 @@ export const kept = {
   "monitor with a command": ["net", "read", "write", "sys", "run", "env"],
   "handshake": ["net", "sys"],
   "heartbeat": ["net", "read", "write", "sys"],
+  "run": ["net", "read", "write", "sys", "run", "env"],
   "status": ["net", "read", "write", "sys", "run", "env"],
   "doctor": ["net", "read", "sys"],
   "configure": ["net", "read", "write", "sys", "env"],

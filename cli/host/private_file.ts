@@ -1,12 +1,11 @@
-// Deno 2.4 has lchown in the whole module only.
-import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { promisify } from "node:util";
 import { isErrno } from "../terminal/errors.ts";
 import { serviceFolder } from "./names.ts";
+import { FileFault, infoIfThere, makeFile, openRegular } from "./open_file.ts";
 import { shellQuote } from "./shell_quote.ts";
 
 const staleMilliseconds = 60_000;
+const usualMaxBytes = 65_536;
 
 /** What is wrong with the rights of a file, and the command that mends it. */
 export interface Exposure {
@@ -30,8 +29,7 @@ export async function writePrivateFile(
   const beside = `${path}.${crypto.randomUUID()}`;
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   try {
-    await writeSynced(beside, bytes, modified);
-    await giveToOwner(beside);
+    await makeFile(beside, bytes, modified);
     await Deno.rename(beside, path);
   } catch (error) {
     await removeFile(beside);
@@ -43,28 +41,60 @@ export async function writePrivateFile(
 /**
  * The text of a file that only its owner can read, or what keeps it from being that; null when there is none. The
  * checks are made of the file that was opened: it is a regular file and no link, nobody else may read or change it
- * (see `exposure`), and it has `maxBytes` at most.
+ * (see `exposureOf`), and it has `maxBytes` at most.
  *
  * @param options.folder one whose owner is trusted as well when this process is root's: a service's own
  */
 export async function readPrivateFile(
   path: string,
-  { maxBytes = 65_536, folder }: { maxBytes?: number; folder?: string } = {},
+  { maxBytes = usualMaxBytes, folder }: { maxBytes?: number; folder?: string } = {},
 ): Promise<{ text: string } | Exposure | null> {
-  const named = await infoIfThere(path);
-  if (named === null) return null;
-  const replace = `rm ${shellQuote(path)}`;
-  if (!named.isFile) return { fault: "it is not a regular file", mend: replace };
-  using file = await Deno.open(path);
-  const opened = await file.stat();
-  if (Deno.build.os !== "windows" && (opened.ino !== named.ino || opened.dev !== named.dev)) {
-    return { fault: "it was replaced while it was opened", mend: replace };
+  try {
+    using opened = await openRegular(path);
+    if (opened === null) return null;
+    const open = await exposureOf(path, opened.info, folder);
+    return open ?? { text: await readText(opened.file, maxBytes) };
+  } catch (error) {
+    if (!(error instanceof FileFault)) throw error;
+    return { fault: error.message, mend: `rm ${shellQuote(path)}` };
   }
-  const open = await exposureOf(path, opened, folder);
-  if (open !== null) return open;
-  const bytes = await readAtMost(file, maxBytes + 1);
-  if (bytes.length > maxBytes) return { fault: `it is larger than ${maxBytes} bytes`, mend: replace };
-  return { text: new TextDecoder().decode(bytes) };
+}
+
+/**
+ * The text of a file that may be another program's or user's, and what gives it away to others; null when there is
+ * none. It is a regular file, or a link to one, and has 64 KiB at most.
+ *
+ * @throws {FileFault} when it is something else
+ */
+export async function readWithExposure(
+  path: string,
+): Promise<{ text: string; open: Exposure | null } | null> {
+  using opened = await openRegular(path, { links: true });
+  if (opened === null) return null;
+  return { open: await exposureOf(path, opened.info), text: await readText(opened.file, usualMaxBytes) };
+}
+
+/** The text of a regular file that belongs to this user, and that no other can read or change; null when there is none. */
+export async function readFileOf(uid: number, path: string): Promise<{ text: string } | Exposure | null> {
+  try {
+    using opened = await openRegular(path);
+    if (opened === null) return null;
+    const { uid: owner, mode } = opened.info;
+    if (owner === uid && ((mode ?? 0) & 0o077) === 0) {
+      return { text: await readText(opened.file, usualMaxBytes) };
+    }
+    const file = shellQuote(path);
+    return { fault: "it is open to others", mend: `chown ${uid} ${file} && chmod 600 ${file}` };
+  } catch (error) {
+    if (!(error instanceof FileFault)) throw error;
+    return { fault: error.message, mend: `rm ${shellQuote(path)}` };
+  }
+}
+
+/** Sets the time that a private file bears, where it is still there. */
+export async function setFileTime(path: string, time: Date): Promise<void> {
+  using opened = await openRegular(path);
+  await opened?.file.utime(time, time);
 }
 
 /** Whether there is something at the path, be it a link to nothing. */
@@ -83,27 +113,18 @@ export async function removeFile(path: string): Promise<boolean> {
   }
 }
 
-/** A file's text; null when there is none. */
+/** The text of a regular file of 64 KiB at most, or of one that a link leads to; null when there is none. */
 export async function readIfThere(path: string): Promise<string | null> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || isErrno(error, "ENOTDIR")) return null;
-    throw error;
-  }
+  using opened = await openRegular(path, { links: true });
+  return opened === null ? null : await readText(opened.file, usualMaxBytes);
 }
 
 /**
  * What gives a file away to others, or null: an owner that is neither this user nor root, or a right for group or
- * others. Windows has no such bits; there the folder's inherited rights protect it.
+ * others. Windows has no such bits; there the folder's inherited rights protect it. Root trusts a file of the
+ * folder's owner, too, directly in a folder that belongs to a service.
  */
-export async function exposure(path: string): Promise<Exposure | null> {
-  if (Deno.build.os === "windows") return null;
-  return await exposureOf(path, await Deno.stat(path), serviceFolder());
-}
-
-/** Root trusts a file of the folder's owner, too, directly in a folder that belongs to a service. */
-async function exposureOf(
+export async function exposureOf(
   path: string,
   { mode, uid }: Deno.FileInfo,
   folder: string = serviceFolder(),
@@ -139,16 +160,6 @@ function bitsOf(mode: number | null): string {
   return ((mode ?? 0) & 0o777).toString(8).padStart(4, "0");
 }
 
-/**
- * What root writes belongs to whom the folder belongs: the system's service has a user of its own. Not through
- * a link, which that user could have put there meanwhile.
- */
-export async function giveToOwner(path: string): Promise<void> {
-  if (Deno.build.os === "windows" || Deno.uid() !== 0) return;
-  const { uid, gid } = await Deno.stat(dirname(path));
-  if (uid !== null && gid !== null && uid !== 0) await promisify(fs.lchown)(path, uid, gid);
-}
-
 async function removeStale(path: string): Promise<void> {
   const folder = dirname(path);
   for await (const { name } of Deno.readDir(folder)) {
@@ -160,21 +171,10 @@ async function removeStale(path: string): Promise<void> {
   }
 }
 
-/** What is at the path, and not what it links to; null when there is nothing. */
-async function infoIfThere(path: string): Promise<Deno.FileInfo | null> {
-  try {
-    return await Deno.lstat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || isErrno(error, "ENOTDIR")) return null;
-    throw error;
-  }
-}
-
-async function writeSynced(path: string, bytes: Uint8Array, modified: Date | undefined): Promise<void> {
-  using file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
-  for (let written = 0; written < bytes.length;) written += await file.write(bytes.subarray(written));
-  if (modified !== undefined) await file.utime(new Date(), modified);
-  await file.sync();
+async function readText(file: Deno.FsFile, maxBytes: number): Promise<string> {
+  const bytes = await readAtMost(file, maxBytes + 1);
+  if (bytes.length > maxBytes) throw new FileFault(`it is larger than ${maxBytes} bytes`);
+  return new TextDecoder().decode(bytes);
 }
 
 async function readAtMost(file: Deno.FsFile, length: number): Promise<Uint8Array> {

@@ -1,8 +1,9 @@
 import { dirname } from "node:path";
-import { CliError, isErrno } from "../terminal/errors.ts";
+import { CliError } from "../terminal/errors.ts";
+import { isPrintable } from "../terminal/printable.ts";
 import { isText, parseObject } from "../host/json.ts";
 import { type Environment, placesHere } from "../host/paths.ts";
-import { exposure, folderExposure } from "../host/private_file.ts";
+import { type Exposure, folderExposure, readWithExposure } from "../host/private_file.ts";
 import { shellQuote } from "../host/shell_quote.ts";
 import { uuid } from "./named_agent.ts";
 import { secretFault } from "./secret.ts";
@@ -18,6 +19,7 @@ export interface StoredCredentials {
 export type FoundCredentials = StoredCredentials & { path: string };
 
 type Warn = (text: string) => void;
+type CredentialsFile = { text: string; open: Exposure | null };
 
 const hint = "openclaw configure";
 
@@ -28,8 +30,8 @@ const hint = "openclaw configure";
 export async function storedUrl(environment: Environment): Promise<string | null> {
   const { path, brought } = await findCredentials(environment);
   try {
-    const text = await readCredentialsFile(path);
-    return text === null ? null : (await checkStored(text, { path, brought }, () => undefined)).url;
+    const file = await readCredentialsFile(path);
+    return file === null ? null : (await checkStored(file, { path, brought }, () => undefined)).url;
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
     const message = `${error.message}; it names the server where --url does not`;
@@ -60,6 +62,7 @@ export function parseCredentials(text: string): StoredCredentials | { fault: str
   const { version, url, agent_id, agent_secret } = fields;
   if (version !== 1) return { fault: '"version" is not 1' };
   if (!isText(url)) return { fault: '"url" is missing' };
+  if (!isPrintable(url)) return { fault: '"url" has a control character' };
   if (!isText(agent_id) || !uuid.test(agent_id)) return { fault: '"agent_id" is not a UUID' };
   const fault = isText(agent_secret) ? secretFault(agent_secret) : "it is missing";
   if (fault !== null || !isText(agent_secret)) return { fault: `"agent_secret" cannot be right: ${fault}` };
@@ -70,9 +73,9 @@ export function parseCredentials(text: string): StoredCredentials | { fault: str
 export async function readUsable(environment: Environment): Promise<StoredCredentials | null> {
   try {
     const found = await findCredentials(environment);
-    const text = await readCredentialsFile(found.path);
-    if (text === null) return null;
-    const { agentId, secret, url } = await checkStored(text, found, () => undefined);
+    const file = await readCredentialsFile(found.path);
+    if (file === null) return null;
+    const { agentId, secret, url } = await checkStored(file, found, () => undefined);
     return { agentId, secret, url };
   } catch (error) {
     if (error instanceof CliError) return null;
@@ -83,8 +86,8 @@ export async function readUsable(environment: Environment): Promise<StoredCreden
 /** The agent that the credentials file names, and the file. */
 export async function readStored(environment: Environment, warn: Warn): Promise<FoundCredentials> {
   const found = await findCredentials(environment);
-  const text = await readCredentialsFile(found.path);
-  if (text !== null) return await checkStored(text, found, warn);
+  const file = await readCredentialsFile(found.path);
+  if (file !== null) return await checkStored(file, found, warn);
   throw new CliError(
     "usage",
     `Cannot tell which agent this is: no flags, no environment and no "${found.path}"`,
@@ -93,18 +96,18 @@ export async function readStored(environment: Environment, warn: Warn): Promise<
 }
 
 async function checkStored(
-  text: string,
+  file: CredentialsFile,
   { path, brought }: { path: string; brought: boolean },
   warn: Warn,
 ): Promise<FoundCredentials> {
-  const open = await exposure(path) ?? await folderExposure(dirname(path));
+  const open = file.open ?? await folderExposure(dirname(path));
   if (open !== null && brought) warn(`the credentials file "${path}" is open to others: ${open.fault}`);
   if (open !== null && !brought) {
     throw new CliError("refused", `Cannot use the credentials file "${path}": ${open.fault}`, {
       hint: open.mend,
     });
   }
-  const read = parseCredentials(text);
+  const read = parseCredentials(file.text);
   if ("fault" in read) {
     throw new CliError("usage", `Cannot use the credentials file "${path}": ${read.fault}`, { hint });
   }
@@ -112,14 +115,11 @@ async function checkStored(
 }
 
 /** Null when there is none. */
-async function readCredentialsFile(path: string): Promise<string | null> {
+async function readCredentialsFile(path: string): Promise<CredentialsFile | null> {
   try {
-    const { isFile } = await Deno.stat(path);
-    if (!isFile) throw new Error("it is not a regular file");
-    return await Deno.readTextFile(path);
+    return await readWithExposure(path);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    if (error instanceof Deno.errors.NotFound || isErrno(error, "ENOTDIR")) return null;
     throw new CliError("refused", `Cannot read the credentials file "${path}": ${error.message}`, {
       cause: error,
       hint: error instanceof Deno.errors.PermissionDenied ? mendOf(path) : hint,

@@ -1,5 +1,5 @@
 import { CliError } from "../terminal/errors.ts";
-import { exposure } from "../host/private_file.ts";
+import { exposureOf } from "../host/private_file.ts";
 
 const maxLength = 4096;
 const texts = new Map<string, Promise<string>>();
@@ -13,9 +13,10 @@ const texts = new Map<string, Promise<string>>();
 export async function readSecretFile(path: string, warn: (text: string) => void): Promise<string> {
   try {
     if (path === "-" || !(await Deno.stat(path)).isFile) return await readOnce(path);
-    const open = await exposure(path);
+    const file = await Deno.open(path);
+    const open = await exposureOf(path, await file.stat());
     if (open !== null) warn(`the secret's file "${path}" is open to others: ${open.fault}; ${open.mend}`);
-    return await readAll((await Deno.open(path)).readable);
+    return await readAll(file.readable);
   } catch (error) {
     if (!(error instanceof Error) || error instanceof CliError) throw error;
     const missing = error instanceof Deno.errors.NotFound;

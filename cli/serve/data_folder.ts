@@ -4,8 +4,9 @@ import { generateSigningKey, type KeyRing } from "../../supabase/functions/_shar
 import { parseKeyRing } from "../../supabase/functions/_shared/env.ts";
 import { randomBytes } from "../../supabase/functions/_shared/random.ts";
 import { tryLock } from "../host/file_lock.ts";
+import { openLockFile } from "../host/open_file.ts";
 import { readPrivateFile, writePrivateFile } from "../host/private_file.ts";
-import { makePrivateFolder } from "../host/private_folder.ts";
+import { folderFault, makePrivateFolder } from "../host/private_folder.ts";
 import { assertNoForeignData } from "./foreign_data.ts";
 import { StartError } from "./start_error.ts";
 
@@ -29,6 +30,10 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
   try {
     await assertNoForeignData(folder);
     await makePrivateFolder(folder);
+    const open = await folderFault(folder);
+    if (open !== null) {
+      throw new StartError(`Cannot use the data folder "${folder}": ${open.fault}`, open.mend);
+    }
     const lock = await takeLock(folder);
     return {
       path: folder,
@@ -50,7 +55,7 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
 }
 
 async function takeLock(folder: string): Promise<Deno.FsFile> {
-  const lock = await Deno.open(join(folder, "lock"), { write: true, create: true, mode: 0o600 });
+  const lock = await openLockFile(join(folder, "lock"));
   if (await tryLock(lock)) return lock;
   lock.close();
   throw new StartError(
@@ -61,9 +66,9 @@ async function takeLock(folder: string): Promise<Deno.FsFile> {
 }
 
 /** The embedded server's one secret API key, made at its first start. */
-export async function readOperatorKey({ path: folder, operatorKeyPath: path }: DataFolder): Promise<string> {
+export async function readOperatorKey({ operatorKeyPath: path }: DataFolder): Promise<string> {
   const made = (): Promise<string> => Promise.resolve(`sb_secret_${base64url.encode(randomBytes(32))}\n`);
-  const key = (await readOrMake(path, folder, made)).trim();
+  const key = (await readOrMake(path, made)).trim();
   if (/^sb_secret_[\w-]{20,}$/.test(key)) return key;
   throw new StartError(
     `Cannot read the operator key in "${path}": it does not have the form of one`,
@@ -76,7 +81,6 @@ export async function readSigningKeys({ path: folder }: DataFolder): Promise<Key
   const path = join(folder, "jwt-keys.json");
   const text = await readOrMake(
     path,
-    folder,
     async () => `${JSON.stringify({ keys: [await generateSigningKey()] }, null, 2)}\n`,
   );
   return await parseKeyRing(text, (what) =>
@@ -87,8 +91,8 @@ export async function readSigningKeys({ path: folder }: DataFolder): Promise<Key
 }
 
 /** @throws {StartError} when others may read or change the file: what it holds is not a secret any more. */
-async function readOrMake(path: string, folder: string, make: () => Promise<string>): Promise<string> {
-  const found = await readPrivateFile(path, { folder });
+async function readOrMake(path: string, make: () => Promise<string>): Promise<string> {
+  const found = await readPrivateFile(path);
   if (found === null) {
     const text = await make();
     await writePrivateFile(path, text);

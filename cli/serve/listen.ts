@@ -1,6 +1,8 @@
 import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import { getRequestListener } from "@hono/node-server";
+import { getRequestListener, RequestError } from "@hono/node-server";
+import { httpFault, type Refuse, refuseBroken } from "./broken_requests.ts";
+import { type ConnectionLimits, hasRealSockets, limitConnections } from "./connections.ts";
 import { StartError } from "./start_error.ts";
 
 interface Address {
@@ -13,35 +15,74 @@ interface Address {
 interface Listener {
   /** `http://127.0.0.1:54321`, with the port that it got. */
   url: string;
-  /** Answers requests from now on. */
-  handle: (handler: (request: Request, socketAddress: string) => Promise<Response>) => void;
+  /** Whether it ends a connection whose header never ends, or whose reply nobody takes. */
+  endsStalled: boolean;
+  /** Answers requests from now on; `refuse` makes the replies to what is not HTTP as it should be. */
+  handle: (handler: (request: Request, socketAddress: string) => Promise<Response>, refuse: Refuse) => void;
   /** Takes no more connections, and waits for the replies under way. */
   close: () => Promise<void>;
 }
 
-const timeoutMs = 10_000;
+/** The limits of a connection's phases, and of what it may cost. */
+export interface Limits extends ConnectionLimits {
+  tlsMs: number;
+  headerMs: number;
+  bodyMs: number;
+  idleMs: number;
+  /** How many connections to hold; as many as the process may open files for, where it is not given. */
+  connections?: number;
+}
+
+const usualLimits: Limits = {
+  tlsMs: 10_000,
+  headerMs: 10_000,
+  // The handler gives up first, with a reply that says so.
+  bodyMs: 11_000,
+  idleMs: 15_000,
+  stallMs: 10_000,
+  waiting: 32,
+};
 const maxConnections = 5000;
 const closeTimeoutMs = 10_000;
 
 /**
  * Listens with `node:http`, because `Deno.serve` never gives up on a header or body that does not end; this
- * one closes such a connection after 10 s (under Deno 2.9; Deno 2.4 closes it for a body only).
+ * one closes such a connection in time (under Deno 2.9; Deno 2.4 closes it for a body only).
  *
  * @throws {StartError} when the port is taken or not permitted, or the certificate and key are not a pair.
  */
-export async function listen({ hostname, port, tls }: Address): Promise<Listener> {
-  const server = makeServer(tls);
-  server.maxConnections = connectionLimit();
+export async function listen({ hostname, port, tls }: Address, limits = usualLimits): Promise<Listener> {
+  const server = makeServer(tls, limits);
+  server.maxConnections = limits.connections ?? connectionLimit();
   const got = await bind(server, hostname, port);
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   return {
     url: `${tls === null ? "http" : "https"}://${host}:${got}`,
-    handle(handler) {
+    endsStalled: hasRealSockets(server),
+    handle(handler, refuse) {
       const listener = getRequestListener(
-        (request, { incoming }) => handler(request, incoming.socket.remoteAddress ?? ""),
-        { overrideGlobalObjects: false, hostname: host },
+        (request, { incoming }) => {
+          const fault = httpFault(incoming, server);
+          if (fault === null) return handler(request, incoming.socket.remoteAddress ?? "");
+          return closing(refuse(fault.status, fault.description));
+        },
+        {
+          overrideGlobalObjects: false,
+          hostname: host,
+          errorHandler: (error) =>
+            closing(
+              error instanceof RequestError
+                ? refuse(400, "Cannot read the request: its Host or path is malformed")
+                : refuse(500, "Cannot answer: the service failed"),
+            ),
+        },
       );
-      server.on("request", (incoming, outgoing) => void listener(incoming, outgoing));
+      const { isBusy } = limitConnections(
+        server,
+        limits,
+        (incoming, outgoing) => void listener(incoming, outgoing),
+      );
+      refuseBroken(server, { refuse, isBusy, lingerMs: limits.stallMs });
     },
     close: () => close(server),
   };
@@ -61,17 +102,24 @@ export function assertFree({ hostname, port }: Pick<Address, "hostname" | "port"
   }
 }
 
-function makeServer(tls: Address["tls"]): Server {
-  const limits = {
-    headersTimeout: timeoutMs,
-    requestTimeout: timeoutMs + 1000,
-    connectionsCheckingInterval: 1000,
-    // Shorter than any agent's interval: a fleet that kept its connections open would leave none for new agents.
-    keepAliveTimeout: 5000,
+/** Of what follows on the connection, nobody knows where it begins. */
+function closing(reply: Response): Response {
+  reply.headers.set("connection", "close");
+  return reply;
+}
+
+function makeServer(tls: Address["tls"], { tlsMs, headerMs, bodyMs, idleMs }: Limits): Server {
+  const options = {
+    headersTimeout: headerMs,
+    requestTimeout: bodyMs,
+    connectionsCheckingInterval: headerMs / 10,
+    keepAliveTimeout: idleMs,
+    // Checked, and replied to, here.
+    requireHostHeader: false,
   };
-  if (tls === null) return createServer(limits);
+  if (tls === null) return createServer(options);
   checkPair(tls);
-  return createTlsServer({ ...limits, ...tls, handshakeTimeout: timeoutMs });
+  return createTlsServer({ ...options, ...tls, handshakeTimeout: tlsMs });
 }
 
 /** `node:https` accepts any text as a certificate, and then fails at every connection; this fails now. */

@@ -1,21 +1,25 @@
-import type { Endpoint } from "../../supabase/functions/_shared/http/routes.ts";
+import { type Endpoint, resource } from "../../supabase/functions/_shared/http/routes.ts";
+import { version } from "../../supabase/functions/_shared/version.ts";
 import { endpoints } from "../../supabase/functions/endpoints.ts";
+import { olderPaths } from "./older_paths.ts";
 
 const byName = new Map(endpoints.map((endpoint) => [endpoint.name, endpoint]));
-
-/** The paths that agents used before there were functions, and the names of the functions that answer there now. */
-const olderPaths: ReadonlyMap<string, string> = new Map([
-  ["/api/agents", "create-agent"],
-  ["/api/agents/handshake", "handshake"],
-  ["/api/heartbeat", "heartbeat"],
-]);
-
 const nowhere: Endpoint = { name: "(unknown)", routes: [] };
+const root = resource("(root)", {
+  GET: () =>
+    Promise.resolve(
+      new Response(
+        `openclaw ${version}: a server that agents send heartbeats to. Its API is under /functions/v1.\n`,
+      ),
+    ),
+});
 
 /** The endpoint that a path leads to, and what follows the endpoint's name in the path. */
 export function findEndpoint(pathname: string): { endpoint: Endpoint; subpath: string } {
   const path = pathname.replace(/\/$/, "");
-  const [, name = olderPaths.get(path) ?? "", subpath = ""] =
-    /^\/functions\/v1\/([^/]+)(\/.*)?$/.exec(path) ?? [];
+  if (path === "") return { endpoint: root, subpath: "" };
+  const older = olderPaths.get(path);
+  if (older !== undefined) return { endpoint: older, subpath: "" };
+  const [, name = "", subpath = ""] = /^\/functions\/v1\/([^/]+)(\/.*)?$/.exec(path) ?? [];
   return { endpoint: byName.get(name) ?? nowhere, subpath };
 }

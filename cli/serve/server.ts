@@ -1,6 +1,8 @@
+import ipaddr from "npm:ipaddr.js@2.5.0";
+import { isLoopback } from "../../supabase/functions/_shared/address.ts";
 import { makeBackend } from "../../supabase/functions/_shared/backend.ts";
 import { databaseOver } from "../../supabase/functions/_shared/database/port.ts";
-import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
+import { refuseRequest, respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { type Environment, readKeyRing, type Settings } from "../../supabase/functions/_shared/env.ts";
 import type { Log } from "../../supabase/functions/_shared/log.ts";
 import { batching } from "./store/batch.ts";
@@ -9,6 +11,7 @@ import { type DataFolder, openDataFolder, readOperatorKey, readSigningKeys } fro
 import { assertFree, listen } from "./listen.ts";
 import { findEndpoint } from "./routes.ts";
 import { Schedule } from "./schedule.ts";
+import { StartError } from "./start_error.ts";
 
 export interface ServeOptions {
   hostname: string;
@@ -23,6 +26,8 @@ export interface ServeOptions {
 
 export interface RunningServer {
   url: string;
+  /** See `Listener`. */
+  endsStalled: boolean;
   operatorKeyPath: string;
   /** How many agents there were at the start, by liveness. */
   agents: Readonly<Record<string, number>>;
@@ -39,6 +44,7 @@ export async function startServer(
   options: ServeOptions,
   { env, settings, log }: { env: Environment; settings: Settings; log: Log },
 ): Promise<RunningServer> {
+  assertReachable(options, settings.publicUrl);
   const folder = await openDataFolder(options.data);
   const opened: (() => Promise<void> | void)[] = [() => folder.release()];
   try {
@@ -74,10 +80,11 @@ export async function startServer(
     listener.handle((request, socketAddress) => {
       const { endpoint, subpath } = findEndpoint(new URL(request.url).pathname);
       return respond(endpoint, request, backend, { subpath, socketAddress });
-    });
+    }, refuseRequest);
     log.line("info", "server started", { url: listener.url, issuer: backend.issuer });
     return {
       url: listener.url,
+      endsStalled: listener.endsStalled,
       operatorKeyPath: folder.operatorKeyPath,
       agents,
       stop: () => stop(opened, log),
@@ -86,6 +93,23 @@ export async function startServer(
     await closeAll(opened);
     throw error;
   }
+}
+
+/**
+ * Sessions and installers name the server by its public URL, or by the address that it listens on, which has to be one
+ * that agents can reach, and that secrets may be sent to.
+ */
+function assertReachable({ hostname, tls }: ServeOptions, publicUrl: string | null): void {
+  const isEvery = ipaddr.isValid(hostname) && ipaddr.process(hostname).range() === "unspecified";
+  if (publicUrl !== null || isLoopback(hostname) || (tls !== null && !isEvery)) return;
+  const what = isEvery
+    ? "is every address of this host, and no name for it"
+    : "is open to others without TLS";
+  throw new StartError(
+    `Cannot listen on ${hostname}: it ${what}, and --public-url, which names the server to its agents, is missing`,
+    "openclaw serve --host 0.0.0.0 --public-url https://fleet.example.com",
+    { failure: "usage" },
+  );
 }
 
 /** Each kind is loaded only where it is used: the embedded Postgres is large. */

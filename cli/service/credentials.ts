@@ -5,7 +5,8 @@ import { type IdentityFlags, namedAgent } from "../identity/named_agent.ts";
 import { CliError } from "../terminal/errors.ts";
 import { nameIn } from "../host/names.ts";
 import { type Environment, placesHere } from "../host/paths.ts";
-import { readIfThere } from "../host/private_file.ts";
+import { FileFault } from "../host/open_file.ts";
+import { readFileOf, readIfThere } from "../host/private_file.ts";
 import type { Ask } from "./perform.ts";
 import type { ServiceLayout } from "./layout.ts";
 import { shellQuote } from "../host/shell_quote.ts";
@@ -51,7 +52,10 @@ export async function credentialsFor(
 
 async function storedAt(path: string): Promise<StoredCredentials | null> {
   const text = await readUnlessClosed(path);
-  if (text === null) return null;
+  return text === null ? null : parseStored(text, path);
+}
+
+function parseStored(text: string, path: string): StoredCredentials {
   const read = parseCredentials(text);
   if (!("fault" in read)) return read;
   throw new CliError("usage", `Cannot use the credentials file "${path}": ${read.fault}`, { hint });
@@ -61,11 +65,16 @@ async function readUnlessClosed(path: string): Promise<string | null> {
   try {
     return await readIfThere(path);
   } catch (error) {
-    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-    throw new CliError("refused", `Cannot read "${path}": this user may not`, {
-      hint: "sudo openclaw service install",
-      cause: error,
-    });
+    const isClosed = error instanceof Deno.errors.PermissionDenied;
+    if (!isClosed && !(error instanceof FileFault)) throw error;
+    throw new CliError(
+      "refused",
+      `Cannot read "${path}": ${isClosed ? "this user may not" : error.message}`,
+      {
+        hint: isClosed ? "sudo openclaw service install" : `rm ${shellQuote(path)}`,
+        cause: error,
+      },
+    );
   }
 }
 
@@ -85,18 +94,20 @@ async function ownOrSudoUsers(
   { environment, ask, say, warn }: Context,
 ): Promise<StoredCredentials | { agentId: string; secret: string; url: string | null }> {
   const { credentials } = await placesHere(environment);
-  const path = await sudoUsersFile(environment, ask);
-  if (path === null || (path !== credentials && await readIfThere(credentials) !== null)) {
+  const given = await sudoUsersFile(environment, ask);
+  if (given === null || (given.path !== credentials && await readIfThere(credentials) !== null)) {
     return await readIdentity(flags, { environment, warn });
   }
-  const stored = await storedAt(path);
-  if (stored === null) return await readIdentity(flags, { environment, warn });
-  say(`using the credentials of ${environment("SUDO_USER")}: ${path}`);
+  const stored = parseStored(given.text, given.path);
+  say(`using the credentials of ${environment("SUDO_USER")}: ${given.path}`);
   return stored;
 }
 
 /** The credentials file of the user behind sudo, if no other user can read it. */
-async function sudoUsersFile(environment: Environment, ask: Ask): Promise<string | null> {
+async function sudoUsersFile(
+  environment: Environment,
+  ask: Ask,
+): Promise<{ path: string; text: string } | null> {
   const uid = environment("SUDO_UID");
   if (Deno.build.os === "windows" || Deno.uid() !== 0 || uid === undefined || !/^[1-9]\d*$/.test(uid)) {
     return null;
@@ -107,10 +118,10 @@ async function sudoUsersFile(environment: Environment, ask: Ask): Promise<string
   if (home === undefined || !home.startsWith("/")) return null;
   const folder = Deno.build.os === "darwin" ? "Library/Application Support" : ".config";
   const path = `${home}/${folder}/${nameIn(environment)}/credentials.json`;
-  if (await readIfThere(path) === null) return null;
-  const { uid: owner, mode, isFile } = await Deno.lstat(path);
-  if (isFile && String(owner) === uid && ((mode ?? 0) & 0o077) === 0) return path;
-  throw new CliError("refused", `Cannot use the credentials file "${path}": it is open to others`, {
-    hint: `chown ${uid} ${shellQuote(path)} && chmod 600 ${shellQuote(path)}`,
+  const found = await readFileOf(Number(uid), path);
+  if (found === null) return null;
+  if ("text" in found) return { path, text: found.text };
+  throw new CliError("refused", `Cannot use the credentials file "${path}": ${found.fault}`, {
+    hint: found.mend,
   });
 }

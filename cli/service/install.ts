@@ -1,14 +1,15 @@
-import type { ConnectionFlags } from "../identity/setup.ts";
 import type { StoredCredentials } from "../identity/credentials.ts";
 import type { IdentityFlags } from "../identity/named_agent.ts";
 import { CliError } from "../terminal/errors.ts";
+import { printable } from "../terminal/printable.ts";
 import type { Environment } from "../host/paths.ts";
 import { credentialsFor } from "./credentials.ts";
 import { definedElsewhere, managerFault } from "./manager.ts";
-import { defineService, encodeDefinition } from "./definition.ts";
+import { defineService } from "./definition.ts";
 import { assertFoldersFree, assertNoServerIn, assertUserFree } from "./foreign.ts";
+import { encodeDefinition } from "./stored_definition.ts";
 import { formatManifest, type Manifest, manifestOf, readManifest } from "./manifest.ts";
-import { optionsFor, type ServiceOptions } from "./options.ts";
+import { type OptionFlags, optionsFor, type ServiceOptions } from "./options.ts";
 import { assertOurs, readOurDefinition, sha256, sha256Of } from "./ours.ts";
 import { otherName } from "./owner.ts";
 import { type Ask, perform } from "./perform.ts";
@@ -41,19 +42,10 @@ export interface Plan {
 /** What an installation would do. Asks no service manager, and touches nothing. */
 export async function planInstall(
   layout: ServiceLayout,
-  flags: ConnectionFlags & IdentityFlags,
+  flags: OptionFlags & IdentityFlags,
   { environment, ...talk }: Talk & { environment: Environment },
 ): Promise<Plan> {
-  // deno-lint-ignore no-control-regex -- a line break would begin another line of the unit
-  if (/[\u0000-\u001f\u007f]/.test(layout.program + layout.unit)) {
-    throw new CliError(
-      "usage",
-      "Cannot install the service: the home folder's name has a control character",
-      {
-        hint: "sudo openclaw service install",
-      },
-    );
-  }
+  assertWritable(layout);
   await assertNoServerIn(layout);
   const manifest = await readManifest(layout);
   await assertFoldersFree(layout, manifest);
@@ -73,6 +65,21 @@ export async function planInstall(
     credentials,
     earlier,
   };
+}
+
+/** Every path of the layout may stand in the definition, where a line break would begin another line. */
+function assertWritable({ folders, ...layout }: ServiceLayout): void {
+  const broken = [...Object.values(layout), ...folders]
+    // deno-lint-ignore no-control-regex -- control characters are what is looked for
+    .find((value) => typeof value === "string" && /[\u0000-\u001f\u007f]/.test(value));
+  if (broken === undefined) return;
+  throw new CliError(
+    "usage",
+    `Cannot install the service: the path "${printable(String(broken))}" has a control character`,
+    {
+      hint: "set HOME, XDG_CONFIG_HOME and XDG_STATE_HOME to folders without one",
+    },
+  );
 }
 
 /** The manifest's two texts, and what is left of the earlier installation. */

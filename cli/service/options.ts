@@ -1,27 +1,69 @@
-import { dirname, resolve } from "node:path";
-import { type ConnectionFlags, readAuthorities } from "../identity/setup.ts";
+import { parseProbeUrl, parseWatch } from "../api/url.ts";
+import { parseCommand } from "../host/child.ts";
+import type { ConnectionFlags } from "../identity/setup.ts";
 import { CliError } from "../terminal/errors.ts";
+import { checkedCaFile } from "./ca_file.ts";
 import { unescapeXml } from "./definition/xml.ts";
+import { systemdWords, windowsWords } from "./definition/words.ts";
 import type { ServiceLayout } from "./layout.ts";
-import { shellQuote } from "../host/shell_quote.ts";
+import { decodeDefinition } from "./stored_definition.ts";
+
+/** What the service's monitor looks at besides the host. */
+export interface WatchedByService {
+  watch: string | null;
+  probeUrl: string | null;
+  statusCommand: string | null;
+  metricsCommand: string | null;
+}
 
 /** What the service's monitor is given besides its credentials. */
-export interface ServiceOptions {
+export interface ServiceOptions extends WatchedByService {
   caFile: string | null;
   insecureHttp: boolean;
 }
 
-export const noOptions: ServiceOptions = { caFile: null, insecureHttp: false };
+/** The flags of `openclaw service install` that go into the definition; an empty one takes the earlier one away. */
+export type OptionFlags =
+  & ConnectionFlags
+  & { [Name in keyof WatchedByService]?: string | undefined };
+
+export const noOptions: ServiceOptions = {
+  caFile: null,
+  insecureHttp: false,
+  watch: null,
+  probeUrl: null,
+  statusCommand: null,
+  metricsCommand: null,
+};
+
+const names = {
+  caFile: "--ca-file",
+  watch: "--watch",
+  probeUrl: "--probe-url",
+  statusCommand: "--status-command",
+  metricsCommand: "--metrics-command",
+} as const;
+const watching = ["watch", "probeUrl", "statusCommand", "metricsCommand"] as const;
 
 /** The options as `openclaw monitor` takes them, a word each. */
-export function optionWords({ caFile, insecureHttp }: ServiceOptions): string[] {
-  return [...(caFile === null ? [] : [`--ca-file=${caFile}`]), ...(insecureHttp ? ["--insecure-http"] : [])];
+export function optionWords(options: ServiceOptions): string[] {
+  const { caFile, insecureHttp } = options;
+  return [
+    ...(caFile === null ? [] : [`${names.caFile}=${caFile}`]),
+    ...(insecureHttp ? ["--insecure-http"] : []),
+    ...watchWords(options),
+  ];
+}
+
+/** Those of them that say what is looked at. */
+export function watchWords(options: WatchedByService): string[] {
+  return watching.flatMap((key) => options[key] === null ? [] : [`${names[key]}=${options[key]}`]);
 }
 
 /** The options given now, and those of an earlier definition where none is given now: a repetition loses nothing. */
 export async function optionsFor(
   layout: ServiceLayout,
-  { caFile, insecureHttp, url }: ConnectionFlags,
+  { caFile, insecureHttp, url, ...flags }: OptionFlags,
   earlier: string | null,
 ): Promise<ServiceOptions> {
   const before = earlier === null ? noOptions : earlierOptions(earlier, layout.os);
@@ -29,60 +71,71 @@ export async function optionsFor(
     caFile: caFile === undefined ? before.caFile : await checkedCaFile(layout, caFile),
     // It was allowed for one server, not for another one.
     insecureHttp: insecureHttp === true || (before.insecureHttp && url === undefined),
+    ...checkedWatch(flags, before),
   };
 }
 
-/** The options in a definition that `defineService` made. */
-export function earlierOptions(definition: string, os: ServiceLayout["os"]): ServiceOptions {
-  const line = {
-    linux: /^ExecStart=(.*)$/m,
-    darwin: /<key>ProgramArguments<\/key>\s*<array>([^]*?)<\/array>/,
-    windows: /<Arguments>(.*)<\/Arguments>/,
-  }[os].exec(definition)?.[1] ?? "";
-  return { caFile: caFileIn(line, os), insecureHttp: /[\s>"]--insecure-http($|[\s<"])/.test(line) };
+/** @throws {CliError} `usage` for what the monitor would not take */
+function checkedWatch(
+  flags: { [Name in keyof WatchedByService]?: string | undefined },
+  before: WatchedByService,
+): WatchedByService {
+  const chosen = (key: keyof WatchedByService): string | null => {
+    const flag = flags[key];
+    return flag === undefined ? before[key] : flag === "" ? null : withoutControls(names[key], flag);
+  };
+  const { watch, probeUrl, statusCommand, metricsCommand } = {
+    watch: chosen("watch"),
+    probeUrl: chosen("probeUrl"),
+    statusCommand: chosen("statusCommand"),
+    metricsCommand: chosen("metricsCommand"),
+  };
+  if (watch !== null) parseWatch(watch);
+  if (statusCommand !== null) parseCommand(statusCommand, names.statusCommand);
+  if (metricsCommand !== null) parseCommand(metricsCommand, names.metricsCommand);
+  return {
+    watch,
+    probeUrl: probeUrl === null ? null : parseProbeUrl(probeUrl),
+    statusCommand,
+    metricsCommand,
+  };
 }
 
-function caFileIn(line: string, os: ServiceLayout["os"]): string | null {
-  if (os === "linux") {
-    const word = /"--ca-file=((?:[^"\\]|\\.)*)"/.exec(line)?.[1];
-    return word?.replace(/\\(.)/g, "$1").replaceAll("%%", "%").replaceAll("$$", "$") ?? null;
-  }
-  const text = os === "darwin"
-    ? /<string>--ca-file=([^<]*)<\/string>/.exec(line)?.[1]
-    : /"--ca-file=(.*?)"/.exec(line)?.[1];
-  return text === undefined ? null : unescapeXml(text);
-}
-
-/** @throws {CliError} `usage` for a file that holds no certificates, or that the service could not read */
-async function checkedCaFile(layout: ServiceLayout, caFile: string): Promise<string> {
-  const path = resolve(caFile);
-  await readAuthorities({ caFile: path }, () => undefined);
+function withoutControls(name: string, text: string): string {
   // deno-lint-ignore no-control-regex -- a line break would begin another line of the unit
-  const fault = /[\u0000-\u001f\u007f]/.test(path)
-    ? "its name has a control character"
-    : await faultForService(layout, path);
-  if (fault === null) return path;
-  throw new CliError("usage", `Cannot use the certificates in "${path}": ${fault}`, {
-    hint: `sudo install -m 644 ${
-      shellQuote(path)
-    } /etc/ssl/openclaw-ca.pem # and --ca-file /etc/ssl/openclaw-ca.pem`,
+  if (!/[\u0000-\u001f\u007f]/.test(text)) return text;
+  throw new CliError("usage", `Cannot keep ${name} for the service: it has a control character`, {
+    hint: `write it into a script, and give that with ${name}`,
   });
 }
 
-/** The system's unit has a user of its own, which sees neither homes nor the temporary folders of others. */
-async function faultForService({ os, scope }: ServiceLayout, path: string): Promise<string | null> {
-  if (os !== "linux" || scope !== "system") return null;
-  for (const one of [path, await Deno.realPath(path)]) {
-    const hidden = /^\/(home|root|run\/user|tmp|var\/tmp)(?=\/)/.exec(one)?.[0];
-    if (hidden !== undefined) return `the service does not see what is in ${hidden}`;
+/** The options in a definition that `defineService` or an installer made. */
+export function earlierOptions(definition: string, os: ServiceLayout["os"]): ServiceOptions {
+  const words = wordsOf(definition, os);
+  const valueOf = (key: keyof typeof names): string | null =>
+    words.find((word) => word.startsWith(`${names[key]}=`))?.slice(names[key].length + 1) ??
+      words[words.indexOf(names[key]) + 1 || words.length] ?? null;
+  return {
+    caFile: valueOf("caFile"),
+    insecureHttp: words.includes("--insecure-http"),
+    watch: valueOf("watch"),
+    probeUrl: valueOf("probeUrl"),
+    statusCommand: valueOf("statusCommand"),
+    metricsCommand: valueOf("metricsCommand"),
+  };
+}
+
+/** What the service that is installed looks at, whoever wrote its definition. */
+export async function watchedBy({ unit, os }: ServiceLayout): Promise<WatchedByService> {
+  return earlierOptions(decodeDefinition(await Deno.readFile(unit)), os);
+}
+
+/** The words of the command line in a definition, as its manager would split it. */
+function wordsOf(definition: string, os: ServiceLayout["os"]): string[] {
+  if (os === "linux") return systemdWords(/^ExecStart=(.*)$/m.exec(definition)?.[1] ?? "");
+  if (os === "windows") {
+    return windowsWords(unescapeXml(/<Arguments>(.*)<\/Arguments>/.exec(definition)?.[1] ?? ""));
   }
-  let right = 0o004;
-  for (let one = await Deno.realPath(path);; one = dirname(one)) {
-    const { mode } = await Deno.stat(one);
-    if (((mode ?? 0) & right) === 0) {
-      return `the service's user may not read it: "${one}" is closed to others`;
-    }
-    if (one === "/") return null;
-    right = 0o001;
-  }
+  const array = /<key>ProgramArguments<\/key>\s*<array>([^]*?)<\/array>/.exec(definition)?.[1] ?? "";
+  return [...array.matchAll(/<string>([^<]*)<\/string>/g)].map(([, word = ""]) => unescapeXml(word));
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { CliError, isErrno } from "../terminal/errors.ts";
-import { decodeDefinition } from "./definition.ts";
 import { describeForeign, otherName } from "./owner.ts";
+import { decodeDefinition } from "./stored_definition.ts";
 import type { ServiceLayout } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
 

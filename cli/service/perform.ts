@@ -3,7 +3,7 @@ import { childEnvironment } from "../host/child_environment.ts";
 import { formatCredentials, type StoredCredentials } from "../identity/credentials.ts";
 import { CliError, isErrno } from "../terminal/errors.ts";
 import { removeFile, writePrivateFile } from "../host/private_file.ts";
-import { encodeDefinition } from "./definition.ts";
+import { encodeDefinition } from "./stored_definition.ts";
 import { sha256Of } from "./ours.ts";
 import { leftoversOf, newPath, removeIfEmpty, removeOwnFiles } from "./own_files.ts";
 import { isOurSecondName, makeSecondName } from "./second_name.ts";

@@ -37,6 +37,15 @@ export class NegativeResult extends Error {
   }
 }
 
+/** The command ends as a program did that it ran: its exit code is not of the closed list. */
+export class EndsWith extends Error {
+  override readonly name = "EndsWith";
+
+  constructor(readonly code: number) {
+    super(String(code));
+  }
+}
+
 /** Whether an operating system's refusal is one of these `Deno.errors` or error codes. */
 export function isErrno(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && "code" in error && codes.includes(String(error.code));

@@ -15,10 +15,13 @@ $SecretNames = 'OPENCLAW_AGENT_SECRET', 'OPENCLAW_AGENT_SECRET_FILE', 'OPENCLAW_
 $UserAgent = "openclaw/$Version (powershell)"
 # A log file, in place of the terminal.
 $AgentLog = @{ Writer = $null }
+# How long a page that is watched may take.
+$PageSeconds = 5
 
-# What cannot be said, to a terminal that has gone, ends nothing.
+# Whatever of it is from elsewhere. What cannot be said, to a terminal that has gone, ends nothing.
 function Say {
     param([string] $Words)
+    $Words = Get-Shown $Words
     try {
         if ($null -eq $AgentLog.Writer) { [Console]::Error.WriteLine($Words) }
         # A log file has no clock of its own beside it.
@@ -236,7 +239,8 @@ function Read-Credentials {
     try { $fields = Read-Object ([IO.File]::ReadAllText($Path)) }
     catch [IO.IOException], [UnauthorizedAccessException] { return $null }
     $found = @{ Url = Get-Text $fields 'url'; Id = Get-Text $fields 'agent_id'; Secret = Get-Text $fields 'agent_secret' }
-    if (-not $found.Url -or $found.Url -match '[\s"\\]') { return $null }
+    # All that RFC 3986 lets stand in a URL.
+    if ("$($found.Url)" -cnotmatch '\Ahttps?://[\]A-Za-z0-9:/._~%!$&''()*+,;=\[-]+\z') { return $null }
     if ("$($found.Id)" -cnotmatch '\A[0-9a-f-]+\z' -or "$($found.Secret)" -cnotmatch '\A[A-Za-z0-9_-]+\z') { return $null }
     return $found
 }
@@ -250,6 +254,7 @@ function New-Agent {
         Instance = [guid]::NewGuid().ToString(); Seq = 0; Token = ''; Interval = 60; RefreshIn = 0; BeatIn = 0; Name = ''
         Client = @{ version = $Version; hostname = $hostName.Substring(0, [Math]::Min(255, $hostName.Length)); os = "$($platform.Os)"; arch = "$($platform.Arch)" }
         Status = 0; Fields = $null; Failure = ''; IsTls = $false; RetryAfter = -1; Watch = $Watch
+        Watched = @{ Gateway = 0; Page = '' }; IsQuiet = $false
     }
 }
 
@@ -279,6 +284,30 @@ function Set-Proxy {
     $Request.Proxy = $proxy
 }
 
+function New-Request {
+    param([string] $Url, [int] $For)
+    $request = [Net.HttpWebRequest][Net.WebRequest]::Create($Url)
+    $request.AllowAutoRedirect = $false
+    $request.KeepAlive = $false
+    $request.Timeout = $For * 1000
+    $request.ReadWriteTimeout = $For * 1000
+    $request.UserAgent = $UserAgent
+    Set-Proxy $request
+    return $request
+}
+
+# The reply, whatever its status is.
+function Wait-Response {
+    param($Request, $Clock, [int] $For, [hashtable] $Watch)
+    try { return Wait-Task $Request.GetResponseAsync() $Clock $For $Watch }
+    catch {
+        $web = $_.Exception
+        while ($null -ne $web -and $web -isnot [Net.WebException]) { $web = $web.InnerException }
+        if ($null -eq $web -or $null -eq $web.Response) { throw }
+        return $web.Response
+    }
+}
+
 # Asks the service. The reply is left in the agent: Status, Fields, Failure, RetryAfter.
 function Send-Request {
     param([hashtable] $Agent, [string] $Path, $Body, [int] $Seconds = 15)
@@ -287,13 +316,7 @@ function Send-Request {
     $request = $null
     $response = $null
     try {
-        $request = [Net.HttpWebRequest][Net.WebRequest]::Create("$($Agent.Url)/functions/v1/$Path")
-        $request.AllowAutoRedirect = $false
-        $request.KeepAlive = $false
-        $request.Timeout = $Seconds * 1000
-        $request.ReadWriteTimeout = $Seconds * 1000
-        $request.UserAgent = $UserAgent
-        Set-Proxy $request
+        $request = New-Request "$($Agent.Url)/functions/v1/$Path" $Seconds
         if ($Agent.Token -and $Path -ne 'handshake') { $request.Headers['authorization'] = "Bearer $($Agent.Token)" }
         if ($null -ne $Body) {
             $bytes = [Text.Encoding]::UTF8.GetBytes((ConvertTo-Json $Body -Compress))
@@ -303,13 +326,7 @@ function Send-Request {
             $stream = Wait-Task $request.GetRequestStreamAsync() $clock $Seconds $Agent.Watch
             try { [void](Wait-Task $stream.WriteAsync($bytes, 0, $bytes.Length) $clock $Seconds $Agent.Watch) } finally { $stream.Dispose() }
         }
-        try { $response = Wait-Task $request.GetResponseAsync() $clock $Seconds $Agent.Watch }
-        catch {
-            $web = $_.Exception
-            while ($null -ne $web -and $web -isnot [Net.WebException]) { $web = $web.InnerException }
-            if ($null -eq $web -or $null -eq $web.Response) { throw }
-            $response = $web.Response
-        }
+        $response = Wait-Response $request $clock $Seconds $Agent.Watch
         $Agent.Status = [int]$response.StatusCode
         $late = "$($response.Headers['retry-after'])"
         if ($late -match '\A[0-9]{1,9}\z') { $Agent.RetryAfter = [Math]::Min(86400, [int]$late) }
@@ -348,6 +365,126 @@ function Read-Body {
     return [Text.Encoding]::UTF8.GetString($buffer, 0, $length)
 }
 
+# What came of asking for a page within its time: Status, Milliseconds and Fields; or Fault, where nothing came.
+function Get-Page {
+    param([string] $Url, [hashtable] $Watch, [switch] $Reads)
+    $page = @{ Status = 0; Milliseconds = 0; Fields = $null; Fault = 'cannot be reached' }
+    $clock = [Diagnostics.Stopwatch]::StartNew()
+    $request = $null
+    $response = $null
+    try {
+        $request = New-Request $Url $PageSeconds
+        $response = Wait-Response $request $clock $PageSeconds $Watch
+        $page.Status = [int]$response.StatusCode
+        $page.Milliseconds = [int]$clock.Elapsed.TotalMilliseconds
+        $page.Fault = ''
+        if ($Reads) { $page.Fields = Read-Object (Read-Body $response $clock $PageSeconds $Watch) }
+    }
+    catch {
+        if ("$_" -ceq 'openclaw was told to stop') { throw }
+        if ($page.Fault -and $clock.Elapsed.TotalSeconds -ge 0.9 * $PageSeconds) { $page.Fault = "did not answer within $PageSeconds s" }
+    }
+    finally {
+        if ($null -ne $request) { $request.Abort() }
+        if ($null -ne $response) { $response.Dispose() }
+    }
+    return $page
+}
+
+# Looks at the host and at what is watched: the worst status, every message, and the metrics.
+function Get-Observation {
+    param([hashtable] $Watched, [hashtable] $Watch)
+    $parts = @(@{ Status = 'healthy'; Message = ''; Metrics = Get-HostMetrics })
+    if ($Watched.Gateway) { $parts += Get-GatewayHealth $Watched.Gateway $Watch }
+    if ($Watched.Page) { $parts += Get-PageHealth $Watched.Page $Watch }
+    $status = 'healthy'
+    $metrics = @{}
+    foreach ($part in $parts) {
+        if ($part.Status -ceq 'unhealthy' -or ($part.Status -ceq 'degraded' -and $status -ceq 'healthy')) { $status = $part.Status }
+        foreach ($name in $part.Metrics.Keys) { $metrics[$name] = $part.Metrics[$name] }
+    }
+    $message = @($parts | ForEach-Object { $_.Message } | Where-Object { $_ }) -join '; '
+    $message = $message.Substring(0, [Math]::Min(500, $message.Length))
+    # What is no whole character becomes a mark.
+    $message = [Text.Encoding]::UTF8.GetString([Text.Encoding]::UTF8.GetBytes($message))
+    return @{ Status = $status; Message = $message; Metrics = $metrics }
+}
+
+# What a host says of itself. What it cannot tell is left out.
+function Get-HostMetrics {
+    $metrics = @{}
+    $load = ''
+    $up = ''
+    if ([IO.File]::Exists('/proc/loadavg') -and [IO.File]::Exists('/proc/uptime')) {
+        $load = [IO.File]::ReadAllText('/proc/loadavg').Split(' ')[0]
+        $up = [IO.File]::ReadAllText('/proc/uptime').Split(' ')[0]
+    }
+    else {
+        $ticks = [Environment].GetProperty('TickCount64')
+        if ($null -ne $ticks) { $up = "$([long]$ticks.GetValue($null) / 1000)" } else { $up = "$([Math]::Floor((Get-Seconds)))" }
+    }
+    if ($load -cmatch '\A[0-9.]+\z') { $metrics['load_1m'] = [double]::Parse($load, [Globalization.CultureInfo]::InvariantCulture) }
+    if ($up -cmatch '\A([0-9]+)') { $metrics['uptime_seconds'] = [long]$Matches[1] }
+    return $metrics
+}
+
+# No answer is unhealthy, any other than 2xx is degraded.
+function Get-PageHealth {
+    param([string] $Url, [hashtable] $Watch)
+    $page = Get-Page $Url $Watch
+    if ($page.Fault) { return @{ Status = 'unhealthy'; Message = "the probe $($page.Fault)"; Metrics = @{} } }
+    $health = @{ Status = 'healthy'; Message = ''; Metrics = @{ latency_ms = $page.Milliseconds } }
+    if ($page.Status -lt 200 -or $page.Status -ge 300) {
+        $health.Status = 'degraded'
+        $health.Message = "the probe answered $($page.Status)"
+    }
+    return $health
+}
+
+# The AI gateway that npm calls openclaw: only one that says that it is ready is healthy.
+function Get-GatewayHealth {
+    param([int] $Port, [hashtable] $Watch)
+    $ready = Get-Page "http://127.0.0.1:$Port/readyz" $Watch -Reads
+    if ($ready.Fault) { return @{ Status = 'unhealthy'; Message = "the gateway $($ready.Fault)"; Metrics = @{} } }
+    $isReady = Get-Field $ready.Fields 'ready'
+    if ($isReady -isnot [bool]) {
+        return @{ Status = 'unhealthy'; Message = "what answers at port $Port (status $($ready.Status)) is not the gateway"; Metrics = @{} }
+    }
+    $started = (Get-Page "http://127.0.0.1:$Port/startupz" $Watch -Reads).Fields
+    $metrics = @{ latency_ms = $ready.Milliseconds }
+    foreach ($fields in $started, $ready.Fields) {
+        $milliseconds = Get-Field $fields 'uptimeMs'
+        $isNumber = $milliseconds -is [int] -or $milliseconds -is [long] -or $milliseconds -is [double] -or $milliseconds -is [decimal]
+        if ($isNumber -and [double]$milliseconds -ge 0 -and [double]$milliseconds -lt 1e15) { $metrics['gateway_uptime_seconds'] = [long][Math]::Floor([double]$milliseconds / 1000) }
+    }
+    $gateway = 'the gateway'
+    $version = Get-Text $started 'version'
+    if ($version) {
+        $version = Get-Shown $version
+        $gateway += " $($version.Substring(0, [Math]::Min(40, $version.Length)))"
+    }
+    if ($isReady -and $ready.Status -eq 200) { return @{ Status = 'healthy'; Message = "$gateway is ready"; Metrics = $metrics } }
+    $failing = @(Get-Field $ready.Fields 'failing' | Where-Object { $_ -is [string] }) -join ', '
+    if ($failing) { $failing = ": $(Get-Shown $failing)" }
+    return @{ Status = 'unhealthy'; Message = "$gateway is not ready$failing"; Metrics = $metrics }
+}
+
+# What is watched, by the words of the options; either may be empty.
+function Get-Watched {
+    param([string] $Program, [string] $Page)
+    $watched = @{ Gateway = 0; Page = $Page }
+    if ($Program) {
+        $port = 65536
+        if ($Program -ceq 'openclaw') { $port = 18789 } elseif ($Program -cmatch '\Aopenclaw:([1-9][0-9]{0,4})\z') { $port = [int]$Matches[1] }
+        if ($port -gt 65535) { Die 2 "Cannot watch `"$(Get-Shown $Program)`": openclaw or openclaw:<port> is expected" '--watch openclaw' }
+        $watched.Gateway = $port
+    }
+    if ($Page -and ($Page -cnotmatch '\Ahttps?://[^/?#@]+([/?#].*)?\z' -or $Page -cnotmatch '\A[!#-\[\]-~]+\z')) {
+        Die 2 'Cannot use the address of --probe-url: one like http://127.0.0.1:8080/health is expected' '--probe-url http://127.0.0.1:8080/health'
+    }
+    return $watched
+}
+
 # In one line, what came instead of the expected reply.
 function Get-WhatCame {
     param([hashtable] $Agent)
@@ -376,9 +513,10 @@ function Open-Session {
 }
 
 function Send-Beat {
-    param([hashtable] $Agent, [string] $Status, [int] $Seconds = 15)
+    param([hashtable] $Agent, [string] $Status, [int] $Seconds = 15, [string] $Message = '', [hashtable] $Metrics = @{})
     $Agent.Seq += 1
-    $body = @{ status = $Status; seq = $Agent.Seq; instance_id = $Agent.Instance }
+    $body = @{ status = $Status; seq = $Agent.Seq; instance_id = $Agent.Instance; metrics = $Metrics }
+    if ($Message) { $body['message'] = $Message }
     if (-not (Send-Request $Agent 'heartbeat' $body $Seconds)) { return $false }
     $beat = Get-Number $Agent.Fields 'next_heartbeat_in' 1
     if ((Get-Field $Agent.Fields 'ok') -isnot [bool] -or -not $Agent.Fields.ok -or $beat -lt 0) { return $false }
@@ -493,10 +631,27 @@ function Complete-Outage {
     $Life.Failures = 0
 }
 
+# What goes well.
+function Say-Well {
+    param([hashtable] $Agent, [string] $Words)
+    if (-not $Agent.IsQuiet) { Say $Words }
+}
+
+# Where the host is, too, and not at every beat.
+function Write-Health {
+    param([hashtable] $Life, [hashtable] $Seen)
+    if ($Seen.Status -ceq $Life.Health) { return }
+    $Life.Health = $Seen.Status
+    $words = "the host is $($Seen.Status)"
+    if ($Seen.Message) { $words += ": $($Seen.Message)" }
+    if ($Seen.Status -ceq 'healthy') { Say-Well $Life.Agent $words } else { Say $words }
+}
+
 # The agent's life, by the monotonic clock.
 function Start-Life {
     param([hashtable] $Agent, [string] $Path)
-    $life = @{ Agent = $Agent; Path = $Path; BeatAt = 0; RefreshAt = 0; Failures = 0; Refusals = 0; SecondChance = $false; JumpedAt = (Get-Seconds) - 60; Ahead = (Get-WallSeconds) - (Get-Seconds); Watch = $Agent.Watch }
+    $life = @{ Agent = $Agent; Path = $Path; BeatAt = 0; RefreshAt = 0; Failures = 0; Refusals = 0; SecondChance = $false; JumpedAt = (Get-Seconds) - 60; Ahead = (Get-WallSeconds) - (Get-Seconds); Watch = $Agent.Watch; Health = 'healthy' }
+    Say-Well $Agent "watching over agent $($Agent.Id) at $($Agent.Url)"
     while ($true) {
         if (-not $Agent.Token -or (Get-Seconds) -ge $life.RefreshAt) {
             if (-not (Open-Session $Agent)) {
@@ -512,7 +667,9 @@ function Start-Life {
             if ($Agent.BeatIn -gt 0 -or $life.BeatAt -le $now) { $life.BeatAt = $now + $Agent.BeatIn }
         }
         if ((Get-Seconds) -ge $life.BeatAt) {
-            if (-not (Send-Beat $Agent 'healthy')) {
+            $seen = Get-Observation $Agent.Watched $Agent.Watch
+            Write-Health $life $seen
+            if (-not (Send-Beat $Agent $seen.Status -Message $seen.Message -Metrics $seen.Metrics)) {
                 Wait-AfterNoBeat $Agent $life
                 continue
             }
@@ -524,25 +681,59 @@ function Start-Life {
     }
 }
 
-# What goes well is no line of its own, so it is quiet anyway. Returns the name, if one is given.
-function Read-MonitorOptions {
-    param([string[]] $Options)
-    $given = ''
-    for ($index = 0; $index -lt $Options.Count; $index++) {
-        $option = $Options[$index]
-        if ($option -ceq '--log-file') {
-            $index++
-            if ($index -ge $Options.Count) { Die 2 'Cannot read the options: "--log-file" lacks its value' "$NameOnHost monitor --log-file <file>" }
-            Open-Log $Options[$index]
-        }
-        elseif ($option -cmatch '\A--name(=|\z)') {
-            if ($option -ceq '--name') { $index++ }
-            $given = if ($option -cne '--name') { $option.Substring(7) } elseif ($index -lt $Options.Count) { $Options[$index] } else { '' }
-            if (-not $given) { $given = 'openclaw' }
-        }
-        elseif ($option -cne '--quiet') { Die 2 "Cannot read the options: unknown option `"$option`"" "$NameOnHost monitor" }
+# PowerShell parts a word that begins with a dash at its first colon. The parts are put together again.
+function Join-Arguments {
+    param([string[]] $Arguments)
+    $joined = New-Object 'Collections.Generic.List[string]'
+    foreach ($word in $Arguments) {
+        $last = ''
+        if ($joined.Count -gt 0) { $last = $joined[$joined.Count - 1] }
+        $isRest = ($last -cmatch '\A--[a-z-]+=[a-z]+:?\z' -and $word.StartsWith('//')) -or ($last -cmatch '\A--watch=openclaw:?\z' -and $word -cmatch '\A[0-9]+\z')
+        if ($isRest) { $joined[$joined.Count - 1] = "$($last.TrimEnd(':')):$word" } else { $joined.Add($word) }
     }
-    return $given
+    return , $joined.ToArray()
+}
+
+# The first word is the command, or --help or --version.
+function Read-AgentOptions {
+    param([string[]] $Arguments)
+    $found = @{ 'help' = $false; 'version' = $false; 'quiet' = $false; 'once' = $false; 'log-file' = ''; 'watch' = ''; 'probe-url' = ''; 'name' = '' }
+    $command = $Arguments[0]
+    $first = 0
+    if ($command -ceq 'monitor' -or $command -ceq 'status') { $first = 1 }
+    for ($index = $first; $index -lt $Arguments.Count; $index++) {
+        $name, $value = $Arguments[$index].Split([char[]]'=', 2)
+        $field = $name -creplace '\A--', '' -creplace '\A-h\z', 'help'
+        $isKnown = $name -cmatch '\A(--[a-z]|-h\z)' -and $found.Keys -ccontains $field -and ($command -ceq 'monitor' -or $field -ceq 'help' -or $field -ceq 'version' -or $field -ceq 'name')
+        if (-not $isKnown -or ($found[$field] -is [bool] -and $null -ne $value)) { Die 2 "Cannot read the options: unknown option `"$(Get-Shown $Arguments[$index])`"" "$NameOnHost --help" }
+        if ($found[$field] -is [bool]) {
+            $found[$field] = $true
+            continue
+        }
+        if ($null -eq $value) {
+            $index++
+            if ($index -lt $Arguments.Count) { $value = $Arguments[$index] }
+        }
+        if (-not $value) { Die 2 "Cannot read the options: `"$name`" lacks its value" "$NameOnHost --help" }
+        $found[$field] = $value
+    }
+    return $found
+}
+
+function Get-AgentUsage {
+    return @(
+        'The openclaw agent of this host: it shakes hands, and sends heartbeats until it is told to stop.', ''
+        "Usage: $NameOnHost monitor [options]"
+        "       $NameOnHost status", ''
+        '  --watch <program>   openclaw or openclaw:<port>: unhealthy unless the AI gateway of'
+        '                      that name on this host is ready'
+        '  --probe-url <url>   get this page before each beat: latency_ms, and degraded unless 2xx'
+        '  --once              one beat, then end'
+        '  --quiet             say only what is wrong'
+        '  --log-file <file>   write the lines to this file'
+        '  --help              print this'
+        '  --version           print the version', ''
+        'Exit codes: 0 done, 1 failed or not online, 2 usage, 3 refused credentials, 6 unreachable') -join "`n"
 }
 
 # Appends to the file what would go to the terminal. Others may read it, and move it away, meanwhile.
@@ -561,27 +752,74 @@ function Open-Log {
 
 function Start-Agent {
     param([string[]] $Arguments, [string] $File)
-    if ("$Arguments" -ceq '--version') {
-        [Console]::Out.WriteLine($Version)
+    if ($Arguments.Count -eq 0 -or 'monitor', 'status', '--help', '-h', '--version' -cnotcontains $Arguments[0]) {
+        Die 2 'Cannot run: this agent has the commands "monitor" and "status" only' "$NameOnHost --help"
+    }
+    $found = Read-AgentOptions (Join-Arguments $Arguments)
+    if ($found['help'] -or $found['version']) {
+        if ($found['help']) { [Console]::Out.WriteLine((Get-AgentUsage)) } else { [Console]::Out.WriteLine($Version) }
         return
     }
-    if ($Arguments.Count -eq 0 -or $Arguments[0] -cne 'monitor') { Die 2 'Cannot run: this agent has the command "monitor" only' "$NameOnHost monitor" }
-    $NameOnHost = Select-Name (Read-MonitorOptions @($Arguments | Select-Object -Skip 1)) $File
+    $watched = Get-Watched $found['watch'] $found['probe-url']
+    if ($found['log-file']) { Open-Log $found['log-file'] }
+    $NameOnHost = Select-Name $found['name'] $File
     foreach ($name in $SecretNames) { [Environment]::SetEnvironmentVariable($name, [NullString]::Value) }
     Enable-Tls
     $path = [IO.Path]::Combine((Get-State), 'credentials.json')
     if (-not [IO.File]::Exists($path)) { Die 1 "Cannot read `"$path`": there is no such file, or it is not this user's" 'run the installer again' }
     $credentials = Read-Credentials $path
     if ($null -eq $credentials) { Die 1 "Cannot read `"$path`": it holds no credentials" 'run the installer again' }
-    $agent = New-Agent $credentials (Start-Watch -ReadsAgain)
+    $isLife = $Arguments[0] -ceq 'monitor' -and -not $found['once']
+    $watch = New-Watch
+    if ($isLife) { $watch = Start-Watch -ReadsAgain }
+    $agent = New-Agent $credentials $watch
+    $agent.Watched = $watched
+    $agent.IsQuiet = $found['quiet']
+    if ($isLife) { Start-Monitor $agent $path }
+    elseif ($found['once']) { Send-OneBeat $agent }
+    else { Write-Status $agent }
+}
+
+function Start-Monitor {
+    param([hashtable] $Agent, [string] $Path)
     $goodbye = New-Watch
     # Ctrl-C, and a shutdown that lets us, end the loop and not the goodbye.
-    try { Start-Life $agent $path }
+    try { Start-Life $Agent $Path }
     catch { if ("$_" -cne 'openclaw was told to stop') { throw } }
     finally {
-        $agent.Watch = $goodbye
-        if ($agent.Token) { [void](Send-Beat $agent 'stopping' 3) }
+        $Agent.Watch = $goodbye
+        if ($Agent.Token) { [void](Send-Beat $Agent 'stopping' 3) }
     }
+}
+
+function Send-OneBeat {
+    param([hashtable] $Agent)
+    if (-not (Open-Session $Agent)) { Stop-Undone $Agent 'shake hands with' }
+    $seen = Get-Observation $Agent.Watched $Agent.Watch
+    if (-not (Send-Beat $Agent $seen.Status -Message $seen.Message -Metrics $seen.Metrics)) { Stop-Undone $Agent 'send a heartbeat to' }
+}
+
+function Stop-Undone {
+    param([hashtable] $Agent, [string] $What)
+    $words = "Cannot $What $($Agent.Url): $(Get-WhatCame $Agent)"
+    if ($Agent.Status -eq 401 -and $null -ne $Agent.Fields) { Die 3 $words 'ask the operator of the server' }
+    Die 6 $words 'check the URL, the network and the proxy'
+}
+
+# Ends with 0 if the server calls the agent online.
+function Write-Status {
+    param([hashtable] $Agent)
+    if (-not (Open-Session $Agent)) { Stop-Undone $Agent 'shake hands with' }
+    [Console]::Out.WriteLine("agent     $(Get-Shown $Agent.Name) ($($Agent.Id))`nserver    $($Agent.Url)")
+    $seen = $null
+    if (Send-Request $Agent 'heartbeat' $null) { $seen = Get-Field $Agent.Fields 'agent' }
+    $liveness = Get-Text $seen 'liveness'
+    if ($null -eq $liveness) { Stop-Undone $Agent 'see the agent at' }
+    $last = Get-Field $seen 'last_seen_at'
+    if ($last -is [datetime]) { $last = $last.ToUniversalTime().ToString('yyyy-MM-ddTHH:mm:ss.FFFZ', [Globalization.CultureInfo]::InvariantCulture) }
+    if (-not $last) { $last = 'never' }
+    [Console]::Out.WriteLine("liveness  $(Get-Shown $liveness)`nlast beat $(Get-Shown "$last"), wanted every $($Agent.Interval) s")
+    if ($liveness -cne 'online') { throw 'openclaw ends with 1' }
 }
 
 # The installer takes what comes before this line.

@@ -7,6 +7,8 @@ import platform
 import random
 import re
 import signal
+import socket
+import stat
 import sys
 import time
 import urllib.error
@@ -16,6 +18,8 @@ from datetime import datetime, timezone
 
 VERSION = "0.1.0"
 LOG_FILE = ""
+QUIET = False
+PAGE_SECONDS = 5
 SYSTEMS = {"Linux": "linux", "Darwin": "darwin", "Windows": "windows"}
 # A URL's host that is this host itself.
 LOOPBACK = r"(localhost|\[::1\]|127(\.(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3})"
@@ -28,9 +32,16 @@ def say(*words):
         if sys.stderr is not None:
             # A log file has no clock of its own beside it.
             moment = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())] if LOG_FILE else []
-            print(*moment, *words, file=sys.stderr, flush=True)
+            # Whatever of it is from elsewhere.
+            print(*moment, *(shown(str(word)) for word in words), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         silence(2)
+
+
+def tell(*words):
+    """What goes well."""
+    if not QUIET:
+        say(*words)
 
 
 def silence(descriptor):
@@ -118,11 +129,14 @@ def number(fields, name, least=0):
 
 
 def read_credentials(path):
-    """The url, agent_id and agent_secret in the file, or None."""
-    with open(path, "rb") as file:
-        fields = read_object(file.read(16385))
+    """The url, agent_id and agent_secret in the file, or None. Another user may have put it there."""
+    # A pipe in its place is opened without waiting for who writes to it.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(descriptor, "rb") as file:
+        fields = read_object(file.read(16385)) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
     found = tuple(text(fields, name) for name in ("url", "agent_id", "agent_secret"))
-    if None in found or re.search(r'[\s"\\]', found[0]) or not re.match(r"[0-9a-f-]+\Z", found[1]):
+    # All that RFC 3986 lets stand in a URL.
+    if None in found or not re.match(r"https?://[\]A-Za-z0-9:/._~%!$&'()*+,;=\[-]+\Z", found[0]) or not re.match(r"[0-9a-f-]+\Z", found[1]):
         return None
     return found if found[0] and re.match(r"[A-Za-z0-9_-]+\Z", found[2]) else None
 
@@ -200,6 +214,144 @@ def fetch(opener, seconds, url, data=None, headers=None):
 unreachable = (OSError, http.client.HTTPException, ValueError, OverflowError)
 
 
+class Answer:
+    """What came of asking for a page: a status of 0 and why, where nothing did."""
+
+    def __init__(self, status, milliseconds=0, fields=None, fault=""):
+        self.status, self.milliseconds, self.fields, self.fault = status, milliseconds, fields, fault
+
+
+def ask_page(url, reads):
+    """Gets a page within 5 s, and reads it if so asked."""
+    began = time.perf_counter()
+    request = urllib.request.Request(url, headers={"user-agent": "openclaw/%s (python)" % VERSION})
+    try:
+        ring_after(PAGE_SECONDS)
+        try:
+            with opener_for(url, Unfollowed).open(request, timeout=PAGE_SECONDS) as response:
+                return answer_of(response, began, reads)
+        except urllib.error.HTTPError as error:
+            with error:
+                return answer_of(error, began, reads)
+        finally:
+            ring_after(0)
+    except unreachable as error:
+        reason = getattr(error, "reason", error)
+        late = isinstance(reason, (Late, TimeoutError, socket.timeout))
+        return Answer(0, fault="did not answer within %d s" % PAGE_SECONDS if late else "cannot be reached")
+
+
+def answer_of(response, began, reads):
+    milliseconds = round((time.perf_counter() - began) * 1000)
+    try:
+        text = response.read(16385) if reads else b""
+    except unreachable:
+        text = b""  # The head has come.
+    return Answer(response.code, milliseconds, read_object(text))
+
+
+class Watched:
+    """What is looked at besides the host: the port of the AI gateway, and a page."""
+
+    def __init__(self, gateway_port=0, probe_url=""):
+        self.gateway_port, self.probe_url = gateway_port, probe_url
+
+
+def observe(watched):
+    """Looks at the host and at what is watched: the worst status, every message, and the metrics."""
+    parts = [("healthy", "", measure_host())]
+    if watched.gateway_port:
+        parts.append(watch_gateway(watched.gateway_port))
+    if watched.probe_url:
+        parts.append(judge_page(ask_page(watched.probe_url, False)))
+    words = ("healthy", "degraded", "unhealthy")
+    status = max((part[0] for part in parts), key=words.index)
+    message = "; ".join(part[1] for part in parts if part[1])[:500].encode("utf-8", "replace").decode("utf-8")
+    metrics = {}
+    for part in parts:
+        metrics.update(part[2])
+    return status, message, metrics
+
+
+def measure_host():
+    """What a host says of itself. What it cannot tell is left out."""
+    metrics = {}
+    try:
+        if hasattr(os, "getloadavg"):
+            metrics["load_1m"] = round(os.getloadavg()[0], 2)
+        metrics["uptime_seconds"] = uptime()
+    except (OSError, AttributeError):
+        pass
+    return metrics
+
+
+def uptime():
+    if hasattr(time, "clock_gettime"):
+        # The first counts what the host slept, too.
+        return int(time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)))
+    import ctypes
+    ticks = ctypes.windll.kernel32.GetTickCount64
+    ticks.restype = ctypes.c_ulonglong
+    return ticks() // 1000
+
+
+def judge_page(answer):
+    """No answer is unhealthy, any other than 2xx is degraded."""
+    if answer.fault:
+        return "unhealthy", "the probe " + answer.fault, {}
+    metrics = {"latency_ms": answer.milliseconds}
+    if 200 <= answer.status < 300:
+        return "healthy", "", metrics
+    return "degraded", "the probe answered %d" % answer.status, metrics
+
+
+def watch_gateway(port):
+    """The AI gateway that npm calls openclaw: only one that says that it is ready is healthy."""
+    page = "http://127.0.0.1:%d/" % port
+    ready = ask_page(page + "readyz", True)
+    if ready.fault:
+        return "unhealthy", "the gateway " + ready.fault, {}
+    said = ready.fields or {}
+    if not isinstance(said.get("ready"), bool):
+        return "unhealthy", "what answers at port %d (status %d) is not the gateway" % (port, ready.status), {}
+    started = ask_page(page + "startupz", True).fields or {}
+    metrics = {"latency_ms": ready.milliseconds}
+    for milliseconds in (started.get("uptimeMs"), said.get("uptimeMs")):
+        is_number = isinstance(milliseconds, (int, float)) and not isinstance(milliseconds, bool)
+        if is_number and 0 <= milliseconds < float("inf"):
+            metrics["gateway_uptime_seconds"] = int(milliseconds // 1000)
+    version = text(started, "version")
+    gateway = "the gateway" + ("" if version is None else " " + shown(version)[:40])
+    if said["ready"] and ready.status == 200:
+        return "healthy", gateway + " is ready", metrics
+    failing = said.get("failing")
+    parts = [part for part in failing if isinstance(part, str)] if isinstance(failing, list) else []
+    return "unhealthy", gateway + " is not ready" + (": " + shown(", ".join(parts)) if parts else ""), metrics
+
+
+def page_of(url):
+    """The address of a page, or None: there is no password in it."""
+    return url if re.match(r"https?://[^/?#@]+([/?#].*)?\Z", url) and re.match(r"[!#-\[\]-~]+\Z", url) else None
+
+
+def gateway_of(words):
+    """The port that "openclaw" or "openclaw:" and a port names, or None."""
+    match = re.match(r"openclaw(?::([1-9][0-9]{0,4}))?\Z", words)
+    port = int(match.group(1) or 18789) if match else 65536
+    return port if port < 65536 else None
+
+
+def check_watched(watch, probe_url):
+    """What is watched, by the words of the options; either may be empty."""
+    port = gateway_of(watch) if watch else 0
+    if port is None:
+        die(2, 'Cannot watch "%s": openclaw or openclaw:<port> is expected' % shown(watch), "--watch openclaw")
+    if probe_url and page_of(probe_url) is None:
+        die(2, "Cannot use the address of --probe-url: one like http://127.0.0.1:8080/health is expected",
+            "--probe-url http://127.0.0.1:8080/health")
+    return Watched(port, probe_url)
+
+
 class Agent:
     """One identity on one host, and its session."""
 
@@ -239,9 +391,11 @@ class Agent:
         self.name = text(agent if isinstance(agent, dict) else {}, "name") or ""
         return True
 
-    def beat(self, status="healthy", seconds=15):
+    def beat(self, status="healthy", message="", metrics=None, seconds=15):
         self.seq += 1
-        body = {"status": status, "seq": self.seq, "instance_id": self.instance_id}
+        body = {"status": status, "seq": self.seq, "instance_id": self.instance_id, "metrics": metrics or {}}
+        if message:
+            body["message"] = message
         if not self.request("heartbeat", body, seconds) or self.reply.fields.get("ok") is not True:
             return False
         beat_in = number(self.reply.fields, "next_heartbeat_in", 1)
@@ -259,8 +413,9 @@ class Stopped(BaseException):
 class Life:
     """The agent's loop, by the monotonic clock."""
 
-    def __init__(self, agent, path=""):
-        self.agent, self.path = agent, path
+    def __init__(self, agent, path="", watched=None):
+        self.agent, self.path, self.watched = agent, path, watched or Watched()
+        self.told_health = "healthy"
         self.reload, self.had_terminal = False, has_terminal()
         self.beat_at = self.refresh_at = time.monotonic()
         self.jumped_at = time.monotonic() - 60
@@ -276,13 +431,21 @@ class Life:
                     continue
                 self.begin_session()
             if time.monotonic() >= self.beat_at:
-                if not self.agent.beat():
+                status, message, metrics = observe(self.watched)
+                self.tell_health(status, message)
+                if not self.agent.beat(status, message, metrics):
                     self.after_no_beat()
                     continue
                 self.answers_again()
                 self.second_chance = False
                 self.beat_at = time.monotonic() + self.agent.beat_in
             self.pass_until(min(self.beat_at, self.refresh_at))
+
+    def tell_health(self, status, message):
+        """Where the host is, too, and not at every beat."""
+        if status != self.told_health:
+            (tell if status == "healthy" else say)("the host is " + status + (message and ": " + message))
+        self.told_health = status
 
     def begin_session(self):
         now = time.monotonic()
@@ -380,7 +543,7 @@ class Life:
             say('Cannot read "%s" again: the earlier credentials stay in use' % self.path)
             return
         if self.agent.token is not None and found[:2] != (self.agent.url, self.agent.agent_id):
-            self.agent.beat("stopping", 3)
+            self.agent.beat("stopping", seconds=3)
         self.agent.become(*found)
         say("the credentials were read again")
         self.failures = self.refusals = 0
@@ -411,13 +574,37 @@ def stop(*_):
     raise Stopped
 
 
+AGENT_HELP = """\
+The openclaw agent of this host: it shakes hands, and sends heartbeats until it is told to stop.
+
+Usage: openclaw-agent monitor [options]
+       openclaw-agent status
+
+  --watch <program>   openclaw or openclaw:<port>: unhealthy unless the AI gateway of
+                      that name on this host is ready
+  --probe-url <url>   get this page before each beat: latency_ms, and degraded unless 2xx
+  --once              one beat, then end
+  --quiet             say only what is wrong
+  --log-file <file>   write the lines to this file
+  --help              print this
+  --version           print the version
+
+Exit codes: 0 done, 1 failed or not online, 2 usage, 3 refused credentials, 6 unreachable"""
+
+
 def agent_main(arguments):
-    if arguments == ["--version"]:
-        print(VERSION)
+    global QUIET
+    if not arguments or arguments[0] not in ("monitor", "status", "--help", "-h", "--version"):
+        die(2, 'Cannot run: this agent has the commands "monitor" and "status" only', called() + " --help")
+    options = read_options(arguments)
+    if options["help"] or options["version"]:
+        print(AGENT_HELP if options["help"] else VERSION)
         return
-    if arguments[:1] != ["monitor"]:
-        die(2, 'Cannot run: this agent has the command "monitor" only', called() + " monitor")
-    name = choose_name(read_options(arguments[1:]), sys.argv[0])
+    watched = check_watched(options["watch"], options["probe_url"])
+    if options["log_file"]:
+        log_to(options["log_file"])
+    QUIET = options["quiet"]
+    name = choose_name(options["name"], sys.argv[0])
     hide_environment()
     path = os.path.join(folder_of_credentials(name), "credentials.json")
     if not os.access(path, os.R_OK):
@@ -426,39 +613,84 @@ def agent_main(arguments):
     if found is None:
         die(1, 'Cannot read "%s": it holds no credentials' % path, "run the installer again")
     agent = Agent(*found)
-    life = Life(agent, path)
+    if arguments[0] == "status":
+        show_status(agent)
+    elif options["once"]:
+        beat_once(agent, watched)
+    else:
+        monitor(agent, path, watched)
+
+
+def monitor(agent, path, watched):
+    life = Life(agent, path, watched)
     on_signals(stop)
     on_signal("SIGHUP", life.hang_up)
     try:
+        tell("watching over agent %s at %s" % (agent.agent_id, agent.url))
         life.live()
     except Stopped:
         if agent.token is not None:
-            agent.beat("stopping", 3)
+            agent.beat("stopping", seconds=3)
+
+
+def beat_once(agent, watched):
+    if not agent.shake_hands():
+        not_done(agent, "shake hands with")
+    if not agent.beat(*observe(watched)):
+        not_done(agent, "send a heartbeat to")
+
+
+def not_done(agent, what):
+    refused = agent.reply.ours(401)
+    die(3 if refused else 6, "Cannot %s %s: %s" % (what, agent.url, agent.reply.what_came()),
+        "ask the operator of the server" if refused else "check the URL, the network and the proxy")
+
+
+def show_status(agent):
+    """Ends with 0 if the server calls the agent online."""
+    if not agent.shake_hands():
+        not_done(agent, "shake hands with")
+    print("agent     %s (%s)\nserver    %s" % (shown(agent.name), agent.agent_id, agent.url), flush=True)
+    seen = agent.reply.fields.get("agent") if agent.request("heartbeat") else None
+    liveness = text(seen if isinstance(seen, dict) else {}, "liveness")
+    if liveness is None:
+        not_done(agent, "see the agent at")
+    last = text(seen, "last_seen_at") or "never"
+    print("liveness  %s\nlast beat %s, wanted every %d s" % (shown(liveness), shown(last), agent.interval), flush=True)
+    sys.exit(0 if liveness == "online" else 1)
 
 
 def called():
     return os.path.basename(sys.argv[0])
 
 
-def read_options(options):
-    """What goes well is no line of its own, so it is quiet anyway. Returns the name, if one is given."""
-    name = ""
-    while options:
-        option = options.pop(0)
-        if option == "--log-file":
-            if not options:
-                die(2, 'Cannot read the options: "--log-file" lacks its value', called() + " monitor --log-file <file>")
-            log_to(options.pop(0))
-        elif option == "--name" or option.startswith("--name="):
-            name = (option[7:] if "=" in option else options and options.pop(0)) or "openclaw"
-        elif option != "--quiet":
-            die(2, 'Cannot read the options: unknown option "%s"' % option, called() + " monitor")
-    return name
+def read_options(arguments):
+    """The first word is the command, or --help or --version."""
+    options = {"help": False, "version": False, "quiet": False, "once": False,
+               "log_file": "", "watch": "", "probe_url": "", "name": ""}
+    command = arguments[0]
+    given = arguments[1:] if command in ("monitor", "status") else list(arguments)
+    while given:
+        option = given.pop(0)
+        name, equals, value = option.partition("=")
+        field = {"-h": "help"}.get(name, name[2:].replace("-", "_"))
+        is_known = field in options and (command == "monitor" or field in ("help", "version", "name"))
+        if not is_known or name not in ("-h", "--" + field.replace("_", "-")) or equals and options[field] in (True, False):
+            die(2, 'Cannot read the options: unknown option "%s"' % shown(option), called() + " --help")
+        if options[field] in (True, False):
+            options[field] = True
+            continue
+        options[field] = value if equals else given.pop(0) if given else ""
+        if not options[field]:
+            die(2, 'Cannot read the options: "%s" lacks its value' % name, called() + " --help")
+    return options
 
 
 def log_to(path):
     """Appends to the file what would go to standard error."""
     global LOG_FILE
+    if is_planted(path):
+        die(1, 'Cannot write "%s": it is a link in a folder of another user' % path, "name another file")
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(descriptor, 2)
@@ -468,6 +700,14 @@ def log_to(path):
     except OSError:
         die(1, 'Cannot write "%s"' % path, "look at the disk and its permissions")
     LOG_FILE = path
+
+
+def is_planted(path):
+    """Whether the path is a link that another user may have put there for this one to write through."""
+    if not hasattr(os, "getuid") or not os.path.islink(path):
+        return False
+    folder = os.path.dirname(path) or "."
+    return not {os.lstat(path).st_uid, os.stat(folder).st_uid} <= {0, os.getuid()}
 
 
 def seconds_ahead(server_time):

@@ -5,9 +5,9 @@
 # shellcheck disable=SC2034,SC2154,SC2317,SC2329 # the installer, which holds this file, uses the rest of it.
 { set +xva; log_file=''; }
 
-say() { # A log file has no clock of its own beside it.
-  if [ -n "$log_file" ]; then printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >&2
-  else printf '%s\n' "$*" >&2; fi
+say() { # Whatever of it is from elsewhere. A log file has no clock of its own beside it.
+  if [ -n "$log_file" ]; then printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(plain "$*")" >&2
+  else printf '%s\n' "$(plain "$*")" >&2; fi
 }
 
 die() { # exit code, what is wrong, what to do
@@ -70,8 +70,9 @@ folder_of_credentials() {
   printf '%s\n' "$config/$name"
 }
 
-# Reads JSON, or what fetch prints, and prints "name value" lines: curl-code and curl-failure; status, retry-after
-# and date of the last reply's head; json, if an object and nothing else follows; its fields, a string after a quote.
+# Reads JSON, or what curl prints, and prints "name value" lines: curl-code and curl-failure; status, retry-after
+# and date of the last reply's head, and its latency in milliseconds; json, if an object and nothing else follows; its
+# fields, a string after a quote.
 read_reply() {
   LC_ALL=C awk -v head="${1:-1}" -v http="${1:-1}" '
     function ascii(hex,   i, code) { # What \uXXXX stands for, if a terminal may have it.
@@ -103,7 +104,7 @@ read_reply() {
       if (number < 0) number = 0
       return number <= 999999999 ? sprintf("%d", number) : "999999999"
     }
-    function found(path, value) { if (path ~ /^[a-z_.]+$/) out = out path " " value "\n" }
+    function found(path, value) { if (path ~ /^([a-z_.]+|failing\[\])$/) out = out path " " value "\n" }
     function value(path, depth,   c, key, end) {
       if (depth > 16) bad = 1
       skip()
@@ -137,6 +138,7 @@ read_reply() {
       if (match(c, /^(true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?)/)) {
         p += RLENGTH
         c = substr(c, 1, RLENGTH)
+        if (path == "uptimeMs" && c ~ /^[0-9]/) found("uptime", sprintf("%.0f", int(c / 1000)))
         found(path, c ~ /^[a-z]/ ? c : whole(c + 0))
       } else bad = 1
     }
@@ -149,6 +151,7 @@ read_reply() {
       if (tolower($0) ~ /^date:/) { when = $0; sub(/^[^:]*:[ \t]*/, "", when) }
       next
     }
+    http && /^latency [0-9]+\.[0-9]+$/ { latency = sprintf("%.0f", substr($0, 9) * 1000); next }
     { head = 0; t = t $0 "\n"; end = $0 }
     END {
       print ""
@@ -159,6 +162,7 @@ read_reply() {
         print "curl-code " substr(end, 6)
         print "curl-failure " substr(failure, 1, 300)
         print "status " (status ~ /^[0-9][0-9][0-9]$/ ? status : "000")
+        print "latency " latency
         print "date " (when ~ /^[A-Za-z0-9:, ]+$/ ? when : "")
         if (late ~ /^[0-9]+$/) print "retry-after " whole(late + 0)
       }
@@ -195,10 +199,12 @@ clamped() { # The same, if it is a number: at least $2, and at most a day.
 
 # Asks the service for $1, with the body $2 if there is one, the session $3 if there is one, for at most $4 seconds
 # and with the option $5 for curl. Everything that is secret goes to curl on its standard input.
-request() {
+request() { hear fetch "$@"; }
+
+hear() { # Runs $@, which prints what came of a request.
   if [ "$ear" = open ]; then
     # Some shells would tell of a curl that was ended.
-    fetch "$@" >&3 2>/dev/null &
+    "$@" >&3 2>/dev/null &
     asking=$!
     await "$asking"
     asking=''
@@ -209,10 +215,14 @@ request() {
 "
     done
   else
-    fields=$(fetch "$@" 3>/dev/null; echo .)
+    fields=$("$@" 3>/dev/null; echo .)
   fi
+  raw status || value=000
+  answered=$value
   raw curl-code || value=2
   curl_code=$value failure=''
+  raw latency || value=''
+  latency=$value
   if [ "$curl_code" -ne 0 ]; then
     raw curl-failure && failure=$value
     failure=$(plain "${failure:-curl ends with $curl_code}")
@@ -240,16 +250,29 @@ is_direct() { # A proxy has another loopback, and what is not encrypted is not f
   is_loopback "$1"
 }
 
-fetch() { # To the third descriptor goes the number of curl's process, so that it can be ended.
+fetch() {
   {
-    {
-      printf 'url = "%s/functions/v1/%s"\n' "$url" "$1"
-      if is_direct "$url"; then printf 'noproxy = "*"\n'; fi
-      [ -z "$3" ] || printf 'header = "authorization: Bearer %s"\n' "$3"
-      [ -z "$2" ] || printf 'header = "content-type: application/json"\ndata-binary = "%s"\n' \
-        "$(escape "$2")"
-    } | /bin/sh -c 'echo "$$" >&3; exec curl "$@"' sh -q -s -S -g -i -K - --max-time "${4:-15}" \
-      --proto '=http,https' -A "openclaw/$version (sh)" ${5:+"$5"} 2>&1
+    printf 'url = "%s/functions/v1/%s"\n' "$url" "$1"
+    if is_direct "$url"; then printf 'noproxy = "*"\n'; fi
+    [ -z "$3" ] || printf 'header = "authorization: Bearer %s"\n' "$3"
+    [ -z "$2" ] || printf 'header = "content-type: application/json"\ndata-binary = "%s"\n' \
+      "$(escape "$2")"
+  } | curl_reply -i --max-time "${4:-15}" ${5:+"$5"}
+}
+
+fetch_page() { # The page $1; what it says goes to $2.
+  {
+    printf 'url = "%s"\n' "$(escape "$1")"
+    if is_direct "$1"; then printf 'noproxy = "*"\n'; fi
+  } | curl_reply -D - -o "$2" -w '\nlatency %{time_starttransfer}' --max-time "$page_seconds"
+}
+
+# Reads what curl prints with $@ and its configuration on standard input. To the third descriptor goes the number of
+# curl's process, so that it can be ended.
+curl_reply() {
+  {
+    /bin/sh -c 'echo "$$" >&3; exec curl "$@"' sh -q -s -S -g -K - --proto '=http,https' \
+      -A "openclaw/$version (sh)" "$@" 2>&1
     printf '\ncurl %s\n' "$?"
   } | dd bs=1 count=32768 2>/dev/null | read_reply
 }
@@ -317,13 +340,115 @@ shake_hands() {
   token=$value refresh_in=$new_refresh interval=$new_interval beat_in=$new_beat
 }
 
-# Sends one heartbeat with the status $1, waiting at most $2 seconds. Sets $beat_in and $interval.
+# Sends one heartbeat with the status $1, waiting at most $2 seconds, with $message and $metrics. Sets $beat_in and
+# $interval.
 beat() {
   seq=$((seq + 1))
-  request heartbeat "{\"status\":\"$1\",\"seq\":$seq,\"instance_id\":\"$instance_id\"}" "$token" "${2:-15}"
+  body="\"status\":\"$1\",\"seq\":$seq,\"instance_id\":\"$instance_id\""
+  [ -z "$metrics" ] || body="$body,\"metrics\":{$metrics}"
+  [ -z "$message" ] || body="$body,\"message\":\"$(escape "$message")\""
+  request heartbeat "{$body}" "$token" "${2:-15}"
   ours 200 && raw ok && [ "$value" = true ] && clamped next_heartbeat_in 1 || return 1
   beat_in=$value
   if clamped heartbeat_interval_seconds 1; then interval=$value; fi
+}
+
+# Looks at the host and at what is watched. Sets $health, $message and $metrics.
+observe() {
+  health=healthy message='' metrics=''
+  measure_host
+  [ -z "$gateway_port" ] || watch_gateway
+  [ -z "$probe_url" ] || probe_page
+  [ -z "$message" ] || message=$(printf '%s' "$message" | LC_ALL=C tr -c '\040-\176' '?' | cut -c 1-500)
+}
+
+measure_host() {
+  load='' up=''
+  if [ -r /proc/loadavg ] && [ -r /proc/uptime ]; then
+    read -r load value </proc/loadavg
+    read -r up value </proc/uptime
+  elif [ "$os" = darwin ]; then
+    load=$(sysctl -n vm.loadavg 2>/dev/null | awk '{ print $2 }')
+    up=$(sysctl -n kern.boottime 2>/dev/null | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
+    if whole "$up" || [ "${#up}" -eq 10 ]; then up=$(($(date +%s) - up)); fi
+  fi
+  metric load_1m "$load"
+  metric uptime_seconds "${up%%.*}"
+}
+
+metric() { # What is not a number is left out.
+  case $2 in '' | *[!0-9.]* | .* | *. | *.*.*) return 0 ;; esac
+  metrics="$metrics${metrics:+,}\"$1\":$2"
+}
+
+judged() { # The status $1 and the message $2: the worst status counts, and every message.
+  case $1/$health in unhealthy/* | degraded/healthy) health=$1 ;; esac
+  [ -z "$2" ] || message="$message${message:+; }$2"
+}
+
+why_silent() {
+  if [ "$curl_code" -eq 28 ]; then printf '%s\n' "did not answer within $page_seconds s"
+  else printf 'cannot be reached\n'; fi
+}
+
+probe_page() {
+  hear fetch_page "$probe_url" /dev/null
+  case $answered in
+    000) judged unhealthy "the probe $(why_silent)" ;;
+    2??) ;;
+    *) judged degraded "the probe answered $answered" ;;
+  esac
+  [ "$answered" = 000 ] || metric latency_ms "$latency"
+}
+
+# The AI gateway that npm calls openclaw: only one that says that it is ready is healthy.
+watch_gateway() {
+  hear fetch_page "http://127.0.0.1:$gateway_port/readyz" -
+  if [ "$answered" = 000 ]; then judged unhealthy "the gateway $(why_silent)"; return; fi
+  raw json && raw ready || value=''
+  case $value in
+    true | false) ready=$value/$answered ;;
+    *) judged unhealthy "what answers at port $gateway_port (status $answered) is not the gateway"; return ;;
+  esac
+  failing=$(printf '%s\n' "$fields" | awk 'sub(/^failing\[\] "/, "") { printf "%s%s", n++ ? ", " : ": ", $0 }')
+  # A page that is probed has the latency.
+  [ -n "$probe_url" ] || metric latency_ms "$latency"
+  raw uptime || value=''
+  up=$value
+  hear fetch_page "http://127.0.0.1:$gateway_port/startupz" -
+  if [ -z "$up" ] && raw uptime; then up=$value; fi
+  metric gateway_uptime_seconds "$up"
+  raw json && text version || value=''
+  gateway="the gateway${value:+ $(printf '%s' "$value" | cut -c 1-40)}"
+  if [ "$ready" = true/200 ]; then judged healthy "$gateway is ready"
+  else judged unhealthy "$gateway is not ready$failing"; fi
+}
+
+is_page() { # Whether $1 is an address of a page, without a password in it.
+  case $1 in http://[!/]* | https://[!/]*) ;; *) return 1 ;; esac
+  case $1 in *[![:graph:]]* | *[\"\\]*) return 1 ;; esac
+  authority=${1#*://}
+  case ${authority%%[/?#]*} in *@*) return 1 ;; esac
+}
+
+gateway_of() { # Leaves in $gateway_port the port that $1 names: "openclaw", or "openclaw:" and a port.
+  case $1 in
+    openclaw) gateway_port=18789 ;;
+    openclaw:[1-9]*)
+      gateway_port=${1#openclaw:}
+      whole "$gateway_port" && [ "$gateway_port" -le 65535 ]
+      ;;
+    *) return 1 ;;
+  esac
+}
+
+check_watch() { # $1 is what to watch, $2 the page to probe; either may be empty.
+  gateway_port=''
+  [ -z "$1" ] || gateway_of "$1" ||
+    die 2 "Cannot watch \"$(plain "$1")\": openclaw or openclaw:<port> is expected" '--watch openclaw'
+  [ -z "$2" ] || is_page "$2" ||
+    die 2 'Cannot use the address of --probe-url: one like http://127.0.0.1:8080/health is expected' '--probe-url http://127.0.0.1:8080/health'
+  probe_url=$2
 }
 
 know_host() {
@@ -337,11 +462,12 @@ know_host() {
   host_name=$(uname -n | LC_ALL=C tr -c 'A-Za-z0-9._\n-' '-' | cut -c 1-255)
   host_name=${host_name:-unknown}
   instance_id=$(uuid)
-  seq=0 token='' ear='' asking=''
+  seq=0 token='' ear='' asking='' message='' metrics='' page_seconds=5
 }
 
-# Reads url, agent_id and agent_secret from the file $1.
+# Reads url, agent_id and agent_secret from the file $1, which another user may have put there.
 read_credentials() {
+  [ -f "$1" ] || return 1
   fields=$(read_reply 0 <"$1"; echo .)
   text url || return 1
   url=$value
@@ -349,39 +475,30 @@ read_credentials() {
   agent_id=$value
   text agent_secret || return 1
   agent_secret=$value
-  case $url in *[\"\\\ ]* | '') return 1 ;; esac
+  # All that RFC 3986 lets stand in a URL: neither a quote of curl's configuration nor what a terminal acts on.
+  case $url in *[!]A-Za-z0-9:/._~%!\$\&\'\(\)*+,\;=[-]*) return 1 ;; https://?* | http://?*) ;; *) return 1 ;; esac
   case $agent_id in *[!0-9a-f-]* | '') return 1 ;; esac
   case $agent_secret in *[!A-Za-z0-9_-]* | '') return 1 ;; esac
 }
 
 agent_main() {
   version='0.1.0'
-  case ${1:-} in
-    monitor) shift ;;
-    --version) printf '%s\n' "$version"; return ;;
-    *) die 2 'Cannot run: this agent has the command "monitor" only' "${0##*/} monitor" ;;
+  export LC_ALL=C
+  command=${1:-} quiet=no once=no log='' given_name='' watched='' probed=''
+  case $command in
+    monitor | status) shift ;;
+    --help | -h | --version) ;;
+    *) die 2 'Cannot run: this agent has the commands "monitor" and "status" only' "${0##*/} --help" ;;
   esac
-  given_name=''
-  while [ $# -gt 0 ]; do
-    case $1 in
-      --name=*) given_name=${1#*=} ;;
-      --name)
-        given_name=${2:-openclaw}
-        [ $# -eq 1 ] || shift
-        ;;
-      --quiet) ;; # It writes no line for what goes well.
-      --log-file)
-        [ -n "${2:-}" ] || die 2 'Cannot read the options: "--log-file" lacks its value' "${0##*/} monitor --log-file <file>"
-        log_to "$2"
-        shift
-        ;;
-      *) die 2 "Cannot read the options: unknown option \"$1\"" "${0##*/} monitor" ;;
-    esac
-    shift
-  done
+  read_options "$@"
+  case $command in
+    --help | -h) agent_usage; return ;;
+    --version) printf '%s\n' "$version"; return ;;
+  esac
+  check_watch "$watched" "$probed"
+  [ -z "$log" ] || log_to "$log"
   unset_secrets
   hide_environment
-  export LC_ALL=C
   # A file that is elsewhere may be called anything.
   case $(cd "$(dirname "$0")" 2>/dev/null && pwd) in
     /usr/local/bin | */.local/bin) choose_name "$given_name" "${0##*/}" ;;
@@ -391,14 +508,103 @@ agent_main() {
   [ -r "$credentials" ] || die 1 "Cannot read \"$credentials\": there is no such file, or it is not this user's" 'run the installer again'
   read_credentials "$credentials" || die 1 "Cannot read \"$credentials\": it holds no credentials" 'run the installer again'
   know_host
-  live
+  case $command/$once in
+    status/*) show_status ;;
+    */yes) beat_once ;;
+    *) live ;;
+  esac
+}
+
+agent_usage() {
+  printf '%s\n' 'The openclaw agent of this host: it shakes hands, and sends heartbeats until it is told to stop.' '' \
+    "Usage: ${0##*/} monitor [options]" "       ${0##*/} status" '' \
+    '  --watch <program>   openclaw or openclaw:<port>: unhealthy unless the AI gateway of' \
+    '                      that name on this host is ready' \
+    '  --probe-url <url>   get this page before each beat: latency_ms, and degraded unless 2xx' \
+    '  --once              one beat, then end' \
+    '  --quiet             say only what is wrong' \
+    '  --log-file <file>   write the lines to this file' \
+    '  --help              print this' \
+    '  --version           print the version' '' \
+    'Exit codes: 0 done, 1 failed or not online, 2 usage, 3 refused credentials, 6 unreachable'
+}
+
+read_options() {
+  while [ $# -gt 0 ]; do
+    option=$1
+    shift
+    case $command/$option in
+      */--help | */-h | --*/--version) command=$option; continue ;;
+      monitor/--quiet) quiet=yes; continue ;;
+      */--name | */--name=*)
+        given_name=${option#--name}
+        given_name=${given_name#=}
+        if [ "$option" = --name ] && [ $# -gt 0 ]; then
+          given_name=$1
+          shift
+        fi
+        [ -n "$given_name" ] || given_name=openclaw
+        continue
+        ;;
+      monitor/--once) once=yes; continue ;;
+      monitor/--log-file | monitor/--watch | monitor/--probe-url)
+        [ -n "${1:-}" ] || die 2 "Cannot read the options: \"$option\" lacks its value" "${0##*/} --help"
+        value=$1
+        shift
+        ;;
+      monitor/--log-file=?* | monitor/--watch=?* | monitor/--probe-url=?*) value=${option#*=} ;;
+      *) die 2 "Cannot read the options: unknown option \"$(plain "$option")\"" "${0##*/} --help" ;;
+    esac
+    case $option in
+      --log-file*) log=$value ;;
+      --watch*) watched=$value ;;
+      --probe-url*) probed=$value ;;
+    esac
+  done
+}
+
+tell() { [ "$quiet" = yes ] || say "$@"; }
+
+beat_once() {
+  shake_hands || not_done 'shake hands with'
+  observe
+  beat "$health" || not_done 'send a heartbeat to'
+}
+
+not_done() {
+  [ "$status" != 401 ] || ! raw json || die 3 "Cannot $1 $url: $(what_came)" 'ask the operator of the server'
+  die 6 "Cannot $1 $url: $(what_came)" 'check the URL, the network and the proxy'
+}
+
+show_status() { # Ends with 0 if the server calls the agent online.
+  shake_hands || not_done 'shake hands with'
+  text agent.name || value=''
+  printf 'agent     %s (%s)\nserver    %s\n' "$(plain "$value")" "$agent_id" "$url"
+  request heartbeat '' "$token"
+  ours 200 && text agent.liveness || not_done 'see the agent at'
+  liveness=$(plain "$value")
+  text agent.last_seen_at || value=never
+  printf 'liveness  %s\nlast beat %s, wanted every %s s\n' "$liveness" "$(plain "$value")" "$interval"
+  [ "$liveness" = online ]
 }
 
 log_to() { # Appends to the file $1 what would go to standard error.
   umask 077
+  ! is_planted "$1" || die 1 "Cannot write \"$1\": it is a link in a folder of another user" 'name another file'
   (: >>"$1") 2>/dev/null || die 1 "Cannot write \"$1\"" 'look at the disk and its permissions'
   exec 2>>"$1"
   log_file=$1
+}
+
+is_planted() { # Whether $1 is a link that another user may have put there for this one to write through.
+  [ -h "$1" ] || return 1
+  set -- "$(ls -ldn "$1")" "$(ls -ldn "$(dirname "$1")/.")"
+  for listed in "$@"; do
+    # shellcheck disable=SC2086 # the third word is the owner
+    set -- $listed
+    case $3 in 0 | "$(id -u)") ;; *) return 0 ;; esac
+  done
+  return 1
 }
 
 # The agent's life. $now counts the seconds that this process was awake: a shell has no monotonic clock.
@@ -410,6 +616,8 @@ live() {
   trap farewell TERM INT
   trap hang_up HUP
   open_ear
+  told_health=healthy
+  tell "watching over agent $agent_id at $url"
   while :; do
     if [ -z "$token" ] || [ "$now" -ge "$refresh_at" ]; then
       measured shake_hands || { after_no_session; continue; }
@@ -421,13 +629,22 @@ live() {
       [ "$beat_in" -eq 0 ] && [ "$beat_at" -gt "$now" ] || beat_at=$((now + beat_in))
     fi
     if [ "$now" -ge "$beat_at" ]; then
-      measured beat healthy || { after_no_beat; continue; }
+      measured observe
+      tell_health
+      measured beat "$health" || { after_no_beat; continue; }
       answers_again
       second_chance=no
       beat_at=$((now + beat_in))
     fi
     if [ "$beat_at" -lt "$refresh_at" ]; then pass_until "$beat_at"; else pass_until "$refresh_at"; fi
   done
+}
+
+tell_health() { # Where the host is, too, and not at every beat.
+  [ "$health" != "$told_health" ] || return 0
+  told_health=$health
+  if [ "$health" = healthy ]; then tell "the host is healthy${message:+: $message}"
+  else say "the host is $health${message:+: $message}"; fi
 }
 
 answers_again() {
@@ -528,7 +745,7 @@ read_again() { # The credentials. With them begins another session; the last one
   earlier_url=$url earlier_id=$agent_id earlier_secret=$agent_secret
   if [ -r "$credentials" ] && read_credentials "$credentials"; then
     if [ -n "$token" ] && [ "$earlier_url $earlier_id" != "$url $agent_id" ]; then
-      new_url=$url url=$earlier_url
+      new_url=$url url=$earlier_url message='' metrics=''
       beat stopping 3
       url=$new_url
     fi
@@ -557,6 +774,7 @@ farewell() {
   trap '' TERM INT HUP
   [ -z "$sleeper" ] || kill "$sleeper" 2>/dev/null
   hush
+  message='' metrics=''
   [ -z "$token" ] || beat stopping 3
   exit 0
 }

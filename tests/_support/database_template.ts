@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { binary } from "./compiled.ts";
 import { run } from "./run.ts";
 import { startServerProcess } from "./server.ts";
 
@@ -45,11 +46,11 @@ async function keyOfSchema(): Promise<string> {
     for (const name of names) hash.update(await Deno.readFile(join(root, folder, name)));
   }
   hash.update(await Deno.readFile(join(root, "deno.json")));
-  return hash.update(Deno.env.get("OPENCLAW_TEST_BINARY") ?? "").digest("hex").slice(0, 16);
+  return hash.update(binary ?? "").digest("hex").slice(0, 16);
 }
 
 /** By `cp` where there is one: a thousand files take Deno a second of CPU, and it a tenth. */
-async function copyFolder(from: string, to: string): Promise<void> {
+export async function copyFolder(from: string, to: string): Promise<void> {
   if (Deno.build.os !== "windows" && (await run("cp", ["-Rp", from, to]))?.code === 0) return;
   await copyFiles(from, to);
 }

@@ -4,6 +4,7 @@ import { placesOf } from "../../cli/host/paths.ts";
 import { writePrivateFile } from "../../cli/host/private_file.ts";
 import { formatCredentials } from "../../cli/identity/credentials.ts";
 import type { CreatedAgent } from "./client.ts";
+import { binary } from "./compiled.ts";
 import { end, succeed } from "./run.ts";
 import { openclaw } from "./server.ts";
 import { agentSecret } from "./vectors.ts";
@@ -22,6 +23,8 @@ export interface RunOptions {
   stdin?: string;
   /** What a monitor is given in place of its host's time. The compiled program takes none of it. */
   time?: FastTime;
+  /** When it is ended by force, in case a test hangs. */
+  longestSeconds?: number;
 }
 
 /** See fast_monitor.ts. */
@@ -47,7 +50,7 @@ export interface Running extends AsyncDisposable {
 
 const timeoutMs = 30_000;
 const fastMonitor = fileURLToPath(new URL("fast_monitor.ts", import.meta.url));
-export const isBinary = Deno.env.get("OPENCLAW_TEST_BINARY") !== undefined;
+export const isBinary = binary !== undefined;
 const denoFolder = Deno.env.get("DENO_DIR") ?? await cacheFolder();
 
 /** Runs the program to its end in an environment that holds only what is given, its cache when run from source. */
@@ -56,7 +59,10 @@ export async function run(args: string[], options: RunOptions): Promise<Run> {
 }
 
 /** Starts it; its caller ends it. */
-export function start(args: string[], { home, env = {}, stdin, time }: RunOptions): Running {
+export function start(
+  args: string[],
+  { home, env = {}, stdin, time, longestSeconds = 240 }: RunOptions,
+): Running {
   const { program, args: all } = commandOf(args, time);
   const child = new Deno.Command(program, {
     args: all,
@@ -77,7 +83,7 @@ export function start(args: string[], { home, env = {}, stdin, time }: RunOption
     drain(child.stderr, (text) => output.stderr += text),
     stdin === undefined ? Promise.resolve() : feed(child.stdin, stdin),
   ]);
-  const timer = setTimeout(() => child.kill("SIGKILL"), 240_000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), longestSeconds * 1000);
   const ended = drained.then(() => child.status).then(({ code }) => {
     clearTimeout(timer);
     return { code, ...output };

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { binary } from "./compiled.ts";
 
 /** The embedded server in a process of its own, as its users start it. */
 export interface ServerProcess extends AsyncDisposable {
@@ -11,7 +12,10 @@ export interface ServerProcess extends AsyncDisposable {
   pid: number;
   /** What it has printed so far. */
   output: { stdout: string; stderr: string };
-  /** Asks it to stop, if it has not, and returns its exit code. */
+  /**
+   * Asks it to stop, if it has not, and returns its exit code. A stop by SIGTERM takes a snapshot, most of a second of
+   * CPU: a test that is not about it kills the server.
+   */
   stop: (signal?: Deno.Signal) => Promise<number>;
   status: Promise<Deno.CommandStatus>;
 }
@@ -37,11 +41,10 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const serverPermissions = ["--allow-net", "--allow-env", "--allow-sys", "--allow-read", "--allow-write"];
 
 /**
- * How the program is started: from source, or the file that `OPENCLAW_TEST_BINARY` names. The server is the file
+ * How the program is started: from source, or the compiled one. The server is the file
  * beside it, so that a signal to the process is one to the server.
  */
 export function openclaw(args: string[]): { program: string; args: string[] } {
-  const binary = Deno.env.get("OPENCLAW_TEST_BINARY");
   if (binary !== undefined) {
     const isServers = ["serve", "keys", "installer"].includes(args[0] ?? "");
     return { program: isServers ? binary.replace(/(\.exe)?$/, "-server$1") : binary, args };
@@ -53,7 +56,7 @@ export function openclaw(args: string[]): { program: string; args: string[] } {
   };
 }
 
-/** Starts the server on a free port (or `--port` in `args`) and waits until it listens; `await using` stops it. */
+/** Starts the server on a free port (or `--port` in `args`) and waits until it listens; `await using` kills it. */
 export async function startServerProcess(options: StartOptions): Promise<ServerProcess> {
   const started = await tryServerProcess(options);
   if ("code" in started) {
@@ -106,7 +109,7 @@ export async function tryServerProcess(
     status: child.status,
     stop,
     async [Symbol.asyncDispose]() {
-      await stop();
+      await stop("SIGKILL");
     },
   };
 }

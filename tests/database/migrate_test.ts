@@ -73,6 +73,34 @@ const onPlain: Record<string, Step> = {
         assert.deepEqual(await catalogSnapshot(address), before);
       }
     },
+  "a stranger's schema, table or function in a place of ours → a StartError that names its owner, and none of it runs":
+    async (server) => {
+      const planted: [what: string, sql: string][] = [
+        ["schema supabase_migrations", history + trap],
+        ["table supabase_migrations.schema_migrations", history + trap],
+        ["schema auth", "create schema auth;"],
+        ["function auth.uid", "create function auth.uid() returns uuid language sql as 'select null::uuid';"],
+      ];
+      await execute(await server.createDatabase(), "create role mallory login nosuperuser;");
+      for (const [what, sql] of planted) {
+        const address = await server.createDatabase();
+        await execute(address, `grant create on database ${databaseName(address)} to mallory;`);
+        if (what === "function auth.uid") {
+          await execute(address, "create schema auth; grant create, usage on schema auth to mallory;");
+        }
+        await execute(asUser(address, "mallory"), sql);
+        if (what.startsWith("table")) {
+          await execute(address, "alter schema supabase_migrations owner to postgres;");
+        }
+        const before = await catalogSnapshot(address);
+        assert.ok((await startError(address)).message.includes(`its ${what} belongs to "mallory"`), what);
+        assert.deepEqual(await catalogSnapshot(address), before);
+      }
+      const roles = await withSql(await server.createDatabase(), async (sql) => [
+        ...await sql`select rolsuper from pg_roles where rolname = 'mallory'`,
+      ]);
+      assert.deepEqual(roles, [{ rolsuper: false }]);
+    },
   "somebody else's migrations in the history → no obstacle, and they stay": async (server) => {
     const address = await server.createDatabase();
     await execute(
@@ -124,6 +152,14 @@ const history = `
   create table supabase_migrations.schema_migrations (
     version text primary key, statements text[], name text, created_by text, idempotency_key text unique
   );
+`;
+
+/** Makes a superuser of its owner as soon as one writes to the history. */
+const trap = `
+  create function supabase_migrations.trap() returns trigger language plpgsql as
+    'begin execute ''alter role mallory superuser''; return new; end';
+  create trigger trap before insert on supabase_migrations.schema_migrations
+    for each row execute function supabase_migrations.trap();
 `;
 
 function remember(version: string, name: string): string {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { compiled } from "../_support/compiled.ts";
 import { ownEnvironment } from "../_support/program.ts";
 import { freePort } from "../_support/postgres.ts";
 import { succeed } from "../_support/run.ts";
@@ -15,7 +16,6 @@ const installed = `/etc/systemd/system/${unit}`;
 const variables = "/etc/default/openclaw-server";
 const program = "/usr/local/bin/openclaw-server";
 const folder = "/var/lib/openclaw-server";
-const binary = Deno.env.get("OPENCLAW_TEST_BINARY");
 
 testWith(["systemd-analyze"], `systemd-analyze finds nothing in docs/${unit}`, async () => {
   await using folder = await temporaryFolder();
@@ -26,40 +26,44 @@ testWith(["systemd-analyze"], `systemd-analyze finds nothing in docs/${unit}`, a
   assert.equal(stdout + stderr, "");
 });
 
-systemd.test(
-  `under a real systemd, docs/${unit}: a malformed variable is not tried again; a sound one serves, and stops with 0`,
-  () =>
-    withSystemd(async (host) => {
-      await installProgram(host);
-      await write(host, installed, await Deno.readTextFile(file));
+for (const from of compiled === undefined ? ["source"] : ["source", compiled]) {
+  const how = from === "source" ? "with its drop-in for the source" : "with the compiled program";
+  systemd.test(
+    `under a real systemd, docs/${unit} ${how}: a malformed variable is not tried again; a sound one serves, and stops with 0`,
+    () => withSystemd((host) => holds(host, from)),
+  );
+}
 
-      await write(host, variables, "OPENCLAW_PORT=many\n");
-      await done(host, ["systemctl", "enable", "--now", unit]);
-      const failed = await until("its end", async () => {
-        const shown = await show(host);
-        return shown.ActiveState === "failed" && shown;
-      });
-      assert.deepEqual([failed.ExecMainStatus, failed.NRestarts], ["2", "0"], await journal(host));
+async function holds(host: SystemdHost, from: string): Promise<void> {
+  await installProgram(host, from);
+  await write(host, installed, await Deno.readTextFile(file));
 
-      const port = await freePort();
-      await write(host, variables, `OPENCLAW_PORT=${port}\n`);
-      await done(host, ["systemctl", "restart", unit]);
-      await serves(host, port);
-      const status = await done(host, ["cat", `/proc/${(await show(host)).MainPID}/status`]);
-      assert.match(status, /^Uid:\t([1-9]\d+)\t\1\t\1\t\1$/m);
-      assert.match(status, /^CapEff:\t0+$[^]*^NoNewPrivs:\t1$[^]*^Seccomp:\t2$/m);
-      assert.equal(await done(host, ["stat", "-Lc", "%a", folder, `${folder}/operator-key`]), "700\n600\n");
+  await write(host, variables, "OPENCLAW_PORT=many\n");
+  await done(host, ["systemctl", "enable", "--now", unit]);
+  const failed = await until("its end", async () => {
+    const shown = await show(host);
+    return shown.ActiveState === "failed" && shown;
+  });
+  assert.deepEqual([failed.ExecMainStatus, failed.NRestarts], ["2", "0"], await journal(host));
 
-      await done(host, ["systemctl", "stop", unit]);
-      const { ActiveState, ExecMainStatus, Result } = await show(host);
-      assert.deepEqual([ActiveState, ExecMainStatus, Result], ["inactive", "0", "success"]);
-    }),
-);
+  const port = await freePort();
+  await write(host, variables, `OPENCLAW_PORT=${port}\n`);
+  await done(host, ["systemctl", "restart", unit]);
+  await serves(host, port);
+  const status = await done(host, ["cat", `/proc/${(await show(host)).MainPID}/status`]);
+  assert.match(status, /^Uid:\t([1-9]\d+)\t\1\t\1\t\1$/m);
+  assert.match(status, /^CapEff:\t0+$[^]*^NoNewPrivs:\t1$[^]*^Seccomp:\t2$/m);
+  assert.equal(await done(host, ["stat", "-Lc", "%a", folder, `${folder}/operator-key`]), "700\n600\n");
 
-/** The compiled server; or Deno, this source and its packages, where docs/operating.md puts them, and its drop-in. */
-async function installProgram(host: SystemdHost): Promise<void> {
-  if (binary !== undefined) {
-    await done(host, ["cp", binary.replace(/(\.exe)?$/, "-server$1"), program]);
+  await done(host, ["systemctl", "stop", unit]);
+  const { ActiveState, ExecMainStatus, Result } = await show(host);
+  assert.deepEqual([ActiveState, ExecMainStatus, Result], ["inactive", "0", "success"]);
+}
+
+/** The compiled server that is beside `from`; or, from "source", Deno, this source and its packages, where docs/operating.md puts them, and its drop-in. */
+async function installProgram(host: SystemdHost, from: string): Promise<void> {
+  if (from !== "source") {
+    await done(host, ["cp", from.replace(/(\.exe)?$/, "-server$1"), program]);
     return;
   }
   const [dropIn, second] = blocksOf(await pageAt("docs/operating.md"), "As a service under systemd")

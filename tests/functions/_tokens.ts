@@ -150,6 +150,8 @@ export const badAuthorizations: readonly BadAuthorization[] = [
   withClaims("no client_id", { client_id: undefined }),
   withClaims("no epoch", { epoch: undefined }),
   withClaims("epoch 0", { epoch: 0 }),
+  withClaims("epoch 2^31, more than the database's integer", { epoch: 2 ** 31 }),
+  withClaims("epoch 2^53 - 1", { epoch: Number.MAX_SAFE_INTEGER }),
   withClaims("epoch 1.5", { epoch: 1.5 }),
   withClaims("epoch as a string", { epoch: "1" }),
   withClaims("no exp", { exp: undefined }),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { endpoint } from "../../supabase/functions/create-agent/handler.ts";
 import { agent, agentId, ask, operatorKey, secret, testBackend } from "../_support/backend.ts";
 import { assertError, type Reply, text } from "../_support/client.ts";
@@ -25,6 +26,17 @@ Deno.test("POST /create-agent answers 201 with the agent and its secret, exactly
   const reply = await ask(endpoint, await testBackend(), post({ name: "edge 1" }));
   assert.equal(reply.status, 201);
   assert.deepEqual(reply.body, { agent, agent_secret: secret });
+});
+
+Deno.test("POST /create-agent ends its reply with a line feed, for people who read it from curl", async () => {
+  const backend = await testBackend();
+  const where = { subpath: "", socketAddress: "192.0.2.1" };
+  for (const fields of [{ name: "edge 1" }, { name: "edge 1", installer: "bash" }]) {
+    const request = new Request("https://fleet.example/functions/v1/create-agent", post(fields));
+    const reply = await respond(endpoint, request, backend, where);
+    assert.match(await reply.text(), /^\{.*\}\n$/);
+    assert.equal(reply.headers.get("content-type"), "application/json");
+  }
 });
 
 Deno.test("POST /create-agent gives the database a digest, never the secret", async () => {
@@ -80,6 +92,10 @@ const bad: [name: string, fields: Record<string, unknown>, field: string][] = [
   ["a name with an escape", { name: "\u001b[31m" }, "name"],
   ["a name with DEL", { name: "a\u007f" }, "name"],
   ["a name with C1", { name: "a\u0085" }, "name"],
+  ["a name of white space", { name: " \u00a0\u3000" }, "name"],
+  ["a name with a right-to-left mark", { name: "a\u200f" }, "name"],
+  ["a name with an override of the direction", { name: "a\u202etxt" }, "name"],
+  ["a name with an isolate", { name: "a\u2066b\u2069" }, "name"],
   ["null labels", { labels: null }, "labels"],
   ["labels that are a list", { labels: ["a"] }, "labels"],
   ["33 labels", { labels: many(33) }, "labels"],

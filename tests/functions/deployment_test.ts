@@ -67,6 +67,17 @@ Deno.test("a package that deno.json names too has the same version there", () =>
   for (const one of shared) assert.equal(imports[one.name], `npm:${one.name}@${one.version}`, one.file);
 });
 
+Deno.test("the versions that docs/operating.md says the tests ran with are those of the lock file", async () => {
+  const locked = Object.keys(record((await readJson(new URL("deno.lock", root))).npm));
+  const page = (await Deno.readTextFile(new URL("docs/operating.md", root))).replaceAll(/\s+/g, " ");
+  const [, said = ""] = /The tests ran with ([^]*?)\. - /.exec(page) ?? [];
+  const versions = [...said.matchAll(/`([^`]+)` (\d+\.\d+\.\d+)/g)];
+  assert.equal(versions.length, 5, said);
+  for (const [, name, version] of versions) {
+    assert.ok(locked.some((key) => key.split("_")[0] === `${name}@${version}`), `${name} ${version}`);
+  }
+});
+
 Deno.test("the functions import by full names and relative paths alone: no import map deploys with them", async () => {
   const files = await sources();
   assert.ok(files.includes("_shared/http/errors.ts"), files.join());

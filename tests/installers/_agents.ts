@@ -10,6 +10,7 @@ import { credentialsText, withFront } from "./_scenarios.ts";
 /** An installed script agent, running. */
 export interface RunningAgent {
   pid: number;
+  /** Without the line at its start. */
   said: () => string;
   /** Asks it to stop, and returns its exit code. */
   stop: () => Promise<number>;
@@ -33,7 +34,7 @@ const haste = 25;
  * of that time, and stands still while it works, so that a busy host makes no wait longer; what is written to
  * `<home>/../ahead` is how many seconds its wall clock is ahead.
  */
-export async function startAgent(host: Host, fast = false): Promise<RunningAgent> {
+export async function startAgent(host: Host, fast = false, options: string[] = []): Promise<RunningAgent> {
   const folder = join(host.home, "..");
   const isPowerShell = host.language.extension === "ps1";
   const env = {
@@ -41,7 +42,7 @@ export async function startAgent(host: Host, fast = false): Promise<RunningAgent
     ...(fast ? await fastClock(folder) : {}),
   };
   const shell = fast && isPowerShell ? [...host.language.command, join(folder, "fast/fast.ps1")] : host.shell;
-  const [program = "", ...args] = [...shell, host.program, "monitor"];
+  const [program = "", ...args] = [...shell, host.program, "monitor", ...options];
   const child = new Deno.Command(program, {
     args,
     clearEnv: true,
@@ -61,7 +62,7 @@ export async function startAgent(host: Host, fast = false): Promise<RunningAgent
   });
   return {
     pid: child.pid,
-    said: () => said,
+    said: () => said.replace(/^watching over agent .*\n/, ""),
     isAlive: () => alive,
     async stop() {
       if (alive) child.kill("SIGTERM");
@@ -214,6 +215,7 @@ export async function withFake(
   work: (
     given: { seen: Seen[]; agent: RunningAgent; until: (count: number) => Promise<void> },
   ) => Promise<void>,
+  flags: string[] = [],
 ): Promise<void> {
   const seen: Seen[] = [];
   const options = { port: 0, hostname: "127.0.0.1", onListen: () => undefined };
@@ -232,7 +234,7 @@ export async function withFake(
     host.credentials,
     credentialsText({ id: agentId, secret: agentSecret }, `http://127.0.0.1:${server.addr.port}`),
   );
-  const agent = await startAgent(host, true);
+  const agent = await startAgent(host, true, flags);
   const until = async (count: number): Promise<void> => {
     await untilThere(`${count} requests of the agent`, () => seen.length >= count || !agent.isAlive(), {
       timeoutMs: 300_000,

@@ -40,7 +40,7 @@ export const scenarios: Scenario[] = [
     work: fresh,
     own: true,
   },
-  { name: "run twice, nothing changes", work: twice, own: true },
+  { name: "run twice, nothing changes", work: twice },
   { name: "run again without any option, what is missing is repaired", work: repaired },
   { name: "with credentials in the environment the agent is online", work: fromEnvironment },
   { name: "id and secret from two layers are refused", work: mixedLayers },
@@ -93,11 +93,20 @@ export const scenarios: Scenario[] = [
     own: true,
   },
   { name: "a manifest that lists somebody else's file removes nothing", work: forgedManifest },
+  {
+    name: "an address in the credentials that a terminal would act on is neither shown nor asked",
+    work: plantedUrl,
+  },
+  {
+    name: "a line break in a folder's variable is refused: it would be a line of the unit",
+    work: plantedFolder,
+  },
   { name: "what is not installed cannot be uninstalled", work: notInstalled },
   { name: "a manifest that no installer wrote so is no order to remove anything", work: brokenManifest },
   { name: "what this user may not remove stays, and so does the manifest", work: notAllowed },
   { name: "help and version are answers, and nothing is touched", work: answers },
   { name: "wrong options are usage errors", work: wrongUsage },
+  { name: "what the agent is to watch is on the line that starts it", work: watched },
   { name: "a missing tool is named, and nothing is touched", work: missingTool },
   { name: "without one of its tools it does not run on", work: eachToolMissing },
   { name: "without a folder for temporary files it goes online, or says so", work: noTemporaryFolder },
@@ -745,6 +754,31 @@ async function forgedManifest({ host, fleet, url }: Scene): Promise<void> {
   await untouched(host, host.run(["--uninstall"]), 5, /lists what no installer writes/);
 }
 
+/** The service's user may write its own credentials file, and root's terminal shows what is in it. */
+async function plantedUrl({ host, fleet, url }: Scene): Promise<void> {
+  for (const planted of [`${url}/\u001b[2J\u001b]0;pwn\u0007`, "file:///etc/passwd", `${url}/\u202etxt`]) {
+    const agent = await fleet.createAgent();
+    assertEnded(await host.install(agent, url), 0);
+    const text = await Deno.readTextFile(host.credentials);
+    const changed = JSON.stringify({ ...record(JSON.parse(text)), url: planted }, null, 2);
+    await Deno.writeTextFile(host.credentials, `${changed}\n`);
+    const { stdout, stderr } = await host.run(["--uninstall"]);
+    assert.match(stderr, /warning: the server was not told that the agent stops/);
+    // deno-lint-ignore no-control-regex -- control characters are what is looked for
+    assert.doesNotMatch(stdout + stderr, /[\u001b\u0007\u202e]|pwn|passwd/);
+    assert.equal((await fleet.agent(agent.id)).liveness, "online");
+  }
+}
+
+async function plantedFolder({ host, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent();
+  for (const name of ["XDG_CONFIG_HOME", "XDG_STATE_HOME"]) {
+    const env = { [name]: `${host.home}/x\nExecStartPre=/bin/evil` };
+    const says = new RegExp(`Cannot install: ${name} has a control character`);
+    await untouched(host, host.install(agent, url, { env }), 2, says);
+  }
+}
+
 async function notInstalled({ host }: Scene): Promise<void> {
   await untouched(host, host.run(["--uninstall"]), 4, /Cannot uninstall: there is no/);
 }
@@ -852,11 +886,30 @@ async function wrongUsage({ host, fleet, url, some }: Scene): Promise<void> {
     [["--script-agent", "--binary", "x"], /--script-agent excludes/],
     [["--binary-url", "y", "--binary", "x"], /--binary excludes/],
     [["--sha256", "abc"], /64 hexadecimal digits/],
+    ...watching,
   ];
   for (const [args, message] of some(wrong)) await untouched(host, host.run(args), 2, message);
   const missing = ["--url", url, "--agent-id", id, "--agent-secret-file", "/nowhere"];
   await untouched(host, host.run(missing), 4, /Cannot read "\/nowhere"/);
 }
+
+async function watched({ host, fleet, url }: Scene): Promise<void> {
+  const given = ["--no-service", "--script-agent"];
+  const options = ["--watch=openclaw:18790", "--probe-url", "http://127.0.0.1:9/it's?a=$b"];
+  const ended = await host.install(await fleet.createAgent(), url, { args: [...given, ...options] });
+  assertEnded(ended, 0);
+  const line = /^to start the agent: (.*)$/m.exec(ended.stdout)?.[1] ?? "";
+  const { stdout } = await run(["sh", "-c", `set -- ${line}; shift; echo "$*"`]);
+  assert.equal(stdout.replaceAll("=", " "), `monitor ${options.join(" ")}\n`.replaceAll("=", " "));
+  const refused = await host.run([...given, "--status-command", "true"]);
+  assertEnded(refused, 2, /Cannot keep a command for the small agent/);
+}
+
+const watching: [string[], RegExp][] = [
+  [["--watch", "gateway"], /Cannot watch "gateway": openclaw or openclaw:<port> is expected/],
+  [["--probe-url=ftp://host/"], /Cannot use the address of --probe-url/],
+  [["--status-command", "a\nb"], /it has a control character/],
+];
 
 async function missingTool({ host, fleet, url }: Scene): Promise<void> {
   const agent = await fleet.createAgent();
@@ -998,11 +1051,15 @@ export async function python(host: Host, what: string): Promise<Record<string, s
 }
 
 async function names({ host, fleet, url }: Scene): Promise<void> {
-  const name = `a "b" 'c' $(touch pwned) \`touch pwned\` \\ ${"é"} 日本 %s \u202e;&|<>`;
+  const name = `a "b" 'c' $(touch pwned) \`touch pwned\` \\ ${"é"} 日本 %s @;&|<>`;
   const agent = await fleet.createAgent({ name, labels: { note: `"'$(touch pwned)\\` } });
-  const run = await host.install(agent, url, { env: { HOME: host.home } });
-  assertEnded(run, 0);
-  assert.ok(run.stderr.includes(`as "${name.replace("\u202e", "?")}"`), run.stderr);
+  // No server of ours has such a mark in a name.
+  const marked = (body: Record<string, unknown>): string => JSON.stringify(body).replace("@", "\u202e");
+  await withFront((request) => forward(request, url, marked), async (front) => {
+    const run = await host.install(agent, front, { env: { HOME: host.home } });
+    assertEnded(run, 0);
+    assert.ok(run.stderr.includes(`as "${name.replace("@", "?")}"`), run.stderr);
+  });
   assert.equal((await Object.keys(await host.tree())).filter((path) => path.endsWith("pwned")).length, 0);
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { defineService } from "../../cli/service/definition.ts";
 import { type ServiceLayout, serviceLayout } from "../../cli/service/layout.ts";
+import { earlierOptions, noOptions } from "../../cli/service/options.ts";
 import { record } from "../_support/client.ts";
 import { installPs1, installPy, installSh, powershell, run } from "../_support/installers.ts";
 import { powershellEnvironment } from "../_support/powershell.ts";
@@ -28,6 +29,9 @@ const definitions = [
   { service: "task", layout: layout("windows", true) },
 ];
 
+/** What the small agents watch; of a definition without it the rest is compared, too. */
+const watched = { watch: "openclaw:18790", probeUrl: "http://127.0.0.1:8080/health?a=1&b=%20$HOME" };
+
 /** What an installer would write in a layout, by its own function. */
 function asked(
   service: string,
@@ -36,8 +40,7 @@ function asked(
   const state = credentials.replace(/[/\\][^/\\]*$/, "");
   const system = scope === "system" ? "yes" : "no";
   const env = { HOME: oddHome, USERDOMAIN: "HOST", LOGNAME: "me" };
-  return {
-    ...env,
+  const place = {
     SERVICE: service,
     PROGRAM: program,
     STATE: state,
@@ -45,21 +48,35 @@ function asked(
     LOG: log ?? "",
     NAME: names.word,
   };
+  return { ...env, ...place, WATCH: watched.watch, PROBE_URL: watched.probeUrl };
 }
 
-async function byShell(service: string, layout: ServiceLayout): Promise<string> {
+/** A definition without anything to watch, one with it, and what is read back from that. */
+async function byShell(service: string, layout: ServiceLayout): Promise<string[]> {
   const script = `eval "$(sed '$d' "$0")"; agent=$(agent_source); eval "\${agent%'{ agent_main'*}"
-    service=$SERVICE program=$PROGRAM state=$STATE system=$SYSTEM; choose_name "$NAME"; names; service_text`;
+    service=$SERVICE program=$PROGRAM state=$STATE system=$SYSTEM watch='' probe_url=''; choose_name "$NAME"; names
+    service_text
+    watch=$WATCH probe_url=$PROBE_URL
+    is_ours() { :; }
+    printf %s "$SEPARATOR"
+    service_text
+    folder=$(mktemp -d)
+    service_file=$folder/definition
+    service_text >"$service_file"
+    printf '%s%s %s' "$SEPARATOR" "$(option_before watch)" "$(option_before probe-url)"
+    rm -r "$folder"`;
   const { code, stdout, stderr } = await run(["sh", "-c", script, installSh], {
-    env: asked(service, layout),
+    env: { ...asked(service, layout), SEPARATOR: separator },
   });
   assert.equal(code, 0, stderr);
-  return stdout;
+  return stdout.split(separator);
 }
 
-async function byPython(service: string, layout: ServiceLayout, kind = "binary"): Promise<string> {
+const separator = "\n-- another one --\n";
+
+async function byPython(service: string, layout: ServiceLayout, kind = "binary"): Promise<string[]> {
   const script = `
-import os, sys
+import os, sys, tempfile
 names = {"__name__": "installer"}
 exec(open(sys.argv[1]).read().rpartition("main(sys.argv")[0], names)
 place = names["Installation"].__new__(names["Installation"])
@@ -68,14 +85,23 @@ place.names = names["Names"](os.environ["NAME"])
 place.__dict__.update(given, kind=sys.argv[2], system=os.environ["SYSTEM"] == "yes")
 if place.service == "task":
     os.name, sys.executable = "nt", "python.exe"
-text = place.service_text()
+place.watched = []
+texts = [place.service_text()]
+place.watched = ["--watch=" + os.environ["WATCH"], "--probe-url=" + os.environ["PROBE_URL"]]
+texts.append(place.service_text())
 os.name = "posix"
-sys.stdout.write(text)
+with tempfile.NamedTemporaryFile() as file:
+    file.write(place.service_bytes() if place.service == "task" else texts[1].encode())
+    file.flush()
+    place.service_file, place.is_ours = file.name, lambda path: True
+    before = place.options_before()
+    texts.append("%s %s" % (before["watch"], before["probe-url"]))
+sys.stdout.write(os.environ["SEPARATOR"].join(texts))
 `;
-  const env = asked(service, layout);
+  const env = { ...asked(service, layout), SEPARATOR: separator };
   const { code, stdout, stderr } = await run(["python3", "-c", script, installPy, kind], { env });
   assert.equal(code, 0, stderr);
-  return stdout;
+  return stdout.split(separator);
 }
 
 for (const { service, layout } of definitions) {
@@ -84,10 +110,11 @@ for (const { service, layout } of definitions) {
     ["python3", "sed", "awk", "grep"],
     `the program and its installers write the same definition: ${name}`,
     async () => {
-      const text = defineService(layout);
-      assert.doesNotMatch(text, /@[A-Z]+@/);
-      assert.equal(await byPython(service, layout), text);
-      if (service !== "task") assert.equal(await byShell(service, layout), text);
+      const texts = [defineService(layout), defineService(layout, { ...noOptions, ...watched })];
+      assert.doesNotMatch(texts.join(), /@[A-Z]+@/);
+      const all = [...texts, `${watched.watch} ${watched.probeUrl}`];
+      assert.deepEqual(await byPython(service, layout), all);
+      if (service !== "task") assert.deepEqual(await byShell(service, layout), all);
     },
   );
 }
@@ -97,16 +124,27 @@ const taskScript = `
 $ErrorActionPreference = 'Stop'
 $tokens = $faults = $null
 $file = [Management.Automation.Language.Parser]::ParseFile($args[0], [ref] $tokens, [ref] $faults)
-$wanted = 'Get-TaskText', 'Get-Parent', 'Test-There', '$TaskTemplate'
+$wanted = 'Get-TaskText', 'Get-WatchedBefore', 'Get-Parent', 'Test-There', '$TaskTemplate'
 foreach ($part in $file.EndBlock.Statements[0].Body.EndBlock.Statements) {
     $name = if ($part.PSObject.Properties['Name']) { $part.Name } elseif ($part.PSObject.Properties['Left']) { "$($part.Left)" } else { '' }
     if ($wanted -ccontains $name) { . ([scriptblock]::Create($part.Extent.Text)) }
 }
 function Get-WindowsUser { return @{ Name = 'HOST\\me' } }
-$place = @{ Program = $env:PROGRAM; Log = $env:LOG; Kind = 'binary' }
+$place = @{ Program = $env:PROGRAM; Log = $env:LOG; Kind = 'binary'; Watched = @() }
 $binary = Get-TaskText
 $place.Kind = 'script'
-[Console]::Out.Write((ConvertTo-Json @($binary, (Get-TaskText))))
+$own = Get-TaskText
+$place.Watched = @('--watch', $env:WATCH, '--probe-url', $env:PROBE_URL)
+$watching = Get-TaskText
+function Test-Ours { return $true }
+$place.ServiceFile = $env:FILE
+# As this installer, and as the others write it.
+$before = foreach ($text in $watching, $watching.Replace('--watch" "', '--watch=').Replace('--probe-url" "', '--probe-url=')) {
+    [IO.File]::WriteAllText($place.ServiceFile, $text, [Text.Encoding]::Unicode)
+    $found = Get-WatchedBefore
+    "$($found['watch']) $($found['probe-url'])"
+}
+[Console]::Out.Write((ConvertTo-Json @($binary, $own, $watching, $before[0], $before[1])))
 `;
 
 testWith(
@@ -117,21 +155,30 @@ testWith(
     const windows = layout("windows", true);
     const script = join(folder.path, "task.ps1");
     await Deno.writeTextFile(script, taskScript);
-    const env = { ...asked("task", windows), ...powershellEnvironment(folder.path), SystemRoot: "/windows" };
+    const env = {
+      ...asked("task", windows),
+      ...powershellEnvironment(folder.path),
+      SystemRoot: "/windows",
+      FILE: join(folder.path, "task.xml"),
+    };
     const { code, stdout, stderr } = await run([...powershell.command, script, installPs1], { env });
     assert.equal(code, 0, stderr);
-    const [binary, own] = JSON.parse(stdout);
+    const [binary, own, watching, ...before] = JSON.parse(stdout);
     const text = defineService(windows);
     assert.equal(binary, text);
     // The agent is started by PowerShell; all else is the same.
-    const before = text.split("<Command>")[0] ?? "";
-    assert.ok(own.startsWith(before), own);
+    const start = text.split("<Command>")[0] ?? "";
+    assert.ok(own.startsWith(start), own);
     const words =
       `-NoProfile -NonInteractive -ExecutionPolicy Bypass -WindowStyle Hidden -File "${windows.program}" `;
     const escaped = words.replaceAll("&", "&amp;");
     const rest = text.replace("<Arguments>", () => `<Arguments>${escaped}`).replace(/[^]*<\/Command>/, "");
     assert.ok(own.endsWith(rest), own);
-    assert.match(own.slice(before.length), /^<Command>[^<]*\/pwsh\.exe<\/Command>/);
+    // A word that begins with a dash has no colon: PowerShell would part it there.
+    assert.deepEqual(earlierOptions(watching, "windows"), { ...noOptions, ...watched });
+    assert.doesNotMatch(watching, /"--[^"]*:/);
+    assert.deepEqual(before, Array(2).fill(`${watched.watch} ${watched.probeUrl}`));
+    assert.match(own.slice(start.length), /^<Command>[^<]*\/pwsh\.exe<\/Command>/);
   },
 );
 
@@ -238,7 +285,7 @@ bare = lambda one: one.tag.partition("}")[2]
 json.dump({"texts": {bare(one): one.text for one in root.iter() if not len(one)},
   "children": {bare(one): [bare(child) for child in one] for one in root.iter() if len(one)}}, sys.stdout)
 `;
-  const stdin = await byPython("task", windows, "script");
+  const [stdin = ""] = await byPython("task", windows, "script");
   const { code, stdout, stderr } = await run(["python3", "-c", script], { stdin });
   assert.equal(code, 0, stderr);
   const { texts, children } = JSON.parse(stdout);

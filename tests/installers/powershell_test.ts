@@ -230,18 +230,6 @@ testWith(
       assert.deepEqual(await ask("--version"), { code: 0, stdout: `${version}\n`, stderr: "" });
       const credentials = `${folder}/.config/openclaw/credentials.json`;
       const refusals: [string[], number, string][] = [
-        [[], 2, 'Cannot run: this agent has the command "monitor" only\nhint: openclaw monitor\n'],
-        [["status"], 2, 'Cannot run: this agent has the command "monitor" only\nhint: openclaw monitor\n'],
-        [
-          ["monitor", "--log-file"],
-          2,
-          'Cannot read the options: "--log-file" lacks its value\nhint: openclaw monitor --log-file <file>\n',
-        ],
-        [
-          ["monitor", "--json"],
-          2,
-          'Cannot read the options: unknown option "--json"\nhint: openclaw monitor\n',
-        ],
         [
           ["monitor", "--quiet"],
           1,

@@ -91,6 +91,7 @@ const scenes: [string, (scene: Scene) => Promise<void>][] = [
   ["takes no folder, unit or user of another program", conflicts],
   ["runs beside a service called openclaw, and leaves it as it is", besideService],
   ["calls everything by another name", namedService],
+  ["keeps what the service watches until it is taken away", watchedService],
   ["gives no server's keys to the agent's user", serversFolder],
   ["follows no link that the service's user has put into its folder", plantedLinks],
   ["installs and removes a service of one user, whose home has an odd name", userService],
@@ -219,16 +220,36 @@ async function handedOver({ system, language, fleet, url }: Scene): Promise<void
     system,
     `{ echo "$0 $*"; env; echo; cat; } >'${note}'\necho 'error: Cannot install: it is a test' >&2\nexit 5`,
   );
-  const ended = await system.run([...commandOf(language), ...await flagsOf(system, agent, url), ...program]);
+  const watched = ["--watch", "openclaw", "--status-command=/usr/bin/check all", "--metrics-command", ""];
+  const given = [...await flagsOf(system, agent, url), ...watched];
+  const ended = await system.run([...commandOf(language), ...given, ...program]);
   assertEnded(ended, 5, /error: Cannot install: it is a test\nwhat was done has been undone/);
   const [asked = "", secret] = (await Deno.readTextFile(note)).split("\n\n");
   const words =
     `service install --name openclaw-agent --url ${url} --agent-id ${agent.id} --agent-secret-file -`;
-  assert.equal(asked.split("\n")[0], `/usr/local/bin/openclaw-agent.openclaw-new ${words}`);
+  const options = "--watch=openclaw --status-command=/usr/bin/check all --metrics-command=";
+  assert.equal(asked.split("\n")[0], `/usr/local/bin/openclaw-agent.openclaw-new ${words} ${options}`);
   assert.equal(secret, `${agent.secret}\n`);
   assert.ok(!asked.includes(agent.secret.slice(4, 40)), "the secret is in the arguments or the environment");
   assert.deepEqual(await system.files(), []);
   await assert.rejects(system.log(), Deno.errors.NotFound, "systemd was asked for something");
+}
+
+async function watchedService({ system, language, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+  const command = [...commandOf(language), "--script-agent", ...await flagsOf(system, agent, url)];
+  // Nothing listens at the port of the discard service.
+  const page = "http://127.0.0.1:9/health?a=100%25&b=$c";
+  assertEnded(await system.run([...command, "--watch", "openclaw:9", "--probe-url", page]), 0, /online/);
+  const { status, message } = await fleet.agent(agent.id);
+  const words = "the gateway cannot be reached; the probe cannot be reached";
+  assert.deepEqual([status, message], ["unhealthy", words]);
+  assertEnded(await system.run(command), 0, /nothing had to be changed/);
+  assertEnded(await system.run([...command, "--watch="]), 0, /online/);
+  const { stdout } = await system.run(["cat", "/etc/systemd/system/openclaw.service"]);
+  assert.ok(stdout.includes(` monitor "--probe-url=http://127.0.0.1:9/health?a=100%%25&b=$$c"\n`), stdout);
+  const refused = await system.run([...command, "--status-command", "/usr/bin/check"]);
+  assertEnded(refused, 2, /Cannot keep a command for the small agent/);
 }
 
 async function killedHandOver({ system, language, fleet, url }: Scene): Promise<void> {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import postgres from "postgres";
-import { assertError, FleetClient, send } from "../_support/client.ts";
+import { assertError, type CreatedAgent, FleetClient, send } from "../_support/client.ts";
+import { copyDatabaseTemplate } from "../_support/database_template.ts";
 import { findPostgres, startPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { isInstalled } from "../_support/tools.ts";
@@ -132,7 +133,7 @@ disks.test(
 
 Deno.test("a data folder that a newer version migrated → refused, and its data is as it was", async () => {
   await withFolder(async (data) => {
-    await (await startServerProcess({ data })).stop();
+    await copyDatabaseTemplate(data);
     const { PGlite } = await import("@electric-sql/pglite");
     const history = "supabase_migrations.schema_migrations";
     const future = await PGlite.create({ dataDir: join(data, "postgres") });
@@ -147,96 +148,93 @@ Deno.test("a data folder that a newer version migrated → refused, and its data
   });
 });
 
-Deno.test("a database folder that does not open → names its newest snapshot, and --restore takes it", async () => {
+// One server makes the snapshot that all of them begin with.
+Deno.test("an embedded Postgres is restored from its newest snapshot that is whole", async (test) => {
   await withFolder(async (data) => {
     assertRefused(await tryServerProcess({ data, args: ["--restore"] }), /there is no snapshot/);
     const first = await startServerProcess({ data });
     const agent = await new FleetClient(first.base, first.operatorKey).createAgent({ name: "kept" });
     await first.stop();
-    await Deno.writeTextFile(join(data, "postgres", "global", "pg_control"), "broken");
-    const refused = await tryServerProcess({ data });
-    assertRefused(refused, /it is damaged/);
-    assert.match(refused.stderr, /--restore .*"[^"]+snapshots[^"]+\.tar\.gz"/);
-    const restored = await startServerProcess({ data, args: ["--restore"] });
-    const client = new FleetClient(restored.base, restored.operatorKey);
-    assert.equal((await client.agent(agent.id)).name, "kept");
-    assert.equal((await client.handshake(agent)).status, 200);
-    await restored.stop();
-    const names = (await Array.fromAsync(Deno.readDir(data))).map(({ name }) => name);
-    assert.ok(names.some((name) => name.startsWith("postgres.before-restore-")), names.join());
-  });
-});
 
-for (
-  const [how, damage] of [
-    ["cut", (whole: Uint8Array) => whole.slice(0, whole.length / 2)],
-    ["empty", () => new Uint8Array()],
-    ["not an archive", () => new TextEncoder().encode("not an archive")],
-  ] as const
-) {
-  Deno.test(`--restore with a snapshot that is ${how} → it is named, nothing changes, and the one before it serves`, async () => {
-    await withFolder(async (data) => {
-      const first = await startServerProcess({ data });
-      const agent = await new FleetClient(first.base, first.operatorKey).createAgent();
-      await first.stop();
-      const snapshots = join(data, "snapshots");
-      const [{ name } = assert.fail()] = await Array.fromAsync(Deno.readDir(snapshots));
-      const damaged = join(snapshots, "9999-01-01T00-00-00.000Z.tar.gz");
-      await Deno.writeFile(damaged, damage(await Deno.readFile(join(snapshots, name))));
-      const before = (await Array.fromAsync(Deno.readDir(data))).map((entry) => entry.name).sort();
-
-      const refused = await tryServerProcess({ data, args: ["--restore"] });
+    for (
+      const [how, damage] of [
+        ["cut", (whole: Uint8Array) => whole.slice(0, whole.length / 2)],
+        ["empty", () => new Uint8Array()],
+        ["not an archive", () => new TextEncoder().encode("not an archive")],
+      ] as const
+    ) {
+      await test.step(`a snapshot that is ${how} → it is named, and nothing changes`, () =>
+        isNamed(data, damage));
+    }
+    await test.step("a folder that does not open → names the snapshot, and --restore takes it", async () => {
+      await Deno.writeTextFile(join(data, "postgres", "global", "pg_control"), "broken");
+      const refused = await tryServerProcess({ data });
+      assertRefused(refused, /it is damaged/);
+      assert.match(refused.stderr, /--restore .*"[^"]+snapshots[^"]+\.tar\.gz"/);
+      await isRestored(data, agent);
+      assert.ok((await names(data)).some((name) => name.startsWith("postgres.before-restore-")));
+    });
+    await test.step("killed between its two renames → no empty fleet, and --restore goes on", async () => {
+      await Deno.rename(join(data, "postgres"), join(data, "postgres.before-restore-now"));
+      await Deno.mkdir(join(data, "postgres.restored"));
+      const refused = await tryServerProcess({ data });
       assertRefused(
         refused,
-        /Cannot restore the snapshot "[^"]+9999-[^"]+": it is damaged, or not a snapshot/,
+        /Cannot find the embedded Postgres "[^"]+postgres", although there is a snapshot of it/,
       );
-      assert.deepEqual((await Array.fromAsync(Deno.readDir(data))).map((entry) => entry.name).sort(), before);
-
-      await Deno.rename(damaged, `${damaged}.damaged`);
-      const restored = await startServerProcess({ data, args: ["--restore"] });
-      assert.equal((await new FleetClient(restored.base, restored.operatorKey).handshake(agent)).status, 200);
-      await restored.stop();
+      assert.match(refused.stderr, /hint: start with --restore .*"[^"]+snapshots[^"]+\.tar\.gz"/);
+      await isRestored(data, agent);
     });
   });
+});
+
+async function isNamed(data: string, damage: (whole: Uint8Array) => Uint8Array): Promise<void> {
+  const snapshots = join(data, "snapshots");
+  const [whole = assert.fail()] = await names(snapshots);
+  const damaged = join(snapshots, "9999-01-01T00-00-00.000Z.tar.gz");
+  await Deno.writeFile(damaged, damage(await Deno.readFile(join(snapshots, whole))));
+  const before = await names(data);
+  assertRefused(
+    await tryServerProcess({ data, args: ["--restore"] }),
+    /Cannot restore the snapshot "[^"]+9999-[^"]+": it is damaged, or not a snapshot/,
+  );
+  assert.deepEqual(await names(data), before);
+  // As the hint says; the next restore takes the one before it.
+  await Deno.rename(damaged, `${damaged}.damaged`);
 }
 
-Deno.test("a restore that was killed between its two renames → no empty fleet, and --restore goes on", async () => {
-  await withFolder(async (data) => {
-    const first = await startServerProcess({ data });
-    const agent = await new FleetClient(first.base, first.operatorKey).createAgent();
-    await first.stop();
-    await Deno.rename(join(data, "postgres"), join(data, "postgres.before-restore-now"));
-    await Deno.mkdir(join(data, "postgres.restored"));
-    const refused = await tryServerProcess({ data });
-    assertRefused(
-      refused,
-      /Cannot find the embedded Postgres "[^"]+postgres", although there is a snapshot of it/,
-    );
-    assert.match(refused.stderr, /hint: start with --restore .*"[^"]+snapshots[^"]+\.tar\.gz"/);
-    const restored = await startServerProcess({ data, args: ["--restore"] });
-    const client = new FleetClient(restored.base, restored.operatorKey);
-    assert.equal((await client.handshake(agent)).status, 200);
-    await restored.stop();
-  });
-});
+async function isRestored(data: string, agent: CreatedAgent): Promise<void> {
+  await using restored = await startServerProcess({ data, args: ["--restore"] });
+  const client = new FleetClient(restored.base, restored.operatorKey);
+  assert.equal((await client.agent(agent.id)).name, "kept");
+  assert.equal((await client.handshake(agent)).status, 200);
+}
 
 Deno.test("snapshots: one at each clean stop after a change, none without one, and the last three are kept", async () => {
   await withFolder(async (data) => {
+    const snapshots = join(data, "snapshots");
     const run = async (work: (client: FleetClient) => Promise<unknown>): Promise<string[]> => {
       const server = await startServerProcess({ data });
       await work(new FleetClient(server.base, server.operatorKey));
-      await server.stop();
-      return (await Array.fromAsync(Deno.readDir(join(data, "snapshots")))).map(({ name }) => name).sort();
+      assert.equal(await server.stop(), 0);
+      return await names(snapshots);
     };
-    let kept = await run((client) => client.createAgent());
-    assert.equal(kept.length, 1);
-    const { mode } = await Deno.stat(join(data, "snapshots", kept[0] ?? ""));
+    const [first = assert.fail(), ...more] = await run((client) => client.createAgent());
+    assert.deepEqual(more, []);
+    const { mode } = await Deno.stat(join(snapshots, first));
     assert.equal((mode ?? 0) & 0o777, 0o600);
-    assert.deepEqual(await run(() => Promise.resolve()), kept, "nothing changed");
-    for (const _ of [1, 2, 3]) kept = await run((client) => client.createAgent());
+    assert.deepEqual(await run(() => Promise.resolve()), [first], "nothing changed");
+    const earlier = [1, 2].map((day) => `2026-01-0${day}T00-00-00.000Z.tar.gz`);
+    for (const name of earlier) await Deno.copyFile(join(snapshots, first), join(snapshots, name));
+    const kept = await run((client) => client.createAgent());
+    assert.deepEqual(kept.slice(0, 2), [earlier[1], first]);
     assert.equal(kept.length, 3);
   });
 });
+
+async function names(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+}
 
 async function outage(
   server: ServerProcess,

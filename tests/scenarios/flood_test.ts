@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
-import { join } from "node:path";
 import { send } from "../_support/client.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { pause, until } from "../_support/wait.ts";
@@ -10,9 +9,7 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   async fn() {
     await withFolder(async (data) => {
-      // Made beforehand, where there are files enough.
-      await (await startServerProcess({ data: join(data, "fleet") })).stop();
-      const server = await startServerProcess({ data: join(data, "fleet"), files: 512 });
+      const server = await startServerProcess({ data, files: 512 });
       try {
         const { port } = new URL(server.url);
         const sockets = await Promise.all(Array.from({ length: 700 }, () => open(Number(port))));

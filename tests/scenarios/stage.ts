@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import postgres from "postgres";
 import { FleetClient } from "../_support/client.ts";
+import { copyFolder } from "../_support/database_template.ts";
 import type { TestPostgres } from "../_support/postgres.ts";
 import { type ServerProcess, startServerProcess } from "../_support/server.ts";
 
@@ -9,7 +10,7 @@ import { type ServerProcess, startServerProcess } from "../_support/server.ts";
 export interface Fleet {
   server: ServerProcess;
   client: FleetClient;
-  /** Stops the server and starts it with other variables or arguments, over the same data. */
+  /** Starts the server with other variables or arguments, over the same data; one that still runs is killed. */
   restart: (options?: FleetOptions) => Promise<void>;
   /** Runs SQL as the database's owner. */
   sql: (statement: string) => Promise<Record<string, unknown>[]>;
@@ -32,30 +33,36 @@ export interface Stage {
 /** A public URL of its own, so that a restart on another port keeps its issuer. */
 const publicUrl = "http://127.0.0.1:54321";
 
-/** The embedded Postgres. Its first start is done once, and copied. */
+/** The embedded Postgres. */
 export async function pgliteStage(): Promise<Stage> {
   const root = await Deno.makeTempDir({ prefix: "openclaw-stories-" });
-  const template = join(root, "template");
-  await (await startServerProcess({ data: template })).stop();
   let fleets = 0;
   return {
     startEnv: () => Promise.resolve({}),
     remove: () => Deno.remove(root, { recursive: true }),
     async withFleet(options, story) {
       const data = join(root, `fleet-${++fleets}`);
-      await copy(template, data);
       await play({ data, env: {}, options }, story, (fleet) => async (statement) => {
-        await fleet.server.stop();
-        const database = await PGlite.create({ dataDir: join(data, "postgres") });
-        try {
-          return (await database.query<Record<string, unknown>>(statement)).rows;
-        } finally {
-          await database.close();
-          await fleet.restart();
-        }
+        if (statement.startsWith("select")) return await readCopy(data, statement);
+        await fleet.server.stop("SIGKILL");
+        const rows = await runIn(join(data, "postgres"), statement);
+        await fleet.restart();
+        return rows;
       });
     },
   };
+}
+
+/** What a server that was killed now would leave: the rows of a copy, while the server goes on. */
+async function readCopy(data: string, statement: string): Promise<Record<string, unknown>[]> {
+  const copy = `${data}-copy-${crypto.randomUUID()}`;
+  await copyFolder(join(data, "postgres"), copy);
+  return await runIn(copy, statement);
+}
+
+async function runIn(dataDir: string, statement: string): Promise<Record<string, unknown>[]> {
+  await using database = await PGlite.create({ dataDir });
+  return (await database.query<Record<string, unknown>>(statement)).rows;
 }
 
 /** A real Postgres, a database for each fleet. */
@@ -105,7 +112,7 @@ async function play(
     },
     async restart(changed) {
       options = changed ?? options;
-      await server.stop();
+      await server.stop("SIGKILL");
       server = await begin();
     },
     sql: (statement) => sqlOf(fleet)(statement),
@@ -113,11 +120,6 @@ async function play(
   try {
     await story(fleet);
   } finally {
-    await server.stop();
+    await server.stop("SIGKILL");
   }
-}
-
-async function copy(from: string, to: string): Promise<void> {
-  const { success } = await new Deno.Command("cp", { args: ["-a", from, to] }).output();
-  if (!success) throw new Error(`Cannot copy ${from} to ${to}`);
 }

@@ -9,8 +9,7 @@ import { testWith } from "../_support/tools.ts";
 Deno.test("a first start makes its folder and files for its user alone, and tells the way on", async () => {
   await withFolder(async (folder) => {
     const data = join(folder, "fleet");
-    const server = await startServerProcess({ data, makesDatabase: true });
-    await server.stop();
+    await using server = await startServerProcess({ data, makesDatabase: true });
     assert.equal(await mode(data), 0o700);
     for (const file of ["operator-key", "jwt-keys.json", "lock"]) {
       assert.equal(await mode(join(data, file)), 0o600, file);
@@ -40,7 +39,7 @@ testWith(["curl", "sed"], "the two lines that a start prints do what they say", 
       const body = JSON.stringify({ agent_id: agent.id, agent_secret: created.agent_secret });
       assert.match(await shell(`${line} --silent`, body), /"token":"eyJ/);
     } finally {
-      await server.stop();
+      await server.stop("SIGKILL");
     }
   });
 });
@@ -58,7 +57,7 @@ Deno.test("a second server on the same data folder → refused with a sentence, 
       );
       assert.equal((await send(`${first.base}/health`)).status, 200);
     } finally {
-      await first.stop();
+      await first.stop("SIGKILL");
     }
   });
 });
@@ -86,7 +85,7 @@ Deno.test("a second server on the same port → refused with a sentence, and its
         "it made what it had no use for",
       );
     } finally {
-      await first.stop();
+      await first.stop("SIGKILL");
     }
     assert.equal(await (await startServerProcess({ data: join(folder, "b") })).stop(), 0);
   });
@@ -109,8 +108,9 @@ Deno.test("a later start counts the agents, and tells no way on", async () => {
 
 Deno.test("a key that others can read → refused, with the command that mends it", async () => {
   await withFolder(async (data) => {
-    await (await startServerProcess({ data })).stop();
-    await Deno.chmod(join(data, "operator-key"), 0o640);
+    const key = join(data, "operator-key");
+    await Deno.writeTextFile(key, `sb_secret_${"a".repeat(43)}\n`);
+    await Deno.chmod(key, 0o640);
     const refused = await tryServerProcess({ data });
     assert.ok("code" in refused);
     assert.match(
@@ -169,7 +169,7 @@ testWith(["openssl", "curl"], "--tls-cert and --tls-key → the same service ove
       const health: unknown = JSON.parse(await shell(`curl --silent --cacert '${authority}' ${url}`));
       assert.deepEqual(health, { ok: true, version: "0.1.0", database: "ok" });
     } finally {
-      await server.stop();
+      await server.stop("SIGKILL");
     }
   });
 });

@@ -226,6 +226,7 @@ export const stories: Story[] = [
     const agent = await fleet.client.createAgent({ name: "stays" });
     const token = await fleet.client.session(agent);
     const key = fleet.server.operatorKey;
+    assert.equal(await fleet.server.stop(), 0);
     await fleet.restart();
     assert.equal(fleet.server.operatorKey, key);
     assert.equal((await fleet.client.beat(token)).status, 200);

@@ -1,3 +1,4 @@
+import { openForAppend } from "../../host/append_file.ts";
 import { CliError } from "../../terminal/errors.ts";
 
 const oldFiles = 3;
@@ -91,7 +92,7 @@ function isPipe(path: string): boolean {
 }
 
 function open(path: string): { file: Deno.FsFile; length: number; isRegular: boolean } {
-  const file = Deno.openSync(path, { append: true, create: true, mode: 0o600 });
+  const file = openForAppend(path);
   const { size, isFile } = file.statSync();
   return { file, length: size, isRegular: isFile };
 }

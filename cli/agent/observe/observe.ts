@@ -1,15 +1,9 @@
-import { longestText, type Status } from "../../api/agent.ts";
-import { printable } from "../../terminal/printable.ts";
-import { type Fields, parseObject } from "../../host/json.ts";
+import { longestText } from "../../api/agent.ts";
+import { askMetrics, askStatus, type Part, statuses } from "./commands.ts";
+import { watchGateway } from "./gateway.ts";
 import { HostMetrics, type Metrics } from "./host_metrics.ts";
-import { type Ending, runProgram } from "../../host/child.ts";
-
-/** What a beat says of the host. */
-export interface Observation {
-  status: Status;
-  message?: string | undefined;
-  metrics: Metrics;
-}
+import type { Observation } from "./observation.ts";
+import { probe } from "./page.ts";
 
 /** What the administrator wants to be looked at besides the host itself. */
 export interface Watched {
@@ -17,12 +11,19 @@ export interface Watched {
   metricsCommand: string[] | null;
   /** The client is asked for each time: it may be another once the credentials were read again. */
   probe: { url: string; client: () => Deno.HttpClient | undefined } | null;
+  /** The port of the AI gateway on this host. */
+  gatewayPort: number | null;
 }
 
-const programSeconds = 10;
-const probeSeconds = 5;
+/** Nothing but the host itself. */
+export const unwatched: Watched = {
+  statusCommand: null,
+  metricsCommand: null,
+  probe: null,
+  gatewayPort: null,
+};
+
 const mostMetrics = 32;
-const statuses: Status[] = ["healthy", "degraded", "unhealthy"];
 
 /** Makes the one function that looks at the host before each beat. It never fails and takes at most 10 s. */
 export function makeObserver(
@@ -30,30 +31,48 @@ export function makeObserver(
   warn: (text: string) => void,
 ): (signal: AbortSignal) => Promise<Observation> {
   const host = new HostMetrics();
-  let complained = false;
+  const looks = looksAt(watched);
+  const complainOnce = looks.map(() => onlyOnce(warn));
+  const warnOfRoom = onlyOnce(warn);
   return async (signal) => {
-    const parts = await Promise.all([
-      watched.probe === null ? nothing : probe(watched.probe, signal),
-      watched.statusCommand === null ? nothing : askStatus(watched.statusCommand, signal),
-      watched.metricsCommand === null ? nothing : askMetrics(watched.metricsCommand, signal),
-    ]);
+    const parts = await Promise.all(looks.map((look) => look(signal)));
+    for (const [index, { complaint }] of parts.entries()) {
+      if (complaint !== undefined) complainOnce[index]?.(complaint);
+    }
     const { dropped, ...observation } = merge(await host.sample(), parts);
-    if (dropped > 0 && !complained) {
-      complained = true;
-      warn(`a beat has room for ${mostMetrics} metrics: ${dropped} are left out, the host's own first`);
+    if (dropped > 0) {
+      warnOfRoom(`a beat has room for ${mostMetrics} metrics: ${dropped} are left out, the host's own first`);
     }
     return observation;
   };
 }
 
-const nothing: Observation = { status: "healthy", metrics: {} };
+function looksAt(
+  { probe: page, gatewayPort, statusCommand, metricsCommand }: Watched,
+): ((signal: AbortSignal) => Promise<Part>)[] {
+  return [
+    ...(gatewayPort === null ? [] : [(signal: AbortSignal) => watchGateway(gatewayPort, signal)]),
+    ...(page === null ? [] : [(signal: AbortSignal) => probe(page, signal)]),
+    ...(statusCommand === null ? [] : [(signal: AbortSignal) => askStatus(statusCommand, signal)]),
+    ...(metricsCommand === null ? [] : [(signal: AbortSignal) => askMetrics(metricsCommand, signal)]),
+  ];
+}
+
+function onlyOnce(warn: (text: string) => void): (text: string) => void {
+  let warned = false;
+  return (text) => {
+    if (!warned) warn(text);
+    warned = true;
+  };
+}
 
 /**
  * The worst status, every message, and at most as many metrics as a beat may have. What the administrator's own
  * commands say outweighs what the host says under the same name.
  */
 function merge(host: Metrics, parts: Observation[]): Observation & { dropped: number } {
-  const status = statuses[Math.max(...parts.map((part) => statuses.indexOf(part.status)))] ?? "healthy";
+  const worst = Math.max(0, ...parts.map(({ status }) => statuses.findIndex((one) => one === status)));
+  const status = statuses[worst] ?? "healthy";
   const message = parts.map((part) => part.message).filter((text) => text !== undefined).join("; ");
   const own = new Map(parts.flatMap((part) => Object.entries(part.metrics)));
   const all = [...own, ...Object.entries(host).filter(([name]) => !own.has(name))];
@@ -63,71 +82,4 @@ function merge(host: Metrics, parts: Observation[]): Observation & { dropped: nu
     dropped: Math.max(0, all.length - mostMetrics),
     ...(message === "" ? {} : { message: [...message].slice(0, longestText).join("") }),
   };
-}
-
-/** A health page of the agent itself: how long it took, and whether it failed. */
-async function probe(
-  { url, client: clientNow }: NonNullable<Watched["probe"]>,
-  given: AbortSignal,
-): Promise<Observation> {
-  const client = clientNow();
-  const started = performance.now();
-  const timeout = AbortSignal.timeout(probeSeconds * 1000);
-  try {
-    const response = await fetch(url, {
-      redirect: "manual",
-      signal: AbortSignal.any([given, timeout]),
-      ...(client === undefined ? {} : { client }),
-    });
-    await response.body?.cancel();
-    const metrics = { latency_ms: Math.round(performance.now() - started) };
-    if (response.ok) return { status: "healthy", metrics };
-    return { status: "degraded", message: `the probe answered ${response.status}`, metrics };
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    const what = timeout.aborted ? `did not answer within ${probeSeconds} s` : "cannot be reached";
-    return { status: "degraded", message: `the probe ${what}`, metrics: {} };
-  }
-}
-
-/** JSON with a `status`, else the exit code: 0 healthy, 1 degraded, any other unhealthy. */
-async function askStatus(command: string[], signal: AbortSignal): Promise<Observation> {
-  const ending = await runProgram(command, { seconds: programSeconds, signal });
-  if (ending.fault !== null) return failed("status", ending);
-  const said = parseObject(ending.stdout);
-  const byCode = ending.code === 0 ? "healthy" : ending.code === 1 ? "degraded" : "unhealthy";
-  const status = statuses.find((one) => one === said?.status) ?? byCode;
-  const text = typeof said?.message === "string" ? said.message : said === null ? ending.stdout : "";
-  const message = printable(text.trim().split("\n")[0] ?? "");
-  return { status, metrics: numbersOf(said?.metrics), ...(message === "" ? {} : { message }) };
-}
-
-/** JSON: an object of numbers. */
-async function askMetrics(command: string[], signal: AbortSignal): Promise<Observation> {
-  const ending = await runProgram(command, { seconds: programSeconds, signal });
-  if (ending.fault !== null) return failed("metrics", ending);
-  const said = parseObject(ending.stdout);
-  if (said === null || ending.code !== 0) {
-    const what = said === null ? "printed no JSON object" : `ended with ${ending.code}`;
-    return { status: "degraded", message: `the metrics command ${what}`, metrics: {} };
-  }
-  return { status: "healthy", metrics: numbersOf(said) };
-}
-
-function failed(what: string, { fault }: Ending): Observation {
-  return {
-    status: what === "status" ? "unhealthy" : "degraded",
-    message: `the ${what} command failed: ${fault}`,
-    metrics: {},
-  };
-}
-
-/** What the server would take: finite numbers with names of its form. */
-function numbersOf(value: unknown): Metrics {
-  const fields: Fields = typeof value === "object" && value !== null ? { ...value } : {};
-  return Object.fromEntries(
-    Object.entries(fields).filter((entry): entry is [string, number] =>
-      /^[a-z][a-z0-9_]{0,62}$/.test(entry[0]) && typeof entry[1] === "number" && Number.isFinite(entry[1])
-    ),
-  );
 }

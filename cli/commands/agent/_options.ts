@@ -26,6 +26,26 @@ export function identityOptions(): Option[] {
   ];
 }
 
+/** What is looked at before each beat, besides the host itself. */
+export interface WatchFlags {
+  watch?: string | undefined;
+  probeUrl?: string | undefined;
+  statusCommand?: string | undefined;
+  metricsCommand?: string | undefined;
+}
+
+export function watchOptions(): Option[] {
+  return [
+    new Option(
+      "--watch <program>",
+      "openclaw or openclaw:<port>: unhealthy unless the AI gateway of that name on this host is ready",
+    ),
+    new Option("--probe-url <url>", "get this page before each beat: latency_ms, and degraded unless 2xx"),
+    new Option("--status-command <command>", "run it before each beat: exit code 0 is healthy, 1 degraded"),
+    new Option("--metrics-command <command>", "run it before each beat: the numbers of its JSON are metrics"),
+  ];
+}
+
 export function agentOptions(): Option[] {
   return [...connectionOptions(), ...identityOptions()];
 }

@@ -18,6 +18,11 @@ export const agentEntries: readonly Entry[] = [
     load: async () => (await import("./heartbeat.ts")).addHeartbeat,
   },
   {
+    name: "run",
+    summary: "run a job, for cron, and beat when it ends",
+    load: async () => (await import("./run.ts")).addRun,
+  },
+  {
     name: "status",
     summary: "tell which agent this host is, and whether it is online",
     load: async () => (await import("./status.ts")).addStatus,

@@ -3,7 +3,7 @@ import { cacheOf, describeProcess, serverOf } from "../../agent/agent.ts";
 import { hostClock } from "../../host/clock.ts";
 import { Inbox } from "../../agent/inbox.ts";
 import { Monitor } from "../../agent/monitor.ts";
-import { makeObserver } from "../../agent/observe/observe.ts";
+import { makeObserver, unwatched } from "../../agent/observe/observe.ts";
 import { longestText } from "../../api/agent.ts";
 import { unlessAborted } from "../../host/unless_aborted.ts";
 import { readSetup } from "../../identity/setup.ts";
@@ -52,7 +52,7 @@ async function heartbeat(
   const setup = await unlessAborted(readSetup(flags, { environment, warn }), inbox.stopping);
   if (setup === null) return assertDone({ type: "interrupted" });
   if (waits) listenToSignals(inbox);
-  const observe = makeObserver({ statusCommand: null, metricsCommand: null, probe: null }, warn);
+  const observe = makeObserver(unwatched, warn);
   await giveUp("heartbeat");
   const cache = cacheOf(setup, warn);
   const process = describeProcess();

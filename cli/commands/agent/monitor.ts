@@ -11,20 +11,17 @@ import { type Deps, Monitor, type News } from "../../agent/monitor.ts";
 import { makeObserver, type Watched } from "../../agent/observe/observe.ts";
 import { unlessAborted } from "../../host/unless_aborted.ts";
 import { parseCommand } from "../../host/child.ts";
-import { parseProbeUrl } from "../../api/url.ts";
+import { parseProbeUrl, parseWatch } from "../../api/url.ts";
 import { readSetup, type Setup } from "../../identity/setup.ts";
 import { comesFromPipe } from "../../identity/named_agent.ts";
 import { paint, redact, takeWarnings, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import type { Environment } from "../../host/paths.ts";
-import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
+import { type AgentFlags, agentOptions, jsonOption, type WatchFlags, watchOptions } from "./_options.ts";
 import { assertDone } from "./_outcome.ts";
 import { listenToSignals } from "./_signals.ts";
 
-interface Flags extends AgentFlags {
-  statusCommand?: string;
-  metricsCommand?: string;
-  probeUrl?: string;
+interface Flags extends AgentFlags, WatchFlags {
   once?: true;
   json?: true;
   quiet?: true;
@@ -36,6 +33,7 @@ const example = `
 Examples:
   openclaw monitor --agent-id=0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11 --agent-secret-file=/run/secrets/openclaw-agent
   openclaw monitor --status-command '/usr/lib/nagios/plugins/check_disk -w 10% -p /'
+  openclaw monitor --watch openclaw
 `;
 
 /** What a monitor takes from its host; the program leaves it as it is. */
@@ -56,9 +54,7 @@ export function addMonitor(program: Command, environment: Environment, time: Tim
 
 function monitorOptions(): Option[] {
   return [
-    new Option("--status-command <command>", "run it before each beat: exit code 0 is healthy, 1 degraded"),
-    new Option("--metrics-command <command>", "run it before each beat: the numbers of its JSON are metrics"),
-    new Option("--probe-url <url>", "get this page before each beat: latency_ms, and degraded unless 2xx"),
+    ...watchOptions(),
     new Option("--once", "one beat, then end"),
     jsonOption("one JSON object a line on stdout"),
     new Option("--quiet", "say only what is wrong"),
@@ -153,9 +149,10 @@ function startOf({ connection, identity }: Setup): News {
 
 /** The page to probe may be on any host and without TLS: no secret goes there. */
 function readWatched(
-  { statusCommand, metricsCommand, probeUrl }: Flags,
-): Pick<Watched, "statusCommand" | "metricsCommand"> & { probeUrl: string | null } {
+  { statusCommand, metricsCommand, probeUrl, watch }: Flags,
+): Omit<Watched, "probe"> & { probeUrl: string | null } {
   return {
+    gatewayPort: watch === undefined ? null : parseWatch(watch),
     statusCommand: statusCommand === undefined ? null : parseCommand(statusCommand, "--status-command"),
     metricsCommand: metricsCommand === undefined ? null : parseCommand(metricsCommand, "--metrics-command"),
     probeUrl: probeUrl === undefined ? null : parseProbeUrl(probeUrl),

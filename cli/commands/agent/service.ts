@@ -10,13 +10,14 @@ import { sortNames } from "../../service/own_files.ts";
 import { childEnvironment } from "../../host/child_environment.ts";
 import { askHost, perform } from "../../service/perform.ts";
 import { type ServiceLayout, serviceLayout } from "../../service/layout.ts";
+import { noOptions, watchedBy, type WatchedByService, watchWords } from "../../service/options.ts";
 import { stateAt } from "../../service/state.ts";
 import { logCommand } from "../../service/manager_commands.ts";
 import { outlineStep, showStep } from "../../service/show_step.ts";
 import { secondNameSteps } from "../../service/second_name.ts";
 import type { Step } from "../../service/steps.ts";
 import { findAt, findKept, findLeft, planRemoval, type Removal } from "../../service/uninstall.ts";
-import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
+import { type AgentFlags, agentOptions, jsonOption, type WatchFlags, watchOptions } from "./_options.ts";
 
 interface ServiceFlags {
   user?: true;
@@ -24,11 +25,12 @@ interface ServiceFlags {
   json?: true;
 }
 
-type InstallFlags = ServiceFlags & AgentFlags & { secondName?: boolean };
+type InstallFlags = ServiceFlags & AgentFlags & WatchFlags & { secondName?: boolean };
 
 const example = `
 Examples:
   sudo openclaw service install --url https://fleet.example.com --agent-id 00000000-0000-4000-8000-000000000000 --agent-secret-file -
+  sudo openclaw service install --watch openclaw
   openclaw service install --user --dry-run
 `;
 
@@ -53,7 +55,9 @@ export function addService(program: Command, environment: Environment): void {
   for (const command of [installing, uninstall]) {
     command.addOption(new Option("--dry-run", "show what would be done, and do nothing"));
   }
-  for (const option of [...agentOptions(), ...secondNameOptions()]) installing.addOption(option);
+  for (const option of [...agentOptions(), ...watchOptions(), ...secondNameOptions()]) {
+    installing.addOption(option);
+  }
   uninstall.addOption(
     new Option("--keep-credentials", "leave the credentials and the session where they are"),
   );
@@ -185,9 +189,20 @@ async function showState(flags: ServiceFlags, environment: Environment): Promise
   await giveUp("service");
   const layout = here(flags, environment);
   const { installed, running, text } = await stateAt(layout);
-  if (flags.json) answerJson({ installed, running, state: text, unit: layout.unit });
-  else answer(text);
+  const watched = installed ? await watchedBy(layout) : noOptions;
+  if (flags.json) {
+    answerJson({ installed, running, state: text, unit: layout.unit, ...inJson(watched) });
+  } else for (const line of [text, ...watchWords(watched)]) answer(line);
   if (!running) throw new NegativeResult(installed ? "unexpected" : "notFound");
+}
+
+function inJson({ watch, probeUrl, statusCommand, metricsCommand }: WatchedByService): object {
+  return {
+    watch,
+    probe_url: probeUrl,
+    status_command: statusCommand,
+    metrics_command: metricsCommand,
+  };
 }
 
 async function showLogs(

@@ -16,10 +16,11 @@ const fileName = /^(\d{14})_(openclaw_\w+)\.sql$/;
  * work. On a plain Postgres it first makes what Supabase would have brought.
  *
  * @param connection as the role that owns the schema
- * @throws {StartError} when the database holds a migration of ours that this version does not know; it is
- * then left as it is.
+ * @throws {StartError} when the database holds a migration of ours that this version does not know, or a schema of
+ * a stranger in a place of ours; it is then left as it is.
  */
 export async function migrate(database: Owner): Promise<void> {
+  await assertNotPlanted(database);
   const migrations = await readMigrations();
   if ((await pendingOf(migrations, database)).length === 0) return;
   await database.exclusively(async (connection) => {
@@ -37,6 +38,38 @@ const history = `
     version text not null primary key, statements text[], name text
   );
 `;
+
+/** Superusers of Supabase's, though not of its Postgres. */
+const supabaseRoles = "'postgres', 'supabase_admin', 'supabase_auth_admin'";
+
+/** Whose triggers and functions run with our rights: those of the history, and of the users that own agents. */
+const strangers = `
+  select named.what, owner.rolname as owner
+  from (
+    select 'schema ' || nspname as what, nspowner as oid
+      from pg_catalog.pg_namespace where nspname in ('supabase_migrations', 'auth')
+    union all
+    select 'table ' || nspname || '.' || relname, relowner
+      from pg_catalog.pg_class join pg_catalog.pg_namespace on pg_namespace.oid = relnamespace
+      where (nspname, relname) in (('supabase_migrations', 'schema_migrations'), ('auth', 'users'))
+    union all
+    select 'function auth.uid', proowner
+      from pg_catalog.pg_proc join pg_catalog.pg_namespace on pg_namespace.oid = pronamespace
+      where nspname = 'auth' and proname = 'uid'
+  ) as named
+  join pg_catalog.pg_roles as owner on owner.oid = named.oid
+  where not owner.rolsuper and owner.rolname <> current_user and owner.rolname not in (${supabaseRoles})
+`;
+
+/** Anybody who may make a schema could have made these, with triggers for us to run. */
+async function assertNotPlanted(connection: Connection): Promise<void> {
+  const [found] = await connection.rows(strangers);
+  if (found === undefined) return;
+  throw new StartError(
+    `Cannot use this database: its ${found.what} belongs to "${found.owner}", expected the role of the database URL, a superuser or Supabase's`,
+    "drop it, give it to that role, or name another database",
+  );
+}
 
 async function readMigrations(): Promise<Migration[]> {
   const migrations: Migration[] = [];

@@ -1,6 +1,7 @@
 import type { ServiceLayout } from "../layout.ts";
 import { fill } from "./fill.ts";
 import { templates } from "./templates.generated.ts";
+import { windowsWord } from "./words.ts";
 import { escapeXml, unescapeXml } from "./xml.ts";
 
 /** Starts at its user's logon and, unless it runs already, every minute after; without a time limit. */
@@ -9,7 +10,7 @@ export function windowsTaskXml({ program, log, account }: ServiceLayout, options
     COMMAND: escapeXml(program),
     SCRIPT: "",
     LOG: escapeXml(log ?? ""),
-    OPTIONS: options.map((option) => ` "${escapeXml(option)}"`).join(""),
+    OPTIONS: options.map((option) => ` ${escapeXml(windowsWord(option))}`).join(""),
     USER: escapeXml(account),
   });
 }

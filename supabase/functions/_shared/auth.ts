@@ -7,6 +7,8 @@ const audience = "openclaw:agent";
 const type = "at+jwt";
 const maxTokenLength = 4096;
 const clockSkewSeconds = 30;
+/** The database's integer ends there. */
+const maxEpoch = 2 ** 31 - 1;
 
 /** What a valid session token holds. Whether the session still stands, the database decides by its epoch. */
 export interface Session {
@@ -81,7 +83,7 @@ export async function verifySession(
 function parseClaims(claims: Readonly<Record<string, unknown>>, now: Date): Session {
   const { sub, client_id, epoch, iat } = claims;
   if (typeof sub !== "string" || !uuid.test(sub) || client_id !== sub) throw invalid("it names no agent");
-  if (typeof epoch !== "number" || !Number.isSafeInteger(epoch) || epoch < 1) {
+  if (typeof epoch !== "number" || !Number.isInteger(epoch) || epoch < 1 || epoch > maxEpoch) {
     throw invalid("it has no epoch");
   }
   if (typeof iat !== "number" || iat > now.getTime() / 1000 + clockSkewSeconds) {

@@ -7,7 +7,7 @@ import {
   type Fields,
   parseChoice,
   parseLabels,
-  parseText,
+  parseName,
   parseUuid,
   parseWholeNumber,
 } from "../_shared/http/fields.ts";
@@ -51,9 +51,14 @@ export async function createAgent(request: Request, deps: Deps): Promise<Respons
     request_id: deps.requestId,
   });
   const reply = { agent: created, agent_secret: secret };
-  if (shell === null || url === null) return Response.json(reply, { status: 201 });
-  const installer = makeInstaller(shell, { url, agent: { id: created.id, secret } });
-  return Response.json({ ...reply, installer }, { status: 201 });
+  if (shell === null || url === null) return madeReply(reply);
+  return madeReply({ ...reply, installer: makeInstaller(shell, { url, agent: { id: created.id, secret } }) });
+}
+
+/** It ends with a line feed: people read it from curl. */
+function madeReply(value: unknown): Response {
+  const headers = { "content-type": "application/json" };
+  return new Response(`${JSON.stringify(value)}\n`, { status: 201, headers });
 }
 
 function parseNewAgent(
@@ -61,7 +66,7 @@ function parseNewAgent(
   operator: Operator,
 ) {
   return {
-    name: parseText(name, "name", { shortest: 1, longest: 100 }),
+    name: parseName(name, "name"),
     labels: parseLabels(labels),
     heartbeatIntervalSeconds: parseWholeNumber(heartbeat_interval_seconds, "heartbeat_interval_seconds", {
       from: 5,

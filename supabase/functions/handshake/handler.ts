@@ -19,16 +19,22 @@ interface Credentials {
   client: Client;
 }
 
-export const endpoint = resource("handshake", { POST: handshake });
+export const endpoint = resource("handshake", { POST: (request, deps) => handshake(request, deps) });
 
 /**
  * Exchanges an agent's id and secret for a session token.
  *
  * An unknown id, a wrong secret, an agent without a secret and a revoked one are refused alike: by the same
  * one call of the database, which wrote nothing. What the refusal leaves on the row comes after the reply.
+ *
+ * @param options.read how the body is read
  */
-export async function handshake(request: Request, deps: Deps): Promise<Response> {
-  const { agentId, secret, client } = await parseCredentials(await readJson(request));
+export async function handshake(
+  request: Request,
+  deps: Deps,
+  { read = readJson }: { read?: (request: Request) => Promise<Fields> } = {},
+): Promise<Response> {
+  const { agentId, secret, client } = await parseCredentials(await read(request));
   const opened = await deps.database.sessions.open(agentId, {
     secretDigest: await digestSecret(secret),
     client,
@@ -65,7 +71,9 @@ async function parseCredentials(
   { agent_id, agent_secret, client, instance_id }: Fields,
 ): Promise<Credentials> {
   const agentId = parseUuid(agent_id, "agent_id");
-  if (typeof agent_secret !== "string") throw badField("agent_secret", "is not a string");
+  if (typeof agent_secret !== "string") {
+    throw badField("agent_secret", agent_secret === undefined ? "is missing" : "is not a string");
+  }
   const fault = await secretFault(agent_secret);
   if (fault !== null) throw badField("agent_secret", fault);
   if (instance_id !== undefined) parseUuid(instance_id, "instance_id");

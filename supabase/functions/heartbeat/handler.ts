@@ -21,12 +21,23 @@ type Deps = Pick<Backend, "database" | "keys" | "issuer" | "now" | "random"> & E
 
 const statuses = ["healthy", "degraded", "unhealthy", "stopping"] as const;
 
-export const endpoint = resource("heartbeat", { GET: showHeartbeat, POST: heartbeat });
+export const endpoint = resource("heartbeat", {
+  GET: showHeartbeat,
+  POST: (request, deps) => heartbeat(request, deps),
+});
 
-/** Records that the agent named by the session token is alive. */
-export async function heartbeat(request: Request, deps: Deps): Promise<Response> {
+/**
+ * Records that the agent named by the session token is alive.
+ *
+ * @param options.read how the body is read, once the session was verified
+ */
+export async function heartbeat(
+  request: Request,
+  deps: Deps,
+  { read = readOptionalJson }: { read?: (request: Request) => Promise<Fields> } = {},
+): Promise<Response> {
   const session = await verifySession(bearerToken(request), { ...deps, now: deps.now() });
-  const beat = parseBeat(await readOptionalJson(request), session);
+  const beat = parseBeat(await read(request), session);
   const [recorded = null] = await deps.database.heartbeats.record([beat]);
   if (recorded === null) throw revoked();
   const interval = recorded.heartbeatIntervalSeconds;

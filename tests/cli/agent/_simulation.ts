@@ -28,6 +28,8 @@ interface Rules {
   /** How the host is; by default healthy. */
   health?: (world: World, inbox: Inbox) => Pick<BeatReport, "status" | "message">;
   once?: true;
+  /** Until one beat is accepted, for so many seconds. */
+  within?: number;
 }
 
 export const timing = { serverTime: null, sentAt: 0, receivedAt: 0 };
@@ -107,6 +109,11 @@ export async function live(rules: Rules): Promise<Life> {
     tell: (line) => void news.push(line),
   };
   const life = new Monitor(deps, null);
-  const end = await (rules.once ? life.once() : life.run());
+  const end =
+    await (rules.once
+      ? life.once()
+      : rules.within === undefined
+      ? life.run()
+      : life.untilAccepted(rules.within));
   return { seen, news, world, end };
 }

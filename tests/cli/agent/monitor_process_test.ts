@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { makeSecret } from "../../../supabase/functions/_shared/secret.ts";
+import { lookCases, startStage } from "../../_support/gateway_cases.ts";
 import { killWhileSessionsAreKept } from "../../_support/agent_kills.ts";
 import { testUnless } from "../../_support/require.ts";
 import { temporaryFolder } from "../../_support/server.ts";
@@ -53,6 +54,9 @@ Deno.test("the status, metrics and probe of the administrator's own go out with 
 }, async () => {
   using page = startFaultServer(() => ({ status: 500, body: "sick" }));
   using server = startFaultServer(handshakesAndBeats());
+  const unready = lookCases.find(({ name }) => name.startsWith("a gateway of which parts fail"));
+  assert.ok(unready);
+  using gateway = startStage(unready);
   await using folder = await temporaryFolder();
   const seen = join(folder.path, "environment");
   const status = join(folder.path, "status");
@@ -70,14 +74,17 @@ Deno.test("the status, metrics and probe of the administrator's own go out with 
     metrics,
     "--probe-url",
     page.url,
+    "--watch",
+    `openclaw:${gateway.port}`,
   ], { home: folder.path, env: identify(makeAgent(), server.url) });
   assert.equal(code, 0, stderr);
   const beat = lastBeat(server);
   assert.equal(beat.status, "unhealthy");
-  assert.equal(beat.message, "the probe answered 500; disks; $(id) are low");
+  assert.equal(beat.message, `${unready.message}; the probe answered 500; disks; $(id) are low`);
   const sent = JSON.stringify(beat.metrics);
   assert.match(sent, /"queue_length":7/);
   assert.match(sent, /"latency_ms":\d/);
+  assert.match(sent, /"gateway_uptime_seconds":5[,}]/);
   assert.match(sent, /"memory_percent":\d/);
   assert.doesNotMatch(sent, /Bad Name|words/);
   assert.doesNotMatch(await Deno.readTextFile(seen), /OPENCLAW_/);

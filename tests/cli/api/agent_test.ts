@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { beat, handshake, type Outcome } from "../../../cli/api/agent.ts";
+import { beat, getAgentView, handshake, health, type Outcome } from "../../../cli/api/agent.ts";
 import { fakeTimeouts } from "../../_support/fake_timeouts.ts";
 import { startFaultServer } from "../../_support/fault_server.ts";
 import { agentId, agentSecret } from "../../_support/vectors.ts";
@@ -27,4 +27,36 @@ for (const { name, call } of calls) {
       assert.equal(outcome.kind === "outage" && outcome.reason, "no reply within 15 s");
     });
   }
+}
+
+const hostile = "1\u001b[2J\u001b]0;pwn\u0007\r\nFAKE pass\u200e";
+const hostileReplies: [
+  name: string,
+  status: number,
+  body: unknown,
+  call: (url: string) => Promise<Outcome<unknown>>,
+][] = [
+  ["health's version", 200, { ok: true, version: hostile }, (url) => health({ url })],
+  ["an agent's fields", 200, {
+    agent: {
+      id: hostile,
+      name: hostile,
+      liveness: hostile,
+      last_seen_at: hostile,
+      heartbeat_interval_seconds: 60,
+    },
+  }, (url) => getAgentView({ url }, "a.b.c")],
+  ["a refusal", 401, { error: hostile, error_description: hostile }, (url) => health({ url })],
+  ["an outage", 503, { error: hostile, error_description: hostile }, (url) => health({ url })],
+];
+
+for (const [name, status, body, call] of hostileReplies) {
+  Deno.test(`what a terminal would act on in ${name} → shown as question marks`, async () => {
+    await using server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => undefined },
+      () => Response.json(body, { status }),
+    );
+    const outcome = JSON.stringify(await call(`http://127.0.0.1:${server.addr.port}`));
+    assert.ok(outcome.includes("1?[2J?]0;pwn???FAKE pass?"), outcome);
+  });
 }

@@ -61,6 +61,7 @@ const lines: [args: string[], command: keyof typeof kept][] = [
   [["monitor", "--once", "--status-command", "true", ...agent], "monitor with a command"],
   [["handshake", ...agent], "handshake"],
   [["heartbeat", ...agent], "heartbeat"],
+  [["run", "--", "true"], "run"],
   [["status", ...agent], "status"],
   [["doctor", ...agent], "doctor"],
   [["configure", ...agent], "configure"],

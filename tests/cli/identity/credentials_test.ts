@@ -342,6 +342,11 @@ const broken: [name: string, text: string | null, says: RegExp, failure?: Failur
     `{ "version": 1, "url": "${stored}", "agent_id": "${agentId}" }`,
     /"agent_secret" cannot be right/,
   ],
+  [
+    "a file whose URL a terminal would act on",
+    `{ "version": 1, "url": "https://x/\\u001b[2J", "agent_id": "${agentId}", "agent_secret": "${agentSecret}" }`,
+    /"url" has a control character/,
+  ],
   ["a folder", null, /Cannot read the credentials file/, "refused"],
 ];
 

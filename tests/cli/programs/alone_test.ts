@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
+import { compiled } from "../../_support/compiled.ts";
 import { succeed } from "../../_support/run.ts";
 import { withFolder } from "../../_support/server.ts";
 import { closedPort } from "../../_support/port.ts";
 import { isThere, makeAgent, type Run } from "../../_support/program.ts";
 import { testCompiled } from "../../_support/require.ts";
 
-const binary = Deno.env.get("OPENCLAW_TEST_BINARY") ?? "";
+const binary = compiled ?? "";
 const agent = makeAgent();
 const flags = ["--url", closedPort(), "--agent-id", agent.id, `--agent-secret=${agent.secret}`];
 const unreachable =

@@ -1,20 +1,19 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { compiled } from "../../_support/compiled.ts";
 import { run, succeed } from "../../_support/run.ts";
 import { startServerProcess } from "../../_support/server.ts";
 import { testWith } from "../../_support/tools.ts";
-import { isBinary } from "../../_support/program.ts";
 import { pause } from "../../_support/wait.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
-const binary = Deno.env.get("OPENCLAW_TEST_BINARY") ?? "";
 
 /** One for all servers here, which run one after the other: to make a database takes seconds of work. */
 const data = await Deno.makeTempDir({ prefix: "openclaw-test-" });
 addEventListener("unload", () => Deno.removeSync(data, { recursive: true }));
 
 /** From source with a program in front of the server that passes signals on, in a group of its own. */
-const inFront = isBinary ? [`${binary}-server`, "serve"] : [Deno.execPath(), "task", "--quiet", "start"];
+const inFront = compiled ? [`${compiled}-server`, "serve"] : [Deno.execPath(), "task", "--quiet", "start"];
 
 for (const signal of ["INT", "TERM"]) {
   testWith(

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { formatCredentials } from "../../../cli/identity/credentials.ts";
-import { decodeDefinition, defineService, encodeDefinition } from "../../../cli/service/definition.ts";
+import { defineService } from "../../../cli/service/definition.ts";
+import { decodeDefinition, encodeDefinition } from "../../../cli/service/stored_definition.ts";
 import { type ServiceLayout, serviceLayout } from "../../../cli/service/layout.ts";
 import { isOurTask } from "../../../cli/service/definition/task.ts";
 import { stateAt } from "../../../cli/service/state.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { formatCredentials } from "../../../cli/identity/credentials.ts";
-import { defineService, encodeDefinition } from "../../../cli/service/definition.ts";
+import { defineService } from "../../../cli/service/definition.ts";
+import { encodeDefinition } from "../../../cli/service/stored_definition.ts";
 import { earlierOptions, noOptions } from "../../../cli/service/options.ts";
 import { type Ask, perform } from "../../../cli/service/perform.ts";
 import { type ServiceLayout, serviceLayout } from "../../../cli/service/layout.ts";
@@ -16,7 +17,7 @@ import { filesIn, names, withSystemctl } from "../../_support/systemctl.ts";
 import { agentId, agentSecret as secret } from "../../_support/vectors.ts";
 
 const linux = Deno.build.os === "linux";
-const strange = { caFile: `/etc/a "b" 100% $HOME \\ <&>/ca.pem`, insecureHttp: true };
+const strange = { ...noOptions, caFile: `/etc/a "b" 100% $HOME \\ <&>/ca.pem`, insecureHttp: true };
 const flags = ["--user", "--url", "https://fleet.example", "--agent-id", agentId, "--agent-secret-file", "-"];
 
 function place(os: typeof Deno.build.os, user: boolean, home = "/home/a b&c"): ServiceLayout {
@@ -169,7 +170,8 @@ for (const [os, user] of places) {
   Deno.test(`a definition of ${os} (${user ? "user" : "system"}) tells later what it was told`, () => {
     const caFile = os === "windows" ? "C:\\a b & c\\100%\\ca.pem" : strange.caFile;
     for (
-      const options of [noOptions, { caFile: "/etc/ca.pem", insecureHttp: false }, {
+      const options of [noOptions, { ...noOptions, caFile: "/etc/ca.pem" }, {
+        ...noOptions,
         caFile,
         insecureHttp: true,
       }]

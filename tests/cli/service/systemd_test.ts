@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { formatCredentials } from "../../../cli/identity/credentials.ts";
 import { type CreatedAgent, FleetClient } from "../../_support/client.ts";
+import { compiled } from "../../_support/compiled.ts";
 import { copyDatabaseTemplate } from "../../_support/database_template.ts";
 import { type Finished, python, sh } from "../../_support/installers.ts";
 import { startServerProcess, temporaryFolder } from "../../_support/server.ts";
@@ -370,7 +371,7 @@ function identity(url: string, id: string): string[] {
 /** The program where somebody may have downloaded it. */
 async function download(host: SystemdHost): Promise<string> {
   const program = join(host.folder, "download");
-  await Deno.copyFile(Deno.env.get("OPENCLAW_TEST_BINARY") ?? "", program);
+  await Deno.copyFile(compiled ?? "", program);
   return program;
 }
 

@@ -24,7 +24,12 @@ Deno.test({
       return luck < 0.01 ? refuses("token_expired") : luck < 0.02 ? "cut" : accepts(1);
     }));
     await using home = await temporaryFolder();
-    const options = { home: home.path, env: identify(makeAgent(), server.url), time: { clock: 50 } };
+    const options = {
+      home: home.path,
+      env: identify(makeAgent(), server.url),
+      time: { clock: 50 },
+      longestSeconds: 2 * seconds,
+    };
     await using monitor = start(["monitor", "--quiet"], options);
     await server.until(2);
     await pause(warmUpSeconds * 1000);

@@ -32,9 +32,22 @@ export async function respond(
   };
   const reply = await replyTo(endpoint, request, subpath, { ...backend, ...exchange });
   for (const task of work) backend.waitUntil(runAfterReply(task, backend, exchange.requestId));
+  return withReplyHeaders(reply, exchange.requestId);
+}
+
+/** The reply to a request that came to no endpoint: as HTTP, it could not be read. */
+export function refuseRequest(status: number, description: string): Response {
+  const requestId = crypto.randomUUID();
+  const code = status < 500 ? "invalid_request" : "internal";
+  const { body, headers } = errorReply(new ContractError(code, description), requestId);
+  return withReplyHeaders(new Response(body, { status, headers }), requestId);
+}
+
+/** What every reply carries. */
+function withReplyHeaders(reply: Response, requestId: string): Response {
   for (const [name, value] of Object.entries(replyHeaders)) reply.headers.set(name, value);
   if (!reply.headers.has("cache-control")) reply.headers.set("cache-control", "no-store");
-  reply.headers.set("x-request-id", exchange.requestId);
+  reply.headers.set("x-request-id", requestId);
   return reply;
 }
 

@@ -21,6 +21,7 @@ const controls = /[\u0000-\u001f\u007f-\u009f]/;
 // deno-lint-ignore no-control-regex -- the same, but for the line feed
 const controlsButNewline = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
 const utcTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|\+00:00)$/i;
+const bidirectional = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 const maxEntries = 32;
 
 /** The refusal of a field: its name, what it is, and what was expected. */
@@ -52,6 +53,14 @@ export function parseText(value: unknown, name: string, rule: TextRule): string 
     throw badField(name, `has ${length} characters, expected ${shortest} to ${longest}`);
   }
   return value;
+}
+
+/** A name of 1 to 100 characters for people to read: not only white space, and nothing that turns its direction. */
+export function parseName(value: unknown, name: string): string {
+  const text = parseText(value, name, { shortest: 1, longest: 100 });
+  if (text.trim() === "") throw badField(name, "is only white space");
+  if (bidirectional.test(text)) throw badField(name, "has a control of the direction of writing");
+  return text;
 }
 
 export function parseChoice<Choice extends string>(

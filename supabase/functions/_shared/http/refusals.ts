@@ -67,11 +67,16 @@ export function network(address: string): string {
 
 /**
  * The caller's address: the socket's; with `trustedProxies` n above 0, the nth from the right of
- * `x-forwarded-for`, if it has that many.
+ * `x-forwarded-for`, if it has that many. Some proxies add the port, and brackets to IPv6.
  */
 export function callerAddress(request: Request, socketAddress: string, trustedProxies: number): string {
   if (trustedProxies === 0) return socketAddress;
   const hops = (request.headers.get("x-forwarded-for") ?? "").split(",").map((hop) => hop.trim());
-  const hop = hops.at(-trustedProxies);
-  return hop !== undefined && ipaddr.isValid(hop) ? hop : socketAddress;
+  const hop = withoutPort(hops.at(-trustedProxies) ?? "");
+  return ipaddr.isValid(hop) ? hop : socketAddress;
+}
+
+function withoutPort(hop: string): string {
+  const [, bracketed, plain] = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+))(?::\d{1,5})?$/i.exec(hop) ?? [];
+  return bracketed ?? plain ?? hop;
 }

@@ -5,6 +5,7 @@ import { openPglite } from "../../../../cli/serve/store/pglite.ts";
 import { Maintenance, vacuumedTables } from "../../../../cli/serve/store/maintenance.ts";
 import { databaseOver } from "../../../../supabase/functions/_shared/database/port.ts";
 import { Log } from "../../../../supabase/functions/_shared/log.ts";
+import { copyDatabaseTemplate } from "../../../_support/database_template.ts";
 import { temporaryFolder } from "../../../_support/server.ts";
 
 /** A maintenance over tables of the same names. */
@@ -158,6 +159,7 @@ Deno.test("transactions that are old → frozen once a day, and at a start that 
 
 Deno.test("every beat of a list is a write, and a question is none", async () => {
   await using data = await temporaryFolder();
+  await copyDatabaseTemplate(data.path);
   const plain = Maintenance.prototype.noteWrites;
   const noted: number[] = [];
   Maintenance.prototype.noteWrites = (count) => void noted.push(count);

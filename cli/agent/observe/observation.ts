@@ -1,0 +1,9 @@
+import type { Status } from "../../api/agent.ts";
+import type { Metrics } from "./host_metrics.ts";
+
+/** What a beat says of the host. */
+export interface Observation {
+  status: Status;
+  message?: string | undefined;
+  metrics: Metrics;
+}
