@@ -246,7 +246,7 @@ async function watchedService({ system, language, fleet, url }: Scene): Promise<
   assert.deepEqual([status, message], ["unhealthy", words]);
   assertEnded(await system.run(command), 0, /nothing had to be changed/);
   assertEnded(await system.run([...command, "--watch="]), 0, /online/);
-  const { stdout } = await system.run(["cat", "/etc/systemd/system/openclaw.service"]);
+  const { stdout } = await system.run(["cat", "/etc/systemd/system/openclaw-agent.service"]);
   assert.ok(stdout.includes(` monitor "--probe-url=http://127.0.0.1:9/health?a=100%%25&b=$$c"\n`), stdout);
   const refused = await system.run([...command, "--status-command", "/usr/bin/check"]);
   assertEnded(refused, 2, /Cannot keep a command for the small agent/);
