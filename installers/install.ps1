@@ -174,7 +174,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Get-Sum {
         param([string] $Sums, [string] $Name)
-        foreach ($line in $Sums -split '\r?\n') {
+        foreach ($line in $Sums.TrimStart([char]0xFEFF) -split '\r?\n') {
             if ($line -cmatch '\A([0-9a-f]{64}) [ *](\S+)\z' -and $Matches[2] -ceq $Name) { return $Matches[1] }
         }
         return ''
@@ -254,6 +254,21 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         foreach ($path in "$env:HOME", "$env:XDG_CONFIG_HOME") {
             # What .NET puts in the place of bytes that it cannot read.
             if (-not $place.IsWindows -and $path.Contains([string][char]0xfffd)) { Die 2 "Cannot install into `"$path`": a path in UTF-8 is expected" 'set HOME to the home folder of this user' }
+        }
+    }
+
+    # One spelling of the user's folders, without links, "//" and a "/" at the end: paths are compared as text.
+    function Set-RealFolders {
+        if ($place.IsWindows) { return }
+        foreach ($name in @('HOME') + $usualFolders.Keys) {
+            $given = "$([Environment]::GetEnvironmentVariable($name))"
+            if (-not $given.StartsWith('/')) { continue }
+            $real = & /bin/sh -c 'cd -P "$1" 2>/dev/null && pwd -P' sh $given
+            if ($LASTEXITCODE -ne 0) { $real = $given -replace '(.)/+\z', '$1' }
+            $real = "$real" -replace '/+', '/'
+            if ($real -ceq $given) { continue }
+            $spelled[$name] = $given
+            [Environment]::SetEnvironmentVariable($name, $real)
         }
     }
 
@@ -1002,6 +1017,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         if ($place.IsKept) { return }
         if ($place.Kind -eq 'script') {
             Write-Whole $place.Program '755' (ConvertTo-Bytes $AgentText)
+            # It says no where the file system is mounted so that nothing in it may be started.
+            if (-not $place.IsWindows -and -not (Test-Run 'test' '-x', $place.Program)) {
+                Give-Up 1 "Cannot run `"$($place.Program)`": the system does not start it" 'choose a HOME on a file system that is mounted without "noexec"'
+            }
             return
         }
         $new = Get-VerifiedProgram
@@ -1289,7 +1308,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             $quote = "'\''"
             if ($place.IsWindows) { $quote = "''" }
             foreach ($word in $place.Watched) { $start += " '$($word.Replace("'", $quote))'" }
-            Answer "to start the agent: $start"
+            Answer "to start the agent: $(Get-OwnVariables)$start"
             if (-not $options['no-service']) { Answer 'there is no systemd or launchd here: have it started at boot by what there is' }
         }
         elseif ($place.Kind -eq 'script' -and (Test-Environment)) { Answer $ofEnvironment }
@@ -1304,6 +1323,17 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             Answer "deleted `"$own`", which held the secret"
         }
         else { Answer "delete `"$own`": it holds the secret" }
+    }
+
+    # What the agent needs in its environment, where cron starts it, to find its files.
+    function Get-OwnVariables {
+        if ($env:OS -eq 'Windows_NT' -or (uname -s) -ne 'Linux') { return '' }
+        $words = ''
+        foreach ($name in $usualFolders.Keys) {
+            $folder = "$([Environment]::GetEnvironmentVariable($name))"
+            if ($folder.StartsWith('/') -and $folder -cne "$env:HOME/$($usualFolders[$name])") { $words += "$name='$($folder.Replace("'", "'\''"))' " }
+        }
+        return $words
     }
 
     function Uninstall-Agent {
@@ -1421,6 +1451,9 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         Undo = New-Object 'Collections.Generic.List[scriptblock]'; Backups = New-Object 'Collections.Generic.List[string]'; Changed = $false
         IsUndone = $false; IsHandedOver = $false; IsKept = $false; Sha256 = ''; BinaryName = ''; Watched = @(); Watch = Start-Watch
     }
+    # As the XDG Base Directory Specification has them.
+    $usualFolders = [ordered]@{ 'XDG_CONFIG_HOME' = '.config'; 'XDG_STATE_HOME' = '.local/state' }
+    $spelled = @{}
     $given = Read-Environment
     try {
         $options = Read-Arguments (Join-Arguments @($Arguments | Where-Object { $null -ne $_ }))
@@ -1432,6 +1465,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             # Windows' scheduler has one of that name.
             $TaskName = $NameOnHost
             Assert-Host
+            Set-RealFolders
             Select-Places
             if ($options['uninstall']) { Uninstall-Agent } else { Install-Agent $given }
         }
@@ -1446,6 +1480,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     finally {
         Stop-Watch $place.Watch
         foreach ($name in $given.Keys) { [Environment]::SetEnvironmentVariable($name, $given[$name]) }
+        foreach ($name in $spelled.Keys) { [Environment]::SetEnvironmentVariable($name, $spelled[$name]) }
     }
     # Read from a pipe, an exit would take the user's own shell along.
     if ($ownFile) { exit $code }

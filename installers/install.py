@@ -164,7 +164,7 @@ def sum_of(sums, name):
 
 
 def read_text(path):
-    with open(path, encoding="utf-8", errors="replace") as file:
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
         return file.read()
 
 
@@ -185,6 +185,16 @@ def is_own(path):
     if not stat.S_ISREG(status.st_mode):
         return False
     return os.name == "nt" or status.st_uid == os.geteuid() and not status.st_mode & 0o022
+
+
+def native(path):
+    """A path in UTF-8, as this locale reads its bytes."""
+    return os.fsdecode(path.encode("utf-8", "surrogateescape"))
+
+
+def real(path):
+    """The one spelling of a path: absolute, without links, "//" and a "/" at its end."""
+    return os.path.realpath(path)
 
 
 def escape(words):
@@ -285,6 +295,9 @@ class Installation:
                 os.fsencode(path).decode("utf-8")
             except UnicodeDecodeError:
                 die(2, 'Cannot install into "%s": a path in UTF-8 is expected' % path, "set HOME to the home folder of this user")
+        for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+            if os.environ.get(name, "").startswith("/"):
+                os.environ[name] = real(os.environ[name])
 
     def check_platform(self):
         system, machine = agent.platform.system(), agent.platform.machine()
@@ -502,7 +515,12 @@ class Installation:
         are_hashes = all(value is None or isinstance(value, str) and HASHES.match(value) for value in files.values())
         are_words = None not in [agent.text(fields, name) for name in ("agent_id", "program")]
         is_whole = are_words and are_hashes and all(isinstance(path, str) for path in folders)
-        return fields if is_whole and agent.text(fields, "service") in SERVICES else nothing
+        if not is_whole or agent.text(fields, "service") not in SERVICES:
+            return nothing
+        # The manifest is UTF-8 whatever this locale makes of a path's bytes.
+        fields["files"] = {native(path): files[path] for path in files}
+        fields["folders"] = [native(path) for path in folders]
+        return fields
 
     def check_readable(self):
         """Whether the manifest, if there is one, is to be believed."""
@@ -682,7 +700,7 @@ class Installation:
     def fetch_sums(self, url):
         try:
             with agent.opener_for(url, agent.Unfollowed).open(url, timeout=15) as response:
-                return response.read(65536).decode("utf-8", "replace")
+                return response.read(65536).decode("utf-8-sig", "replace")
         except agent.unreachable:
             return ""
 
@@ -713,13 +731,10 @@ class Installation:
 
     def date_of_server(self, unverified):
         """Nothing secret is sent: whatever answers is asked for the time only."""
-        opener = agent.opener_for(self.url, agent.Unfollowed, urllib.request.HTTPSHandler(context=unverified))
+        opener = agent.opener_for(self.url, agent.Unfollowed, context=unverified)
         reply = agent.fetch(opener, 15, self.url + "/functions/v1/health")
-        try:
-            date = time.strptime(reply.headers.get("date", ""), "%a, %d %b %Y %H:%M:%S GMT")
-        except ValueError:
-            return None
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", date)
+        date = agent.http_date(reply.headers.get("date", ""))
+        return None if date is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(date))
 
     # From here on things are touched. What is done is noted, and undone if a step fails, the last first.
 
@@ -867,6 +882,9 @@ class Installation:
     def put_program(self):
         if self.kind == "script":
             self.put(self.program, 0o755, os.fsencode(self.program_text()))
+            if os.name != "nt" and not run_silently(self.program, "--version"):
+                self.give_up(1, 'Cannot run "%s": the system does not start it' % self.program,
+                             'choose a HOME on a file system that is mounted without "noexec"')
         elif not self.kept:
             self.get_program()
             self.replace(self.program)
@@ -1220,7 +1238,8 @@ class Installation:
             answer("installed " + file)
         answer("to undo it: run this installer again with --uninstall")
         if self.service == "none":
-            answer('to start the agent: "%s" monitor%s' % (self.program, "".join(" " + quoted(word) for word in self.watched)))
+            options = "".join(" " + quoted(word) for word in self.watched)
+            answer('to start the agent: %s"%s" monitor%s' % (self.own_variables(), self.program, options))
             if not self.options.no_service:
                 answer("there is no systemd or launchd here: have it started at boot by what there is")
         elif self.kind == "script" and self.needs_environment():
@@ -1228,6 +1247,15 @@ class Installation:
         if self.service == "systemd-user":
             answer("to keep it running while you are logged out: loginctl enable-linger")
         offer_deletion(self.options)
+
+    def own_variables(self):
+        """What the agent needs in its environment, where cron starts it, to find its files."""
+        if self.os != "linux" or self.system:
+            return ""
+        places = {"XDG_CONFIG_HOME": ".config", "XDG_STATE_HOME": ".local/state"}
+        return "".join("%s=%s " % (name, shlex.quote(os.environ[name])) for name, usual in places.items()
+                       if os.environ.get(name, "").startswith("/")
+                       and os.environ[name] != os.path.join(os.environ["HOME"], usual))
 
     def uninstall(self):
         if not os.path.isfile(self.manifest) and self.system:

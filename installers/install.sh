@@ -200,6 +200,30 @@ check_home() {
   for folder in "$HOME" "${XDG_CONFIG_HOME:-}"; do
     is_utf8 "$folder" || die 2 "Cannot install into \"$folder\": a path in UTF-8 is expected" 'set HOME to the home folder of this user'
   done
+
+  for name in HOME XDG_CONFIG_HOME XDG_STATE_HOME; do
+    eval "value=\${$name:-}"
+    case $value in
+      /*)
+        real "$value"
+        eval "$name=\$value"
+        ;;
+    esac
+  done
+}
+
+real() { # Leaves the one spelling of the path $1 in $value: without links, "//" and a "/" at its end.
+  value=$1 rest=''
+  while :; do
+    while :; do case $value in ?*/) value=${value%/} ;; //*) value=${value#/} ;; *) break ;; esac; done
+    [ ! -d "$value" ] || break
+    rest=/${value##*/}$rest
+    value=${value%/*}/
+  done
+  folder=$(cd -P "$value" 2>/dev/null && pwd -P) && value=$folder
+  while :; do case $value in //*) value=${value#/} ;; *) break ;; esac; done
+  value=${value%/}$rest
+  value=${value:-/}
 }
 
 is_utf8() { # Whether nothing but ASCII is left of $1 once every sequence of UTF-8 is out of it.
@@ -590,19 +614,13 @@ may_run() { # Whether the program $1 is the one that the manifest lists, no othe
 }
 
 sum_of() { # The sum of the file $2 in $1, which is like a SHA256SUMS.
-  value=$(printf '%s\n' "$1" | awk -v name="$2" '{ sub(/\r$/, ""); sub(/^\*/, "", $2) } $2 == name && length($1) == 64 && $1 !~ /[^0-9a-f]/ { print $1; exit }')
+  value=$(printf '%s\n' "$1" | awk -v name="$2" 'NR == 1 { sub(/^\357\273\277/, "") } { sub(/\r$/, ""); sub(/^\*/, "", $2) } $2 == name && length($1) == 64 && $1 !~ /[^0-9a-f]/ { print $1; exit }')
   [ -n "$value" ]
 }
 
 # The seconds since 1970 of an RFC 3339 time or an HTTP date.
 moment() {
-  printf '%s\n' "$1" | awk '/^[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T|^[A-Z][a-z][a-z], [0-9][0-9]? [A-Z][a-z][a-z] [0-9][0-9][0-9][0-9] / {
-    gsub(/[-T:Z+.,]/, " ")
-    if ($1 ~ /^[0-9]/) { y = $1; m = $2; d = $3; h = $4; i = $5; s = $6 }
-    else { d = $2; m = (index("JanFebMarAprMayJunJulAugSepOctNovDec", $3) + 2) / 3; y = $4; h = $5; i = $6; s = $7 }
-    if (m <= 2) { y--; m += 12 }
-    printf "%.0f\n", (365 * y + int(y / 4) - int(y / 100) + int(y / 400) + int((153 * (m - 3) + 2) / 5) + d - 719469) * 86400 + h * 3600 + i * 60 + s
-  }'
+  printf '%s\n' "$1" | awk "$dates"'{ at = moment($0, 0); if (at > 0) printf "%.0f\n", at }'
 }
 
 offset() { # Says how far this clock is from the time $1, if that is more than a minute.
@@ -807,7 +825,11 @@ program_text() { printf '%s\n' "$agent"; }
 
 put_program() {
   case $kind/$keep_program in
-    script/*) put "$program" 755 program_text ;;
+    script/*)
+      put "$program" 755 program_text
+      "$program" --version >/dev/null 2>&1 || give_up 1 "Cannot run \"$program\": the system does not start it" \
+        'choose a HOME on a file system that is mounted without "noexec"'
+      ;;
     binary/no)
       get_program
       replace "$program"
@@ -832,6 +854,7 @@ fetch_program() { # Waited for, so that this shell hears a signal meanwhile.
   set -- -q -f -s -S -L -g --connect-timeout 15 --speed-limit 1 --speed-time 60 -o "$program.openclaw-new"
   case $binary_url in http://*) set -- "$@" --proto '=http' ;; *) set -- "$@" --proto '=https' ;; esac
   if is_direct "$binary_url"; then set -- "$@" --noproxy '*'; fi
+  [ -z "${SSL_CERT_FILE:-}" ] || set -- "$@" --cacert "$SSL_CERT_FILE"
   if [ "$ear" = open ]; then
     curl "$@" -- "$binary_url" >/dev/null 2>&3 &
     asking=$!
@@ -839,18 +862,24 @@ fetch_program() { # Waited for, so that this shell hears a signal meanwhile.
     curl_code=$?
     asking=''
     printf '\n' >&3
-    IFS= read -r failure <&3
+    failure=''
+    while IFS= read -r line <&3 && [ -n "$line" ]; do failure="$failure
+$line"; done
     # What else curl said there is not for the next one.
     open_ear
   else
     failure=$(curl "$@" -- "$binary_url" 2>&1 >/dev/null)
     curl_code=$?
   fi
-  failure=${failure#curl: }
   case $curl_code in
     0) ;;
     23) cannot_write "$program" ;;
-    *) give_up 6 "Cannot fetch \"$binary_name\": $(plain "${failure:-curl ends with $curl_code}")" 'check the URL, the network and the proxy' ;;
+    *)
+      # What a loader has to say comes before.
+      case $failure in *'curl: '*) failure=${failure#*curl: } ;; *) failure='' ;; esac
+      failure=${failure%%"
+"*}
+      give_up 6 "Cannot fetch \"$binary_name\": $(plain "${failure:-curl ends with $curl_code}")" 'check the URL, the network and the proxy' ;;
   esac
 }
 
@@ -1114,7 +1143,7 @@ report() {
   done
   printf 'to undo it: run this installer again with --uninstall\n'
   if [ "$service" = none ]; then
-    printf 'to start the agent: "%s" monitor%s\n' "$program" "$(monitor_options)"
+    printf 'to start the agent: %s"%s" monitor%s\n' "$(own_variables)" "$program" "$(monitor_options)"
     [ "$service_wanted" = no ] || printf 'there is no systemd or launchd here: have it started at boot by what there is\n'
   elif [ "$kind" = script ] && needs_environment; then printf '%s\n' "$of_environment"; fi
   [ "$service" != systemd-user ] || printf 'to keep it running while you are logged out: loginctl enable-linger\n'
@@ -1127,6 +1156,16 @@ monitor_options() { # As a shell reads them.
     [ -z "${flag_status_command#-}" ] || printf '%s\n' "--status-command=${flag_status_command#-}"
     [ -z "${flag_metrics_command#-}" ] || printf '%s\n' "--metrics-command=${flag_metrics_command#-}"
   } | sed "s/'/'\\\\''/g;s/.*/ '&'/" | tr -d '\n'
+}
+
+own_variables() { # What the agent needs in its environment, where cron starts it, to find its files.
+  case $os/$system in linux/no) ;; *) return 0 ;; esac
+  own_variable XDG_CONFIG_HOME "${XDG_CONFIG_HOME:-}" .config
+  own_variable XDG_STATE_HOME "${XDG_STATE_HOME:-}" .local/state
+}
+
+own_variable() { # The variable $1 with the value $2, if that is not the usual one, $3 in the home.
+  case $2 in "$HOME/$3") ;; /*) printf "%s='%s' " "$1" "$(printf '%s' "$2" | sed "s/'/'\\\\''/g")" ;; esac
 }
 
 offer_deletion() {

@@ -18,12 +18,14 @@ import { SessionCache } from "./session_cache.ts";
 export interface Server {
   handshake: (signal: AbortSignal) => Promise<Outcome<HandshakeReply>>;
   beat: (token: string, report: BeatReport, signal: AbortSignal) => Promise<Outcome<HeartbeatReply>>;
+  /** Gives up the connections that are kept: the next request opens a new one. */
+  hangUp: () => void;
 }
 
 /** What this process says of itself; a new `instanceId` with every start. */
 export function describeProcess(): Client {
   return {
-    client: { version, hostname: hostname(), os: Deno.build.os, arch: Deno.build.arch },
+    client: { version, hostname: cleanHostname(Deno.hostname()), os: Deno.build.os, arch: Deno.build.arch },
     instanceId: crypto.randomUUID(),
   };
 }
@@ -34,6 +36,7 @@ export function serverOf(setup: () => Setup, process: Client & Pick<Limits, "tim
   return {
     handshake: (signal) => handshake(setup().connection, credentialsOf(setup()), { ...process, signal }),
     beat: (token, report, signal) => beat(setup().connection, token, { report, signal, timeoutMs }),
+    hangUp: () => setup().connection.pool?.renew(),
   };
 }
 
@@ -47,6 +50,10 @@ export function credentialsOf({ identity: { agentId, secret } }: Setup): Credent
   return { agentId, secret };
 }
 
-function hostname(): string {
-  return Deno.hostname().slice(0, 255) || "unknown";
+/**
+ * A host's name as a server takes one. What describes the host is a courtesy, and never a reason to fail: what is no
+ * text (a CR of an /etc/hostname that Windows wrote) is replaced.
+ */
+export function cleanHostname(name: string): string {
+  return [...name.replace(/[\p{Cc}\p{Cs}]/gu, "-")].slice(0, 255).join("") || "unknown";
 }

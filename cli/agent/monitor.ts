@@ -61,8 +61,8 @@ export class Monitor {
   #observing = 0;
   /** How the host was when that was last told of. */
   #reportedStatus: BeatReport["status"] = "healthy";
-  /** Whether an outage was told of, and its end was not. */
-  #outageReported = false;
+  /** What keeps the beats out, and was told of; null: nothing, or its end was told, too. */
+  #outageReported: string | null = null;
   /** Whether there will be another try: a single beat has none. */
   #willRetry = true;
   #last: { wall: number; monotonic: number };
@@ -167,6 +167,8 @@ export class Monitor {
       text: `the wall clock is ${seconds} s further than expected: the host slept, or its clock was set`,
       details: { seconds },
     });
+    // Whatever stood between has forgotten the connection from before, and a request on it would wait for nothing.
+    this.#deps.server.hangUp();
     this.#follow({ type: "resumed", at: now.monotonic, drift });
   }
 
@@ -281,21 +283,24 @@ export class Monitor {
     const retryAfter = outcome.kind === "outage" ? outcome.retryAfter : 0;
     this.#follow({ type: "outage", at, retryAfter });
     if (!this.#deps.inbox.isStopping) {
-      const text = `cannot reach the server: ${reason}${this.#next("trying")}`;
+      // It was reached, and the same request will be refused again: that is told as what it is.
+      const isRefusal = outcome.kind === "refused";
+      const event = isRefusal ? outcome.code : "outage";
+      const what = isRefusal ? "the server does not take what this agent sends" : "cannot reach the server";
       this.#deps.tell({
-        level: this.#outageReported ? "debug" : "warn",
-        event: "outage",
-        text,
+        level: this.#outageReported === event ? "debug" : isRefusal ? "error" : "warn",
+        event,
+        text: `${what}: ${reason}${this.#next("trying")}`,
         details: { reason },
       });
-      this.#outageReported = true;
+      this.#outageReported = event;
     }
     return { type: "outage", reason, ...(outcome.kind === "refused" ? { code: outcome.code } : {}) };
   }
 
   #reportRecovery(): void {
-    if (!this.#outageReported) return;
-    this.#outageReported = false;
+    if (this.#outageReported === null) return;
+    this.#outageReported = null;
     this.#deps.tell({ level: "info", event: "recovered", text: "the server answers again" });
   }
 

@@ -40,7 +40,7 @@ export class LiveSetup {
     try {
       const fresh = await unlessAborted(unlessAborted(reading, over), stopping);
       if (fresh !== null) return await this.#take(fresh);
-      reading.then(({ connection }) => connection.client?.close(), () => undefined);
+      reading.then(({ connection }) => connection.pool?.renew(), () => undefined);
       if (!stopping.aborted) this.#refuse(`they could not be read within ${timeoutMs / 1000} s`);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
@@ -55,7 +55,7 @@ export class LiveSetup {
     if (fresh.identity.agentId !== old.identity.agentId) await this.#changeLock(fresh);
     this.#lock?.prove(fresh.identity.secret);
     this.#setup = fresh;
-    old.connection.client?.close();
+    old.connection.pool?.renew();
     const cache = cacheOf(fresh, this.#warn);
     if (cache.owner === this.#cache.owner) return "same";
     this.#cache = cache;
@@ -69,7 +69,7 @@ export class LiveSetup {
       this.#lock.release();
       this.#lock = lock;
     } catch (error) {
-      connection.client?.close();
+      connection.pool?.renew();
       throw error;
     }
   }

@@ -1,4 +1,6 @@
 import { asObject, type Fields, isDuration, isText, parseObject } from "../host/json.ts";
+import type { Pool } from "./pool.ts";
+import { retryAfter } from "./retry_after.ts";
 import { printable, printableStrings } from "../terminal/printable.ts";
 import { version } from "../version.ts";
 
@@ -6,8 +8,8 @@ import { version } from "../version.ts";
 export interface Connection {
   /** Without `/functions/v1`. */
   url: string;
-  /** With the own certificate authority, if there is one. */
-  client?: Deno.HttpClient | undefined;
+  /** With the own certificate authority, if there is one. Without a pool, the runtime's own connections. */
+  pool?: Pool | undefined;
 }
 
 /** What a request came to. */
@@ -125,7 +127,7 @@ export function health(connection: Connection): Promise<Outcome<string>> {
 }
 
 async function ask<Value>(
-  { url, client }: Connection,
+  { url, pool }: Connection,
   path: string,
   parse: (fields: Fields) => Value | null,
   { signal, timeoutMs = defaultTimeoutMs, ...init }: Omit<RequestInit, "signal"> & Limits,
@@ -143,7 +145,7 @@ async function ask<Value>(
       },
       redirect: "manual",
       signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-      ...(client === undefined ? {} : { client }),
+      ...(pool === undefined ? {} : { client: pool.client }),
     });
     const text = await readText(response);
     // Here, so that no reader of a reply can forget it.
@@ -151,6 +153,7 @@ async function ask<Value>(
     return read(response, fields, parse, { sentAt, receivedAt: Date.now() });
   } catch (error) {
     if (!(error instanceof Error)) throw error;
+    pool?.renew();
     const reason = timeout.aborted ? `no reply within ${timeoutMs / 1000} s` : reasonOf(error);
     return { kind: "outage", reason, retryAfter: 0, cause: error };
   }
@@ -240,14 +243,6 @@ function parseSighting(fields: Fields): AgentView | null {
     lastSeenAt: last_seen_at === null ? null : printable(last_seen_at),
     intervalSeconds: heartbeat_interval_seconds,
   };
-}
-
-/** In seconds. A date is measured against the server's own clock, never against ours. */
-function retryAfter(headers: Headers): number {
-  const text = headers.get("retry-after") ?? "";
-  if (/^\d+$/.test(text)) return Number(text);
-  const seconds = (Date.parse(text) - Date.parse(headers.get("date") ?? "")) / 1000;
-  return seconds > 0 ? seconds : 0;
 }
 
 /** The body's time, else the header's, which is whole seconds. */

@@ -11,6 +11,7 @@ import { Log } from "../../supabase/functions/_shared/log.ts";
 import { version } from "../../supabase/functions/_shared/version.ts";
 import { CliError } from "../terminal/errors.ts";
 import { answer, say } from "../terminal/output.ts";
+import { withoutMark } from "../host/json.ts";
 import { giveUp } from "../host/permissions.ts";
 import { type RunningServer, startServer } from "../serve/server.ts";
 import { StartError } from "../serve/start_error.ts";
@@ -207,7 +208,7 @@ async function readTls({ tlsCert, tlsKey }: Flags): Promise<{ cert: string; key:
 
 async function readPem(path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return withoutMark(await Deno.readTextFile(path));
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw new StartError(

@@ -4,12 +4,17 @@ export type Fields = Readonly<Record<string, unknown>>;
 /** The object that a text holds as JSON, or null when it holds anything else. A BOM before it is skipped. */
 export function parseObject(text: string): Fields | null {
   try {
-    const value: unknown = JSON.parse(text.replace(/^\uFEFF/, ""));
+    const value: unknown = JSON.parse(withoutMark(text));
     return asObject(value);
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;
   }
+}
+
+/** A text without the mark that editors of Windows put before UTF-8 (BOM). */
+export function withoutMark(text: string): string {
+  return text.replace(/^\uFEFF/, "");
 }
 
 export function asObject(value: unknown): Fields | null {

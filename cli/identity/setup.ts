@@ -1,10 +1,12 @@
 import { keepLoopbackDirect, proxyFor } from "../api/proxy.ts";
 import type { Connection } from "../api/agent.ts";
+import { Pool } from "../api/pool.ts";
 import { parseUrl } from "../api/url.ts";
 import { type Identity, readIdentity } from "./identity.ts";
 import type { IdentityFlags } from "./named_agent.ts";
 import { CliError } from "../terminal/errors.ts";
 import { type Environment, type Places, placesHere } from "../host/paths.ts";
+import { withoutMark } from "../host/json.ts";
 import { shellQuote } from "../host/shell_quote.ts";
 
 /** What a command line says of the way to the server. */
@@ -70,16 +72,16 @@ async function openConnection(
   keepLoopbackDirect(environment);
   proxyFor(new URL(url), environment);
   const path = caFileOf(flags, environment);
-  return path === undefined ? { url } : { url, client: openClient(path, await readAuthority(path)) };
+  return { url, pool: path === undefined ? new Pool() : openPool(path, await readAuthority(path)) };
 }
 
 function caFileOf({ caFile }: ConnectionFlags, environment: Environment): string | undefined {
   return caFile ?? environment("SSL_CERT_FILE");
 }
 
-function openClient(path: string, authority: string): Deno.HttpClient {
+function openPool(path: string, authority: string): Pool {
   try {
-    return Deno.createHttpClient({ caCerts: [authority] });
+    return new Pool([authority]);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw new CliError("usage", `Cannot use the certificates in "${path}": ${error.message}`, {
@@ -91,7 +93,7 @@ function openClient(path: string, authority: string): Deno.HttpClient {
 
 async function readAuthority(path: string): Promise<string> {
   try {
-    const text = await Deno.readTextFile(path);
+    const text = withoutMark(await Deno.readTextFile(path));
     if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
   } catch (error) {
     if (!(error instanceof Error)) throw error;

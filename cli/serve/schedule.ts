@@ -4,11 +4,13 @@ import { describe, type Log } from "../../supabase/functions/_shared/log.ts";
 export interface Job {
   name: string;
   everyMs: number;
+  /** Whether it runs once at the start, too. */
+  atStart?: true;
   run: () => Promise<void>;
 }
 
 /**
- * Runs each job at its interval, for the first time when one has passed. A job whose last run is still under way skips
+ * Runs each job at its interval, for the first time when one has passed, or at the start. A job whose last run is still under way skips
  * its turn. One that fails is a line in the log, and is tried again at its next turn.
  */
 export class Schedule {
@@ -19,6 +21,7 @@ export class Schedule {
   constructor(jobs: readonly Job[], log: Log) {
     this.#log = log;
     this.#timers = jobs.map((job) => setInterval(() => this.#start(job), job.everyMs));
+    for (const job of jobs) if (job.atStart) this.#start(job);
   }
 
   /** Starts nothing more, and waits for what is under way. */

@@ -1,3 +1,4 @@
+import { withRealFolders } from "../host/real_folder.ts";
 import { CliError } from "../terminal/errors.ts";
 import type { Environment } from "../host/paths.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
@@ -88,7 +89,7 @@ export async function serviceState(environment: Environment): Promise<string> {
   if (os !== "linux" && os !== "darwin" && os !== "windows") return "none on this system";
   const uid = Deno.uid() ?? 0;
   for (const user of [false, true]) {
-    const { text } = await stateAt(serviceLayout(environment, { os, user, uid }));
+    const { text } = await stateAt(serviceLayout(withRealFolders(environment), { os, user, uid }));
     if (text !== "not installed") return text;
   }
   return "not installed";

@@ -193,7 +193,7 @@ function Get-Platform {
 
 function Get-State {
     if ($env:OS -eq 'Windows_NT') { return [IO.Path]::Combine($env:APPDATA, $NameOnHost) }
-    if ((uname -s) -eq 'Darwin') { return "$HOME/Library/Application Support/$NameOnHost" }
+    if ((uname -s) -eq 'Darwin') { return "$env:HOME/Library/Application Support/$NameOnHost" }
     if ("$env:XDG_CONFIG_HOME".StartsWith('/')) { return "$env:XDG_CONFIG_HOME/$NameOnHost" }
     return "$env:HOME/.config/$NameOnHost"
 }
@@ -201,6 +201,7 @@ function Get-State {
 # The JSON object in the text, or nothing. Ours are a few hundred bytes; what is larger is not.
 function Read-Object {
     param([string] $Text)
+    $Text = $Text.TrimStart([char]0xFEFF)
     if ($Text.Length -gt 16384 -or $Text.TrimStart() -notlike '{*') { return $null }
     try { $value = ConvertFrom-Json $Text } catch { return $null }
     if ($value -is [Management.Automation.PSCustomObject]) { return $value }
@@ -249,11 +250,14 @@ function New-Agent {
     param([hashtable] $Credentials, [hashtable] $Watch)
     $platform = Get-Platform
     $hostName = [Net.Dns]::GetHostName() -replace '[^A-Za-z0-9._-]', '-'
+    # What describes the host is never a reason to be refused, and an empty text would be.
+    $words = @{ Name = $hostName; Os = "$($platform.Os)"; Arch = "$($platform.Arch)" }
+    foreach ($key in @($words.Keys)) { if (-not $words[$key]) { $words[$key] = 'unknown' } }
     return @{
         Url = $Credentials.Url; Id = $Credentials.Id; Secret = $Credentials.Secret
         Instance = [guid]::NewGuid().ToString(); Seq = 0; Token = ''; Interval = 60; RefreshIn = 0; BeatIn = 0; Name = ''
-        Client = @{ version = $Version; hostname = $hostName.Substring(0, [Math]::Min(255, $hostName.Length)); os = "$($platform.Os)"; arch = "$($platform.Arch)" }
-        Status = 0; Fields = $null; Failure = ''; IsTls = $false; RetryAfter = -1; Watch = $Watch
+        Client = @{ version = $Version; hostname = $words.Name.Substring(0, [Math]::Min(255, $words.Name.Length)); os = $words.Os; arch = $words.Arch }
+        Status = 0; Fields = $null; Failure = ''; IsTls = $false; RetryAfter = -1; Address = $null; Watch = $Watch
         Watched = @{ Gateway = 0; Page = '' }; IsQuiet = $false
     }
 }
@@ -296,6 +300,53 @@ function New-Request {
     return $request
 }
 
+# A request to the service; where its name has several addresses, to the one that answers.
+function New-ServiceRequest {
+    param([hashtable] $Agent, [string] $Path, $Clock, [int] $Seconds)
+    $target = New-Object Uri "$($Agent.Url)/functions/v1/$Path"
+    $request = New-Request $target.AbsoluteUri $Seconds
+    # Windows PowerShell would compare the certificate with the address.
+    if ($PSVersionTable['PSEdition'] -ne 'Core' -or $target.HostNameType -ne 'Dns') { return $request }
+    if ($null -ne $request.Proxy -and -not $request.Proxy.IsBypassed($target)) { return $request }
+    if ($null -eq $Agent.Address) { $Agent.Address = Find-Address $target $Clock $Seconds $Agent.Watch }
+    if ('' -ceq "$($Agent.Address)") { return $request }
+    $direct = New-Object UriBuilder $target
+    $direct.Host = "$($Agent.Address)"
+    $request = New-Request $direct.Uri.AbsoluteUri $Seconds
+    $request.Proxy = $null
+    $request.Host = $target.Authority
+    return $request
+}
+
+function Start-Lookup {
+    param([string] $Name)
+    return [Net.Dns]::GetHostAddressesAsync($Name)
+}
+
+# .NET asks the addresses of a name one after the other, and one that is dead takes all of a request's time. The first
+# of them that answers within 3 s; an empty text where there is nothing to choose, or none answers.
+function Find-Address {
+    param([Uri] $Target, $Clock, [int] $Seconds, [hashtable] $Watch)
+    $addresses = @(Wait-Task (Start-Lookup $Target.DnsSafeHost) $Clock $Seconds $Watch)
+    if ($addresses.Count -lt 2 -or @($addresses | Where-Object { $_.AddressFamily -eq 'InterNetworkV6' }).Count -eq 0) { return '' }
+    $tries = @($addresses | ForEach-Object {
+            $client = New-Object Net.Sockets.TcpClient $_.AddressFamily
+            @{ Address = $_; Client = $client; Task = $client.ConnectAsync($_, $Target.Port) }
+        })
+    $until = [Math]::Min($Seconds, $Clock.Elapsed.TotalSeconds + 3)
+    try {
+        while ($Clock.Elapsed.TotalSeconds -lt $until) {
+            $isOver = @($tries | Where-Object { -not $_.Task.IsCompleted }).Count -eq 0
+            foreach ($try in $tries) { if ($try.Task.Status -eq 'RanToCompletion') { return "$($try.Address)" } }
+            if ($isOver) { return '' }
+            [void]$Watch.Told.WaitOne(20)
+            Assert-Untold $Watch
+        }
+        return ''
+    }
+    finally { foreach ($try in $tries) { $try.Client.Dispose() } }
+}
+
 # The reply, whatever its status is.
 function Wait-Response {
     param($Request, $Clock, [int] $For, [hashtable] $Watch)
@@ -316,7 +367,7 @@ function Send-Request {
     $request = $null
     $response = $null
     try {
-        $request = New-Request "$($Agent.Url)/functions/v1/$Path" $Seconds
+        $request = New-ServiceRequest $Agent $Path $clock $Seconds
         if ($Agent.Token -and $Path -ne 'handshake') { $request.Headers['authorization'] = "Bearer $($Agent.Token)" }
         if ($null -ne $Body) {
             $bytes = [Text.Encoding]::UTF8.GetBytes((ConvertTo-Json $Body -Compress))
@@ -328,13 +379,13 @@ function Send-Request {
         }
         $response = Wait-Response $request $clock $Seconds $Agent.Watch
         $Agent.Status = [int]$response.StatusCode
-        $late = "$($response.Headers['retry-after'])"
-        if ($late -match '\A[0-9]{1,9}\z') { $Agent.RetryAfter = [Math]::Min(86400, [int]$late) }
+        $Agent.RetryAfter = Get-RetryAfter "$($response.Headers['retry-after'])" "$($response.Headers['date'])"
         $Agent.Fields = Read-Object (Read-Body $response $clock $Seconds $Agent.Watch)
     }
     catch {
         if ("$_" -ceq 'openclaw was told to stop') { throw }
         $Agent.Status = 0
+        $Agent.Address = $null
         # What is no reply asks for no wait.
         $Agent.RetryAfter = -1
         $reason = $_.Exception
@@ -362,6 +413,8 @@ function Read-Body {
         if ($count -eq 0) { break }
         $length += $count
     }
+    # A proxy may pack it though nobody asked for that.
+    if ("$($Response.Headers['content-encoding'])".Trim() -match '\A(x-)?gzip\z') { return Read-Packed $buffer $length }
     return [Text.Encoding]::UTF8.GetString($buffer, 0, $length)
 }
 
@@ -485,6 +538,66 @@ function Get-Watched {
     return $watched
 }
 
+# The beginning of what was packed.
+function Read-Packed {
+    param([byte[]] $Bytes, [int] $Length)
+    $packed = New-Object IO.MemoryStream $Bytes, 0, $Length
+    $stream = New-Object IO.Compression.GZipStream $packed, ([IO.Compression.CompressionMode]::Decompress)
+    $buffer = New-Object byte[] 16385
+    $length = 0
+    try {
+        while ($length -lt $buffer.Length) {
+            $count = $stream.Read($buffer, $length, $buffer.Length - $length)
+            if ($count -eq 0) { break }
+            $length += $count
+        }
+    }
+    catch [IO.InvalidDataException] { return '' }
+    finally { $stream.Dispose() }
+    return [Text.Encoding]::UTF8.GetString($buffer, 0, $length)
+}
+
+# The three forms of a date in HTTP (RFC 9110, 5.6.7).
+$HttpDates = @(
+    '\A[A-Z][a-z]{2}, (?<d>[0-9]{2}) (?<m>[A-Z][a-z]{2}) (?<y>[0-9]{4}) (?<t>[0-9]{2}:[0-9]{2}:[0-9]{2}) GMT\z',
+    '\A[A-Z][a-z]+day, (?<d>[0-9]{2})-(?<m>[A-Z][a-z]{2})-(?<y>[0-9]{2}) (?<t>[0-9]{2}:[0-9]{2}:[0-9]{2}) GMT\z',
+    '\A[A-Z][a-z]{2} (?<m>[A-Z][a-z]{2}) (?<d>[ 0-9][0-9]) (?<t>[0-9]{2}:[0-9]{2}:[0-9]{2}) (?<y>[0-9]{4})\z')
+
+# The moment, or nothing. Two digits of a year are those of the year that is next to $NearYear.
+function Get-HttpDate {
+    param([string] $Text, [int] $NearYear)
+    foreach ($form in $HttpDates) {
+        if ($Text -cnotmatch $form) { continue }
+        $year = [int]$Matches['y']
+        if ($Matches['y'].Length -eq 2) {
+            $year += $NearYear - $NearYear % 100
+            if ($year -gt $NearYear + 50) { $year -= 100 }
+            elseif ($year -lt $NearYear - 50) { $year += 100 }
+        }
+        $words = "$($Matches['d'].Trim()) $($Matches['m']) $("$year".PadLeft(4, '0')) $($Matches['t'])"
+        $moment = [datetime]::MinValue
+        $isDate = [datetime]::TryParseExact($words, 'd MMM yyyy HH:mm:ss', [Globalization.CultureInfo]::InvariantCulture, [Globalization.DateTimeStyles]::None, [ref] $moment)
+        if ($isDate) { return $moment }
+    }
+    return $null
+}
+
+# The seconds that a server asks for, at most a day; -1 if none. A date is reckoned from the reply's own.
+function Get-RetryAfter {
+    param([string] $Asked, [string] $Date)
+    $Asked = $Asked.Trim()
+    if ($Asked -match '\A[0-9]+\z') {
+        $digits = $Asked.TrimStart('0')
+        if ($digits.Length -gt 5) { return 86400 }
+        return [Math]::Min(86400, [int]"0$digits")
+    }
+    $now = Get-HttpDate $Date.Trim() 0
+    if ($null -eq $now) { return -1 }
+    $until = Get-HttpDate $Asked $now.Year
+    if ($null -eq $until) { return -1 }
+    return [int][Math]::Max([double]0, [Math]::Min([double]86400, ($until - $now).TotalSeconds))
+}
+
 # In one line, what came instead of the expected reply.
 function Get-WhatCame {
     param([hashtable] $Agent)
@@ -571,7 +684,7 @@ function Update-Credentials {
         return
     }
     if ($agent.Token -and ($found.Url -cne $agent.Url -or $found.Id -cne $agent.Id)) { [void](Send-Beat $agent 'stopping' 3) }
-    $agent.Url = $found.Url; $agent.Id = $found.Id; $agent.Secret = $found.Secret; $agent.Token = ''
+    $agent.Url = $found.Url; $agent.Address = $null; $agent.Id = $found.Id; $agent.Secret = $found.Secret; $agent.Token = ''
     Say 'the credentials were read again'
     $Life.Failures = 0; $Life.Refusals = 0; $Life.SecondChance = $false; $Life.BeatAt = 0
 }
@@ -579,7 +692,9 @@ function Update-Credentials {
 function Wait-AfterOutage {
     param([hashtable] $Agent, [hashtable] $Life)
     if ($Life.Failures -eq 0) {
-        Say "no heartbeat: $(Get-WhatCame $Agent); trying again"
+        $what = 'no heartbeat'
+        if ((Get-Text $Agent.Fields 'error') -ceq 'invalid_request') { $what = 'the server does not take what this agent sends' }
+        Say "${what}: $(Get-WhatCame $Agent); trying again"
         $wait = Get-Random-Between 0 ([Math]::Min(60, $Agent.Interval))
     }
     else {

@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
 # Written by openclaw. The agent of a host that has Python: it shakes hands, beats, says goodbye.
+import calendar
+import errno
 import http.client
 import json
 import os
 import platform
+import queue
 import random
 import re
+import selectors
 import signal
 import socket
 import stat
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -105,7 +110,7 @@ def folder_of_credentials(name):
 def read_object(text):
     """The JSON object in the text, or None. Ours are a few hundred bytes; what is larger is not."""
     try:
-        value = json.loads(text.decode("utf-8"), parse_constant=refuse) if len(text) <= 16384 else None
+        value = json.loads(text.decode("utf-8-sig"), parse_constant=refuse) if len(text) <= 16384 else None
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -171,12 +176,12 @@ class Unfollowed(urllib.request.HTTPRedirectHandler):
         return None
 
 
-class Late(OSError):
-    pass
+class Late(BaseException):
+    """The time of a request is over. Not an OSError, which the standard library takes for one address that failed."""
 
 
 def ring(*_):
-    raise Late("timed out")
+    raise Late
 
 
 def ring_after(seconds):
@@ -186,8 +191,100 @@ def ring_after(seconds):
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def opener_for(url, *handlers):
+def connect(address, timeout, _=None):
+    """A socket to the first address of a name that answers. A dead one holds the next one up for 0.25 s."""
+    deadline, failure = time.monotonic() + timeout, None
+    with selectors.DefaultSelector() as trying:
+        addresses = resolve(address, timeout)
+        try:
+            while addresses or trying.get_map():
+                if addresses:
+                    failure = begin_to_connect(addresses.pop(0), trying) or failure
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    break
+                for key, _ in trying.select(min(0.25, left) if addresses else left) if trying.get_map() else ():
+                    trying.unregister(key.fileobj)
+                    code = key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                    if code == 0:
+                        key.fileobj.settimeout(timeout)
+                        return key.fileobj
+                    key.fileobj.close()
+                    failure = OSError(code, os.strerror(code))
+        finally:
+            for key in list(trying.get_map().values()):
+                key.fileobj.close()
+    raise socket.timeout("timed out") if failure is None else failure
+
+
+def begin_to_connect(found, trying):
+    """Starts to connect, or returns why it cannot."""
+    family, kind, protocol, _, where = found
+    try:
+        one = socket.socket(family, kind, protocol)
+    except OSError as error:
+        return error
+    one.setblocking(False)
+    code = one.connect_ex(where)
+    if code not in (0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)):
+        one.close()
+        return OSError(code, os.strerror(code))
+    trying.register(one, selectors.EVENT_WRITE)
+    return None
+
+
+def resolve(address, timeout):
+    """The addresses of a name. By a thread: nothing interrupts a resolver that waits for its servers."""
+    found = queue.Queue()
+
+    def look():
+        try:
+            found.put(socket.getaddrinfo(address[0], address[1], 0, socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            found.put(error)
+    threading.Thread(target=look, daemon=True).start()
+    try:
+        addresses = found.get(timeout=timeout)
+    except queue.Empty:
+        raise socket.timeout("the name was not resolved in time") from None
+    if isinstance(addresses, Exception):
+        raise addresses
+    return addresses
+
+
+class Response(http.client.HTTPResponse):
+    def _read_status(self):
+        """The final reply's. The library passes over 100 only, and 102 and 103 come as well."""
+        while True:
+            version, status, reason = super()._read_status()
+            if not 100 <= status < 200 or status == 101:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+
+
+def connection_of(kind):
+    def make(*arguments, **options):
+        connection = kind(*arguments, **options)
+        connection.response_class = Response
+        connection._create_connection = connect
+        return connection
+    return make
+
+
+class Plain(urllib.request.HTTPHandler):
+    def http_open(self, request):
+        return self.do_open(connection_of(http.client.HTTPConnection), request)
+
+
+# A Python without "ssl" has neither; the installer says so.
+class Secure(getattr(urllib.request, "HTTPSHandler", urllib.request.BaseHandler)):
+    def https_open(self, request):
+        return self.do_open(connection_of(http.client.HTTPSConnection), request, context=self._context)
+
+
+def opener_for(url, *handlers, context=None):
     """Plain http is for this host only. What is on this host needs no proxy, which would read the secret."""
+    handlers += (Plain(),) if url.startswith("http:") else (Plain(), Secure(context=context))
     if url.startswith("http:") or re.match("https://" + LOOPBACK + r"([:/]|\Z)", url):
         handlers += (urllib.request.ProxyHandler({}),)
     return urllib.request.build_opener(*handlers)
@@ -199,15 +296,63 @@ def fetch(opener, seconds, url, data=None, headers=None):
         try:
             request = urllib.request.Request(url, data, headers or {})
             with opener.open(request, timeout=seconds) as response:
-                return Reply(response.status, read_object(response.read(16385)), response.headers)
+                return Reply(response.status, read_object(body_of(response)), response.headers)
         except urllib.error.HTTPError as error:
             with error:
-                return Reply(error.code, read_object(error.read(16385)), error.headers)
+                return Reply(error.code, read_object(body_of(error)), error.headers)
         finally:
             ring_after(0)
+    except Late:
+        return Reply(failure="timed out", error=socket.timeout())
     except unreachable as error:
         reason = getattr(error, "reason", error)
         return Reply(failure=str(reason) or type(reason).__name__, error=reason)
+
+
+def body_of(response):
+    """The beginning of a reply's body. A proxy may pack it though nobody asked for that."""
+    body = response.read(16385)
+    if response.headers.get("content-encoding", "").strip().lower() not in ("gzip", "x-gzip"):
+        return body
+    import zlib
+    try:
+        return zlib.decompressobj(31).decompress(body, 16385)
+    except zlib.error:
+        return b""
+
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MOMENT = "([0-9]{2}):([0-9]{2}):([0-9]{2})"
+DATES = tuple(re.compile(one + r"\Z") for one in (
+    "[A-Z][a-z]{2}, (?P<d>[0-9]{2}) (?P<m>[A-Z][a-z]{2}) (?P<y>[0-9]{4}) (?P<t>[0-9:]{8}) GMT",
+    "[A-Z][a-z]+day, (?P<d>[0-9]{2})-(?P<m>[A-Z][a-z]{2})-(?P<y>[0-9]{2}) (?P<t>[0-9:]{8}) GMT",
+    "[A-Z][a-z]{2} (?P<m>[A-Z][a-z]{2}) (?P<d>[ 0-9][0-9]) (?P<t>[0-9:]{8}) (?P<y>[0-9]{4})"))
+
+
+def http_date(text, near=None):
+    """The seconds since 1970 of a date in the three forms of RFC 9110, or None. Two digits of a year are those of
+    the year that is next to `near`."""
+    match = next(filter(None, (form.match(text.strip()) for form in DATES)), None)
+    time_of_day = re.match(MOMENT + r"\Z", match.group("t")) if match else None
+    if time_of_day is None or match.group("m") not in MONTHS:
+        return None
+    year = int(match.group("y"))
+    if len(match.group("y")) == 2:
+        now = time.gmtime(near).tm_year
+        year = min((now - now % 100 + year + more for more in (-100, 0, 100)), key=lambda one: abs(one - now))
+    moment = (year, MONTHS.index(match.group("m")) + 1, int(match.group("d"))) + tuple(map(int, time_of_day.groups()))
+    return calendar.timegm(moment) if 1 <= moment[2] <= 31 else None
+
+
+def retry_after(headers):
+    """The seconds that a server asks for, at most a day. A date is reckoned from the reply's own."""
+    asked = headers.get("retry-after", "").strip()
+    if re.match(r"[0-9]+\Z", asked):
+        digits = asked.lstrip("0")
+        return 86400 if len(digits) > 5 else min(86400, int(digits or 0))
+    now = http_date(headers.get("date", ""))
+    until = None if now is None else http_date(asked, now)
+    return 0 if until is None else max(0, min(86400, until - now))
 
 
 # A port that is too great is an OverflowError.
@@ -494,14 +639,14 @@ class Life:
 
     def outage(self):
         if not self.failures:
-            say("no heartbeat: %s; trying again" % self.agent.reply.what_came())
+            reply = self.agent.reply
+            what = "the server does not take what this agent sends" if reply.code() == "invalid_request" else "no heartbeat"
+            say("%s: %s; trying again" % (what, reply.what_came()))
             wait = random.uniform(0, min(60, self.agent.interval))
         else:
             wait = min(300, 5 * 2 ** min(self.failures - 1, 10)) * random.uniform(0.5, 1)
         self.failures += 1
-        asked, late = 0, self.agent.reply.headers.get("retry-after", "")
-        if re.match(r"[0-9]{1,9}\Z", late):
-            asked = min(86400, int(late)) * random.uniform(1, 1.2)
+        asked = retry_after(self.agent.reply.headers) * random.uniform(1, 1.2)
         now = time.monotonic()
         self.pass_until(now + max(wait, asked), now + asked)
 

@@ -70,11 +70,40 @@ folder_of_credentials() {
   printf '%s\n' "$config/$name"
 }
 
+# A function of awk: the seconds since 1970 of an RFC 3339 time, or of a date in the three forms of RFC 9110; 0 for
+# anything else. Two digits of a year are those of the year that is next to the one of the moment "near".
+dates='
+    function moment(text, near,   f, n, y, m, d, now) {
+      n = split(text, f, /[^A-Za-z0-9]+/)
+      if (text ~ /^[A-Z][a-z][a-z], [0-9][0-9] [A-Z][a-z][a-z] [0-9][0-9][0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9] GMT$/) {
+        d = f[2]; m = f[3]; y = f[4]
+      } else if (text ~ /^[A-Z][a-z]+day, [0-9][0-9]-[A-Z][a-z][a-z]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9] GMT$/) {
+        d = f[2]; m = f[3]; now = 1970 + int(near / 31556952); y = now - now % 100 + f[4]
+        if (y > now + 50) y -= 100
+        if (y < now - 50) y += 100
+      } else if (text ~ /^[A-Z][a-z][a-z] [A-Z][a-z][a-z] [ 0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9] [0-9][0-9][0-9][0-9]$/) {
+        d = f[3]; m = f[2]; y = f[7]; f[7] = f[6]; f[6] = f[5]; f[5] = f[4]
+      } else if (text ~ /^[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]/) {
+        sub(/T/, " ", text)
+        split(text, f, /[^0-9]+/)
+        y = f[1]; m = f[2]; d = f[3]; f[7] = f[6]; f[6] = f[5]; f[5] = f[4]
+      } else return 0
+      if (m ~ /^[A-Z]/) {
+        m = index("JanFebMarAprMayJunJulAugSepOctNovDec", m)
+        if (m % 3 != 1) return 0
+        m = (m + 2) / 3
+      }
+      if (d < 1 || d > 31) return 0
+      y += 0; m += 0
+      if (m <= 2) { y--; m += 12 }
+      return (365 * y + int(y / 4) - int(y / 100) + int(y / 400) + int((153 * (m - 3) + 2) / 5) + d - 719469) * 86400 + f[5] * 3600 + f[6] * 60 + f[7]
+    }'
+
 # Reads JSON, or what curl prints, and prints "name value" lines: curl-code and curl-failure; status, retry-after
 # and date of the last reply's head, and its latency in milliseconds; json, if an object and nothing else follows; its
 # fields, a string after a quote.
 read_reply() {
-  LC_ALL=C awk -v head="${1:-1}" -v http="${1:-1}" '
+  LC_ALL=C awk -v head="${1:-1}" -v http="${1:-1}" "$dates"'
     function ascii(hex,   i, code) { # What \uXXXX stands for, if a terminal may have it.
       for (i = 1; i <= 4; i++) code = code * 16 + index("0123456789abcdef", tolower(substr(hex, i, 1))) - 1
       return code >= 32 && code < 127 ? sprintf("%c", code) : ""
@@ -143,10 +172,14 @@ read_reply() {
       } else bad = 1
     }
     http && failure == "" && (p = index($0, "curl: (")) { failure = substr($0, p + 6) }
+    # What a loader has to say comes before; curl itself begins with the reply.
+    http && !begun && !/^HTTP\// && !/^curl [0-9]+$/ { next }
+    { begun = 1 }
     head && /^HTTP\// { split($0, word, " "); status = word[2]; late = when = ""; inside = 1; next }
     inside {
       sub(/\r$/, "")
       if ($0 == "") inside = 0
+      sub(/[ \t]+$/, "")
       if (tolower($0) ~ /^retry-after:/) { late = $0; sub(/^[^:]*:[ \t]*/, "", late) }
       if (tolower($0) ~ /^date:/) { when = $0; sub(/^[^:]*:[ \t]*/, "", when) }
       next
@@ -164,8 +197,14 @@ read_reply() {
         print "status " (status ~ /^[0-9][0-9][0-9]$/ ? status : "000")
         print "latency " latency
         print "date " (when ~ /^[A-Za-z0-9:, ]+$/ ? when : "")
-        if (late ~ /^[0-9]+$/) print "retry-after " whole(late + 0)
+        if (late !~ /^[0-9]+$/) {
+          # The form of RFC 3339 is none of HTTP.
+          now = late ~ /^[A-Z]/ && when ~ /^[A-Z]/ ? moment(when, 0) : 0
+          late = now ? moment(late, now) - now : 0
+        }
+        if (late + 0 > 0) print "retry-after " whole(late + 0)
       }
+      if (index(t, "\357\273\277") == 1) t = substr(t, 4)
       n = length(t)
       p = 1
       skip()
@@ -254,6 +293,8 @@ fetch() {
   {
     printf 'url = "%s/functions/v1/%s"\n' "$url" "$1"
     if is_direct "$url"; then printf 'noproxy = "*"\n'; fi
+    # A proxy may pack what nobody asked it to.
+    [ "$unpacks" = no ] || printf 'compressed\nheader = "accept-encoding: identity"\n'
     [ -z "$3" ] || printf 'header = "authorization: Bearer %s"\n' "$3"
     [ -z "$2" ] || printf 'header = "content-type: application/json"\ndata-binary = "%s"\n' \
       "$(escape "$2")"
@@ -271,7 +312,11 @@ fetch_page() { # The page $1; what it says goes to $2.
 # curl's process, so that it can be ended.
 curl_reply() {
   {
-    /bin/sh -c 'echo "$$" >&3; exec curl "$@"' sh -q -s -S -g -K - --proto '=http,https' \
+    {
+      # Else SSL_CERT_DIR or CURL_CA_BUNDLE would come first.
+      [ -z "${SSL_CERT_FILE:-}" ] || printf 'cacert = "%s"\n' "$(escape "$SSL_CERT_FILE")"
+      cat
+    } | /bin/sh -c 'echo "$$" >&3; exec curl "$@"' sh -q -s -S -g -K - --proto '=http,https' \
       -A "openclaw/$version (sh)" "$@" 2>&1
     printf '\ncurl %s\n' "$?"
   } | dd bs=1 count=32768 2>/dev/null | read_reply
@@ -327,7 +372,7 @@ what_came() {
 
 # Buys a session. Sets $token, $interval, $refresh_in and $beat_in, or none of them.
 shake_hands() {
-  client="{\"version\":\"$version\",\"hostname\":\"$host_name\",\"os\":\"$os\",\"arch\":\"$arch\"}"
+  client="{\"version\":\"$version\",\"hostname\":\"$host_name\",\"os\":\"${os:-unknown}\",\"arch\":\"${arch:-unknown}\"}"
   credential="\"agent_id\":\"$agent_id\",\"agent_secret\":\"$agent_secret\""
   request handshake "{$credential,\"instance_id\":\"$instance_id\",\"client\":$client}" ''
   credential=''
@@ -462,6 +507,7 @@ know_host() {
   host_name=$(uname -n | LC_ALL=C tr -c 'A-Za-z0-9._\n-' '-' | cut -c 1-255)
   host_name=${host_name:-unknown}
   instance_id=$(uuid)
+  case $(curl -q -V 2>/dev/null) in *libz*) unpacks=yes ;; *) unpacks=no ;; esac
   seq=0 token='' ear='' asking='' message='' metrics='' page_seconds=5
 }
 
@@ -683,7 +729,9 @@ after_no_beat() {
 }
 
 outage() {
-  [ "$failures" -gt 0 ] || say "no heartbeat: $(what_came); trying again"
+  what='no heartbeat'
+  if raw json && text error && [ "$value" = invalid_request ]; then what='the server does not take what this agent sends'; fi
+  [ "$failures" -gt 0 ] || say "$what: $(what_came); trying again"
   most=$interval
   [ "$most" -le 60 ] || most=60
   least=0

@@ -7,6 +7,8 @@ create function public.agent_liveness(
     when revoked_at is not null then 'revoked'
     when last_seen_at is null then 'pending'
     when status = 'stopping' then 'stopped'
+    -- A beat of the future is no proof of life: the clock that it was recorded by was ahead.
+    when last_seen_at > moment + interval '5 seconds' then 'late'
     when moment - last_seen_at <= make_interval(secs => 1.1 * heartbeat_interval_seconds + 15) then 'online'
     when moment - last_seen_at <= make_interval(secs => 3 * heartbeat_interval_seconds + 15) then 'late'
     else 'offline'
@@ -26,7 +28,7 @@ create view public.fleet with (security_invoker = true) as
     public.agent_liveness(revoked_at, last_seen_at, status, heartbeat_interval_seconds) as liveness,
     status,
     message,
-    date_trunc('second', now() - last_seen_at) as silent_for,
+    case when last_seen_at > now() then interval '0' else date_trunc('second', now() - last_seen_at) end as silent_for,
     last_seen_at,
     heartbeat_interval_seconds,
     hostname,

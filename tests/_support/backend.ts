@@ -88,7 +88,7 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
       record: (beats) => Promise.resolve(beats.map(() => ({ heartbeatIntervalSeconds: 60 }))),
       ...database.heartbeats,
     },
-    health: { ping: nothing, ...database.health },
+    health: { ping: nothing, upkeep: () => Promise.resolve([]), ...database.health },
   };
   return {
     database: recording(answers, calls),

@@ -31,6 +31,11 @@ export const scenarios: Record<string, Scenario> = {
   "health.ping → the database answers": async ({ database }) =>
     assert.equal(await database.health.ping(), undefined),
 
+  "health.upkeep → nothing to correct where no clock was wrong": async ({ database }) => {
+    await create(database);
+    assert.deepEqual(await database.health.upkeep(), []);
+  },
+
   "agents.create → the Agent, with every field of the contract": async ({ database, userId }) => {
     const agent = await create(database, {
       ownerId: userId,
@@ -197,7 +202,7 @@ export const scenarios: Record<string, Scenario> = {
   },
 };
 
-const newAgent: NewAgent = {
+export const newAgent: NewAgent = {
   name: "an agent",
   labels: {},
   heartbeatIntervalSeconds: 60,

@@ -6,11 +6,12 @@ import { openPglite } from "../../cli/serve/store/pglite.ts";
 import { openPostgres } from "../../cli/serve/store/postgres.ts";
 import { databaseOver } from "../../supabase/functions/_shared/database/port.ts";
 import { supabaseDatabase } from "../../supabase/functions/_shared/database/supabase.ts";
-import { scenarios, type Subject } from "../_support/database_scenarios.ts";
+import { newAgent, scenarios, type Subject } from "../_support/database_scenarios.ts";
 import { findPostgres, startPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { withFolder } from "../_support/server.ts";
-import { withSql } from "../_support/sql.ts";
+import { databaseName, withSql } from "../_support/sql.ts";
+import { until } from "../_support/wait.ts";
 import { findSupabaseApi, startSupabaseApi, supabaseApiParts } from "../_support/supabase_api.ts";
 
 const userId = "a0000000-0000-4000-8000-000000000001";
@@ -32,6 +33,11 @@ postgres.test(
     await using server = await startPostgres(bin);
     const direct = await server.createDatabase();
     await context.step("over Postgres", (inner) => runOver(inner, direct, { thenAddUserBy: direct }));
+    const demoted = await server.createDatabase();
+    await context.step(
+      "sessions that may not write → unavailable, health too, and good within 10 s once new ones may",
+      () => demote(demoted),
+    );
     const pooled = await server.createDatabase();
     await context.step(
       "as behind a transaction pooler",
@@ -87,6 +93,43 @@ async function runOver(
   try {
     await withSql(thenAddUserBy, async (sql) => void await sql.unsafe(addUser, [userId]));
     await runAll(context, { database: databaseOver(call), userId });
+  } finally {
+    await close();
+  }
+}
+
+/** As after a failover that leaves the connections: every session that is open stays one that may not write. */
+async function demote(address: string): Promise<void> {
+  const { call, close } = await openPostgres(address);
+  const { agents, health } = databaseOver(call);
+  const create = () => agents.create(newAgent);
+  // From another database, whose sessions may write.
+  const mayWrite = (value: "on" | "off") =>
+    withSql(new URL("/postgres", address).href, (sql) =>
+      sql.unsafe(
+        `alter database ${databaseName(address)} set default_transaction_read_only = ${
+          value === "on" ? "off" : "on"
+        }`,
+      ));
+  try {
+    await mayWrite("off");
+    await withSql(
+      address,
+      (sql) =>
+        sql.unsafe(
+          "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+        ),
+    );
+    for (const work of [create, health.ping, create, health.ping]) {
+      await assert.rejects(work(), { code: "unavailable" });
+    }
+    await mayWrite("on");
+    const begun = performance.now();
+    await until("a write that is taken", () => create().then(() => true, () => null), { timeoutMs: 10_000 });
+    await until("a database that says so", () => health.ping().then(() => true, () => null), {
+      timeoutMs: 10_000,
+    });
+    assert.ok(performance.now() - begun < 10_000);
   } finally {
     await close();
   }

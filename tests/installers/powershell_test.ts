@@ -228,7 +228,7 @@ testWith(
       const ask = (...args: string[]): ReturnType<PowerShellSession["run"]> =>
         session.run({ file: agentPs1, args, env });
       assert.deepEqual(await ask("--version"), { code: 0, stdout: `${version}\n`, stderr: "" });
-      const credentials = `${folder}/.config/openclaw/credentials.json`;
+      const credentials = `${folder}/.config/openclaw-agent/credentials.json`;
       const refusals: [string[], number, string][] = [
         [
           ["monitor", "--quiet"],

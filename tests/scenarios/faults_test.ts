@@ -191,7 +191,7 @@ Deno.test("an embedded Postgres is restored from its newest snapshot that is who
 async function isNamed(data: string, damage: (whole: Uint8Array) => Uint8Array): Promise<void> {
   const snapshots = join(data, "snapshots");
   const [whole = assert.fail()] = await names(snapshots);
-  const damaged = join(snapshots, "9999-01-01T00-00-00.000Z.tar.gz");
+  const damaged = join(snapshots, "99999999-2026-11-23T00-00-00.000Z.tar.gz");
   await Deno.writeFile(damaged, damage(await Deno.readFile(join(snapshots, whole))));
   const before = await names(data);
   assertRefused(

@@ -1,3 +1,5 @@
+import { basename, dirname, join } from "node:path";
+
 /** The memory that a container may use. */
 export interface ContainerMemory {
   percent: () => number | null;
@@ -20,6 +22,9 @@ const places: Places[] = [
 ];
 
 const noLimit = 2 ** 60;
+const own = "/proc/self/cgroup";
+/** How the groups of containers are called by what starts them. */
+const ofContainers = /^(docker|libpod|kubepods|containerd|cri-|crio|lxc|ecs|garden|buildkit|machine-)/;
 
 /**
  * Opens the control group's files, for as long as the process lives: Deno lets nobody open what is under /sys
@@ -27,24 +32,55 @@ const noLimit = 2 ** 60;
  */
 export function openContainerMemory(
   root = "/sys/fs/cgroup",
-  hostBytes = (): number => Deno.systemMemoryInfo().total,
+  { hostBytes = (): number => Deno.systemMemoryInfo().total, groups = readIfPossible(own) } = {},
 ): ContainerMemory | null {
   if (Deno.build.os !== "linux") return null;
-  for (const { limit, usage, stat } of places) {
-    const files = openAll([`${root}/${limit}`, `${root}/${usage}`, `${root}/${stat}`]);
-    if (files === null) continue;
-    const [limitFile, usageFile, statFile] = files;
-    if (limitFile === undefined || usageFile === undefined || statFile === undefined) continue;
+  const found = places.flatMap((place) => pathsOf(root, place, groups)).map(openAll).filter((one) =>
+    one !== null
+  );
+  if (found.length === 0) return null;
+  return {
+    percent() {
+      // The tightest limit of the group and those above it; the group's own is often none.
+      const all = found.map((files) => percentIn(files, hostBytes)).filter((one) => one !== null);
+      return all.length === 0 ? null : Math.max(...all);
+    },
+  };
+}
+
+interface Files {
+  limit: Deno.FsFile;
+  usage: Deno.FsFile;
+  stat: Deno.FsFile;
+}
+
+/**
+ * The files of the mounted root, which is a container's own group, and, where that is the host's (`--cgroupns=host`),
+ * those of the process's group and of each above it that belongs to a container. A service of the host has a group
+ * with a limit, too, which says nothing of the host.
+ */
+function pathsOf(root: string, { limit, usage, stat }: Places, groups: string): Places[] {
+  const controller = dirname(limit) === "." ? "" : dirname(limit);
+  const line = groups.split("\n").map((one) => /^\d+:([^:]*):(\/.*)$/.exec(one))
+    .find((one) => controller === "" ? one?.[1] === "" : one?.[1]?.split(",").includes(controller));
+  const names = (line?.[2] ?? "/").split("/").filter((name) => name !== "" && name !== "..");
+  const first = names.findIndex((name) => ofContainers.test(name));
+  const depths = first < 0 ? [0] : [0, ...names.slice(first).map((_, index) => first + index + 1)];
+  return depths.map((depth) => {
+    const group = join(root, controller, ...names.slice(0, depth));
     return {
-      percent() {
-        const limit = Number(reread(limitFile));
-        if (!(limit > 0 && limit < noLimit)) return null;
-        // A limit above what the host has is no limit.
-        return percentOf(Math.min(limit, hostBytes()), Number(reread(usageFile)), reread(statFile));
-      },
+      limit: join(group, basename(limit)),
+      usage: join(group, basename(usage)),
+      stat: join(group, basename(stat)),
     };
-  }
-  return null;
+  });
+}
+
+function percentIn({ limit: limitFile, usage, stat }: Files, hostBytes: () => number): number | null {
+  const limit = Number(reread(limitFile));
+  if (!(limit > 0 && limit < noLimit)) return null;
+  // A limit above what the host has is no limit.
+  return percentOf(Math.min(limit, hostBytes()), Number(reread(usage)), reread(stat));
 }
 
 /** The cache that the kernel can drop does not count as used. */
@@ -54,15 +90,29 @@ function percentOf(limit: number, usage: number, stat: string): number | null {
   return 100 * Math.max(0, usage - cache) / limit;
 }
 
-function openAll(paths: string[]): Deno.FsFile[] | null {
+function openAll(places: Places): Files | null {
   const files: Deno.FsFile[] = [];
+  const open = (path: string): Deno.FsFile => {
+    const file = Deno.openSync(path);
+    files.push(file);
+    return file;
+  };
   try {
-    for (const path of paths) files.push(Deno.openSync(path));
-    return files;
+    return { limit: open(places.limit), usage: open(places.usage), stat: open(places.stat) };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     for (const file of files) file.close();
     return null;
+  }
+}
+
+function readIfPossible(path: string): string {
+  if (Deno.build.os !== "linux") return "";
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Error) return "";
+    throw error;
   }
 }
 

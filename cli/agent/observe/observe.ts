@@ -10,7 +10,7 @@ export interface Watched {
   statusCommand: string[] | null;
   metricsCommand: string[] | null;
   /** The client is asked for each time: it may be another once the credentials were read again. */
-  probe: { url: string; client: () => Deno.HttpClient | undefined } | null;
+  probe: { url: string; client: () => Deno.HttpClient | undefined; hangUp?: () => void } | null;
   /** The port of the AI gateway on this host. */
   gatewayPort: number | null;
 }

@@ -1,7 +1,9 @@
 import type { Observation } from "./observation.ts";
 
 /** What came of asking for a page: an answer, or why there is none. */
-export type Answer = { status: number; text: string; milliseconds: number } | { fault: string };
+export type Answer =
+  | { status: number; text: string; milliseconds: number }
+  | { fault: string; timedOut?: boolean };
 
 interface Asked {
   signal: AbortSignal;
@@ -30,16 +32,20 @@ export async function askPage(url: string, { signal: given, client, reads }: Ask
     return { status: response.status, milliseconds, text: "" };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    return { fault: timeout.aborted ? `did not answer within ${mostSeconds} s` : "cannot be reached" };
+    const timedOut = timeout.aborted;
+    return { timedOut, fault: timedOut ? `did not answer within ${mostSeconds} s` : "cannot be reached" };
   }
 }
 
 /** The one page that the administrator named: how long it took, and whether it failed. */
 export async function probe(
-  { url, client }: { url: string; client: () => Deno.HttpClient | undefined },
+  { url, client, hangUp }: { url: string; client: () => Deno.HttpClient | undefined; hangUp?: () => void },
   signal: AbortSignal,
 ): Promise<Observation> {
-  return judgePage(await askPage(url, { signal, client: client(), reads: false }));
+  const answer = await askPage(url, { signal, client: client(), reads: false });
+  // A connection that brought no answer is not used for the next beat.
+  if ("fault" in answer && answer.timedOut === true) hangUp?.();
+  return judgePage(answer);
 }
 
 /** No answer is `unhealthy`, any other than 2xx is `degraded`. */

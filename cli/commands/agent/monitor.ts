@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { describeProcess, serverOf } from "../../agent/agent.ts";
+import { warningOfFirstProcess } from "../../agent/first_process.ts";
 import { type Clock, hostClock } from "../../host/clock.ts";
 import { LiveSetup } from "../../agent/reload.ts";
 import { Inbox } from "../../agent/inbox.ts";
@@ -108,7 +109,8 @@ async function live(
   const current = new LiveSetup({ setup, lock }, complain);
   const probe = probeUrl === null ? null : {
     url: probeUrl,
-    client: () => current.setup.connection.client,
+    client: () => current.setup.connection.pool?.client,
+    hangUp: () => current.setup.connection.pool?.renew(),
   };
   const observe = makeObserver({ ...commands, probe }, complain);
   const runsPrograms = commands.statusCommand !== null || commands.metricsCommand !== null;
@@ -129,6 +131,8 @@ async function live(
   // Its end may be far away.
   if (flags.once !== true) { for (const text of takeWarnings()) sayEarly(text); }
   tell(startOf(setup));
+  const warning = warningOfFirstProcess(Deno.pid, runsPrograms);
+  if (warning !== null) complain(warning);
   try {
     const life = new Monitor(deps, await current.cache.read(new Date()));
     assertDone(await (flags.once ? life.once() : life.run()));

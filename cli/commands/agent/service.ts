@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { CliError, NegativeResult } from "../../terminal/errors.ts";
 import { answer, answerJson, say, warn } from "../../terminal/output.ts";
+import { withRealFolders } from "../../host/real_folder.ts";
 import { giveUp } from "../../host/permissions.ts";
 import type { Environment } from "../../host/paths.ts";
 import { assertCanInstall, install, planInstall } from "../../service/install.ts";
@@ -226,7 +227,11 @@ async function showLogs(
 }
 
 function here({ user }: ServiceFlags, environment: Environment): ServiceLayout {
-  return serviceLayout(environment, { os: Deno.build.os, user: user === true, uid: Deno.uid() ?? 0 });
+  return serviceLayout(withRealFolders(environment), {
+    os: Deno.build.os,
+    user: user === true,
+    uid: Deno.uid() ?? 0,
+  });
 }
 
 function parseLines(text: string): number {

@@ -8,7 +8,7 @@ import { exists } from "../../host/private_file.ts";
 import { closeToOthers, makePrivateFolder } from "../../host/private_folder.ts";
 import { Maintenance } from "./maintenance.ts";
 import { migrate } from "./migrate.ts";
-import { newestSnapshot, removeUnfinished, Snapshots } from "./snapshots.ts";
+import { newestSnapshot, removeUnfinished, Snapshots, warnOfFuture } from "./snapshots.ts";
 import { StartError } from "../start_error.ts";
 import { shellQuote } from "../../host/shell_quote.ts";
 
@@ -29,6 +29,7 @@ interface PgliteOptions {
 export async function openPglite(options: PgliteOptions): Promise<Store> {
   const { folder, log } = options;
   await prepare(options);
+  await warnOfFuture(options.snapshots, { log, now: new Date() });
   if (options.restore) await restore(options);
   const isNew = !await exists(folder);
   if (isNew) await makeFirst(options);

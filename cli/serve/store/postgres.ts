@@ -61,16 +61,22 @@ export async function openPostgres(address: string): Promise<Store> {
   }
 }
 
+/** A database that takes no writes fails every call: a new pool for each of them would be a load of its own. */
+const leastRenewalMs = 1000;
+
 /**
  * One call on each connection at a time; the others wait in our own queue, because postgres.js cannot safely cancel
- * a query. A pool in which a call got no reply in time is replaced by a new one: its connections may be dead.
+ * a query. A pool in which a call got no reply in time is replaced by a new one: its connections may be dead. So is one with
+ * an error that belongs to the connection, which would fail the next call, too.
  */
 function storeOver(connect: () => postgres.Sql, ask: Ask): Store {
   const queue = new CallQueue({ concurrency: connections, timeoutMs });
   let pool = connect();
+  let bornAt = performance.now();
   const replace = (dead: postgres.Sql): void => {
     if (dead !== pool) return;
     pool = connect();
+    bornAt = performance.now();
     void dead.end({ timeout: 0 });
   };
   return {
@@ -83,6 +89,7 @@ function storeOver(connect: () => postgres.Sql, ask: Ask): Store {
         }, () => replace(used));
         return row?.result ?? null;
       } catch (error) {
+        if (belongsToConnection(error) && performance.now() - bornAt > leastRenewalMs) replace(used);
         throw isOutage(error) ? unavailable("the database", error) : error;
       }
     },
@@ -169,6 +176,14 @@ async function askInTransaction(pool: postgres.Sql, call: SqlCall): Promise<Rows
     ${callText(call)}`).simple();
   const last: unknown = Array.isArray(results) ? results.at(-1) : null;
   return Array.isArray(last) ? last : [];
+}
+
+/**
+ * What the same call may not meet on a new connection: a session that may not write, as after a failover (25006), one
+ * that the server ends (57P), a statement that it prepared before the schema changed, or has forgotten (0A000, 26000).
+ */
+function belongsToConnection(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && /^(25006|57P0\d|0A000|26000)$/.test(error.code);
 }
 
 /** The socket's failure, the driver's own, or Postgres's. */

@@ -6,27 +6,34 @@ import type { Job } from "../schedule.ts";
 
 const keptSnapshots = 3;
 const suffix = ".tar.gz";
+const tolerableMs = 60_000;
 
 /**
  * Copies of the embedded Postgres, for the day its folder no longer opens: PGlite never asks the system to
  * write to the disk (fsync), so a power cut can break what it holds.
  *
  * One is made at a clean stop and every 15 minutes, when something but heartbeats changed since the last
- * one. It is written beside its place, synced and renamed; the last three are kept.
+ * one. It is written beside its place, synced and renamed; the last three are kept. Their order is a number that only
+ * grows, never the clock, which may be ahead for an hour: that would throw away each new one, or believe an old one.
  */
 export class Snapshots {
   readonly #folder: string;
   readonly #dump: () => Promise<Blob>;
   readonly #log: Log;
+  readonly #now: () => Date;
   #changed: boolean;
   #last: Promise<void> = Promise.resolve();
 
   /** @param options.changed whether the database holds something that no snapshot has yet */
-  constructor(folder: string, options: { dump: () => Promise<Blob>; log: Log; changed: boolean }) {
+  constructor(
+    folder: string,
+    options: { dump: () => Promise<Blob>; log: Log; changed: boolean; now?: () => Date },
+  ) {
     this.#folder = folder;
     this.#dump = options.dump;
     this.#log = options.log;
     this.#changed = options.changed;
+    this.#now = options.now ?? (() => new Date());
   }
 
   /** Something was written that is worth a snapshot. */
@@ -49,7 +56,8 @@ export class Snapshots {
     if (!this.#changed) return;
     this.#changed = false;
     try {
-      await takeSnapshot(this.#folder, await this.#dump());
+      await takeSnapshot(this.#folder, await this.#dump(), this.#now());
+      await warnOfFuture(this.#folder, { log: this.#log, now: this.#now() });
     } catch (error) {
       this.#changed = true;
       this.#log.line("warn", "no snapshot could be taken", { cause: describe(error) });
@@ -72,14 +80,39 @@ export async function removeUnfinished(folder: string): Promise<void> {
   }
 }
 
-async function takeSnapshot(folder: string, dump: Blob): Promise<void> {
-  const name = new Date().toISOString().replaceAll(":", "-");
-  await writePrivateFile(join(folder, `${name}${suffix}`), new Uint8Array(await dump.arrayBuffer()));
+/** Says which snapshots are dated later than now: the clock was ahead when they were taken, or is behind now. */
+export async function warnOfFuture(folder: string, { log, now }: { log: Log; now: Date }): Promise<void> {
+  const ahead = (await names(folder)).filter((name) => (dateOf(name) ?? 0) > now.getTime() + tolerableMs);
+  if (ahead.length === 0) return;
+  log.line("warn", "snapshots are dated in the future: this host's clock was ahead, or is behind", {
+    snapshots: ahead.join(" "),
+    now: now.toISOString(),
+  });
+}
+
+async function takeSnapshot(folder: string, dump: Blob, now: Date): Promise<void> {
+  const last = (await names(folder)).at(-1);
+  const number = String(last === undefined ? 1 : numberOf(last) + 1).padStart(8, "0");
+  const name = `${number}-${now.toISOString().replaceAll(":", "-")}${suffix}`;
+  await writePrivateFile(join(folder, name), new Uint8Array(await dump.arrayBuffer()));
   for (const old of (await names(folder)).slice(0, -keptSnapshots)) await Deno.remove(join(folder, old));
 }
 
+/** In their order: one without a number comes before all others. */
 async function names(folder: string): Promise<string[]> {
   if (!await exists(folder)) return [];
   const entries = await Array.fromAsync(Deno.readDir(folder));
-  return entries.map(({ name }) => name).filter((name) => name.endsWith(suffix)).sort();
+  return entries.map(({ name }) => name).filter((name) => name.endsWith(suffix)).sort()
+    .sort((one, other) => numberOf(one) - numberOf(other));
+}
+
+/** Of at most 15 digits, so that there is always one more. */
+function numberOf(name: string): number {
+  return Number(/^(\d{8,15})-/.exec(name)?.[1] ?? 0);
+}
+
+function dateOf(name: string): number | null {
+  const [, day, hours, minutes, seconds] =
+    /(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d\.\d{3})Z\.tar\.gz$/.exec(name) ?? [];
+  return day === undefined ? null : Date.parse(`${day}T${hours}:${minutes}:${seconds}Z`);
 }

@@ -60,7 +60,7 @@ export async function readKeyRing(env: Environment): Promise<KeyRing> {
 /** Reads a private JWK Set from its JSON text. `fault` makes the error from what is wrong with it. */
 export async function parseKeyRing(text: string, fault: (what: string) => Error): Promise<KeyRing> {
   try {
-    return await importKeyRing(JSON.parse(text));
+    return await importKeyRing(parseJson(text));
   } catch (error) {
     if (error instanceof SyntaxError) throw fault("it is not JSON");
     if (error instanceof TypeError) throw fault(error.message);
@@ -142,11 +142,16 @@ function json(env: Environment, name: string): unknown {
   const text = env(name) || undefined;
   if (text === undefined) return undefined;
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     if (error instanceof SyntaxError) throw new ConfigurationError(`Cannot start: ${name} is not JSON`);
     throw error;
   }
+}
+
+/** The mark that editors of Windows put before UTF-8 (BOM) is no part of it. */
+function parseJson(text: string): unknown {
+  return JSON.parse(text.replace(/^\uFEFF/, ""));
 }
 
 function keysFault(what: string): ConfigurationError {

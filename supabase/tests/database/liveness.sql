@@ -10,8 +10,8 @@ insert into silence values
   (60, '195 s', 'late'), (60, '195.001 s', 'offline'), (60, '10 years', 'offline'),
   (86400, '95055 s', 'online'), (86400, '95055.001 s', 'late'), (86400, '259215 s', 'late'),
   (86400, '259215.001 s', 'offline'),
-  -- A clock that was set back must not take an agent offline.
-  (60, '-1 hour', 'online');
+  -- A beat of the future is no proof of life, and a clock that was set back takes no agent offline.
+  (60, '-5 s', 'online'), (60, '-5.001 s', 'late'), (60, '-1 hour', 'late'), (5, '-10 years', 'late');
 
 select is(
   public.agent_liveness(null, '2026-11-23T12:00:00Z', status, seconds, '2026-11-23T12:00:00Z'::timestamptz + silent_for),
@@ -55,6 +55,31 @@ select results_eq(
   'select silent_for from public.fleet where name = ''b''', $$values (interval '81 s')$$,
   'the fleet shows the silence in whole seconds'
 );
+
+reset role;
+insert into public.agents (id, name, heartbeat_interval_seconds, last_seen_at, heartbeats_count, status) values
+  ('a1000000-0000-4000-8000-000000000001', 'g', 60, now() + interval '1 hour', 1, 'healthy'),
+  ('a1000000-0000-4000-8000-000000000002', 'h', 5, now() + interval '5.001 s', 1, 'unhealthy'),
+  ('a1000000-0000-4000-8000-000000000003', 'i', 60, now() + interval '5 s', 1, 'healthy');
+set local role service_role;
+select results_eq(
+  'select name, liveness, silent_for from public.fleet where name in (''g'', ''h'', ''i'') order by name',
+  $$values ('g', 'late', interval '0'), ('h', 'late', interval '0'), ('i', 'online', interval '0')$$,
+  'what beat in the future is late, and has been silent for no less than nothing'
+);
+select is(
+  public.upkeep(), '["a1000000-0000-4000-8000-000000000001", "a1000000-0000-4000-8000-000000000002"]',
+  'upkeep names the agents whose last beat was of the future'
+);
+select results_eq(
+  'select name, now() - last_seen_at from public.agents where name in (''g'', ''h'', ''i'') order by name',
+  $$values ('g', interval '81 s'), ('h', interval '20.5 s'), ('i', interval '-5 s')$$,
+  'and has their silence go on from the end of what counts as online'
+);
+select is(public.upkeep(), null, 'a second run finds nothing to correct');
+select is(public.check_health(), true, 'a session that may write is told so');
+set local transaction_read_only = on;
+select throws_ok('select public.check_health()', '25006', null, 'one that may not is told as a write would be');
 
 select finish();
 rollback;

@@ -63,6 +63,8 @@ export function refusal(code: string): Outcome<never> {
 export interface Life {
   seen: Seen[];
   news: News[];
+  /** When it gave up the connections that it had kept. */
+  hungUp: number[];
   world: World;
   end: End;
 }
@@ -73,6 +75,7 @@ export async function live(rules: Rules): Promise<Life> {
   const inbox = new Inbox();
   const seen: Seen[] = [];
   const news: News[] = [];
+  const hungUp: number[] = [];
   const ask = <Value>(act: Seen["act"], answer: () => Outcome<Value>, report?: BeatReport) => {
     seen.push({ at: world.monotonic - 1000, act, ...(report === undefined ? {} : { report }) });
     world.monotonic += 0.05;
@@ -83,6 +86,7 @@ export async function live(rules: Rules): Promise<Life> {
     server: {
       handshake: () => ask("handshake", () => rules.handshake?.(world, seen) ?? greeting()),
       beat: (_token, report) => ask("beat", () => rules.beat?.(world, seen) ?? acceptance(), report),
+      hangUp: () => void hungUp.push(world.monotonic - 1000),
     },
     clock: {
       monotonic: () => world.monotonic,
@@ -115,5 +119,5 @@ export async function live(rules: Rules): Promise<Life> {
       : rules.within === undefined
       ? life.run()
       : life.untilAccepted(rules.within));
-  return { seen, news, world, end };
+  return { seen, news, hungUp, world, end };
 }

@@ -99,6 +99,24 @@ Deno.test("a host that slept beats within 5 s of waking, and shakes hands if its
   assert.deepEqual(waking.map(({ act }) => act), ["handshake", "beat"]);
 });
 
+Deno.test("a host that slept gives up the connections from before, and beats on a new one within 5 s", async () => {
+  let woke = 0;
+  const { seen, hungUp } = await live({
+    hours: 1,
+    handshake: () => greeting({ refreshIn: 1e6 }),
+    tick(world) {
+      if (woke > 0 || world.monotonic < 1000 + 1510) return;
+      woke = world.monotonic - 1000;
+      world.wall += 1200;
+    },
+  });
+  assert.equal(hungUp.length, 1);
+  const [at = NaN] = hungUp;
+  assert.ok(at - woke <= 5, `${woke} and ${at} s`);
+  const next = seen.find((one) => one.at >= at);
+  assert.ok(next !== undefined && next.at - woke <= 5, `${next?.at} s`);
+});
+
 Deno.test("a wall clock that jumps every minute or back does not make more than a beat a minute", async () => {
   let ticks = 0;
   const { seen } = await live({
@@ -314,4 +332,26 @@ Deno.test("what an order to stop cut short is told of as no status of the host",
   assert.deepEqual(toldOfStatus(news), []);
   assert.equal(seen.at(-1)?.report?.status, "stopping");
   assert.ok(seen.every(({ report }) => report?.status !== "unhealthy"));
+});
+
+Deno.test("a request that the server refuses as invalid is told once, by the server's words, and tried again", async () => {
+  const { news, seen } = await live({ hours: 2, handshake: () => refusal("invalid_request") });
+  const told = news.filter(({ level }) => level === "error" || level === "warn");
+  assert.deepEqual(told.map(({ level, event }) => ({ level, event })), [{
+    level: "error",
+    event: "invalid_request",
+  }]);
+  assert.match(
+    told[0]?.text ?? "",
+    /^the server does not take what this agent sends: Cannot accept it: invalid_request; trying again in /,
+  );
+  assert.ok(news.every(({ text }) => !/cannot reach/.test(text)));
+  assert.ok(seen.length > 20);
+});
+
+Deno.test("an outage after such a refusal is told, too", async () => {
+  let asked = 0;
+  const { news } = await live({ hours: 1, handshake: () => ++asked < 4 ? refusal("invalid_request") : down });
+  const told = news.filter(({ level }) => level === "error" || level === "warn").map(({ event }) => event);
+  assert.deepEqual(told, ["invalid_request", "outage"]);
 });

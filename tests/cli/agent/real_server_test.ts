@@ -127,6 +127,7 @@ async function untilSecondHandshake(
     server: {
       handshake: (signal) => handshake({ url }, { agentId, secret }, { ...process, signal }),
       beat: (token, report, signal) => beat({ url }, token, { report, signal }),
+      hangUp: () => undefined,
     },
     clock,
     inbox,

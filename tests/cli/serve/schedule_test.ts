@@ -24,6 +24,15 @@ Deno.test("each job has a timer of its own interval, and runs when that has pass
   assert.deepEqual(runs, ["b", "a"], "the second turn came while the first was under way");
 });
 
+Deno.test("a job that is for the start, too, runs once before its interval has passed", async () => {
+  const runs: string[] = [];
+  const { pass } = bench([{ ...job(() => runs.push("a")), atStart: true }, job(() => runs.push("b"))]);
+  assert.deepEqual(runs, ["a"]);
+  await turn();
+  pass(0);
+  assert.deepEqual(runs, ["a", "a"]);
+});
+
 Deno.test("a job whose last run is under way skips its turn, and takes the next one", async () => {
   const ends: (() => void)[] = [];
   const { pass } = bench([{ ...job(), run: () => new Promise((resolve) => ends.push(resolve)) }]);

@@ -228,6 +228,7 @@ export type Database = {
         };
         Returns: string;
       };
+      "check_health": { Args: Record<PropertyKey, never>; Returns: boolean };
       "count_agents": { Args: Record<PropertyKey, never>; Returns: Json };
       "create_agent": {
         Args: {
@@ -253,6 +254,7 @@ export type Database = {
       "record_refusal": { Args: { "agent_id": string }; Returns: undefined };
       "revoke_agent": { Args: { "actor": string; "agent_id": string; "owner_id": string }; Returns: Json };
       "rfc3339": { Args: { "moment": string }; Returns: string };
+      "upkeep": { Args: Record<PropertyKey, never>; Returns: Json };
     };
     Enums: {
       [_ in never]: never;

@@ -1,7 +1,8 @@
 import { agents } from "./agents.ts";
 import { heartbeats } from "./heartbeats.ts";
-import { nothing } from "./readers.ts";
+import { list, nothing, orNull, text } from "./readers.ts";
 import { type Call, type Methods, methods, row } from "./row.ts";
+import { watchRoom } from "./room.ts";
 import { sessions } from "./sessions.ts";
 
 export type { Agent, NewAgent } from "./agents.ts";
@@ -9,17 +10,16 @@ export type { Beat, Verdict } from "./heartbeats.ts";
 export type { Call, SqlCall } from "./row.ts";
 export type { Client, OpenedSession } from "./sessions.ts";
 
-/** The id of no agent. */
-const nobody = "00000000-0000-0000-0000-000000000000";
-
 const health = {
-  /** Whether the database answers, and has our schema. */
-  ping: row("read_session", {
-    effect: "reads",
-    args: () => ({ agent_id: nobody, epoch: 1 }),
-    read: nothing,
-  }),
+  /** Whether the database answers, has our schema, and takes writes. */
+  ping: row("check_health", { effect: "reads", args: () => ({}), read: nothing }),
+  /** Corrects what a clock that was ahead has left; the ids of the agents that it was about. */
+  upkeep: row("upkeep", { effect: "beats", args: () => ({}), read: (reply) => orNull(ids)(reply) ?? [] }),
 };
+
+function ids(value: unknown): string[] {
+  return list(value, Array.isArray(value) ? value.length : 0).map(text);
+}
 
 const nouns = { agents, sessions, heartbeats, health };
 
@@ -30,7 +30,8 @@ const nouns = { agents, sessions, heartbeats, health };
 export type Database = { [Noun in keyof typeof nouns]: Methods<(typeof nouns)[Noun]> };
 
 /** The port over any way to call the SQL functions. */
-export function databaseOver(call: Call): Database {
+export function databaseOver(make: Call): Database {
+  const call = watchRoom(make);
   const bound = Object.entries(nouns).map(([noun, rows]) => [noun, methods(rows, call)] as const);
   // What Object.fromEntries forgets: each noun has the methods of its own rows.
   return Object.fromEntries(bound) as Database;

@@ -87,6 +87,44 @@ Deno.test("a stop while a snapshot is being taken → waits for it, and takes wh
   });
 });
 
+/** As three quarters of an hour of a clock that was a year ahead leave them, and as they were before they had numbers. */
+for (
+  const [what, numbers] of [["with numbers", ["00000001-", "00000002-", "00000003-"]], ["without", [
+    "",
+    "",
+    "",
+  ]]] as const
+) {
+  Deno.test(`three snapshots of next year ${what} → the one just written is kept, is the newest, and they are told of`, async () => {
+    await withFolder(async (folder) => {
+      const lines: string[] = [];
+      for (const [index, number] of numbers.entries()) {
+        await Deno.writeTextFile(
+          join(folder, `${number}2027-11-26T16-0${index}-00.000Z.tar.gz`),
+          "of next year",
+        );
+      }
+      const snapshots = new Snapshots(folder, {
+        dump: () => Promise.resolve(new Blob(["of now"])),
+        log: new Log((line) => lines.push(line)),
+        changed: true,
+        now: () => new Date("2026-11-26T16:10:00Z"),
+      });
+      await snapshots.takeIfChanged();
+      const newest = await newestSnapshot(folder) ?? "";
+      assert.equal(await Deno.readTextFile(newest), "of now");
+      assert.equal((await Array.fromAsync(Deno.readDir(folder))).length, 3);
+      assert.equal(lines.length, 1);
+      assert.match(lines[0] ?? "", /dated in the future.*2027-11-26T16-02.*"now":"2026-11-26T16:10:00.000Z"/);
+      snapshots.noteChange();
+      await snapshots.takeIfChanged();
+      const later = await newestSnapshot(folder) ?? "";
+      assert.ok(later > newest, `${later} comes before ${newest}`);
+      assert.equal(await Deno.readTextFile(newest), "of now");
+    });
+  });
+}
+
 async function onBench(dump: () => Promise<Blob>, test: (bench: Bench) => Promise<void>): Promise<void> {
   await withFolder(async (folder) => {
     const lines: string[] = [];

@@ -1,0 +1,20 @@
+import type { Database } from "../../supabase/functions/_shared/database/port.ts";
+import type { Log } from "../../supabase/functions/_shared/log.ts";
+import type { Job } from "./schedule.ts";
+
+/** The database's own housekeeping, which says what it had to mend. */
+export function upkeepJob({ health }: Pick<Database, "health">, log: Log): Job {
+  return {
+    name: "upkeep",
+    everyMs: 60_000,
+    atStart: true,
+    async run() {
+      const agents = await health.upkeep();
+      if (agents.length === 0) return;
+      log.line("warn", "last beats of the future were corrected: this host's clock was ahead, or is behind", {
+        count: agents.length,
+        agents: agents.slice(0, 20).join(" "),
+      });
+    },
+  };
+}

@@ -1,0 +1,42 @@
+-- Volatile, though it only reads: PostgREST calls what is stable in a transaction that may not write.
+create function public.check_health()
+  returns boolean language plpgsql volatile set search_path = '' as $$
+begin
+  if pg_is_in_recovery() or current_setting('transaction_read_only')::boolean then
+    raise exception 'this session may not write' using errcode = '25006';
+  end if;
+  return true;
+end
+$$;
+comment on function public.check_health() is
+  'True where this session may write; else the error that a write would be refused with (25006).';
+revoke all on function public.check_health() from public, anon, authenticated;
+grant execute on function public.check_health() to service_role;
+
+create function public.upkeep()
+  returns jsonb language plpgsql volatile set search_path = '' as $$
+declare
+  agents jsonb;
+begin
+  with ahead as (
+    -- In the order of the ids, as every list of beats is locked.
+    select a.id
+    from public.agents as a
+    where a.last_seen_at > now() + interval '5 seconds'
+    order by a.id
+    for update
+  ), corrected as (
+    update public.agents as a
+    set last_seen_at = now() - make_interval(secs => 1.1 * a.heartbeat_interval_seconds + 15)
+    from ahead
+    where a.id = ahead.id
+    returning a.id
+  )
+  select jsonb_agg(corrected.id order by corrected.id) into agents from corrected;
+  return agents;
+end
+$$;
+comment on function public.upkeep() is
+  'Sets every last beat of the future, which a clock that was ahead has left, to the end of what counts as online, and returns the ids of these agents; null: there was none.';
+revoke all on function public.upkeep() from public, anon, authenticated;
+grant execute on function public.upkeep() to service_role;
