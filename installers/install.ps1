@@ -29,8 +29,9 @@ function Install-OpenClaw {
     # The endings of what is not in its place yet, and of what had its place. No other program calls a file so.
     $NewEnd = '.openclaw-new'
     $OldEnd = '.openclaw-old'
-    # Windows' scheduler has one of that name.
-    $TaskName = 'openclaw'
+    # The second name: ours only as a link to our program, on Windows as a script that starts it.
+    $ShortName = 'openclaw'
+    $AnotherName = '--name fleet-agent, which takes another name for all that is installed'
 
     # The agent, and what the installer shares with it: kept as text, so that the one can write down the other.
     $AgentText = @'
@@ -53,6 +54,9 @@ Usage: install.ps1 [options]
   --sha256 <hex>              the SHA-256 of the program
   --script-agent              install the small agent that this installer brings along
   --no-service                install no service
+  --name <word>               what the files and the service are called (env: OPENCLAW_NAME)
+  --second-name               call the program openclaw, too, where no other program is called so
+  --no-second-name            take that second name away
   --watch <program>           openclaw or openclaw:<port>: watch the AI gateway of that name
   --probe-url <url>           get this page before each beat
   --status-command <command>  run it before each beat: exit code 0 is healthy, 1 degraded
@@ -77,6 +81,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Read-Arguments {
         param([string[]] $Arguments)
         $options = @{ 'url' = ''; 'agent-id' = ''; 'agent-secret-file' = ''; 'binary' = ''; 'binary-url' = ''; 'sha256' = ''
+            'name' = ''; 'second-name' = $false; 'no-second-name' = $false
             # $null is not given; an empty one takes away what an earlier installation has.
             'watch' = $null; 'probe-url' = $null; 'status-command' = $null; 'metrics-command' = $null
             'script-agent' = $false; 'no-service' = $false; 'uninstall' = $false; 'dry-run' = $false; 'yes' = $false; 'help' = $false; 'version' = $false }
@@ -94,6 +99,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
                 if ($index -ge $Arguments.Count) { Die 2 "Cannot read the options: `"$name`" lacks its value" '--help' }
                 $value = $Arguments[$index]
             }
+            if ($field -ceq 'name' -and -not $value) { $value = 'openclaw' }
             $options[$field] = $value
         }
         if ($options['script-agent'] -and ($options['binary'] -or $options['binary-url'])) { Die 2 'Cannot install two agents: --script-agent excludes --binary and --binary-url' '--help' }
@@ -107,11 +113,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Read-Environment {
         $found = @{}
-        foreach ($name in @([Environment]::GetEnvironmentVariables().Keys | Where-Object { $_ -like 'OPENCLAW_*' })) {
+        foreach ($name in @([Environment]::GetEnvironmentVariables().Keys | Where-Object { $_ -like 'OPENCLAW_*' -or $SecretNames -contains $_ })) {
             $found[$name] = "$([Environment]::GetEnvironmentVariable($name))"
-            # Kept from every process that is started from here, and given back in the end to the shell that it is of.
+            # A secret is kept from every process that is started from here, and given back in the end to the shell that it is of.
             # $null would be passed as an empty text, which leaves an empty variable from .NET 9 on.
-            [Environment]::SetEnvironmentVariable($name, [NullString]::Value)
+            if ($SecretNames -contains $name) { [Environment]::SetEnvironmentVariable($name, [NullString]::Value) }
         }
         return $found
     }
@@ -272,7 +278,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $place.Credentials = [IO.Path]::Combine($place.State, 'credentials.json')
         $place.Manifest = [IO.Path]::Combine($place.State, 'install.json')
         $place.Session = Get-SessionPath
-        $place.Log = [IO.Path]::Combine($place.State, "$NameOnHost.log")
+        $place.Log = [IO.Path]::Combine($place.State, 'openclaw.log')
         $place.Service = 'none'
         if ($place.IsWindows -and -not $options['no-service']) { $place.Service = 'task' }
         Select-Kind
@@ -497,9 +503,87 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Assert-File {
         param([string] $Path)
         if ((Test-There $Path) -and -not (Test-Ours $Path)) {
-            Die 5 "Cannot install: `"$Path`" is there and was not written by openclaw" 'move it away'
+            Die 5 "Cannot install: `"$Path`" is there and this installer did not write it: $(Get-Whose $Path)" $AnotherName
         }
         Assert-Folder (Get-Parent $Path)
+    }
+
+    # Whose a file seems to be, in words.
+    function Get-Whose {
+        param([string] $Path)
+        $target = "$(@((Get-Item -LiteralPath $Path -Force).Target)[0])"
+        if ($target -match '[/\\]node_modules[/\\]openclaw[/\\]') { return "npm's openclaw" }
+        if ($target) { return "a link to `"$(Get-Shown $target)`"" }
+        if ($place.IsWindows) { return "$((Get-Acl -LiteralPath $Path).Owner)'s" }
+        return "user $((-split "$(ls -ldn $Path)")[2])'s"
+    }
+
+    # A first installation takes no folder in which another program keeps something.
+    function Assert-Free {
+        param([string] $Folder)
+        if ((Test-There $place.Manifest) -or -not [IO.Directory]::Exists($Folder)) { return }
+        $ours = '\A((credentials|session|install)\.json(\..*)?|environment|task\.xml|monitor-.*\.lock|openclaw\.log(\.[123])?)\z'
+        foreach ($path in [IO.Directory]::GetFileSystemEntries($Folder)) {
+            $name = [IO.Path]::GetFileName($path)
+            if ($name -cnotmatch $ours) { Die 5 "Cannot install: `"$Folder`" has files of another program: $(Get-Shown $name), $(Get-Whose $path)" $AnotherName }
+        }
+    }
+
+    function Get-SecondPath {
+        $end = ''
+        if ($place.IsWindows) { $end = '.cmd' }
+        return [IO.Path]::Combine((Get-Parent $place.Program), "$ShortName$end")
+    }
+
+    # What starts the program by its second name on Windows, where a link needs rights that a user has not.
+    function Get-Shim {
+        $file = [IO.Path]::GetFileName($place.Program)
+        if ($place.Kind -eq 'binary') { return "@`"%~dp0$file`" %*`r`n" }
+        return "@powershell -NoProfile -ExecutionPolicy Bypass -File `"%~dp0$file`" %*`r`n"
+    }
+
+    function Test-Second {
+        $path = Get-SecondPath
+        if (-not (Test-There $path)) { return $false }
+        if ($place.IsWindows) { return [IO.File]::ReadAllText($path) -cmatch "\A@.*%~dp0$([regex]::Escape($NameOnHost))\.\w+`" %\*\r\n\z" }
+        return "$(ls -ld $path)".EndsWith(" -> $([IO.Path]::GetFileName($place.Program))")
+    }
+
+    # The first file of the short name that is not ours: on the PATH, or beside the program.
+    function Get-Other {
+        $ends = @('')
+        if ($place.IsWindows) { $ends = '.exe', '.cmd', '.bat', '.ps1' }
+        foreach ($folder in @("$env:PATH".Split([IO.Path]::PathSeparator)) + (Get-Parent $place.Program)) {
+            foreach ($end in $ends) {
+                if (-not $folder) { continue }
+                $path = [IO.Path]::Combine($folder, "$ShortName$end")
+                if ((Test-There $path) -and -not ($path -ceq (Get-SecondPath) -and (Test-Second))) { return $path }
+            }
+        }
+        return ''
+    }
+
+    # The short name, where somebody asks for it and nobody else has it.
+    function Complete-SecondName {
+        $other = Get-Other
+        $program = [IO.Path]::GetFileName($place.Program)
+        $isWanted = $options['second-name']
+        if ($other) { Say "`"$other`" is another program's ($(Get-Whose $other)): it stays, and this agent is only `"$program`"" }
+        elseif (-not $isWanted -and -not $options['no-second-name'] -and $place.IsFirst -and -not $options['yes'] -and -not [Console]::IsInputRedirected -and [Environment]::UserInteractive) {
+            $isWanted = (Read-Host "May it be called `"$ShortName`", too? [y/N]") -like 'y*'
+        }
+        if ($options['no-second-name']) { Remove-SecondName }
+        elseif ($isWanted -and -not $other -and -not (Test-Second)) {
+            try {
+                if ($place.IsWindows) { [IO.File]::WriteAllText((Get-SecondPath), (Get-Shim)) }
+                else { [void](New-Item -ItemType SymbolicLink -Path (Get-SecondPath) -Target $program) }
+            }
+            catch { Say "warning: $(Get-Cause $_.Exception)" }
+        }
+    }
+
+    function Remove-SecondName {
+        if (Test-Second) { Remove-Part (Get-SecondPath) }
     }
 
     function Assert-Folder {
@@ -517,11 +601,11 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Assert-Places {
         Assert-Folder $place.State
+        Assert-Free $place.State
+        Assert-Free (Get-Parent $place.Session)
         Assert-Folder (Get-Parent $place.Manifest)
         Assert-File $place.Program
         if ($place.ServiceFile) { Assert-File $place.ServiceFile }
-        $other = Get-Command $NameOnHost -CommandType Application -ErrorAction SilentlyContinue | Select-Object -First 1
-        if ($other -and $other.Path -ne $place.Program) { Say "warning: another $NameOnHost comes first in PATH: $($other.Path)" }
     }
 
     # What the small agent watches: what is asked for now, else what the service that is there has. The words of the
@@ -1096,8 +1180,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $identity = $place.Identity
         $runner = $place.Program
         if (-not $place.IsKept) { $runner = Get-VerifiedProgram }
-        if ($place.IsFirst) { $place.Undo.Add({ if (Test-Trusted $place.Program) { [void](Invoke-Program $place.Program ('service', 'uninstall') '') } }) }
-        $words = @('service', 'install', '--url', $identity.Url, '--agent-id', $identity.Id, '--agent-secret-file', '-') + @(Get-ProgramWords)
+        if ($place.IsFirst) { $place.Undo.Add({ if (Test-Trusted $place.Program) { [void](Invoke-Program $place.Program ('service', 'uninstall', '--name', $NameOnHost) '') } }) }
+        $words = @('service', 'install', '--name', $NameOnHost, '--url', $identity.Url, '--agent-id', $identity.Id, '--agent-secret-file', '-') + @(Get-ProgramWords)
         $code = Invoke-Program $runner $words $identity.Secret
         if ($code -ne 0) {
             Assert-Untold $place.Watch
@@ -1171,6 +1255,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         if (-not (Test-HandsOver)) { Complete-Manifest $folders }
         # What cannot be removed yet, the next run and --uninstall will.
         try { Remove-Files $place.Backups } catch { Say "warning: $(Get-Cause $_.Exception)" }
+        Complete-SecondName
         Write-Report
     }
 
@@ -1252,7 +1337,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     }
 
     function Uninstall-Agent {
-        if (-not (Test-There $place.Manifest)) { Die 4 "Cannot uninstall: there is no `"$($place.Manifest)`" of openclaw" 'run it as the user who installed it' }
+        if (-not (Test-There $place.Manifest)) { Die 4 "Cannot uninstall: there is no `"$($place.Manifest)`" of this agent" 'run it as the user who installed it' }
         Assert-Readable
         $manifest = Read-Manifest
         if ('none', $(if ($place.IsWindows) { 'task' }) -cnotcontains $manifest.Service) {
@@ -1288,7 +1373,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     # By the program, which cannot remove itself there, nor what an installer left of a former one.
     function Invoke-Removal {
-        $code = Invoke-Program $place.Program ('service', 'uninstall') ''
+        $code = Invoke-Program $place.Program ('service', 'uninstall', '--name', $NameOnHost) ''
         if ($code -ne 0) { Stop-Run $code }
         Remove-Part $place.Program
         foreach ($leftover in Get-Leftovers) { Remove-Part $leftover }
@@ -1304,6 +1389,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             }
         }
         Send-Goodbye
+        Remove-SecondName
         # The manifest is the last of them: until then, a run that failed or was interrupted can be repeated.
         foreach ($file in $Files) {
             if ($file -ceq $place.Manifest) {
@@ -1336,7 +1422,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         Die 1 "Cannot remove `"$Path`": this user may not" 'run it as the user who installed it, or as root'
     }
 
-    # Nothing is removed but what an installer or openclaw itself writes.
+    # Nothing is removed but what an installer or the program itself writes.
     function Assert-Manifest {
         param([string[]] $Files, [string[]] $Folders)
         $separator = [IO.Path]::DirectorySeparatorChar
@@ -1375,6 +1461,9 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         elseif ($options['version']) { Answer $Version }
         else {
             Enable-Tls
+            $NameOnHost = Select-Name $options['name'] ''
+            # Windows' scheduler has one of that name.
+            $TaskName = $NameOnHost
             Assert-Host
             Set-RealFolders
             Select-Places

@@ -50,6 +50,9 @@ Usage: install.py [options]
   --sha256 <hex>              the SHA-256 of the program
   --script-agent              install the small agent that this installer brings along
   --no-service                install no service
+  --name <word>               what the files and the service are called (env: OPENCLAW_NAME)
+  --second-name               call the program openclaw, too, where no other program is called so
+  --no-second-name            take that second name away
   --watch <program>           openclaw or openclaw:<port>: watch the AI gateway of that name
   --probe-url <url>           get this page before each beat
   --status-command <command>  run it before each beat: exit code 0 is healthy, 1 degraded
@@ -85,7 +88,8 @@ class Options:
     def __init__(self):
         self.url = self.agent_id = self.agent_secret_file = self.binary = self.binary_url = self.sha256 = ""
         self.script_agent = self.no_service = self.uninstall = self.dry_run = self.yes = False
-        self.help = self.version = False
+        self.help = self.version = self.second_name = self.no_second_name = False
+        self.name = None
         # None is not given; an empty one takes away what an earlier installation has.
         self.watch = self.probe_url = self.status_command = self.metrics_command = None
 
@@ -115,6 +119,8 @@ def read_arguments(arguments):
                 die(2, 'Cannot read the options: "%s" lacks its value' % option, "--help")
             value = given.pop(0)
         setattr(options, field, value)
+    if options.name == "":
+        options.name = "openclaw"
     if options.script_agent and (options.binary or options.binary_url):
         die(2, "Cannot install two agents: --script-agent excludes --binary and --binary-url", "--help")
     if options.binary and options.binary_url:
@@ -228,11 +234,27 @@ OF_ENVIRONMENT = "the service does not see HTTPS_PROXY and SSL_CERT_FILE of this
 # No other program calls a file so: what has these endings was left by a run that was killed.
 NEW, OLD = ".openclaw-new", ".openclaw-old"
 
-# What the program may be called, by its kind and its language.
-PROGRAMS = ("openclaw", "openclaw.exe", "openclaw.py", "openclaw.ps1")
+# The second name: ours only as a link to our program, on Windows as a script that starts it.
+SHORT = "openclaw"
+ANOTHER_NAME = "--name fleet-agent, which takes another name for all that is installed"
 
-# The state folder is given to the service's user, and root believes no manifest that another user may write.
-SYSTEM_MANIFEST = "/usr/local/lib/openclaw/install.json"
+
+class Names:
+    """Every name that this host sees, from one word."""
+
+    def __init__(self, word):
+        self.word = self.task = word
+        self.unit = word + ".service"
+        self.label = "dev.openclaw.agent" + ("" if word == "openclaw-agent" else "." + word)
+        # What the program may be called, by its kind and its language.
+        self.programs = [word + end for end in ("", ".exe", ".py", ".ps1")]
+        # The state folder is given to the service's user, and root believes no manifest that another user may write.
+        self.system_manifest = "/usr/local/lib/%s/install.json" % word
+        self.system_program = "/usr/local/bin/" + word
+        self.system_state, self.private_state = "/var/lib/" + word, "/var/lib/private/" + word
+        self.root_state = "/var/root/Library/Application Support/" + word
+
+
 HASHES = re.compile(r"[0-9a-f]{64}( [0-9a-f]{64})*\Z")
 SERVICES = ("none", "systemd-system", "systemd-user", "launchd", "task")
 
@@ -246,6 +268,7 @@ class Installation:
         self.kind, self.sha256 = "script", options.sha256
         self.binary_url, self.binary_name, self.kept = options.binary_url, "", False
         self.handed_over = False
+        self.names = Names(agent.choose_name(options.name or ""))
         self.check_tools()
         self.check_home()
         self.check_platform()
@@ -303,9 +326,9 @@ class Installation:
         self.at_user_places()
         # An installation of the whole system stays one, whatever is asked for now.
         is_root = self.manager == "systemd-system" or self.manager == "launchd" and os.geteuid() == 0
-        if is_root and (self.service != "none" or os.path.exists(SYSTEM_MANIFEST)):
-            state = "/var/lib/openclaw" if self.os == "linux" else "/var/root/Library/Application Support/openclaw"
-            self.at_places(state, "/usr/local/bin/openclaw", SYSTEM_MANIFEST)
+        if is_root and (self.service != "none" or os.path.exists(self.names.system_manifest)):
+            state = self.names.system_state if self.os == "linux" else self.names.root_state
+            self.at_places(state, self.names.system_program, self.names.system_manifest)
         self.place_service(self.service)
         # The unit has it started by env, which would take such a path for a variable.
         if self.service == "systemd-user" and "=" in self.program and not self.options.uninstall:
@@ -314,17 +337,17 @@ class Installation:
 
     def at_user_places(self):
         if os.name == "nt":
-            folder = os.path.join(os.environ["LOCALAPPDATA"], "openclaw")
+            folder = os.path.join(os.environ["LOCALAPPDATA"], self.names.word)
         else:
             folder = os.path.join(os.environ["HOME"], ".local/bin")
-        self.at_places(agent.folder_of_credentials(), os.path.join(folder, "openclaw"))
+        self.at_places(agent.folder_of_credentials(self.names.word), os.path.join(folder, self.names.word))
 
     def at_places(self, state, program, manifest=None):
         self.state, self.program, self.system = state, program, manifest is not None
         self.credentials = os.path.join(state, "credentials.json")
         self.manifest = manifest or os.path.join(state, "install.json")
         linux_user = self.os == "linux" and not self.system
-        self.session = os.path.join(self.state_home(), "openclaw", "session.json") if linux_user else \
+        self.session = os.path.join(self.state_home(), self.names.word, "session.json") if linux_user else \
             os.path.join(state, "session.json")
         self.log = os.path.join(state, "openclaw.log")
         self.choose_kind()
@@ -364,9 +387,9 @@ class Installation:
         launchd = "/Library/LaunchDaemons" if hasattr(os, "geteuid") and os.geteuid() == 0 else \
             os.path.join(os.path.expanduser("~"), "Library/LaunchAgents")
         self.service_file = {
-            "systemd-system": "/etc/systemd/system/openclaw.service",
-            "systemd-user": os.path.join(os.path.dirname(self.state), "systemd/user/openclaw.service"),
-            "launchd": os.path.join(launchd, "dev.openclaw.agent.plist"),
+            "systemd-system": "/etc/systemd/system/" + self.names.unit,
+            "systemd-user": os.path.join(os.path.dirname(self.state), "systemd/user", self.names.unit),
+            "launchd": os.path.join(launchd, self.names.label + ".plist"),
             "task": os.path.join(self.state, "task.xml"),
         }.get(service, "")
 
@@ -446,7 +469,7 @@ class Installation:
     def check_kind(self):
         """A second installation, or a service left behind, would be a surprise."""
         self.check_readable()
-        user = agent.folder_of_credentials()
+        user = agent.folder_of_credentials(self.names.word)
         if self.state != user and os.path.exists(os.path.join(user, "install.json")):
             die(5, "Cannot install: this user has an installation without a service of the system",
                 "remove it first: --uninstall --no-service")
@@ -455,13 +478,14 @@ class Installation:
             die(5, 'Cannot install: the installation that is there has the service "%s"' % earlier,
                 "remove it first: --uninstall")
         if self.service == "task" and not self.is_own_task():
-            die(5, 'Cannot install: the task "openclaw" is there, of another user or program', "schtasks /Query /TN openclaw /V /FO LIST")
+            die(5, 'Cannot install: the task "%s" is there, of another user or program' % self.names.task,
+                "schtasks /Query /TN %s /V /FO LIST" % self.names.task)
 
     def is_own_task(self):
         """Whether the task, of which a machine has one, is not there, or an installer or the CLI wrote it for this user."""
-        task = output_of("schtasks", "/Query", "/TN", "openclaw", "/XML")
+        task = output_of("schtasks", "/Query", "/TN", self.names.task, "/XML")
         if not task:
-            return not run_silently("schtasks", "/Query", "/TN", "openclaw")
+            return not run_silently("schtasks", "/Query", "/TN", self.names.task)
         users = [user.lower() for user in re.findall("<UserId>([^<]*)</UserId>", task)]
         return "Written by openclaw" in task and any(user in users for user in self.own_names())
 
@@ -514,7 +538,7 @@ class Installation:
 
     def check_file(self, path):
         if os.path.lexists(path) and not self.is_ours(path):
-            die(5, 'Cannot install: "%s" is there and was not written by openclaw' % path, "move it away")
+            die(5, 'Cannot install: "%s" is there and this installer did not write it: %s' % (path, whose(path)), ANOTHER_NAME)
         self.check_folder(os.path.dirname(path))
 
     def check_folder(self, folder):
@@ -523,20 +547,97 @@ class Installation:
         if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
             die(1, 'Cannot install: the folder "%s" cannot be written to' % folder, "run it as a user who may write there")
 
+    def check_free(self, folder):
+        """A first installation takes no folder in which another program keeps something."""
+        if os.path.lexists(self.manifest) or not os.path.isdir(folder):
+            return
+        for name in sorted(os.listdir(folder)):
+            if not re.match(OWN_FILES, name):
+                die(5, 'Cannot install: "%s" has files of another program: %s, %s' % (
+                    folder, agent.shown(name), whose(os.path.join(folder, name))), ANOTHER_NAME)
+
+    def check_unit(self):
+        """The manager may have a unit of our name from elsewhere, or the host a user."""
+        if self.service.startswith("systemd"):
+            defined = output_of(*self.systemd("show", "-p", "FragmentPath", self.names.unit)).partition("=")[2]
+        elif self.service == "launchd":
+            shown = output_of("launchctl", "print", self.launchd_domain() + "/" + self.names.label)
+            defined = (re.findall(r"^\s*path = (.+)$", shown, re.M) + [""])[0]
+        else:
+            return
+        if defined and os.path.realpath(defined) != os.path.realpath(self.service_file):
+            die(5, 'Cannot install: "%s" is another service\'s, from "%s"' % (self.names.unit, agent.shown(defined)), ANOTHER_NAME)
+        user = output_of("id", "-u", self.names.word) if self.service == "systemd-system" else ""
+        # The users that systemd makes for a running service have these numbers.
+        if user and not 61184 <= int(user) <= 65519:
+            die(5, 'Cannot install: this host has a user "%s" (%s), and the service makes one of its own' % (self.names.word, user),
+                ANOTHER_NAME)
+
     def check_places(self):
         self.check_folder(self.state)
+        self.check_unit()
         # systemd gives this folder, with all that is in it, to the agent's user.
         for key in ("operator-key", "jwt-keys.json") if self.service == "systemd-system" else ():
             if os.path.exists(os.path.join(self.state, key)):
                 die(5, 'Cannot install: "%s" has the keys of a server, "%s"' % (self.state, key),
-                    "move the server's data: openclaw serve --data /var/lib/openclaw-server")
+                    "move the server's data: openclaw-server serve --data /var/lib/openclaw-server")
+        self.check_free(self.state)
+        self.check_free(os.path.dirname(self.session))
         self.check_folder(os.path.dirname(self.manifest))
         self.check_file(self.program)
         if self.service_file:
             self.check_file(self.service_file)
-        other = shutil.which("openclaw")
-        if other and other != self.program:
-            say("warning: another openclaw comes first in PATH: " + other)
+
+    def second_path(self):
+        return os.path.join(os.path.dirname(self.program), SHORT + (".cmd" if os.name == "nt" else ""))
+
+    def shim(self):
+        return '@"%~dp0' + os.path.basename(self.program) + '" %*\r\n'
+
+    def has_second(self):
+        path = self.second_path()
+        try:
+            if os.name != "nt":
+                return os.readlink(path) == os.path.basename(self.program)
+            with open(path, newline="") as file:
+                return file.read() == self.shim()
+        except OSError:
+            return False
+
+    def find_other(self):
+        """The first file of the short name that is not ours: on the PATH, or beside the program."""
+        ends = (".exe", ".cmd", ".bat", ".ps1") if os.name == "nt" else ("",)
+        for folder in os.environ.get("PATH", "").split(os.pathsep) + [os.path.dirname(self.program)]:
+            for path in [os.path.join(folder, SHORT + end) for end in ends if folder]:
+                if os.path.lexists(path) and not (path == self.second_path() and self.has_second()):
+                    return path
+        return ""
+
+    def settle_second_name(self):
+        """The short name, where somebody asks for it and nobody else has it."""
+        other, wanted, program = self.find_other(), self.options.second_name, os.path.basename(self.program)
+        if other:
+            say('"%s" is another program\'s (%s): it stays, and this agent is only "%s"' % (other, whose(other), program))
+        elif not wanted and not self.options.no_second_name and self.is_first and not self.options.yes:
+            wanted = sys.stdin and sys.stdin.isatty() and ask('May it be called "%s", too?' % SHORT)
+        if self.options.no_second_name:
+            self.drop_second_name()
+        elif wanted and not other and not self.has_second():
+            try:
+                self.make_second_name()
+            except OSError as error:
+                say("warning: %s" % error)
+
+    def make_second_name(self):
+        if os.name != "nt":
+            os.symlink(os.path.basename(self.program), self.second_path())
+            return
+        with open(self.second_path(), "x", newline="") as file:
+            file.write(self.shim())
+
+    def drop_second_name(self):
+        if self.has_second():
+            self.remove(self.second_path())
 
     def choose_program(self):
         """Which program is installed, and what proves its origin."""
@@ -808,7 +909,7 @@ class Installation:
     def leftovers(self):
         """A manifest lists one program only, so what could not be removed of a former one is looked for by name."""
         folder = os.path.dirname(self.program)
-        return [os.path.join(folder, name + end) for name in PROGRAMS for end in (NEW, NEW + ".exe", OLD)]
+        return [os.path.join(folder, name + end) for name in self.names.programs for end in (NEW, NEW + ".exe", OLD)]
 
     def remove_former(self, files):
         """Of another kind or language, it has another name on Windows, and the new manifest does not list it."""
@@ -867,7 +968,8 @@ class Installation:
     def service_text(self):
         """The definition of the service: its template, with the values of this host."""
         command, script = self.command()
-        values = {"OPTIONS": "".join(self.option_text(option) for option in self.watched)}
+        values = {"OPTIONS": "".join(self.option_text(option) for option in self.watched),
+                  "NAME": self.names.word, "LABEL": self.names.label}
         if self.service == "launchd":
             values.update(PROGRAM=xml(self.program), LOG=xml(self.log), HOME=xml("/var/root" if self.system else os.environ["HOME"]))
         elif self.service == "task":
@@ -904,38 +1006,38 @@ class Installation:
 
     def is_running(self):
         if self.service.startswith("systemd"):
-            return run_silently(*self.systemd("is-active", "--quiet", "openclaw.service"))
+            return run_silently(*self.systemd("is-active", "--quiet", self.names.unit))
         if self.service == "launchd":
-            return run_silently("launchctl", "print", self.launchd_domain() + "/dev.openclaw.agent")
-        return self.service == "task" and run_silently("schtasks", "/Query", "/TN", "openclaw")
+            return run_silently("launchctl", "print", self.launchd_domain() + "/" + self.names.label)
+        return self.service == "task" and run_silently("schtasks", "/Query", "/TN", self.names.task)
 
     def start_service(self):
         if self.service.startswith("systemd"):
-            return run(*self.systemd("daemon-reload")) and run(*self.systemd("enable", "openclaw.service")) \
-                and run(*self.systemd("restart", "openclaw.service"))
+            return run(*self.systemd("daemon-reload")) and run(*self.systemd("enable", self.names.unit)) \
+                and run(*self.systemd("restart", self.names.unit))
         if self.service == "launchd":
             # It says that it stops before it has stopped, and two of a name cannot be.
-            if run_silently("launchctl", "bootout", self.launchd_domain() + "/dev.openclaw.agent"):
+            if run_silently("launchctl", "bootout", self.launchd_domain() + "/" + self.names.label):
                 self.has_stopped()
             return run("launchctl", "bootstrap", self.launchd_domain(), self.service_file)
-        run_silently("schtasks", "/End", "/TN", "openclaw")
-        return run("schtasks", "/Create", "/F", "/TN", "openclaw", "/XML", self.service_file) \
-            and run("schtasks", "/Run", "/TN", "openclaw")
+        run_silently("schtasks", "/End", "/TN", self.names.task)
+        return run("schtasks", "/Create", "/F", "/TN", self.names.task, "/XML", self.service_file) \
+            and run("schtasks", "/Run", "/TN", self.names.task)
 
     def stop_service(self):
         if self.service.startswith("systemd"):
-            run_silently(*self.systemd("disable", "--now", "openclaw.service"))
+            run_silently(*self.systemd("disable", "--now", self.names.unit))
         elif self.service == "launchd":
-            run_silently("launchctl", "bootout", self.launchd_domain() + "/dev.openclaw.agent")
+            run_silently("launchctl", "bootout", self.launchd_domain() + "/" + self.names.label)
         elif self.service == "task":
-            run_silently("schtasks", "/End", "/TN", "openclaw")
-            run_silently("schtasks", "/Delete", "/F", "/TN", "openclaw")
+            run_silently("schtasks", "/End", "/TN", self.names.task)
+            run_silently("schtasks", "/Delete", "/F", "/TN", self.names.task)
 
     def has_stopped(self):
         """Whether the service is no more. One that cannot be asked about may be."""
 
         if self.service.startswith("systemd"):
-            return output_of(*self.systemd("show", "-p", "ActiveState", "openclaw.service")) in (
+            return output_of(*self.systemd("show", "-p", "ActiveState", self.names.unit)) in (
                 "ActiveState=inactive", "ActiveState=failed")
         for _ in range(25):
             if not self.is_running():
@@ -946,7 +1048,7 @@ class Installation:
     def service_link(self):
         """What systemd's "enable" makes of the unit."""
         target = {"systemd-system": "multi-user.target", "systemd-user": "default.target"}.get(self.service)
-        return target and os.path.join(os.path.dirname(self.service_file), target + ".wants", "openclaw.service")
+        return target and os.path.join(os.path.dirname(self.service_file), target + ".wants", self.names.unit)
 
     def look(self):
         """What the server reports of the agent: liveness, and when it was last seen."""
@@ -1006,7 +1108,8 @@ class Installation:
         self.handed_over = not self.is_first
 
     def scope(self):
-        return () if self.system or self.service == "task" else ("--user",)
+        user = () if self.system or self.service == "task" else ("--user",)
+        return ("--name", self.names.word) + user
 
     def needs_environment(self):
         """Whether the service lacks what this shell has."""
@@ -1050,6 +1153,7 @@ class Installation:
         except OSError as error:
             # The next run, and --uninstall, will.
             say("warning: %s" % error)
+        self.settle_second_name()
         self.report()
 
     def is_handed_over(self):
@@ -1157,13 +1261,13 @@ class Installation:
         if not os.path.isfile(self.manifest) and self.system:
             self.at_user_places()
         if not os.path.lexists(self.manifest):
-            die(4, 'Cannot uninstall: there is no "%s" of openclaw' % self.manifest, "run it as the user who installed it")
+            die(4, 'Cannot uninstall: there is no "%s" of this agent' % self.manifest, "run it as the user who installed it")
         self.check_readable()
         fields = self.read_manifest()
         self.place_service(fields["service"])
         listed = fields["files"]
         if os.name == "nt":
-            named = [file for file in listed if os.path.basename(file) in PROGRAMS[1:]]
+            named = [file for file in listed if os.path.basename(file) in self.names.programs[1:]]
             self.program = os.path.join(os.path.dirname(self.program), os.path.basename(named[0])) if named else self.program
         # What a program has installed has its folders, too.
         folders = [self.state, os.path.dirname(self.session)] + fields["folders"]
@@ -1179,7 +1283,8 @@ class Installation:
                 answer("would remove " + file)
             return
         if self.service == "task" and not self.is_own_task():
-            die(5, 'Cannot uninstall: the task "openclaw" is of another user or program', "schtasks /Query /TN openclaw /V /FO LIST")
+            die(5, 'Cannot uninstall: the task "%s" is of another user or program' % self.names.task,
+                "schtasks /Query /TN %s /V /FO LIST" % self.names.task)
         confirm(self.options, "Remove the agent from %s?" % self.state)
         if fields["program"] == "binary" and self.service != "none" and self.may_run(self.program):
             self.have_removed()
@@ -1210,6 +1315,7 @@ class Installation:
             die(1, 'Cannot stop the service "%s": it still runs, or cannot be asked' % self.service,
                 "stop it, then run the installer again with --uninstall")
         self.say_goodbye()
+        self.drop_second_name()
         # The manifest is the last of them: until then, a run that failed or was interrupted can be repeated.
         for file in files:
             if file == self.manifest:
@@ -1245,8 +1351,8 @@ class Installation:
     def remove_folders(self, folders):
         for folder in folders:
             try:
-                if os.path.islink(folder) and folder == "/var/lib/openclaw":
-                    os.rmdir("/var/lib/private/openclaw")
+                if os.path.islink(folder) and folder == self.names.system_state:
+                    os.rmdir(self.names.private_state)
                     os.unlink(folder)
                 else:
                     os.rmdir(folder)
@@ -1254,7 +1360,7 @@ class Installation:
                 pass  # It has another program's files in it, so it stays.
 
     def check_manifest(self, files, folders):
-        """Nothing is removed but what an installer or openclaw itself writes."""
+        """Nothing is removed but what an installer or the program itself writes."""
         known = self.files() + [self.session, self.log]
         lock = os.path.join(os.path.dirname(self.session), "monitor-")
         bad = [file for file in files if file not in known and not (
@@ -1277,6 +1383,20 @@ class Installation:
             say("told %s that the agent stops" % one.url)
         else:
             say("warning: %s was not told that the agent stops" % one.url)
+
+
+# What this installer, the program and the agents keep in a folder of ours, and an administrator's variables.
+OWN_FILES = r"(credentials|session|install)\.json(\..*)?\Z|environment\Z|task\.xml\Z|monitor-.*\.lock\Z|openclaw\.log(\.[123])?\Z"
+
+
+def whose(path):
+    """Whose the file seems to be, in words."""
+    target = os.path.realpath(path)
+    if re.search(r"[/\\]node_modules[/\\]openclaw[/\\]", target):
+        return "npm's openclaw"
+    if os.path.islink(path):
+        return 'a link to "%s"' % agent.shown(target)
+    return "user %d's" % os.lstat(path).st_uid
 
 
 class SameScheme(urllib.request.HTTPRedirectHandler):
@@ -1391,9 +1511,9 @@ def main(arguments):
             os.open(os.devnull, os.O_RDWR)
     if sys.stdout is not None:
         sys.stdout.reconfigure(errors="backslashreplace")
-    # Kept from every process that is started from here.
-    env = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("OPENCLAW_")}
     exec(compile(AGENT, "openclaw_agent", "exec"), agent.__dict__)
+    env = dict(os.environ)
+    agent.hide_environment()
     options = read_arguments(arguments)
     if options.help:
         answer(USAGE.rstrip("\n"))

@@ -15,8 +15,17 @@ values() { # What a release, or the service, writes into a copy of this file.
   baked_agent_secret=''
   binary_folder=''
   binary_sums=''
+}
+
+names() { # Every name that this host sees, from the one word $name.
+  unit=$name.service label=dev.openclaw.agent
+  [ "$name" = openclaw-agent ] || label=dev.openclaw.agent.$name
   # The state folder is given to the service's user, and root believes no manifest that another user may write.
-  system_manifest=/usr/local/lib/openclaw/install.json
+  system_manifest=/usr/local/lib/$name/install.json system_program=/usr/local/bin/$name
+  system_state=/var/lib/$name private_state=/var/lib/private/$name root_state="/var/root/Library/Application Support/$name"
+  user_program=$HOME/.local/bin/$name
+  # The second name: ours only as a link to our program.
+  short=openclaw
 }
 
 # The agent, and what the installer shares with it: kept as text, so that the one can write down the other.
@@ -42,6 +51,9 @@ Usage: install.sh [options]
   --sha256 <hex>              the SHA-256 of the program
   --script-agent              install the small agent that this installer brings along
   --no-service                install no service
+  --name <word>               what the files and the service are called (env: OPENCLAW_NAME)
+  --second-name               call the program openclaw, too, where no other program is called so
+  --no-second-name            take that second name away
   --watch <program>           openclaw or openclaw:<port>: watch the AI gateway of that name
   --probe-url <url>           get this page before each beat
   --status-command <command>  run it before each beat: exit code 0 is healthy, 1 degraded
@@ -64,20 +76,20 @@ read_environment() { # And keeps it from every process that is started from here
 
 read_arguments() {
   flag_url='' flag_id='' flag_secret_file='' binary='' binary_url='' sha256='' mode=install
-  script_agent=no service_wanted=yes dry_run=no yes=no
+  flag_name='' second_name=ask script_agent=no service_wanted=yes dry_run=no yes=no
   # With a dash before it, what is given: an empty one takes away what an earlier installation has.
   flag_watch='' flag_probe_url='' flag_status_command='' flag_metrics_command=''
   while [ $# -gt 0 ]; do
     option=$1
     shift
     case $option in
-      --url | --agent-id | --agent-secret-file | --binary | --binary-url | --sha256 | \
+      --url | --agent-id | --agent-secret-file | --binary | --binary-url | --sha256 | --name | \
         --watch | --probe-url | --status-command | --metrics-command)
         [ $# -gt 0 ] || die 2 "Cannot read the options: \"$option\" lacks its value" '--help'
         argument=$1
         shift
         ;;
-      --url=* | --agent-id=* | --agent-secret-file=* | --binary=* | --binary-url=* | --sha256=* | \
+      --url=* | --agent-id=* | --agent-secret-file=* | --binary=* | --binary-url=* | --sha256=* | --name=* | \
         --watch=* | --probe-url=* | --status-command=* | --metrics-command=*)
         argument=${option#*=}
         option=${option%%=*}
@@ -90,6 +102,9 @@ read_arguments() {
       --binary) binary=$argument ;;
       --binary-url) binary_url=$argument ;;
       --sha256) sha256=$argument ;;
+      --name) flag_name=${argument:-openclaw} ;;
+      --second-name) second_name=yes ;;
+      --no-second-name) second_name=no ;;
       --watch) flag_watch=-$argument ;;
       --probe-url) flag_probe_url=-$argument ;;
       --status-command) flag_status_command=-$argument ;;
@@ -239,15 +254,15 @@ choose_places() {
 }
 
 at_system_places() {
-  system=yes manifest=$system_manifest program=/usr/local/bin/openclaw state=/var/lib/openclaw
-  [ "$os" = linux ] || state="/var/root/Library/Application Support/openclaw"
+  system=yes manifest=$system_manifest program=$system_program state=$system_state
+  [ "$os" = linux ] || state=$root_state
   credentials=$state/credentials.json session=$state/session.json
 }
 
 at_user_places() {
-  system=no program=$HOME/.local/bin/openclaw state=$(folder_of_credentials)
+  system=no program=$user_program state=$(folder_of_credentials)
   manifest=$state/install.json credentials=$state/credentials.json session=$state/session.json
-  [ "$os" != linux ] || session=$(state_home)/openclaw/session.json
+  [ "$os" != linux ] || session=$(state_home)/$name/session.json
 }
 
 state_home() { # The XDG Base Directory Specification has a relative path passed over.
@@ -271,11 +286,11 @@ place_service() {
   service_file='' scope=''
   [ "$system" = yes ] || scope=--user
   case $1 in
-    systemd-system) service_file=/etc/systemd/system/openclaw.service ;;
-    systemd-user) service_file=$(dirname "$state")/systemd/user/openclaw.service ;;
+    systemd-system) service_file=/etc/systemd/system/$unit ;;
+    systemd-user) service_file=$(dirname "$state")/systemd/user/$unit ;;
     launchd)
-      service_file=$HOME/Library/LaunchAgents/dev.openclaw.agent.plist
-      [ "$(id -u)" -ne 0 ] || service_file=/Library/LaunchDaemons/dev.openclaw.agent.plist
+      service_file=$HOME/Library/LaunchAgents/$label.plist
+      [ "$(id -u)" -ne 0 ] || service_file=/Library/LaunchDaemons/$label.plist
       ;;
   esac
 }
@@ -441,9 +456,62 @@ check_readable() { # Whether the manifest is to be believed.
 
 check_file() { # Whether the file $1 may be written: not another's, in a folder that this user may write to.
   if [ -e "$1" ] || [ -h "$1" ]; then
-    is_ours "$1" || die 5 "Cannot install: \"$1\" is there and was not written by openclaw" 'move it away'
+    is_ours "$1" || die 5 "Cannot install: \"$1\" is there and this installer did not write it: $(whose "$1")" "$another_name"
   fi
   check_folder "$(dirname "$1")"
+}
+
+another_name='--name fleet-agent, which takes another name for all that is installed'
+
+whose() { # Whose the file $1 seems to be, in words.
+  value=$(link_of "$1")
+  case $value in
+    */node_modules/openclaw/*) echo "npm's openclaw" ;;
+    '') value=$(owner_of "$1"); echo "user ${value%:*}'s" ;;
+    *) printf 'a link to "%s"\n' "$(plain "$value")" ;;
+  esac
+}
+
+link_of() { # What the link $1 leads to; nothing, if it is none.
+  [ -h "$1" ] || return 0
+  value=$(ls -ld "$1")
+  printf '%s\n' "${value#*" -> "}"
+}
+
+check_free() { # A first installation takes no folder $1 in which another program keeps something.
+  [ ! -e "$manifest" ] && [ -d "$1" ] || return 0
+  foreign=$(foreign_in "$1")
+  [ -z "$foreign" ] || die 5 "Cannot install: \"$1\" has files of another program: $(plain "$foreign"), $(whose "$1/$foreign")" "$another_name"
+}
+
+foreign_in() { # The first file in the folder $1 that no installer, program or agent of ours keeps there.
+  for file in "$1"/* "$1"/.[!.]*; do
+    [ -e "$file" ] || [ -h "$file" ] || continue
+    case ${file##*/} in
+      credentials.json | session.json | install.json | environment | monitor-*.lock | openclaw.log | openclaw.log.[123]) ;;
+      credentials.json.* | session.json.* | install.json.*) ;;
+      *)
+        printf '%s\n' "${file##*/}"
+        return
+        ;;
+    esac
+  done
+}
+
+check_unit() { # The manager may have a unit of our name from elsewhere, or the host a user.
+  case $service in
+    systemd-*) defined=$(systemd show -p FragmentPath "$unit" 2>/dev/null) && defined=${defined#FragmentPath=} || defined='' ;;
+    launchd) defined=$(launchctl print "$(launchd_domain)/$label" 2>/dev/null | sed -n 's/^[[:space:]]*path = //p' | head -n 1) ;;
+    *) return 0 ;;
+  esac
+  # shellcheck disable=SC3013 # every shell that this is tested under has it: a home may have two spellings
+  [ ! "$defined" -ef "$service_file" ] || defined=''
+  case $defined in '' | "$service_file") ;; *) die 5 "Cannot install: \"$unit\" is another service's, from \"$(plain "$defined")\"" "$another_name" ;; esac
+  [ "$service" = systemd-system ] || return 0
+  # The users that systemd makes for a running service have these numbers.
+  user_id=$(id -u "$name" 2>/dev/null) || return 0
+  [ "$user_id" -ge 61184 ] && [ "$user_id" -le 65519 ] ||
+    die 5 "Cannot install: this host has a user \"$name\" ($user_id), and the service makes one of its own" "$another_name"
 }
 
 check_folder() {
@@ -456,17 +524,54 @@ check_places() {
   # The unit has it started by env, which would take such a path for a variable.
   case $service/$program in systemd-user/*=*) die 2 "Cannot install into \"$HOME\": a service cannot start what has an equals sign in its path" '--no-service' ;; esac
   check_folder "$state"
+  check_unit
   # systemd gives this folder, with all that is in it, to the agent's user.
   if [ "$service" = systemd-system ]; then
     for key in operator-key jwt-keys.json; do
-      [ ! -e "$state/$key" ] || die 5 "Cannot install: \"$state\" has the keys of a server, \"$key\"" "move the server's data: openclaw serve --data /var/lib/openclaw-server"
+      [ ! -e "$state/$key" ] || die 5 "Cannot install: \"$state\" has the keys of a server, \"$key\"" "move the server's data: openclaw-server serve --data /var/lib/openclaw-server"
     done
   fi
+  check_free "$state"
+  check_free "$(dirname "$session")"
   check_folder "$(dirname "$manifest")"
   check_file "$program"
   [ -z "$service_file" ] || check_file "$service_file"
-  other=$(command -v openclaw 2>/dev/null || :)
-  case $other in "$program" | '') ;; *) say "warning: another openclaw comes first in PATH: $other" ;; esac
+}
+
+second_path() { printf '%s/%s\n' "$(dirname "$program")" "$short"; }
+
+has_second() { [ "$(link_of "$(second_path)")" = "${program##*/}" ]; }
+
+find_other() { # Sets $other to the first file of the short name that is not ours: on the PATH, or beside the program.
+  other=''
+  while IFS= read -r folder; do
+    [ -z "$other" ] && [ -n "$folder" ] || continue
+    if [ "$folder/$short" = "$(second_path)" ] && has_second; then continue; fi
+    # Not in "~/", which a shell does not read as a home in a PATH.
+    if [ -e "$folder/$short" ] || [ -h "$folder/$short" ]; then other=$folder/$short; fi
+  done <<END_OF_PATH
+$(printf '%s\n' "$PATH" | tr : '\n')
+$(dirname "$program")
+END_OF_PATH
+}
+
+settle_second_name() { # The short name, where somebody asks for it and nobody else has it.
+  find_other
+  if [ -n "$other" ]; then
+    say "\"$other\" is another program's ($(whose "$other")): it stays, and this agent is only \"${program##*/}\""
+  elif [ "$second_name" = ask ] && [ "$is_first" = yes ] && [ "$yes" = no ] && [ -t 0 ]; then
+    printf 'May it be called "%s", too? [y/N] ' "$short" >&2
+    read -r answer || answer=''
+    case $answer in [yY]*) second_name=yes ;; esac
+  fi
+  if [ "$second_name" = no ]; then drop_second_name
+  elif [ "$second_name" = yes ] && [ -z "$other" ] && ! has_second; then
+    ln -s "${program##*/}" "$(second_path)" || say "warning: Cannot make \"$(second_path)\""
+  fi
+}
+
+drop_second_name() {
+  ! has_second || rm -f "$(second_path)" || say "warning: Cannot remove \"$(second_path)\""
 }
 
 # Which program is installed, and what proves its origin.
@@ -582,7 +687,7 @@ take_back() {
       'mode '*) restore_mode "${step#mode }" ;;
       'folder '*) rmdir "${step#folder }" 2>/dev/null || : ;;
       service) stop_service ;;
-      program) ! may_run "$program" || "$program" service uninstall ${scope:+"$scope"} >&2 || : ;;
+      program) ! may_run "$program" || "$program" service uninstall --name "$name" ${scope:+"$scope"} >&2 || : ;;
       restart) start_service >&2 || : ;;
     esac
   done
@@ -809,7 +914,8 @@ fill() {
 
 service_text() { # In a process of its own, for what it exports.
   (
-    export fill_PROGRAM fill_OPTIONS fill_CONFIG fill_STATE fill_ENVIRONMENT fill_LOG fill_HOME
+    export fill_NAME fill_LABEL fill_PROGRAM fill_OPTIONS fill_CONFIG fill_STATE fill_ENVIRONMENT fill_LOG fill_HOME
+    fill_NAME=$name fill_LABEL=$label
     case $service in
       launchd)
         fill_OPTIONS=$(options | xml_text | sed 's/.*/    <string>&<\/string>/')
@@ -842,42 +948,42 @@ systemd() { if [ "$service" = systemd-user ]; then systemctl --user "$@"; else s
 
 service_link() { # What "enable" makes of the unit.
   case $service in
-    systemd-system) printf '%s\n' /etc/systemd/system/multi-user.target.wants/openclaw.service ;;
-    systemd-user) printf '%s\n' "$(dirname "$service_file")/default.target.wants/openclaw.service" ;;
+    systemd-system) printf '%s\n' "/etc/systemd/system/multi-user.target.wants/$unit" ;;
+    systemd-user) printf '%s\n' "$(dirname "$service_file")/default.target.wants/$unit" ;;
   esac
 }
 
 is_running() {
   case $service in
-    systemd-*) systemd is-active --quiet openclaw.service ;;
-    launchd) launchctl print "$(launchd_domain)/dev.openclaw.agent" >/dev/null 2>&1 ;;
+    systemd-*) systemd is-active --quiet "$unit" ;;
+    launchd) launchctl print "$(launchd_domain)/$label" >/dev/null 2>&1 ;;
     *) return 1 ;;
   esac
 }
 
 is_stopped() { # Whether the service is known to run no more: one that cannot be asked may well run.
   case $service in
-    systemd-*) case $(systemd show -p ActiveState openclaw.service 2>/dev/null) in ActiveState=inactive | ActiveState=failed) ;; *) return 1 ;; esac ;;
+    systemd-*) case $(systemd show -p ActiveState "$unit" 2>/dev/null) in ActiveState=inactive | ActiveState=failed) ;; *) return 1 ;; esac ;;
     launchd) command -v launchctl >/dev/null 2>&1 && ! is_running ;;
   esac
 }
 
 start_service() {
   case $service in
-    systemd-*) systemd daemon-reload && systemd enable openclaw.service && systemd restart openclaw.service ;;
+    systemd-*) systemd daemon-reload && systemd enable "$unit" && systemd restart "$unit" ;;
     launchd) boot_out; launchctl bootstrap "$(launchd_domain)" "$service_file" ;;
   esac
 }
 
 stop_service() {
   case $service in
-    systemd-*) systemd disable --now openclaw.service ;;
+    systemd-*) systemd disable --now "$unit" ;;
     launchd) boot_out ;;
   esac >/dev/null 2>&1
 }
 
 boot_out() { # launchd says that it is done before it is.
-  launchctl bootout "$(launchd_domain)/dev.openclaw.agent" 2>/dev/null
+  launchctl bootout "$(launchd_domain)/$label" 2>/dev/null
   tries=25
   while [ "$tries" -gt 0 ] && is_running; do
     tries=$((tries - 1))
@@ -936,7 +1042,7 @@ hand_over() {
     runner=$program.openclaw-new
   fi
   [ "$is_first" = no ] || noted program
-  set -- service install ${scope:+"$scope"} --url "$url" --agent-id "$agent_id" --agent-secret-file -
+  set -- service install --name "$name" ${scope:+"$scope"} --url "$url" --agent-id "$agent_id" --agent-secret-file -
   [ -z "$flag_watch" ] || set -- "$@" "--watch=${flag_watch#-}"
   [ -z "$flag_probe_url" ] || set -- "$@" "--probe-url=${flag_probe_url#-}"
   [ -z "$flag_status_command" ] || set -- "$@" "--status-command=${flag_status_command#-}"
@@ -995,6 +1101,7 @@ install() {
   printf '%s' "$backups" | while IFS= read -r file; do rm -f "$file.openclaw-old"; done
   if [ "$kind" = script ] || [ "$service" = none ]; then settle_manifest; fi
   trap - INT TERM HUP
+  settle_second_name
   report
 }
 
@@ -1075,7 +1182,7 @@ offer_deletion() {
 uninstall() {
   choose_places
   if [ ! -f "$manifest" ] && [ "$system" = yes ]; then at_user_places; fi
-  [ -e "$manifest" ] || [ -h "$manifest" ] || die 4 "Cannot uninstall: there is no \"$manifest\" of openclaw" 'run it as the user who installed it'
+  [ -e "$manifest" ] || [ -h "$manifest" ] || die 4 "Cannot uninstall: there is no \"$manifest\" of this agent" 'run it as the user who installed it'
   check_readable
   read_manifest
   check_manifest
@@ -1086,7 +1193,7 @@ uninstall() {
   fi
   confirm "Remove the agent from $state?"
   if [ "$service" != none ] && [ "$(manifest_field program)" = binary ] && may_run "$program"; then
-    "$program" service uninstall ${scope:+"$scope"} >&2 || exit
+    "$program" service uninstall --name "$name" ${scope:+"$scope"} >&2 || exit
   else remove_all; fi
   printf '%s\n' "$files" | sed 's/^/removed /'
   printf '%s' "$kept" | sed 's/^/kept, because it was changed: /'
@@ -1096,6 +1203,7 @@ remove_all() {
   stop_service
   is_stopped || die 1 "Cannot stop the service \"$service\": it still runs, or cannot be asked" 'stop it, then run the installer again with --uninstall'
   say_goodbye
+  drop_second_name
   # The manifest is the last of them: until then, a run that failed or was interrupted can be repeated.
   remove "$(printf '%s\n' "$files" | grep -F -x -v -e "$manifest")"
   link=$(service_link)
@@ -1104,7 +1212,7 @@ remove_all() {
     rmdir "$(dirname "$link")" 2>/dev/null || :
   fi
   remove "$manifest"
-  [ ! -h "$state" ] || { rm -f "$state" && rmdir /var/lib/private/openclaw; } 2>/dev/null
+  [ ! -h "$state" ] || { rm -f "$state" && rmdir "$private_state"; } 2>/dev/null
   printf '%s\n' "$folders" | while IFS= read -r folder; do rmdir "$folder" 2>/dev/null || :; done
   case $service in systemd-*) systemd daemon-reload ;; esac
   [ "$service" != none ] || printf 'an agent that was started by hand still runs: stop it, too\n'
@@ -1137,7 +1245,7 @@ $(dirname "$session")
 $(folders_listed)"
   while IFS= read -r line; do
     file=${line#* }
-    if [ "${line%% *}" = null ] || [ ! -e "$file" ] || is_ours "$file"; then files="$files$file
+    if [ "${line%% *}" = null ] || { [ ! -e "$file" ] && [ ! -h "$file" ]; } || is_ours "$file"; then files="$files$file
 "
     else kept="$kept$file
 "; fi
@@ -1147,7 +1255,7 @@ END_OF_ENTRIES
   files=$files$manifest
 }
 
-# Nothing is removed but what this program or openclaw itself writes.
+# Nothing is removed but what this installer or the program itself writes.
 check_manifest() {
   bad=$(unknown_paths)
   [ -z "$bad" ] || die 5 "Cannot uninstall: \"$manifest\" lists what no installer writes: $(plain "$bad")" 'remove it by hand'
@@ -1204,6 +1312,8 @@ main() {
   check_tools
   check_home
   check_platform
+  choose_name "$flag_name"
+  names
   "$mode"
 }
 

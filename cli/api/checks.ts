@@ -55,7 +55,7 @@ export async function checkTcp(hostname: string, port: number): Promise<Check> {
       ok: false,
       detail: `port ${port} of ${hostname} cannot be reached: ${error.message}`,
       hint: isLoopback(hostname)
-        ? "openclaw serve, or where the server is elsewhere: openclaw configure --url https://fleet.example.com"
+        ? "openclaw-server serve, or where the server is elsewhere: openclaw configure --url https://fleet.example.com"
         : `curl -v telnet://${hostname}:${port} on another host tells a firewall from a server that does not run`,
       failure: "unreachable",
     };

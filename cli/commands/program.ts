@@ -1,6 +1,16 @@
 import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { CliError, EndsWith, exitCodes, NegativeResult } from "../terminal/errors.ts";
-import { holdWarnings, paint, releaseWarnings, say, setColours, takeWarnings } from "../terminal/output.ts";
+import { asCalled, calledAs } from "../terminal/called.ts";
+import {
+  answer,
+  holdWarnings,
+  paint,
+  releaseWarnings,
+  say,
+  setColours,
+  takeWarnings,
+} from "../terminal/output.ts";
+import { resolveName, useName } from "../host/names.ts";
 import type { Environment } from "../host/paths.ts";
 import { version } from "../version.ts";
 
@@ -30,7 +40,7 @@ export async function run(
   const name = asked[0] === "help" ? asked[1] : asked[0];
   if (json) holdWarnings();
   try {
-    const environment = readEnvironment();
+    const environment = withName(args, readEnvironment());
     setColours(environment);
     // The scripts that complete what is typed ask for "complete", which describes every command.
     const inFull = (one: Entry): boolean => one.name === name || name === "complete";
@@ -44,6 +54,13 @@ export async function run(
   }
 }
 
+/** The environment, with the word that names everything of ours on this host. */
+function withName(args: string[], environment: Environment): Environment {
+  const word = resolveName(args, environment);
+  useName(word);
+  return (name) => name === "OPENCLAW_NAME" ? word : environment(name);
+}
+
 /** The program: the commands that `inFull` picks in full, the others by name. */
 export async function makeProgram(
   entries: readonly Entry[],
@@ -53,12 +70,14 @@ export async function makeProgram(
     environment: Environment;
   },
 ): Promise<Command> {
-  const program = new Command("openclaw")
+  const program = new Command(calledAs)
     .description("heartbeats that can be trusted: which agents are alive, and nobody can fake it")
     .version(version)
+    .option("--name <word>", "what the files and the service are called here (env: OPENCLAW_NAME)")
     .addHelpText("after", "\nExample:\n  openclaw configure && openclaw monitor\n")
     .configureOutput({
-      writeErr: (text) => json ? undefined : say(text.replace(/\n$/, "")),
+      writeOut: (text) => answer(asCalled(text).replace(/\n$/, "")),
+      writeErr: (text) => json ? undefined : say(asCalled(text).replace(/\n$/, "")),
       outputError: (text, write) => write(text.replace(/^error:/, paint("red", "error:"))),
     })
     .exitOverride();
@@ -133,9 +152,9 @@ function failureOf(
   if (error instanceof CliError) return error;
   if (error instanceof CommanderError) {
     const message = error.message.replace(/^error: /, "");
-    return { failure: "usage", message, hint: ["openclaw", command, "--help"].filter(Boolean).join(" ") };
+    return { failure: "usage", message, hint: [calledAs, command, "--help"].filter(Boolean).join(" ") };
   }
-  return { failure: "unexpected", message: describe(error), hint: "openclaw doctor" };
+  return { failure: "unexpected", message: describe(error), hint: asCalled("openclaw doctor") };
 }
 
 /** An error and its causes in one line, without stacks. */

@@ -55,7 +55,7 @@ export function addServe(program: Command, environment: Environment): void {
     )
     .addOption(
       new Option("--data <folder>", "keep the keys and the embedded Postgres in this folder")
-        .env("OPENCLAW_DATA").default(".openclaw").argParser(parseText),
+        .env("OPENCLAW_DATA").default("openclaw-data").argParser(parseText),
     )
     .addOption(
       new Option(

@@ -1,7 +1,8 @@
 import { posix, win32 } from "node:path";
+import type { Environment } from "./environment.ts";
+import { nameIn, serviceFolder } from "./names.ts";
 
-/** Reads one environment variable; an empty one counts as unset. */
-export type Environment = (name: string) => string | undefined;
+export type { Environment };
 
 /** Where this host keeps an agent's files. */
 export interface Places {
@@ -20,16 +21,17 @@ export function placesOf(environment: Environment, os: typeof Deno.build.os): Pl
   const service = stateFolderOf(environment);
   if (service !== undefined) return { credentials: join(service, "credentials.json"), state: service };
   const home = environment(os === "windows" ? "USERPROFILE" : "HOME") ?? ".";
+  const word = nameIn(environment);
   if (os === "windows") {
-    const folder = join(environment("APPDATA") ?? join(home, "AppData", "Roaming"), "openclaw");
+    const folder = join(environment("APPDATA") ?? join(home, "AppData", "Roaming"), word);
     return { credentials: join(folder, "credentials.json"), state: folder };
   }
   if (os === "darwin") {
-    const folder = join(home, "Library", "Application Support", "openclaw");
+    const folder = join(home, "Library", "Application Support", word);
     return { credentials: join(folder, "credentials.json"), state: folder };
   }
   const { config, state } = xdgFolders(environment, home);
-  return { credentials: join(config, "openclaw", "credentials.json"), state: join(state, "openclaw") };
+  return { credentials: join(config, word, "credentials.json"), state: join(state, word) };
 }
 
 /** The XDG Base Directory Specification has a relative path passed over. */
@@ -41,9 +43,6 @@ export function xdgFolders(environment: Environment, home: string): { config: st
   return { config: folder("XDG_CONFIG_HOME", ".config"), state: folder("XDG_STATE_HOME", ".local", "state") };
 }
 
-/** The state folder of the system's service on Linux. */
-export const serviceFolder = "/var/lib/openclaw";
-
 /**
  * The same, but root without credentials of its own looks at those of the system's service: a user that asks how
  * this host is does not want to be told where to look.
@@ -51,8 +50,9 @@ export const serviceFolder = "/var/lib/openclaw";
 export async function placesHere(environment: Environment): Promise<Places> {
   const own = placesOf(environment, Deno.build.os);
   if (Deno.build.os !== "linux" || Deno.uid() !== 0 || await isThere(own.credentials)) return own;
-  const credentials = `${serviceFolder}/credentials.json`;
-  return await isThere(credentials) ? { credentials, state: serviceFolder } : own;
+  const state = serviceFolder(nameIn(environment));
+  const credentials = `${state}/credentials.json`;
+  return await isThere(credentials) ? { credentials, state } : own;
 }
 
 /** A path that cannot be looked at counts as there: reading it will tell what is in the way. */

@@ -1,7 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import { isErrno } from "../terminal/errors.ts";
+import { serviceFolder } from "./names.ts";
 import { FileFault, infoIfThere, makeFile, openRegular } from "./open_file.ts";
-import { serviceFolder } from "./paths.ts";
 import { shellQuote } from "./shell_quote.ts";
 
 const staleMilliseconds = 60_000;
@@ -127,7 +127,7 @@ export async function readIfThere(path: string): Promise<string | null> {
 export async function exposureOf(
   path: string,
   { mode, uid }: Deno.FileInfo,
-  folder: string = serviceFolder,
+  folder: string = serviceFolder(),
 ): Promise<Exposure | null> {
   if (Deno.build.os === "windows") return null;
   const me = Deno.uid();

@@ -7,6 +7,7 @@ import { tryLock } from "../host/file_lock.ts";
 import { openLockFile } from "../host/open_file.ts";
 import { readPrivateFile, writePrivateFile } from "../host/private_file.ts";
 import { folderFault, makePrivateFolder } from "../host/private_folder.ts";
+import { assertNoForeignData } from "./foreign_data.ts";
 import { StartError } from "./start_error.ts";
 
 /** The folder in which one server at a time keeps what must outlive it. */
@@ -27,6 +28,7 @@ export interface DataFolder {
 export async function openDataFolder(path: string): Promise<DataFolder> {
   const folder = resolve(path);
   try {
+    await assertNoForeignData(folder);
     await makePrivateFolder(folder);
     const open = await folderFault(folder);
     if (open !== null) {

@@ -3,6 +3,7 @@ import { parseCredentials, type StoredCredentials } from "../identity/credential
 import { readIdentity } from "../identity/identity.ts";
 import { type IdentityFlags, namedAgent } from "../identity/named_agent.ts";
 import { CliError } from "../terminal/errors.ts";
+import { nameIn } from "../host/names.ts";
 import { type Environment, placesHere } from "../host/paths.ts";
 import { FileFault } from "../host/open_file.ts";
 import { readFileOf, readIfThere } from "../host/private_file.ts";
@@ -116,7 +117,7 @@ async function sudoUsersFile(
     : (await ask(["getent", "passwd", uid])).output.split(":")[5];
   if (home === undefined || !home.startsWith("/")) return null;
   const folder = Deno.build.os === "darwin" ? "Library/Application Support" : ".config";
-  const path = `${home}/${folder}/openclaw/credentials.json`;
+  const path = `${home}/${folder}/${nameIn(environment)}/credentials.json`;
   const found = await readFileOf(Number(uid), path);
   if (found === null) return null;
   if ("text" in found) return { path, text: found.text };

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { StoredCredentials } from "../identity/credentials.ts";
 import type { IdentityFlags } from "../identity/named_agent.ts";
 import { CliError } from "../terminal/errors.ts";
@@ -7,11 +6,12 @@ import type { Environment } from "../host/paths.ts";
 import { credentialsFor } from "./credentials.ts";
 import { definedElsewhere, managerFault } from "./manager.ts";
 import { defineService } from "./definition.ts";
+import { assertFoldersFree, assertNoServerIn, assertUserFree } from "./foreign.ts";
 import { encodeDefinition } from "./stored_definition.ts";
 import { formatManifest, type Manifest, manifestOf, readManifest } from "./manifest.ts";
 import { type OptionFlags, optionsFor, type ServiceOptions } from "./options.ts";
 import { assertOurs, readOurDefinition, sha256, sha256Of } from "./ours.ts";
-import { isThere } from "./own_files.ts";
+import { otherName } from "./owner.ts";
 import { type Ask, perform } from "./perform.ts";
 import type { ServiceLayout } from "./layout.ts";
 import { NotSettled, settledState, stateAt } from "./state.ts";
@@ -48,6 +48,7 @@ export async function planInstall(
   assertWritable(layout);
   await assertNoServerIn(layout);
   const manifest = await readManifest(layout);
+  await assertFoldersFree(layout, manifest);
   const earlier = await readOurDefinition(layout, manifest);
   const self = Deno.execPath();
   if (self !== layout.program) await assertOurs(layout.program, manifest);
@@ -115,33 +116,11 @@ function withEarlier(hashes: string[], earlier: string | null): string[] {
   return earlier === null || earlier === "" ? hashes : [...new Set([...hashes, earlier])];
 }
 
-/** systemd gives the service's folder, with all that is in it, to the agent's user. */
-async function assertNoServerIn({ folders }: ServiceLayout): Promise<void> {
-  for (const path of folders.flatMap((folder) => serverKeys.map((name) => join(folder, name)))) {
-    if (!await isVisible(path)) continue;
-    throw new CliError(
-      "conflict",
-      `Cannot install the service: its folder has the keys of a server, "${path}"`,
-      {
-        hint: "move the server's data: openclaw serve --data /var/lib/openclaw-server",
-      },
-    );
-  }
-}
-
-/** A dry run of another user than root may not look there. */
-async function isVisible(path: string): Promise<boolean> {
-  try {
-    return await isThere(Deno.lstat, path);
-  } catch (error) {
-    if (error instanceof Deno.errors.PermissionDenied) return false;
-    throw error;
-  }
-}
-
-const serverKeys = ["operator-key", "jwt-keys.json"];
-
-/** Asks the service manager, before anything is touched. @throws {CliError} when it does not answer, or has another service */
+/**
+ * Asks the service manager and the list of users, before anything is touched.
+ *
+ * @throws {CliError} when the manager does not answer, or the name is another service's or a user's
+ */
 export async function assertCanInstall(layout: ServiceLayout, ask: Ask): Promise<void> {
   const fault = await managerFault(layout, ask);
   if (fault !== null) {
@@ -150,9 +129,9 @@ export async function assertCanInstall(layout: ServiceLayout, ask: Ask): Promise
     });
   }
   const elsewhere = await definedElsewhere(layout, ask);
-  if (elsewhere === null) return;
+  if (elsewhere === null) return await assertUserFree(layout, ask);
   throw new CliError("conflict", `Cannot install the service: another one of that name is in ${elsewhere}`, {
-    hint: "look at it, and remove it if it is not needed",
+    hint: otherName,
   });
 }
 

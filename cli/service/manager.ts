@@ -1,6 +1,6 @@
 import { isOurTask } from "./definition/task.ts";
 import type { Ask } from "./perform.ts";
-import { type ServiceLayout, systemdUnit } from "./layout.ts";
+import type { ServiceLayout } from "./layout.ts";
 import { managerCommands, systemctl } from "./manager_commands.ts";
 
 /** Why the service manager does not answer, in its own words; null when it does. */
@@ -29,7 +29,7 @@ export async function leftOver(layout: ServiceLayout, ask: Ask): Promise<string[
     return code === 0 ? ["the service, as its manager knows it"] : [];
   }
   const { output: active } = await ask(managerCommands(layout).state);
-  const enabled = await ask([...systemctl(layout), "is-enabled", systemdUnit]);
+  const enabled = await ask([...systemctl(layout), "is-enabled", layout.names.unit]);
   return [
     ...(/^(active|activating|deactivating|reloading|refreshing)\b/.test(active)
       ? [`the service, "${active}"`]

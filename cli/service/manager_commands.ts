@@ -1,4 +1,4 @@
-import { launchdLabel, type ServiceLayout, systemdUnit, windowsTask } from "./layout.ts";
+import type { ServiceLayout } from "./layout.ts";
 
 /** The commands that tell whether the service manager answers, what it knows of the service, and its state. */
 export function managerCommands(
@@ -7,18 +7,18 @@ export function managerCommands(
   if (layout.os === "linux") {
     return {
       answers: [...systemctl(layout), "show-environment"],
-      known: [...systemctl(layout), "show", "--property=FragmentPath", systemdUnit],
-      state: [...systemctl(layout), "is-active", systemdUnit],
+      known: [...systemctl(layout), "show", "--property=FragmentPath", layout.names.unit],
+      state: [...systemctl(layout), "is-active", layout.names.unit],
     };
   }
   if (layout.os === "darwin") {
-    const job = ["launchctl", "print", `${launchdDomain(layout)}/${launchdLabel}`];
+    const job = ["launchctl", "print", `${launchdDomain(layout)}/${layout.names.label}`];
     return { answers: ["launchctl", "print", launchdDomain(layout)], known: job, state: job };
   }
-  const state = `(Get-ScheduledTask -TaskPath '\\' -TaskName '${windowsTask}').State`;
+  const state = `(Get-ScheduledTask -TaskPath '\\' -TaskName '${layout.names.word}').State`;
   return {
     answers: ["schtasks", "/Query", "/FO", "CSV", "/NH"],
-    known: ["schtasks", "/Query", "/TN", windowsTask, "/XML"],
+    known: ["schtasks", "/Query", "/TN", layout.names.word, "/XML"],
     // What schtasks says of it is in the language of the host.
     state: ["powershell", "-NoProfile", "-NonInteractive", "-Command", state],
   };
@@ -35,7 +35,7 @@ export function logCommand(
       "journalctl",
       ...user,
       "--unit",
-      systemdUnit,
+      layout.names.unit,
       "--lines",
       String(lines),
       ...(follow ? ["--follow"] : []),

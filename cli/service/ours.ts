@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { CliError, isErrno } from "../terminal/errors.ts";
+import { describeForeign, otherName } from "./owner.ts";
 import { decodeDefinition } from "./stored_definition.ts";
 import type { ServiceLayout } from "./layout.ts";
 import type { Manifest } from "./manifest.ts";
@@ -32,18 +33,21 @@ export async function readOurDefinition(
 /** @throws {CliError} `conflict` when a file is there that is not as the manifest says */
 export async function assertOurs(path: string, manifest: Manifest | null): Promise<void> {
   const found = await look(path, manifest);
-  if (found === "changed") throw conflict(path, "it was changed after openclaw had installed it");
+  if (found === "changed") {
+    throw conflict(path, `it was changed after it had been installed: ${await describeForeign(path)}`);
+  }
   await assertNotForeign(path, manifest);
 }
 
 /** @throws {CliError} `conflict` when a file is there that the manifest does not list */
 export async function assertNotForeign(path: string, manifest: Manifest | null): Promise<void> {
-  if (await look(path, manifest) === "foreign") throw conflict(path, "openclaw did not install it");
+  if (await look(path, manifest) !== "foreign") return;
+  throw conflict(path, `this agent did not install it, ${await describeForeign(path)}`);
 }
 
 function conflict(path: string, fault: string): CliError {
   return new CliError("conflict", `Cannot touch "${path}": ${fault}`, {
-    hint: "look at it, and move it away if it is not needed",
+    hint: otherName,
   });
 }
 

@@ -6,6 +6,7 @@ import { removeFile, writePrivateFile } from "../host/private_file.ts";
 import { encodeDefinition } from "./stored_definition.ts";
 import { sha256Of } from "./ours.ts";
 import { leftoversOf, newPath, removeIfEmpty, removeOwnFiles } from "./own_files.ts";
+import { isOurSecondName, makeSecondName } from "./second_name.ts";
 import type { Step } from "./steps.ts";
 
 /** How the host's own programs are asked; a test brings its own. */
@@ -33,6 +34,11 @@ export async function perform(step: Step, credentials: StoredCredentials | null,
         return await removeIfEmpty(step.path);
       case "remove link":
         if (await leadsTo(step.path, step.to)) await Deno.remove(step.path);
+        return;
+      case "make second name":
+        return await makeSecondName(step.path, step.program);
+      case "remove second name":
+        if (await isOurSecondName(step.path, step.program)) await Deno.remove(step.path);
         return;
       case "remove own files":
         return await removeOwnFiles(step.folder, step.names);

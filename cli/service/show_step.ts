@@ -19,8 +19,12 @@ export function showStep(step: Step): string {
       return `remove ${step.path}, if it is as it was installed`;
     case "remove link":
       return `remove ${step.path}, if it leads to ${step.to}`;
+    case "make second name":
+      return `make ${step.path}, a second name of ${step.program}`;
+    case "remove second name":
+      return `remove ${step.path}, if it is a second name of ${step.program}`;
     case "remove own files":
-      return `remove openclaw's own files in ${step.folder}, and the folder if nothing else is there`;
+      return `remove this agent's own files in ${step.folder}, and the folder if nothing else is there`;
     case "remove manifest":
       return `remove ${step.path}`;
     case "remove empty folder":

@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import { defineService } from "./definition.ts";
 import { noOptions, type ServiceOptions } from "./options.ts";
-import { launchdLabel, type ServiceLayout, systemdUnit, wantsLinks, windowsTask } from "./layout.ts";
+import { type ServiceLayout, wantsLinks } from "./layout.ts";
 import { launchdDomain, managerCommands, systemctl } from "./manager_commands.ts";
 import type { Manifest } from "./manifest.ts";
 import { changingNames } from "./own_files.ts";
@@ -20,6 +20,8 @@ export type Step =
   /** Only a file with one of these hashes. */
   | { do: "remove"; path: string; sha256: string[] }
   | { do: "remove link"; path: string; to: string }
+  | { do: "make second name"; path: string; program: string }
+  | { do: "remove second name"; path: string; program: string }
   /** Only those of these names that the service wrote, and its temporary files; the folder too, when it is then empty. */
   | { do: "remove own files"; folder: string; names: string[] }
   | { do: "remove manifest"; path: string }
@@ -90,6 +92,7 @@ export function uninstallSteps(
     ...wantsLinks(layout).map((path) => ({ do: "remove link", path, to: layout.unit }) as const),
     ...(asksManager ? reloadSteps(layout) : []),
     ...(keepCredentials ? [] : layout.folders.map((folder) => ownFiles(layout, folder, manifest))),
+    { do: "remove second name", path: layout.second, program: layout.program },
     ...others,
     ...[...new Set([layout.unit, layout.program, layout.manifest, ...others.map(({ path }) => path)])]
       .map((path) => ({ do: "remove leftovers", path }) as const),
@@ -141,8 +144,8 @@ function startSteps(layout: ServiceLayout): Step[] {
   if (layout.os === "linux") {
     return [
       ...reloadSteps(layout),
-      { do: "run", words: [...systemctl(layout), "enable", systemdUnit] },
-      { do: "run", words: [...systemctl(layout), "restart", systemdUnit] },
+      { do: "run", words: [...systemctl(layout), "enable", layout.names.unit] },
+      { do: "run", words: [...systemctl(layout), "restart", layout.names.unit] },
     ];
   }
   if (layout.os === "darwin") {
@@ -154,48 +157,48 @@ function startSteps(layout: ServiceLayout): Step[] {
   return [
     ...defineSteps(layout),
     ...stopSteps(layout),
-    { do: "run", words: ["schtasks", "/Run", "/TN", windowsTask] },
+    { do: "run", words: ["schtasks", "/Run", "/TN", layout.names.word] },
   ];
 }
 
 /** The manager knows the definition, and starts nothing for it. */
 function defineSteps(layout: ServiceLayout): Step[] {
   if (layout.os !== "windows") return reloadSteps(layout);
-  return [{ do: "run", words: ["schtasks", "/Create", "/TN", windowsTask, "/XML", layout.unit, "/F"] }];
+  return [{ do: "run", words: ["schtasks", "/Create", "/TN", layout.names.word, "/XML", layout.unit, "/F"] }];
 }
 
 function reloadSteps(layout: ServiceLayout): Step[] {
   if (layout.os !== "linux") return [];
   return [
     { do: "run", words: [...systemctl(layout), "daemon-reload"] },
-    { do: "run", words: [...systemctl(layout), "reset-failed", systemdUnit], mayFail: true },
+    { do: "run", words: [...systemctl(layout), "reset-failed", layout.names.unit], mayFail: true },
   ];
 }
 
 /** Each may fail, where there is nothing to stop; whether it stopped is checked afterwards. */
 function stopSteps(layout: ServiceLayout): Step[] {
   if (layout.os === "linux") {
-    return [{ do: "run", words: [...systemctl(layout), "stop", systemdUnit], mayFail: true }];
+    return [{ do: "run", words: [...systemctl(layout), "stop", layout.names.unit], mayFail: true }];
   }
   if (layout.os === "darwin") {
     return [
       {
         do: "run",
-        words: ["launchctl", "bootout", `${launchdDomain(layout)}/${launchdLabel}`],
+        words: ["launchctl", "bootout", `${launchdDomain(layout)}/${layout.names.label}`],
         mayFail: true,
       },
       // It returns before the job is gone, and to bootstrap one that is still there fails with 5.
       { do: "wait until gone", words: managerCommands(layout).known },
     ];
   }
-  return [{ do: "run", words: ["schtasks", "/End", "/TN", windowsTask], mayFail: true }];
+  return [{ do: "run", words: ["schtasks", "/End", "/TN", layout.names.word], mayFail: true }];
 }
 
 /** Removes what would start the service again at the next boot or logon. */
 function forgetSteps(layout: ServiceLayout): Step[] {
   if (layout.os === "darwin") return [];
   const words = layout.os === "linux"
-    ? [...systemctl(layout), "disable", systemdUnit]
-    : ["schtasks", "/Delete", "/TN", windowsTask, "/F"];
+    ? [...systemctl(layout), "disable", layout.names.unit]
+    : ["schtasks", "/Delete", "/TN", layout.names.word, "/F"];
   return [{ do: "run", words, mayFail: true }];
 }

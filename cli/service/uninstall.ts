@@ -5,6 +5,7 @@ import { assertNotForeign, sha256Of } from "./ours.ts";
 import { isThere, leftoversOf, sortNames } from "./own_files.ts";
 import { type Ask, leadsTo } from "./perform.ts";
 import type { ServiceLayout } from "./layout.ts";
+import { isOurSecondName } from "./second_name.ts";
 import { isLeft, type Step, uninstallSteps } from "./steps.ts";
 
 export interface Removal {
@@ -86,6 +87,8 @@ export async function findAt(step: Step): Promise<string[]> {
       return await existing(leftoversOf(step.path));
     case "remove link":
       return await leadsTo(step.path, step.to) ? [step.path] : [];
+    case "remove second name":
+      return await isOurSecondName(step.path, step.program) ? [step.path] : [];
     case "remove own files":
       return (await sortNames(step.folder, step.names)).ours.map((name) => join(step.folder, name));
     default:

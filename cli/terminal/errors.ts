@@ -1,3 +1,5 @@
+import { asCalled } from "./called.ts";
+
 /** The closed list of what the program's exit code can say. */
 export const exitCodes = {
   done: 0,
@@ -13,7 +15,8 @@ export type Failure = Exclude<keyof typeof exitCodes, "done">;
 
 /**
  * What a command could not do. The message says what is and what was expected; the hint can be typed or done.
- * Neither ever holds a secret or a token.
+ * In a hint, "openclaw <command>" is a command of this program, which is named as it was called. Neither ever holds a
+ * secret or a token.
  */
 export class CliError extends Error {
   override readonly name = "CliError";
@@ -21,7 +24,7 @@ export class CliError extends Error {
 
   constructor(readonly failure: Failure, message: string, options: ErrorOptions & { hint?: string } = {}) {
     super(message, options);
-    this.hint = options.hint;
+    this.hint = options.hint === undefined ? undefined : asCalled(options.hint);
   }
 }
 

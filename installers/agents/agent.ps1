@@ -7,7 +7,11 @@ $ErrorActionPreference = 'Stop'
 $PSNativeCommandUseErrorActionPreference = $false
 $Version = '0.1.0'
 # What the program, and the folder of the credentials, are called.
-$NameOnHost = 'openclaw'
+$NameOnHost = 'openclaw-agent'
+# What no process that is started from here gets. The other variables are its own.
+$SecretNames = 'OPENCLAW_AGENT_SECRET', 'OPENCLAW_AGENT_SECRET_FILE', 'OPENCLAW_OPERATOR_KEY', 'OPENCLAW_OPERATOR_KEY_FILE',
+    'OPENCLAW_ENROLLMENT_CODE', 'OPENCLAW_ENROLLMENT_CODE_FILE', 'AGENT_JWT_KEYS', 'DATABASE_URL', 'SUPABASE_SECRET_KEYS',
+    'OPENCLAW_SMTP_URL', 'OPENCLAW_HEARTBEAT_URL', 'OPENCLAW_MAIL_KEY'
 $UserAgent = "openclaw/$Version (powershell)"
 # A log file, in place of the terminal.
 $AgentLog = @{ Writer = $null }
@@ -44,6 +48,29 @@ function Die {
     Say "error: $What"
     if ($Hint) { Say "hint: $Hint" }
     throw "openclaw ends with $Code"
+}
+
+# "openclaw" is other programs'.
+function Test-Name {
+    param([string] $Word)
+    return $Word -cmatch '\A[a-z][a-z0-9-]{0,30}\z' -and $Word -cne 'openclaw'
+}
+
+# That word: what is given, else OPENCLAW_NAME, else the name of an installed file, else ours.
+function Select-Name {
+    param([string] $Given, [string] $File)
+    $word = $Given
+    if (-not $word) { $word = "$env:OPENCLAW_NAME" }
+    if ($word -and -not (Test-Name $word)) {
+        Die 2 "Cannot use the name `"$(Get-Shown $word)`": a letter and at most 30 of a-z, 0-9 and - are expected, and not `"openclaw`"" '--name fleet-agent'
+    }
+    if ($word) { return $word }
+    # A file that is elsewhere may be called anything.
+    $parts = @($File -split '[/\\]')
+    $own = $parts[-1] -replace '\.ps1\z', ''
+    $isInstalled = $File -match '/(usr/local|\.local)/bin/[^/]+\z' -or ($env:OS -eq 'Windows_NT' -and $parts.Count -gt 1 -and $parts[-2] -ceq $own)
+    if ($isInstalled -and (Test-Name $own)) { return $own }
+    return 'openclaw-agent'
 }
 
 # Windows PowerShell knows only old versions of TLS by itself.
@@ -785,14 +812,14 @@ function Join-Arguments {
 # The first word is the command, or --help or --version.
 function Read-AgentOptions {
     param([string[]] $Arguments)
-    $found = @{ 'help' = $false; 'version' = $false; 'quiet' = $false; 'once' = $false; 'log-file' = ''; 'watch' = ''; 'probe-url' = '' }
+    $found = @{ 'help' = $false; 'version' = $false; 'quiet' = $false; 'once' = $false; 'log-file' = ''; 'watch' = ''; 'probe-url' = ''; 'name' = '' }
     $command = $Arguments[0]
     $first = 0
     if ($command -ceq 'monitor' -or $command -ceq 'status') { $first = 1 }
     for ($index = $first; $index -lt $Arguments.Count; $index++) {
         $name, $value = $Arguments[$index].Split([char[]]'=', 2)
         $field = $name -creplace '\A--', '' -creplace '\A-h\z', 'help'
-        $isKnown = $name -cmatch '\A(--[a-z]|-h\z)' -and $found.Keys -ccontains $field -and ($command -ceq 'monitor' -or $field -ceq 'help' -or $field -ceq 'version')
+        $isKnown = $name -cmatch '\A(--[a-z]|-h\z)' -and $found.Keys -ccontains $field -and ($command -ceq 'monitor' -or $field -ceq 'help' -or $field -ceq 'version' -or $field -ceq 'name')
         if (-not $isKnown -or ($found[$field] -is [bool] -and $null -ne $value)) { Die 2 "Cannot read the options: unknown option `"$(Get-Shown $Arguments[$index])`"" "$NameOnHost --help" }
         if ($found[$field] -is [bool]) {
             $found[$field] = $true
@@ -839,7 +866,7 @@ function Open-Log {
 }
 
 function Start-Agent {
-    param([string[]] $Arguments)
+    param([string[]] $Arguments, [string] $File)
     if ($Arguments.Count -eq 0 -or 'monitor', 'status', '--help', '-h', '--version' -cnotcontains $Arguments[0]) {
         Die 2 'Cannot run: this agent has the commands "monitor" and "status" only' "$NameOnHost --help"
     }
@@ -850,7 +877,8 @@ function Start-Agent {
     }
     $watched = Get-Watched $found['watch'] $found['probe-url']
     if ($found['log-file']) { Open-Log $found['log-file'] }
-    foreach ($name in @([Environment]::GetEnvironmentVariables().Keys) -like 'OPENCLAW_*') { [Environment]::SetEnvironmentVariable($name, [NullString]::Value) }
+    $NameOnHost = Select-Name $found['name'] $File
+    foreach ($name in $SecretNames) { [Environment]::SetEnvironmentVariable($name, [NullString]::Value) }
     Enable-Tls
     $path = [IO.Path]::Combine((Get-State), 'credentials.json')
     if (-not [IO.File]::Exists($path)) { Die 1 "Cannot read `"$path`": there is no such file, or it is not this user's" 'run the installer again' }
@@ -910,7 +938,7 @@ function Write-Status {
 }
 
 # The installer takes what comes before this line.
-try { Start-Agent $args }
+try { Start-Agent $args "$($MyInvocation.MyCommand.Path)" }
 catch {
     if ("$_" -match '^openclaw ends with (\d+)$') { exit [int]$Matches[1] }
     Say "error: Cannot go on: $(Get-Cause $_.Exception)"

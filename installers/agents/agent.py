@@ -70,15 +70,41 @@ def die(code, what, hint=""):
     sys.exit(code)
 
 
-def folder_of_credentials():
+# The word for all that is ours on a host. "openclaw" is other programs'.
+NAME = re.compile(r"(?!openclaw\Z)[a-z][a-z0-9-]{0,30}\Z")
+# What no process that is started from here gets. The other variables are its own.
+SECRETS = ("OPENCLAW_AGENT_SECRET", "OPENCLAW_AGENT_SECRET_FILE", "OPENCLAW_OPERATOR_KEY", "OPENCLAW_OPERATOR_KEY_FILE",
+           "OPENCLAW_ENROLLMENT_CODE", "OPENCLAW_ENROLLMENT_CODE_FILE", "AGENT_JWT_KEYS", "DATABASE_URL",
+           "SUPABASE_SECRET_KEYS", "OPENCLAW_SMTP_URL", "OPENCLAW_HEARTBEAT_URL", "OPENCLAW_MAIL_KEY")
+
+
+def hide_environment():
+    for name in SECRETS:
+        os.environ.pop(name, None)
+
+
+def choose_name(flag="", file=""):
+    """That word: the flag, else OPENCLAW_NAME, else the name of the file, else ours."""
+    name = flag or os.environ.get("OPENCLAW_NAME", "")
+    if name and not NAME.match(name):
+        die(2, 'Cannot use the name "%s": a letter and at most 30 of a-z, 0-9 and - are expected, and not "openclaw"' % shown(name),
+            "--name fleet-agent")
+    folder, file = os.path.split(os.path.abspath(file))
+    # Windows tells by a name's end what it can start. A file that is elsewhere may be called anything.
+    file = re.sub(r"\.py\Z", "", file) if os.name == "nt" else file
+    is_installed = os.path.basename(folder) == file if os.name == "nt" else re.match(r"/usr/local/bin\Z|.*/\.local/bin\Z", folder)
+    return name or (file if is_installed and NAME.match(file) else "openclaw-agent")
+
+
+def folder_of_credentials(name):
     system = platform.system()
     if system == "Windows":
-        return os.path.join(os.environ["APPDATA"], "openclaw")
+        return os.path.join(os.environ["APPDATA"], name)
     home = os.path.expanduser("~")
     if system == "Darwin":
-        return os.path.join(home, "Library/Application Support", "openclaw")
+        return os.path.join(home, "Library/Application Support", name)
     config = os.environ.get("XDG_CONFIG_HOME", "")
-    return os.path.join(config if config.startswith("/") else os.path.join(home, ".config"), "openclaw")
+    return os.path.join(config if config.startswith("/") else os.path.join(home, ".config"), name)
 
 
 def read_object(text):
@@ -696,8 +722,8 @@ def stop(*_):
 AGENT_HELP = """\
 The openclaw agent of this host: it shakes hands, and sends heartbeats until it is told to stop.
 
-Usage: openclaw monitor [options]
-       openclaw status
+Usage: openclaw-agent monitor [options]
+       openclaw-agent status
 
   --watch <program>   openclaw or openclaw:<port>: unhealthy unless the AI gateway of
                       that name on this host is ready
@@ -714,7 +740,7 @@ Exit codes: 0 done, 1 failed or not online, 2 usage, 3 refused credentials, 6 un
 def agent_main(arguments):
     global QUIET
     if not arguments or arguments[0] not in ("monitor", "status", "--help", "-h", "--version"):
-        die(2, 'Cannot run: this agent has the commands "monitor" and "status" only', "openclaw --help")
+        die(2, 'Cannot run: this agent has the commands "monitor" and "status" only', called() + " --help")
     options = read_options(arguments)
     if options["help"] or options["version"]:
         print(AGENT_HELP if options["help"] else VERSION)
@@ -723,9 +749,9 @@ def agent_main(arguments):
     if options["log_file"]:
         log_to(options["log_file"])
     QUIET = options["quiet"]
-    for name in [name for name in os.environ if name.startswith("OPENCLAW_")]:
-        del os.environ[name]
-    path = os.path.join(folder_of_credentials(), "credentials.json")
+    name = choose_name(options["name"], sys.argv[0])
+    hide_environment()
+    path = os.path.join(folder_of_credentials(name), "credentials.json")
     if not os.access(path, os.R_OK):
         die(1, 'Cannot read "%s": there is no such file, or it is not this user\'s' % path, "run the installer again")
     found = read_credentials(path)
@@ -779,25 +805,29 @@ def show_status(agent):
     sys.exit(0 if liveness == "online" else 1)
 
 
+def called():
+    return os.path.basename(sys.argv[0])
+
+
 def read_options(arguments):
     """The first word is the command, or --help or --version."""
     options = {"help": False, "version": False, "quiet": False, "once": False,
-               "log_file": "", "watch": "", "probe_url": ""}
+               "log_file": "", "watch": "", "probe_url": "", "name": ""}
     command = arguments[0]
     given = arguments[1:] if command in ("monitor", "status") else list(arguments)
     while given:
         option = given.pop(0)
         name, equals, value = option.partition("=")
         field = {"-h": "help"}.get(name, name[2:].replace("-", "_"))
-        is_known = field in options and (command == "monitor" or field in ("help", "version"))
+        is_known = field in options and (command == "monitor" or field in ("help", "version", "name"))
         if not is_known or name not in ("-h", "--" + field.replace("_", "-")) or equals and options[field] in (True, False):
-            die(2, 'Cannot read the options: unknown option "%s"' % shown(option), "openclaw --help")
+            die(2, 'Cannot read the options: unknown option "%s"' % shown(option), called() + " --help")
         if options[field] in (True, False):
             options[field] = True
             continue
         options[field] = value if equals else given.pop(0) if given else ""
         if not options[field]:
-            die(2, 'Cannot read the options: "%s" lacks its value' % name, "openclaw --help")
+            die(2, 'Cannot read the options: "%s" lacks its value' % name, called() + " --help")
     return options
 
 

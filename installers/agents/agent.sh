@@ -39,16 +39,23 @@ unset_secrets() {
   unset agent_secret env_secret baked_agent_secret installed_secret earlier_secret credential token value fields line
 }
 
-hide_environment() { # No process that is started from here gets a variable of ours.
-  for name in $(export -p | names_of_ours); do unset "$name"; done
+hide_environment() { # No process that is started from here gets a secret of ours. The rest is its own.
+  unset OPENCLAW_AGENT_SECRET OPENCLAW_AGENT_SECRET_FILE OPENCLAW_OPERATOR_KEY OPENCLAW_OPERATOR_KEY_FILE
+  unset OPENCLAW_ENROLLMENT_CODE OPENCLAW_ENROLLMENT_CODE_FILE AGENT_JWT_KEYS DATABASE_URL SUPABASE_SECRET_KEYS
+  unset OPENCLAW_SMTP_URL OPENCLAW_HEARTBEAT_URL OPENCLAW_MAIL_KEY
 }
 
-names_of_ours() {
-  while IFS= read -r line; do
-    case $line in *OPENCLAW_*) line=OPENCLAW_${line#*OPENCLAW_} ;; *) continue ;; esac
-    line=${line%%=*}
-    case $line in *[!A-Za-z0-9_]*) ;; *) printf '%s\n' "$line" ;; esac
-  done
+is_name() { # Whether $1 may be the word for all that is ours on a host. "openclaw" is other programs'.
+  case $1 in '' | openclaw | [!abcdefghijklmnopqrstuvwxyz]* | *[!abcdefghijklmnopqrstuvwxyz0123456789-]*) return 1 ;; esac
+  [ "${#1}" -le 31 ]
+}
+
+choose_name() { # Leaves that word in $name: $1, else OPENCLAW_NAME, else $2, else ours.
+  name=${1:-${OPENCLAW_NAME:-}}
+  if [ -n "$name" ]; then
+    is_name "$name" || die 2 "Cannot use the name \"$(plain "$name")\": a letter and at most 30 of a-z, 0-9 and - are expected, and not \"openclaw\"" '--name fleet-agent'
+  elif is_name "${2:-}"; then name=$2
+  else name=openclaw-agent; fi
 }
 
 uuid() {
@@ -60,7 +67,7 @@ folder_of_credentials() {
   config=$HOME/.config
   case ${XDG_CONFIG_HOME:-} in /*) config=$XDG_CONFIG_HOME ;; esac
   [ "$(uname -s)" != Darwin ] || config="$HOME/Library/Application Support"
-  printf '%s\n' "$config/openclaw"
+  printf '%s\n' "$config/$name"
 }
 
 # A function of awk: the seconds since 1970 of an RFC 3339 time, or of a date in the three forms of RFC 9110; 0 for
@@ -523,11 +530,11 @@ read_credentials() {
 agent_main() {
   version='0.1.0'
   export LC_ALL=C
-  command=${1:-} quiet=no once=no log='' watched='' probed=''
+  command=${1:-} quiet=no once=no log='' given_name='' watched='' probed=''
   case $command in
     monitor | status) shift ;;
     --help | -h | --version) ;;
-    *) die 2 'Cannot run: this agent has the commands "monitor" and "status" only' 'openclaw --help' ;;
+    *) die 2 'Cannot run: this agent has the commands "monitor" and "status" only' "${0##*/} --help" ;;
   esac
   read_options "$@"
   case $command in
@@ -538,6 +545,11 @@ agent_main() {
   [ -z "$log" ] || log_to "$log"
   unset_secrets
   hide_environment
+  # A file that is elsewhere may be called anything.
+  case $(cd "$(dirname "$0")" 2>/dev/null && pwd) in
+    /usr/local/bin | */.local/bin) choose_name "$given_name" "${0##*/}" ;;
+    *) choose_name "$given_name" ;;
+  esac
   credentials=$(folder_of_credentials)/credentials.json
   [ -r "$credentials" ] || die 1 "Cannot read \"$credentials\": there is no such file, or it is not this user's" 'run the installer again'
   read_credentials "$credentials" || die 1 "Cannot read \"$credentials\": it holds no credentials" 'run the installer again'
@@ -551,7 +563,7 @@ agent_main() {
 
 agent_usage() {
   printf '%s\n' 'The openclaw agent of this host: it shakes hands, and sends heartbeats until it is told to stop.' '' \
-    'Usage: openclaw monitor [options]' '       openclaw status' '' \
+    "Usage: ${0##*/} monitor [options]" "       ${0##*/} status" '' \
     '  --watch <program>   openclaw or openclaw:<port>: unhealthy unless the AI gateway of' \
     '                      that name on this host is ready' \
     '  --probe-url <url>   get this page before each beat: latency_ms, and degraded unless 2xx' \
@@ -570,14 +582,24 @@ read_options() {
     case $command/$option in
       */--help | */-h | --*/--version) command=$option; continue ;;
       monitor/--quiet) quiet=yes; continue ;;
+      */--name | */--name=*)
+        given_name=${option#--name}
+        given_name=${given_name#=}
+        if [ "$option" = --name ] && [ $# -gt 0 ]; then
+          given_name=$1
+          shift
+        fi
+        [ -n "$given_name" ] || given_name=openclaw
+        continue
+        ;;
       monitor/--once) once=yes; continue ;;
       monitor/--log-file | monitor/--watch | monitor/--probe-url)
-        [ -n "${1:-}" ] || die 2 "Cannot read the options: \"$option\" lacks its value" 'openclaw --help'
+        [ -n "${1:-}" ] || die 2 "Cannot read the options: \"$option\" lacks its value" "${0##*/} --help"
         value=$1
         shift
         ;;
       monitor/--log-file=?* | monitor/--watch=?* | monitor/--probe-url=?*) value=${option#*=} ;;
-      *) die 2 "Cannot read the options: unknown option \"$(plain "$option")\"" 'openclaw --help' ;;
+      *) die 2 "Cannot read the options: unknown option \"$(plain "$option")\"" "${0##*/} --help" ;;
     esac
     case $option in
       --log-file*) log=$value ;;

@@ -34,7 +34,7 @@ mkdir -p ".$shared" run/lock
 mount --bind "$shared" ".$shared"
 
 # Nothing of what the host itself has installed is started, and nothing of openclaw's is there yet.
-rm -rf etc/systemd/system usr/local/bin/openclaw
+rm -rf etc/systemd/system usr/local/bin/openclaw-agent
 mkdir -p etc/systemd/system
 for one in systemd-udevd systemd-udev-trigger systemd-resolved systemd-timesyncd systemd-networkd systemd-logind \
   systemd-modules-load getty@tty1 systemd-remount-fs; do

@@ -143,6 +143,8 @@ export async function tree(path: string): Promise<Record<string, string>> {
 
 /** A user's home that nobody has used yet, and the installer as it is run there. */
 export class Host {
+  /** What everything that it installs is called. */
+  readonly word: string;
   readonly credentials: string;
   readonly manifest: string;
   readonly program: string;
@@ -154,9 +156,10 @@ export class Host {
   constructor(readonly language: Language, folder: string) {
     this.home = join(folder, "home");
     this.secretFile = join(folder, "secret");
-    this.credentials = join(this.home, ".config/openclaw/credentials.json");
-    this.manifest = join(this.home, ".config/openclaw/install.json");
-    this.program = join(this.home, ".local/bin/openclaw");
+    this.word = "openclaw-agent";
+    this.credentials = join(this.home, ".config", this.word, "credentials.json");
+    this.manifest = join(this.home, ".config", this.word, "install.json");
+    this.program = join(this.home, ".local/bin", this.word);
   }
 
   async run(args: readonly string[], options: RunOptions = {}): Promise<Finished> {

@@ -22,11 +22,11 @@ case $2 in
   stop) is disobeys || rm -f "$state/running" "$state/starting" ;;
   enable)
     touch "$state/enabled" && mkdir -p "$units/default.target.wants"
-    ln -sf "$units/openclaw.service" "$units/default.target.wants/"
+    ln -sf "$units/openclaw-agent.service" "$units/default.target.wants/"
     ;;
   # As systemd: a unit that is not there is not disabled.
-  disable) [ ! -e "$units/openclaw.service" ] || rm -f "$state/enabled" "$units/default.target.wants/openclaw.service" ;;
-  daemon-reload) [ -e "$units/default.target.wants/openclaw.service" ] || rm -f "$state/enabled" ;;
+  disable) [ ! -e "$units/openclaw-agent.service" ] || rm -f "$state/enabled" "$units/default.target.wants/openclaw-agent.service" ;;
+  daemon-reload) [ -e "$units/default.target.wants/openclaw-agent.service" ] || rm -f "$state/enabled" ;;
 esac
 `;
 }

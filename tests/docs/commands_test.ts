@@ -9,7 +9,7 @@ import { blocksOf, type Page, proseOf, readPages } from "./_pages.ts";
 
 /** A program that a page types, and what stands behind it. */
 interface Typed {
-  program: "openclaw" | "openclaw-server";
+  program: "openclaw-agent" | "openclaw-server";
   words: string[];
 }
 
@@ -66,9 +66,9 @@ function typedInLine(line: string): Typed[] {
   for (const [token] of code.matchAll(/'[^']*'|"[^"]*"|[|&;<>()]+|[^\s'"|&;<>()]+/g)) {
     if (/^[|&;<>()]/.test(token)) words = null;
     else if (words !== null) words.push(token.replace(/^'(.*)'$|^"(.*)"$/, "$1$2"));
-    else if (isFirst && /^([\w.\/-]+\/)?openclaw(-server)?$/.test(token)) {
+    else if (isFirst && /^([\w.\/-]+\/)?openclaw-(agent|server)$/.test(token)) {
       words = [];
-      found.push({ program: token.endsWith("-server") ? "openclaw-server" : "openclaw", words });
+      found.push({ program: token.endsWith("-server") ? "openclaw-server" : "openclaw-agent", words });
     }
     // What stands before a program: another program that runs it, or a variable for it.
     isFirst = /^[|&;(]/.test(token) || token === "sudo" || /^\w+=/.test(token);
@@ -79,7 +79,9 @@ function typedInLine(line: string): Typed[] {
 /** What a page has typed in its blocks, and what it names within a sentence. */
 function typedOn(page: Page): { typed: Typed; isSentence: boolean }[] {
   const blocks = blocksOf(page).filter(({ language }) => language === "sh" || language === "powershell");
-  const named = [...proseOf(page).matchAll(/`(openclaw(-server)? [^`<…]*)`/g)].map(([, text = ""]) => text);
+  const named = [...proseOf(page).matchAll(/`(openclaw-(?:agent|server) [^`<…]*)`/g)].map(([, text = ""]) =>
+    text
+  );
   return [
     ...typedIn(blocks.flatMap(({ lines }) => lines)).map((typed) => ({ typed, isSentence: false })),
     ...typedIn(named).map((typed) => ({ typed, isSentence: true })),
@@ -102,7 +104,7 @@ for (const page of pages) {
       const answer = await answerTo(words);
       assert.ok(answer !== "" && words.join(" ").startsWith(answer), `it answers: ${answer}`);
       // A sentence may say what "openclaw serve" answers.
-      if (!isSentence && program === "openclaw") assert.ok(!((words[0] ?? "") in serverCommands), line);
+      if (!isSentence && program === "openclaw-agent") assert.ok(!((words[0] ?? "") in serverCommands), line);
     });
   }
 }
@@ -133,10 +135,10 @@ for (const [path, isTold] of options) {
 
 for (
   const line of [
-    "openclaw heartbeet",
+    "openclaw-agent heartbeet",
     "deno task start --prot 1",
-    "openclaw installer bsh",
-    "x | openclaw logs",
+    "openclaw-server installer bsh",
+    "x | openclaw-agent logs",
   ]
 ) {
   Deno.test(`a page that types ${line} would be found out`, async () => {

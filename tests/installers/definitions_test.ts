@@ -33,18 +33,28 @@ const definitions = [
 const watched = { watch: "openclaw:18790", probeUrl: "http://127.0.0.1:8080/health?a=1&b=%20$HOME" };
 
 /** What an installer would write in a layout, by its own function. */
-function asked(service: string, { program, credentials, scope, log }: ServiceLayout): Record<string, string> {
+function asked(
+  service: string,
+  { names, program, credentials, scope, log }: ServiceLayout,
+): Record<string, string> {
   const state = credentials.replace(/[/\\][^/\\]*$/, "");
   const system = scope === "system" ? "yes" : "no";
   const env = { HOME: oddHome, USERDOMAIN: "HOST", LOGNAME: "me" };
-  const place = { SERVICE: service, PROGRAM: program, STATE: state, SYSTEM: system, LOG: log ?? "" };
+  const place = {
+    SERVICE: service,
+    PROGRAM: program,
+    STATE: state,
+    SYSTEM: system,
+    LOG: log ?? "",
+    NAME: names.word,
+  };
   return { ...env, ...place, WATCH: watched.watch, PROBE_URL: watched.probeUrl };
 }
 
 /** A definition without anything to watch, one with it, and what is read back from that. */
 async function byShell(service: string, layout: ServiceLayout): Promise<string[]> {
   const script = `eval "$(sed '$d' "$0")"; agent=$(agent_source); eval "\${agent%'{ agent_main'*}"
-    service=$SERVICE program=$PROGRAM state=$STATE system=$SYSTEM watch='' probe_url=''
+    service=$SERVICE program=$PROGRAM state=$STATE system=$SYSTEM watch='' probe_url=''; choose_name "$NAME"; names
     service_text
     watch=$WATCH probe_url=$PROBE_URL
     is_ours() { :; }
@@ -71,6 +81,7 @@ names = {"__name__": "installer"}
 exec(open(sys.argv[1]).read().rpartition("main(sys.argv")[0], names)
 place = names["Installation"].__new__(names["Installation"])
 given = {name.lower(): os.environ[name] for name in ("SERVICE", "PROGRAM", "STATE", "LOG")}
+place.names = names["Names"](os.environ["NAME"])
 place.__dict__.update(given, kind=sys.argv[2], system=os.environ["SYSTEM"] == "yes")
 if place.service == "task":
     os.name, sys.executable = "nt", "python.exe"
@@ -183,7 +194,7 @@ for (const { service, layout } of definitions.slice(0, 2)) {
       await Deno.mkdir(join(program, ".."));
       await Deno.copyFile("/bin/true", program);
       const text = defineService({ ...layout, program });
-      const unit = join(folder.path, "openclaw.service");
+      const unit = join(folder.path, "openclaw-agent.service");
       const scope = service === "systemd-user" ? ["--user"] : [];
       const verify = async (text: string): ReturnType<typeof run> => {
         await Deno.writeTextFile(unit, text);
@@ -206,7 +217,7 @@ testWith(["python3"], "a plist parser reads from the plist what was meant", asyn
   assert.deepEqual(JSON.parse(stdout), {
     Label: "dev.openclaw.agent",
     ProgramArguments: [user.program, "monitor", "--quiet", "--log-file", user.log],
-    EnvironmentVariables: { HOME: oddHome },
+    EnvironmentVariables: { HOME: oddHome, OPENCLAW_NAME: "openclaw-agent" },
     RunAtLoad: true,
     KeepAlive: true,
     ThrottleInterval: 10,

@@ -185,7 +185,7 @@ async function spied(language: Language, { folder, fleet, url }: Fleet & { folde
     OPENCLAW_AGENT_ID: id,
     OPENCLAW_AGENT_SECRET: secret,
     OPENCLAW_OPERATOR_KEY: "x",
-    OPENCLAW_UNHEARD_OF: "y\nOPENCLAW_TWO_LINES=z",
+    OPENCLAW_GATEWAY_TOKEN: "theirs",
     ...Object.fromEntries(own.split(" ").map((name) => [name, "x"])),
   };
   const home = join(folder, "home");
@@ -196,7 +196,7 @@ async function spied(language: Language, { folder, fleet, url }: Fleet & { folde
   const path = { ...env, HOME: home, PATH: `${bin}:${Deno.env.get("PATH") ?? ""}` };
   assertEnded(await run([program, ...command, language.file, "--yes"], { env: path }), 0);
   if (isShell) {
-    const agent = [...command, join(home, ".local/bin/openclaw"), "monitor"];
+    const agent = [...command, join(home, ".local/bin/openclaw-agent"), "monitor"];
     const { last_seen_at } = await fleet.agent(id);
     const monitor = new Deno.Command(program, { args: agent, clearEnv: true, env: path, stderr: "null" })
       .spawn();
@@ -210,7 +210,8 @@ async function spied(language: Language, { folder, fleet, url }: Fleet & { folde
   const seen = await Deno.readTextFile(log);
   if (isShell) assert.match(seen, /^curl .*-K -/m);
   assert.ok(!seen.includes(secret.slice(4, 20)), "a process was given the secret");
-  assert.doesNotMatch(seen, /^OPENCLAW_/m);
+  assert.doesNotMatch(seen, /^OPENCLAW_(AGENT_SECRET|OPERATOR_KEY)/m);
+  assert.match(seen, /^OPENCLAW_GATEWAY_TOKEN=theirs$/m);
 }
 
 /** A folder of programs that write down how they are called, and are then what they are called. */

@@ -55,7 +55,7 @@ for (const [name, tools, command] of agents) {
     `${name} does not wait for a pipe in the place of its credentials`,
     async () => {
       await using home = await temporaryFolder();
-      const place = join(home.path, ".config/openclaw");
+      const place = join(home.path, ".config/openclaw-agent");
       await Deno.mkdir(place, { recursive: true });
       await run(["mkfifo", "-m", "600", join(place, "credentials.json")]);
       const { code, stderr } = await run([...command, "monitor"], { env: { HOME: home.path } });

@@ -213,7 +213,7 @@ Deno.test("agent.ps1 and install.ps1 have no function that nothing calls", () =>
 Deno.test("install.ps1 has the agent word for word, and stops before its last lines", () => {
   assert.ok(source.includes(`\n    $AgentText = @'\n${agent}'@\n`));
   const [, last = ""] = agent.split("\n# The installer takes");
-  assert.match(last, /^[^\n]*\ntry \{ Start-Agent \$args \}\n/);
+  assert.match(last, /^[^\n]*\ntry \{ Start-Agent \$args "[^"\n]*" \}\n/);
   assert.equal(agent.split("\n# The installer takes").length, 2);
 });
 
@@ -228,7 +228,7 @@ testWith(
       const ask = (...args: string[]): ReturnType<PowerShellSession["run"]> =>
         session.run({ file: agentPs1, args, env });
       assert.deepEqual(await ask("--version"), { code: 0, stdout: `${version}\n`, stderr: "" });
-      const credentials = `${folder}/.config/openclaw/credentials.json`;
+      const credentials = `${folder}/.config/openclaw-agent/credentials.json`;
       const refusals: [string[], number, string][] = [
         [
           ["monitor", "--quiet"],
@@ -302,7 +302,7 @@ Deno.test("the three installers have the same options, exit codes and help", asy
  * Windows it takes an administrator to make a link.
  */
 const ownWords =
-  /a link in a folder of another user|APPDATA|"ssl"|a service of the system|an equals sign|the task "openclaw"|the keys of a server|enable-linger/;
+  /a link in a folder of another user|APPDATA|"ssl"|a service of the system|an equals sign|the task "%s"|is another service|this host has a user|the keys of a server|enable-linger/;
 
 Deno.test("what install.py says, the other two say in the same words", async () => {
   const [inSh, inPowerShell] = await Promise.all(

@@ -25,10 +25,10 @@ const sid = "S-1-5-21-1-2-3-1001";
  *   and the inheritance rights `(OI)(CI)` stand before the simple right `F`
  */
 const documented = [
-  /^schtasks \/Create \/F \/TN openclaw \/XML \S+$/,
-  /^schtasks \/(Run|End) \/TN openclaw$/,
-  /^schtasks \/Delete \/F \/TN openclaw$/,
-  /^schtasks \/Query \/TN openclaw( \/XML)?$/,
+  /^schtasks \/Create \/F \/TN openclaw-agent \/XML \S+$/,
+  /^schtasks \/(Run|End) \/TN openclaw-agent$/,
+  /^schtasks \/Delete \/F \/TN openclaw-agent$/,
+  /^schtasks \/Query \/TN openclaw-agent( \/XML)?$/,
   /^icacls \S+ \/inheritance:r \/grant:r( \*S-1-[\d-]+:\(OI\)\(CI\)F)+$/,
   /^icacls \S+ \/reset$/,
 ];
@@ -90,11 +90,11 @@ case $* in
     { echo "$0 $*"; env; echo; cat; } >"$state/note"
     [ ! -e "$state/refuse" ] || { echo 'error: Cannot install: it is a test' >&2; exit 5; }
     mv "$0" "\${0%.openclaw-new.exe}"
-    echo '{}' >"$APPDATA/openclaw/openclaw.log"
+    echo '{}' >"$APPDATA/openclaw-agent/openclaw.log"
     ;;
-  'service uninstall')
+  'service uninstall'*)
     echo "$0 $*" >>"$state/note"
-    rm -r "$APPDATA/openclaw"
+    rm -r "$APPDATA/openclaw-agent"
     ;;
 esac
 `;
@@ -155,16 +155,16 @@ async function filesOf({ folder }: Windows): Promise<string[]> {
   return found.flatMap((one) => Object.keys(one)).map((name) => name.slice(folder.length + 5)).sort();
 }
 
-const query = ["schtasks /Query /TN openclaw /XML"];
-const absent = [...query, "schtasks /Query /TN openclaw"];
+const query = ["schtasks /Query /TN openclaw-agent /XML"];
+const absent = [...query, "schtasks /Query /TN openclaw-agent"];
 const stop = [
-  "schtasks /End /TN openclaw",
-  "schtasks /Delete /F /TN openclaw",
-  "schtasks /Query /TN openclaw",
+  "schtasks /End /TN openclaw-agent",
+  "schtasks /Delete /F /TN openclaw-agent",
+  "schtasks /Query /TN openclaw-agent",
 ];
 
 function protect(windows: Windows): string {
-  return `icacls ${windows.folder}/roaming/openclaw /inheritance:r /grant:r *${sid}:(OI)(CI)F *S-1-5-18:(OI)(CI)F`;
+  return `icacls ${windows.folder}/roaming/openclaw-agent /inheritance:r /grant:r *${sid}:(OI)(CI)F *S-1-5-18:(OI)(CI)F`;
 }
 
 testWith(
@@ -177,11 +177,11 @@ testWith(
       const fleet = new FleetClient(server.base, server.operatorKey);
       const { id, secret } = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
       Object.assign(windows.env, identity(server.url, id, secret));
-      const own = join(folder, "roaming/openclaw");
+      const own = join(folder, "roaming/openclaw-agent");
       const start = [
-        "schtasks /End /TN openclaw",
-        `schtasks /Create /F /TN openclaw /XML ${own}/task.xml`,
-        "schtasks /Run /TN openclaw",
+        "schtasks /End /TN openclaw-agent",
+        `schtasks /Create /F /TN openclaw-agent /XML ${own}/task.xml`,
+        "schtasks /Run /TN openclaw-agent",
       ];
       const calls = async (args: string[], code: number, message: RegExp): Promise<string[]> =>
         (await call(windows, args, [code, message])).calls;
@@ -196,13 +196,13 @@ testWith(
       assert.deepEqual(first, [...absent, protect(windows), ...start]);
       const installed = await filesOf(windows);
       assert.deepEqual(installed, [
-        "local/openclaw",
-        "local/openclaw/openclaw.ps1",
-        "roaming/openclaw",
-        "roaming/openclaw/credentials.json",
-        "roaming/openclaw/install.json",
-        "roaming/openclaw/openclaw.log",
-        "roaming/openclaw/task.xml",
+        "local/openclaw-agent",
+        "local/openclaw-agent/openclaw-agent.ps1",
+        "roaming/openclaw-agent",
+        "roaming/openclaw-agent/credentials.json",
+        "roaming/openclaw-agent/install.json",
+        "roaming/openclaw-agent/openclaw.log",
+        "roaming/openclaw-agent/task.xml",
       ]);
       const bytes = await Deno.readFile(join(own, "task.xml"));
       assert.deepEqual(Array.from(bytes.slice(0, 2)), [255, 254], "it does not say that it is UTF-16");
@@ -218,8 +218,8 @@ testWith(
       assert.deepEqual(
         manifest?.files,
         new Map([
-          [join(folder, "local/openclaw/openclaw.ps1"), [
-            await sha256Of(join(folder, "local/openclaw/openclaw.ps1")),
+          [join(folder, "local/openclaw-agent/openclaw-agent.ps1"), [
+            await sha256Of(join(folder, "local/openclaw-agent/openclaw-agent.ps1")),
           ]],
           [join(own, "task.xml"), [sha256(bytes)]],
           [join(own, "credentials.json"), null],
@@ -228,14 +228,14 @@ testWith(
       );
 
       const repeated = await calls([], 0, /nothing had to be changed/);
-      assert.deepEqual(repeated, [...query, protect(windows), "schtasks /Query /TN openclaw"]);
+      assert.deepEqual(repeated, [...query, protect(windows), "schtasks /Query /TN openclaw-agent"]);
 
-      await Deno.remove(join(folder, "local/openclaw/openclaw.ps1"));
+      await Deno.remove(join(folder, "local/openclaw-agent/openclaw-agent.ps1"));
       assert.deepEqual(await calls([], 0, /installed already/), [...query, protect(windows), ...start]);
 
       const task = await Deno.readTextFile(join(state, "task"));
       await Deno.writeTextFile(join(state, "task"), task.replaceAll("HOST\\me", "HOST\\another"));
-      const others = /the task "openclaw" is (there, )?of another user or program/;
+      const others = /the task "openclaw-agent" is (there, )?of another user or program/;
       assert.deepEqual(await calls(["--uninstall"], 5, others), query);
       assert.deepEqual(await calls([], 5, others), query);
       assert.deepEqual(await filesOf(windows), installed);
@@ -255,11 +255,15 @@ testWith(
       withFront(service, async (url) => {
         const { folder, state } = windows;
         Object.assign(windows.env, identity(url, agentId, agentSecret));
-        const [local, own] = [join(folder, "local/openclaw/openclaw.exe"), join(folder, "roaming/openclaw")];
+        const [local, own] = [
+          join(folder, "local/openclaw-agent/openclaw-agent.exe"),
+          join(folder, "roaming/openclaw-agent"),
+        ];
         const [file, note] = [join(folder, "openclaw.exe"), join(state, "note")];
         await Deno.writeTextFile(file, program);
         const from = ["--binary", file, "--sha256", await sha256Of(file) ?? ""];
-        const words = `service install --url ${url} --agent-id ${agentId} --agent-secret-file -`;
+        const words =
+          `service install --name openclaw-agent --url ${url} --agent-id ${agentId} --agent-secret-file -`;
 
         await Deno.writeTextFile(join(state, "refuse"), "");
         const refused = await call(windows, from, [
@@ -285,20 +289,23 @@ testWith(
 
         await call(windows, from, [0, /calls ".*" online/]);
         const installed = [
-          "local/openclaw",
-          "local/openclaw/openclaw.exe",
-          "roaming/openclaw",
-          "roaming/openclaw/install.json",
-          "roaming/openclaw/openclaw.log",
+          "local/openclaw-agent",
+          "local/openclaw-agent/openclaw-agent.exe",
+          "roaming/openclaw-agent",
+          "roaming/openclaw-agent/install.json",
+          "roaming/openclaw-agent/openclaw.log",
         ];
         assert.deepEqual(await filesOf(windows), installed);
         const removal = await call(windows, ["--uninstall"], [0, /removed .*install\.json/]);
         assert.deepEqual(removal.calls, absent);
-        assert.match(await Deno.readTextFile(note), new RegExp(`\n${local} service uninstall\n$`));
+        assert.match(
+          await Deno.readTextFile(note),
+          new RegExp(`\n${local} service uninstall --name openclaw-agent\n$`),
+        );
         assert.deepEqual(await filesOf(windows), []);
 
         // A script agent had the place: where the program refuses, it is as it was, else it is gone.
-        const script = join(folder, "local/openclaw/openclaw.ps1");
+        const script = join(folder, "local/openclaw-agent/openclaw-agent.ps1");
         for (const path of [script, join(own, "install.json")]) {
           await Deno.mkdir(dirname(path), { recursive: true });
         }
@@ -325,7 +332,7 @@ testWith(
         assert.deepEqual(await filesOf(windows), installed);
 
         await Deno.writeTextFile(join(state, "broken"), "");
-        assert.deepEqual((await call(windows, ["--uninstall"], [0, /removed .*openclaw\.exe/])).calls, [
+        assert.deepEqual((await call(windows, ["--uninstall"], [0, /removed .*openclaw-agent\.exe/])).calls, [
           ...absent,
           ...stop,
         ]);

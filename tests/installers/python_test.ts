@@ -253,7 +253,11 @@ story("what is in the way of its temporary files is no traceback", async (host) 
   await Deno.mkdir(`${host.program}.openclaw-new/inner`, { recursive: true });
   const before = await host.tree();
   await withFront(service, async (url) => {
-    assertEnded(await host.install(agent, url), 1, /has been undone\nerror: Cannot write ".*\/openclaw"/);
+    assertEnded(
+      await host.install(agent, url),
+      1,
+      /has been undone\nerror: Cannot write ".*\/openclaw-agent"/,
+    );
   });
   assert.deepEqual(await host.tree(), before);
 });
@@ -417,7 +421,11 @@ story("without the right to remove all of it, it removes nothing", async (host) 
     await Deno.chmod(dirname(host.program), 0o755);
     const before = await host.tree();
     const ended = await asUser(url, ["--uninstall"]);
-    assertEnded(ended, 1, /Cannot remove ".*bin\/openclaw": this user may not\nhint: run it as the user who/);
+    assertEnded(
+      ended,
+      1,
+      /Cannot remove ".*bin\/openclaw-agent": this user may not\nhint: run it as the user who/,
+    );
     assert.doesNotMatch(ended.stdout, /removed/);
     assert.deepEqual(await host.tree(), before);
     await Deno.chown(dirname(host.program), 65534, 65534);

@@ -37,11 +37,11 @@ async function found(script: string, given: Record<string, unknown> = {}): Promi
 const released = ["https://example.com", `${"0".repeat(64)}  openclaw-windows-x64.exe`];
 
 const programs: [string, Record<string, unknown>, string][] = [
-  ["without a binary", {}, "openclaw.py"],
-  ["of a release", { released }, "openclaw.exe"],
-  ["of a release that has none for its machine", { released, machine: "ARM64" }, "openclaw.py"],
-  ["that is asked for", { released, args: ["--script-agent"] }, "openclaw.py"],
-  ["from a file", { args: ["--binary", "x"] }, "openclaw.exe"],
+  ["without a binary", {}, "openclaw-agent.py"],
+  ["of a release", { released }, "openclaw-agent.exe"],
+  ["of a release that has none for its machine", { released, machine: "ARM64" }, "openclaw-agent.py"],
+  ["that is asked for", { released, args: ["--script-agent"] }, "openclaw-agent.py"],
+  ["from a file", { args: ["--binary", "x"] }, "openclaw-agent.exe"],
 ];
 
 for (const [what, given, name] of programs) {
@@ -74,9 +74,9 @@ for (const [what, schtasks, isOwn] of tasks) {
 testWith(python.tools, "install.py on Windows leaves no program behind that has another name", async () => {
   const script = `
 os.makedirs(folder)
-for name in ("openclaw.ps1", "mine.txt"):
+for name in ("openclaw-agent.ps1", "mine.txt"):
     open(os.path.join(folder, name), "w").close()
-former = os.path.join(folder, "openclaw.ps1")
+former = os.path.join(folder, "openclaw-agent.ps1")
 place.remove_former({former: names["hash_of"](former), place.program: None})
 shown = [sorted(os.listdir(folder))]
 os.name = "posix"
@@ -84,8 +84,8 @@ place.take_back()
 shown.append(sorted(os.listdir(folder)))
 `;
   assert.deepEqual(await found(script), [
-    ["mine.txt", "openclaw.ps1.openclaw-old"],
-    ["mine.txt", "openclaw.ps1"],
+    ["mine.txt", "openclaw-agent.ps1.openclaw-old"],
+    ["mine.txt", "openclaw-agent.ps1"],
   ]);
 });
 
@@ -95,7 +95,7 @@ names["answer"] = lambda words: None
 place.url, place.agent_id, place.agent_secret = "https://fleet.example.com", "1", "2"
 for path in (folder, place.state):
     os.makedirs(path)
-for name in ("openclaw.exe", "openclaw.py", "openclaw.ps1", "openclaw"):
+for name in ("openclaw-agent.exe", "openclaw-agent.py", "openclaw-agent.ps1", "openclaw-agent"):
     for end in (".openclaw-old", ".openclaw-new"):
         open(os.path.join(folder, name + end), "w").close()
 open(os.path.join(folder, "mine.openclaw-old"), "w").close()
@@ -125,14 +125,14 @@ place.is_complete, place.after, place.before = False, {}, {}
 for step in ("protect_state", "put", "put_program", "put_service", "go_online"):
     setattr(place, step, lambda *_: None)
 def discard(*paths, really=names["discard"]):
-    if paths[-1].endswith("openclaw.exe.openclaw-old"):
+    if paths[-1].endswith("openclaw-agent.exe.openclaw-old"):
         raise PermissionError(13, "in use", paths[-1])
     really(*paths)
 names["discard"] = discard
 place.write([])
 shown = sorted(os.listdir(folder))
 `;
-    assert.deepEqual(await found(script), ["mine.openclaw-old", "openclaw.exe.openclaw-old"]);
+    assert.deepEqual(await found(script), ["mine.openclaw-old", "openclaw-agent.exe.openclaw-old"]);
   },
 );
 

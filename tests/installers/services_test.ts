@@ -88,6 +88,9 @@ const scenes: [string, (scene: Scene) => Promise<void>][] = [
   ["replaces no unit that was changed, and believes no manifest that is not root's", changedUnit],
   ["hands over to a program, and undoes all when the program refuses", handedOver],
   ["killed while a program installs itself, can be run again, and removes all that it left", killedHandOver],
+  ["takes no folder, unit or user of another program", conflicts],
+  ["runs beside a service called openclaw, and leaves it as it is", besideService],
+  ["calls everything by another name", namedService],
   ["keeps what the service watches until it is taken away", watchedService],
   ["gives no server's keys to the agent's user", serversFolder],
   ["follows no link that the service's user has put into its folder", plantedLinks],
@@ -134,18 +137,18 @@ async function systemService({ system, language, fleet, url }: Scene): Promise<v
   const command = [...commandOf(language), ...flags];
   assertEnded(await system.run(command), 0, /online/);
   const files = [
-    "/etc/systemd/system/openclaw.service",
-    "/usr/local/bin/openclaw",
-    "/usr/local/lib/openclaw",
-    "/usr/local/lib/openclaw/install.json",
-    "/var/lib/openclaw",
-    "/var/lib/private/openclaw",
-    "/var/lib/private/openclaw/credentials.json",
+    "/etc/systemd/system/openclaw-agent.service",
+    "/usr/local/bin/openclaw-agent",
+    "/usr/local/lib/openclaw-agent",
+    "/usr/local/lib/openclaw-agent/install.json",
+    "/var/lib/openclaw-agent",
+    "/var/lib/private/openclaw-agent",
+    "/var/lib/private/openclaw-agent/credentials.json",
   ];
   assert.deepEqual(await system.files(), files);
   assert.equal(
     await system.log(),
-    "daemon-reload\nenable openclaw.service\nrestart openclaw.service\n",
+    "daemon-reload\nenable openclaw-agent.service\nrestart openclaw-agent.service\n",
   );
   assert.deepEqual(await modes(system, files), [
     "644 0",
@@ -162,7 +165,7 @@ async function systemService({ system, language, fleet, url }: Scene): Promise<v
   assertEnded(await system.run(command), 0, /nothing had to be changed/);
   assert.doesNotMatch(await system.log(), /restart[^]*restart/);
 
-  await system.run(["rm", "/usr/local/bin/openclaw", "/var/lib/openclaw/credentials.json"]);
+  await system.run(["rm", "/usr/local/bin/openclaw-agent", "/var/lib/openclaw-agent/credentials.json"]);
   assertEnded(await system.run(command), 0, /online/);
   assert.deepEqual(await modes(system, files), [
     "644 0",
@@ -177,7 +180,7 @@ async function systemService({ system, language, fleet, url }: Scene): Promise<v
 
   assertEnded(await system.run([...commandOf(language), "--uninstall"]), 0);
   assert.deepEqual(await system.files(), []);
-  assert.match(await system.log(), /disable --now openclaw\.service\ndaemon-reload\n$/);
+  assert.match(await system.log(), /disable --now openclaw-agent\.service\ndaemon-reload\n$/);
   assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
 }
 
@@ -190,16 +193,16 @@ async function failingService({ system, language, fleet, url }: Scene): Promise<
   assert.deepEqual(await system.files(), []);
 
   assertEnded(await system.run(command), 0);
-  const unit = "/etc/systemd/system/openclaw.service";
+  const unit = "/etc/systemd/system/openclaw-agent.service";
   await pretendOlder(system, unit);
   const before = await system.run(["cat", unit, manifest]);
   await Deno.writeTextFile(fail, "");
   assertEnded(await system.run(command), 1, /what was done has been undone/);
   assert.deepEqual(await system.run(["cat", unit, manifest]), before);
-  assert.equal((await system.run(["systemctl", "is-active", "openclaw.service"])).code, 0);
+  assert.equal((await system.run(["systemctl", "is-active", "openclaw-agent.service"])).code, 0);
 }
 
-const manifest = "/usr/local/lib/openclaw/install.json";
+const manifest = "/usr/local/lib/openclaw-agent/install.json";
 
 /** Makes the file one that an earlier version installed. */
 async function pretendOlder(system: System, path: string): Promise<void> {
@@ -222,9 +225,10 @@ async function handedOver({ system, language, fleet, url }: Scene): Promise<void
   const ended = await system.run([...commandOf(language), ...given, ...program]);
   assertEnded(ended, 5, /error: Cannot install: it is a test\nwhat was done has been undone/);
   const [asked = "", secret] = (await Deno.readTextFile(note)).split("\n\n");
-  const words = `service install --url ${url} --agent-id ${agent.id} --agent-secret-file -`;
+  const words =
+    `service install --name openclaw-agent --url ${url} --agent-id ${agent.id} --agent-secret-file -`;
   const options = "--watch=openclaw --status-command=/usr/bin/check all --metrics-command=";
-  assert.equal(asked.split("\n")[0], `/usr/local/bin/openclaw.openclaw-new ${words} ${options}`);
+  assert.equal(asked.split("\n")[0], `/usr/local/bin/openclaw-agent.openclaw-new ${words} ${options}`);
   assert.equal(secret, `${agent.secret}\n`);
   assert.ok(!asked.includes(agent.secret.slice(4, 40)), "the secret is in the arguments or the environment");
   assert.deepEqual(await system.files(), []);
@@ -242,7 +246,7 @@ async function watchedService({ system, language, fleet, url }: Scene): Promise<
   assert.deepEqual([status, message], ["unhealthy", words]);
   assertEnded(await system.run(command), 0, /nothing had to be changed/);
   assertEnded(await system.run([...command, "--watch="]), 0, /online/);
-  const { stdout } = await system.run(["cat", "/etc/systemd/system/openclaw.service"]);
+  const { stdout } = await system.run(["cat", "/etc/systemd/system/openclaw-agent.service"]);
   assert.ok(stdout.includes(` monitor "--probe-url=http://127.0.0.1:9/health?a=100%%25&b=$$c"\n`), stdout);
   const refused = await system.run([...command, "--status-command", "/usr/bin/check"]);
   assertEnded(refused, 2, /Cannot keep a command for the small agent/);
@@ -282,9 +286,13 @@ async function standIn(system: System, script: string): Promise<string[]> {
 async function changedUnit({ system, language, fleet, url }: Scene): Promise<void> {
   const command = [...commandOf(language), ...await flagsOf(system, await fleet.createAgent(), url)];
   assertEnded(await system.run(command), 0);
-  await system.run(["sh", "-c", "echo '# by hand' >>/etc/systemd/system/openclaw.service"]);
+  await system.run(["sh", "-c", "echo '# by hand' >>/etc/systemd/system/openclaw-agent.service"]);
   const before = await system.log();
-  assertEnded(await system.run(command), 5, /openclaw\.service" is there and was not written by openclaw/);
+  assertEnded(
+    await system.run(command),
+    5,
+    /openclaw-agent\.service" is there and this installer did not write it/,
+  );
   assert.equal(await system.log(), before);
   // What the service's user, or another one, may have written is not root's to believe.
   await system.run(["chown", "61234", manifest]);
@@ -300,13 +308,100 @@ async function changedUnit({ system, language, fleet, url }: Scene): Promise<voi
 async function serversFolder({ system, language, fleet, url }: Scene): Promise<void> {
   const command = [...commandOf(language), ...await flagsOf(system, await fleet.createAgent(), url)];
   for (const key of ["operator-key", "jwt-keys.json"]) {
-    const path = `/var/lib/openclaw/${key}`;
+    const path = `/var/lib/openclaw-agent/${key}`;
     await system.run(["install", "-D", "-m", "600", "/dev/null", path]);
     assertEnded(await system.run(command), 5, new RegExp(`has the keys of a server, "${key}"`));
-    assert.deepEqual(await system.files(), ["/var/lib/openclaw", path]);
+    assert.deepEqual(await system.files(), ["/var/lib/openclaw-agent", path]);
     await assert.rejects(system.log(), Deno.errors.NotFound, "systemd was asked for something");
-    await system.run(["rm", "-r", "/var/lib/openclaw"]);
+    await system.run(["rm", "-r", "/var/lib/openclaw-agent"]);
   }
+}
+
+async function conflicts({ system, language, fleet, url }: Scene): Promise<void> {
+  const command = [...commandOf(language), ...await flagsOf(system, await fleet.createAgent(), url)];
+  const elsewhere = join(system.folder, "openclaw-agent.service");
+  const passwd = join(system.folder, "passwd");
+  const cases: [set: string, undo: string, says: RegExp][] = [
+    [
+      "mkdir -p /var/lib/openclaw-agent/state && echo {} >/var/lib/openclaw-agent/openclaw.json",
+      "rm -r /var/lib/openclaw-agent",
+      /"\/var\/lib\/openclaw-agent" has files of another program: openclaw\.json, user 0's/,
+    ],
+    [
+      `echo '[Service]' >'${elsewhere}' && echo '${elsewhere}' >"$SYSTEMCTL_STATE/elsewhere"`,
+      'rm "$SYSTEMCTL_STATE/elsewhere"',
+      /"openclaw-agent\.service" is another service's, from "\/.*\/openclaw-agent\.service"/,
+    ],
+    [
+      `{ cat /etc/passwd; echo openclaw-agent:x:1234:1234::/nowhere:/bin/false; } >'${passwd}' && mount --bind '${passwd}' /etc/passwd`,
+      "umount /etc/passwd",
+      /this host has a user "openclaw-agent" \(1234\)/,
+    ],
+  ];
+  for (const [set, undo, says] of cases) {
+    assert.equal((await system.run(["sh", "-c", set])).code, 0, set);
+    const before = await system.files();
+    assertEnded(await system.run(command), 5, says);
+    assert.deepEqual(await system.files(), before);
+    await assert.rejects(system.log(), Deno.errors.NotFound, "systemd was told something");
+    assert.equal((await system.run(["sh", "-c", undo])).code, 0, undo);
+  }
+  assertEnded(await system.run(command), 0, /online/);
+}
+
+/** All that another program called openclaw has on a host: its link, folder, unit. */
+const others = `mkdir -p /usr/local/lib/node_modules/openclaw /var/lib/openclaw/state
+  echo '#!/usr/bin/env node' >/usr/local/lib/node_modules/openclaw/openclaw.mjs
+  ln -s ../lib/node_modules/openclaw/openclaw.mjs /usr/local/bin/openclaw
+  echo {} >/var/lib/openclaw/openclaw.json && chown -R 1234 /var/lib/openclaw
+  printf '[Service]\nUser=openclaw\n' >/etc/systemd/system/openclaw.service`;
+const listing = `find /usr/local/bin/openclaw /usr/local/lib/node_modules /var/lib/openclaw \
+  /etc/systemd/system/openclaw.service -printf '%m %U %p %l\n' | sort; cat /var/lib/openclaw/openclaw.json \
+  /etc/systemd/system/openclaw.service /usr/local/lib/node_modules/openclaw/openclaw.mjs`;
+
+async function besideService({ system, language, fleet, url }: Scene): Promise<void> {
+  const command = [...commandOf(language), ...await flagsOf(system, await fleet.createAgent(), url)];
+  const see = async (): Promise<string> => (await system.run(["sh", "-c", listing])).stdout;
+  const ours = async (): Promise<void> => assertEnded(await system.run([...command, "--second-name"]), 0);
+  const gone = async (): Promise<void> =>
+    assertEnded(await system.run([...commandOf(language), "--uninstall"]), 0);
+  assert.equal((await system.run(["sh", "-ec", others])).code, 0);
+  const [before, files] = [await see(), await system.files()];
+  await ours();
+  assert.equal(await see(), before);
+  await ours();
+  await gone();
+  assert.equal(await see(), before);
+  assert.deepEqual(await system.files(), files);
+  // Ours first, with the second name, which npm then takes by force.
+  await system.run(["rm", "/usr/local/bin/openclaw"]);
+  await ours();
+  await system.run(["ln", "-sf", "../lib/node_modules/openclaw/openclaw.mjs", "/usr/local/bin/openclaw"]);
+  await gone();
+  assert.equal(await see(), before);
+  assert.doesNotMatch(await system.log(), /openclaw\.service/);
+}
+
+async function namedService({ system, language, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+  const command = [...commandOf(language), ...await flagsOf(system, agent, url)];
+  assertEnded(await system.run([...command, "--name=fleetd"]), 0, /online/);
+  assert.deepEqual(await system.files(), [
+    "/etc/systemd/system/fleetd.service",
+    "/usr/local/bin/fleetd",
+    "/usr/local/lib/fleetd",
+    "/usr/local/lib/fleetd/install.json",
+    "/var/lib/fleetd",
+    "/var/lib/private/fleetd",
+    "/var/lib/private/fleetd/credentials.json",
+  ]);
+  const unit = (await system.run(["cat", "/etc/systemd/system/fleetd.service"])).stdout;
+  for (const line of ["User=fleetd", "StateDirectory=fleetd", "EnvironmentFile=-/etc/default/fleetd"]) {
+    assert.ok(unit.split("\n").includes(line), line);
+  }
+  assert.match(unit, /^Environment="OPENCLAW_NAME=fleetd" /m);
+  assertEnded(await system.run([...commandOf(language), "--uninstall", "--name=fleetd"]), 0);
+  assert.deepEqual(await system.files(), []);
 }
 
 /** The service's user may do in its own folder what it likes: root's next visit must not serve it. */
@@ -317,15 +412,15 @@ async function plantedLinks({ system, language, fleet, url }: Scene): Promise<vo
   const victim = join(system.folder, "victim");
   await Deno.writeTextFile(victim, "root's own", { mode: 0o600 });
   for (const ending of [".openclaw-new", ".openclaw-old"]) {
-    await system.run(["ln", "-sf", victim, `/var/lib/openclaw/credentials.json${ending}`]);
+    await system.run(["ln", "-sf", victim, `/var/lib/openclaw-agent/credentials.json${ending}`]);
   }
-  await system.run(["rm", "/var/lib/openclaw/credentials.json"]);
+  await system.run(["rm", "/var/lib/openclaw-agent/credentials.json"]);
   await system.run(command);
   assertEnded(await system.run(command), 0);
   assert.equal(await Deno.readTextFile(victim), "root's own");
   const { mode, uid } = await Deno.stat(victim);
   assert.deepEqual([(mode ?? 0) & 0o777, uid], [0o600, 0]);
-  await system.run(["ln", "-sf", victim, "/var/lib/openclaw/credentials.json"]);
+  await system.run(["ln", "-sf", victim, "/var/lib/openclaw-agent/credentials.json"]);
   assertEnded(await system.run(command), 5, /holds no credentials/);
 }
 
@@ -362,12 +457,12 @@ async function launchdService({ system, language, fleet, url }: Scene): Promise<
   const flags = await flagsOf(system, agent, url);
   const user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...commandOf(language)];
   assertEnded(await system.run([...user, ...flags], env), 0, /online/);
-  const log = join(home, "Library/Application Support/openclaw/openclaw.log");
+  const log = join(home, "Library/Application Support/openclaw-agent/openclaw.log");
   const found = (await system.run(["find", home, "-type", "f"])).stdout.trim().split("\n").sort();
   assert.deepEqual(found, [
-    join(home, ".local/bin/openclaw"),
-    join(home, "Library/Application Support/openclaw/credentials.json"),
-    join(home, "Library/Application Support/openclaw/install.json"),
+    join(home, ".local/bin/openclaw-agent"),
+    join(home, "Library/Application Support/openclaw-agent/credentials.json"),
+    join(home, "Library/Application Support/openclaw-agent/install.json"),
     log,
     join(home, "Library/LaunchAgents/dev.openclaw.agent.plist"),
   ]);
@@ -405,7 +500,7 @@ async function noService({ system, language, fleet, url }: Scene): Promise<void>
   const command = [...commandOf(language), ...await flagsOf(system, agent, url), "--no-service"];
   const { code, stdout, stderr } = await system.run(command);
   assert.equal(code, 0, stderr);
-  const program = join(system.folder, "home/.local/bin/openclaw");
+  const program = join(system.folder, "home/.local/bin/openclaw-agent");
   assert.ok(stdout.includes(`to start the agent: "${program}" monitor\n`), stdout);
   assert.doesNotMatch(stdout, /there is no systemd/);
   await assert.rejects(system.log(), Deno.errors.NotFound);
@@ -434,7 +529,7 @@ async function launchdRestart({ system, language, fleet, url }: Scene): Promise<
   const install = [...user, ...await flagsOf(system, agent, url)];
   assertEnded(await system.run(install, env), 0, /online/);
   const pid = await Deno.readTextFile(join(system.folder, "state/pid"));
-  await system.run(["rm", join(home, ".local/bin/openclaw")]);
+  await system.run(["rm", join(home, ".local/bin/openclaw-agent")]);
   assertEnded(await system.run(install, env), 0, /online/);
   assert.notEqual(await Deno.readTextFile(join(system.folder, "state/pid")), pid);
   assertEnded(await system.run([...user, "--uninstall"], env), 0);
@@ -444,7 +539,7 @@ async function leftLink({ system, language, fleet, url }: Scene): Promise<void> 
   const agent = await fleet.createAgent();
   assertEnded(await system.run([...commandOf(language), ...await flagsOf(system, agent, url)]), 0);
   const wants = "/etc/systemd/system/multi-user.target.wants";
-  await system.run(["sh", "-c", `mkdir ${wants}; ln -s ../openclaw.service ${wants}`]);
+  await system.run(["sh", "-c", `mkdir ${wants}; ln -s ../openclaw-agent.service ${wants}`]);
   assertEnded(await system.run([...commandOf(language), "--uninstall"]), 0);
   assert.deepEqual(await system.files(), []);
 }

@@ -117,7 +117,7 @@ for (const { name, command, tools, file } of languages.filter(({ extension }) =>
     });
     const { code, stderr } = await run([...command, agentSh, "monitor"], { env });
     assert.equal(code, 1);
-    assert.match(stderr, /^error: Cannot read "\/nowhere\/.config\/openclaw\/credentials.json"/);
+    assert.match(stderr, /^error: Cannot read "\/nowhere\/.config\/openclaw-agent\/credentials.json"/);
   });
 }
 
@@ -131,7 +131,7 @@ testWith(["python3"], "the agent of install.py is a program of its own", async (
   });
   const { code, stderr } = await run([...command, "monitor"], { env });
   assert.equal(code, 1);
-  assert.match(stderr, /^error: Cannot read "\/nowhere\/.config\/openclaw\/credentials.json"/);
+  assert.match(stderr, /^error: Cannot read "\/nowhere\/.config\/openclaw-agent\/credentials.json"/);
 });
 
 const grammar = `

@@ -7,7 +7,7 @@ import { systemd, type SystemdHost, withSystemd } from "../_support/systemd.ts";
 import { until } from "../_support/wait.ts";
 import type { Fleet } from "./_steps.ts";
 
-const unit = "openclaw.service";
+const unit = "openclaw-agent.service";
 
 const languages = [sh, python];
 
@@ -67,10 +67,10 @@ async function systemService(host: SystemdHost, language: Language, { fleet, url
   assert.match(written.stderr, /'\/usr\/openclaw': Read-only[^]*'\/etc\/openclaw': Read-only/);
   const uid = /^Uid:\t(\d+)/m.exec(status)?.[1];
   assert.deepEqual(await owners(host), [
-    "644 0 /etc/systemd/system/openclaw.service",
-    "755 0 /usr/local/bin/openclaw",
-    "644 0 /usr/local/lib/openclaw/install.json",
-    `600 ${uid} /var/lib/private/openclaw/credentials.json`,
+    "644 0 /etc/systemd/system/openclaw-agent.service",
+    "755 0 /usr/local/bin/openclaw-agent",
+    "644 0 /usr/local/lib/openclaw-agent/install.json",
+    `600 ${uid} /var/lib/private/openclaw-agent/credentials.json`,
   ]);
 
   assertEnded(await host.run([...install, ...flags]), 0, /nothing had to be changed/);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { type Finished, Host, languages, powershell, python, run } from "../_support/installers.ts";
 import { powershellEnvironment } from "../_support/powershell.ts";
 import { type Fleet, type Step, testSteps } from "./_steps.ts";
@@ -54,4 +55,8 @@ async function asks(host: Host, { fleet, url }: Fleet): Promise<void> {
   assert.equal((await ask("", ["--uninstall"])).code, 1);
   assert.equal((await ask("y", ["--uninstall"])).code, 0);
   assert.deepEqual(await host.tree(), {});
+
+  const both = await ask("y", []);
+  assert.match(both.stdout, /May it be called "openclaw", too\? \[y\/N\]/);
+  assert.equal(await Deno.readLink(join(host.home, ".local/bin/openclaw")), host.word);
 }

@@ -35,10 +35,10 @@ Deno.test("an empty OPENCLAW_DATA and OPENCLAW_PORT → the defaults, and no key
     const env = { OPENCLAW_DATA: "", OPENCLAW_PORT: "" };
     const noKey = await run(...command("serve", "--tls-cert", "absent.pem"), { cwd, env });
     assert.match(noKey?.stderr ?? "", /^error: Cannot serve TLS: /);
-    await Deno.writeTextFile(join(cwd, ".openclaw"), "a file where the default folder would be");
+    await Deno.writeTextFile(join(cwd, "openclaw-data"), "a file where the default folder would be");
     const refused = await run(...command("serve", "--port", "0"), { cwd, env });
-    assert.match(refused?.stderr ?? "", /^error: Cannot use the data folder "[^"]+\/\.openclaw": /);
-    assert.deepEqual((await Array.fromAsync(Deno.readDir(cwd))).map(({ name }) => name), [".openclaw"]);
+    assert.match(refused?.stderr ?? "", /^error: Cannot use the data folder "[^"]+\/openclaw-data": /);
+    assert.deepEqual((await Array.fromAsync(Deno.readDir(cwd))).map(({ name }) => name), ["openclaw-data"]);
   });
 });
 

@@ -6,6 +6,7 @@ import { type Connection, getAgentView, handshake, health, type Outcome } from "
 import { readAuthorities, readConnection } from "../../identity/setup.ts";
 import { storedUrl } from "../../identity/credentials.ts";
 import { type Identity, readIdentity } from "../../identity/identity.ts";
+import { asCalled } from "../../terminal/called.ts";
 import { CliError, NegativeResult } from "../../terminal/errors.ts";
 import { answer, answerJson, paint, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
@@ -27,7 +28,8 @@ export function addDoctor(program: Command, environment: Environment): void {
 async function doctor({ json, ...flags }: Flags, environment: Environment): Promise<void> {
   const checks: Check[] = [];
   // Who waits for the last one has seen the others.
-  for await (const check of examine(flags, environment)) {
+  for await (const one of examine(flags, environment)) {
+    const check = one.hint === undefined ? one : { ...one, hint: asCalled(one.hint) };
     checks.push(check);
     if (!json) show(check);
   }

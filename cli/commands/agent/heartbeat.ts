@@ -28,7 +28,7 @@ interface Flags extends AgentFlags {
 export function addHeartbeat(program: Command, environment: Environment): void {
   const command = program.command("heartbeat")
     .description("send one heartbeat, for cron; a session that is still good is used again")
-    .addHelpText("after", "\nExample:\n  * * * * *  /usr/local/bin/openclaw heartbeat --quiet\n");
+    .addHelpText("after", "\nExample:\n  * * * * *  /usr/local/bin/openclaw-agent heartbeat --quiet\n");
   for (const option of [...agentOptions(), ...heartbeatOptions(), jsonOption()]) command.addOption(option);
   command.action((flags: Flags) => heartbeat(flags, environment));
 }

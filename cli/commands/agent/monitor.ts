@@ -32,7 +32,7 @@ interface Flags extends AgentFlags, WatchFlags {
 
 const example = `
 Examples:
-  openclaw monitor --agent-id=0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11 --agent-secret-file=/run/secrets/openclaw
+  openclaw monitor --agent-id=0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11 --agent-secret-file=/run/secrets/openclaw-agent
   openclaw monitor --status-command '/usr/lib/nagios/plugins/check_disk -w 10% -p /'
   openclaw monitor --watch openclaw
 `;

@@ -27,7 +27,7 @@ export function addRun(program: Command, environment: Environment): void {
     .argument("<command...>", "the job, after --")
     .addHelpText(
       "after",
-      "\nExample:\n  0 3 * * *  /usr/local/bin/openclaw run -- /usr/local/bin/backup --all\n",
+      "\nExample:\n  0 3 * * *  /usr/local/bin/openclaw-agent run -- /usr/local/bin/backup --all\n",
     );
   for (const option of agentOptions()) command.addOption(option);
   command.action((words, flags: AgentFlags) => run(words, flags, environment));

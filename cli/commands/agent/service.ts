@@ -15,6 +15,7 @@ import { noOptions, watchedBy, type WatchedByService, watchWords } from "../../s
 import { stateAt } from "../../service/state.ts";
 import { logCommand } from "../../service/manager_commands.ts";
 import { outlineStep, showStep } from "../../service/show_step.ts";
+import { secondNameSteps } from "../../service/second_name.ts";
 import type { Step } from "../../service/steps.ts";
 import { findAt, findKept, findLeft, planRemoval, type Removal } from "../../service/uninstall.ts";
 import { type AgentFlags, agentOptions, jsonOption, type WatchFlags, watchOptions } from "./_options.ts";
@@ -25,7 +26,7 @@ interface ServiceFlags {
   json?: true;
 }
 
-type InstallFlags = ServiceFlags & AgentFlags & WatchFlags;
+type InstallFlags = ServiceFlags & AgentFlags & WatchFlags & { secondName?: boolean };
 
 const example = `
 Examples:
@@ -55,7 +56,9 @@ export function addService(program: Command, environment: Environment): void {
   for (const command of [installing, uninstall]) {
     command.addOption(new Option("--dry-run", "show what would be done, and do nothing"));
   }
-  for (const option of [...agentOptions(), ...watchOptions()]) installing.addOption(option);
+  for (const option of [...agentOptions(), ...watchOptions(), ...secondNameOptions()]) {
+    installing.addOption(option);
+  }
   uninstall.addOption(
     new Option("--keep-credentials", "leave the credentials and the session where they are"),
   );
@@ -74,13 +77,21 @@ function userOption(): Option {
   return new Option("--user", "the service of this user, not of the whole system");
 }
 
+function secondNameOptions(): Option[] {
+  return [
+    new Option("--second-name", "call the program openclaw, too, where no other program is called so"),
+    new Option("--no-second-name", "take that second name away"),
+  ];
+}
+
 async function installService(flags: InstallFlags, environment: Environment): Promise<void> {
   await giveUp("service");
   const layout = here(flags, environment);
   assertMayDo("install", layout, flags);
   const talk = { ask: askHost, say: flags.json ? () => undefined : say, warn };
   const plan = await planInstall(layout, flags, { environment, ...talk });
-  if (flags.dryRun) return await showSteps(plan.steps, flags);
+  const second = await secondNameSteps(layout, flags.secondName, environment);
+  if (flags.dryRun) return await showSteps([...plan.steps, ...second.steps], flags);
   if (!Deno.build.standalone) {
     throw new CliError(
       "usage",
@@ -92,6 +103,8 @@ async function installService(flags: InstallFlags, environment: Environment): Pr
   }
   await assertCanInstall(layout, askHost);
   const state = await install(layout, plan, talk);
+  for (const step of second.steps) await perform(step, null, askHost);
+  if (second.remark !== null) talk.say(second.remark);
   if (flags.json) answerJson({ installed: true, running: true, unit: layout.unit, program: layout.program });
   else say(`installed ${layout.unit}: ${state}`);
   if (layout.os === "linux" && layout.scope === "user") {

@@ -1,5 +1,5 @@
-const bash = `# bash completion for openclaw
-_openclaw() {
+const bash = `# bash completion for @WORD@
+@FUNCTION@() {
     local line="\${COMP_LINE:0:COMP_POINT}" prefix='' last value words
     IFS=$' \\t\\n' read -r -d '' -a words <<< "$line"
     [[ $line == *[[:space:]] ]] && words+=('')
@@ -9,16 +9,16 @@ _openclaw() {
     COMPREPLY=()
     while IFS=$'\\t' read -r value _; do
         [[ $value == :* ]] || COMPREPLY+=("$prefix$value")
-    done < <(openclaw complete -- "\${words[@]:1}" 2>/dev/null)
+    done < <(@WORD@ complete -- "\${words[@]:1}" 2>/dev/null)
 }
-complete -o default -F _openclaw openclaw`;
+complete -o default -F @FUNCTION@ @NAMES@`;
 
-const zsh = `#compdef openclaw
-# zsh completion for openclaw
-_openclaw() {
+const zsh = `#compdef @NAMES@
+# zsh completion for @WORD@
+@FUNCTION@() {
     local line
     local -a given candidates
-    given=("\${(@f)$(openclaw complete -- "\${(@)words[2,CURRENT-1]}" "$PREFIX" 2>/dev/null)}")
+    given=("\${(@f)$(@WORD@ complete -- "\${(@)words[2,CURRENT-1]}" "$PREFIX" 2>/dev/null)}")
     for line in $given; do
         [[ $line == :* ]] && continue
         candidates+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
@@ -28,19 +28,19 @@ _openclaw() {
         return
     fi
     [[ $PREFIX == -*=* ]] && compset -P '*='
-    _describe -V openclaw candidates
+    _describe -V @WORD@ candidates
 }
-if [[ $funcstack[1] == _openclaw ]]; then
-    _openclaw
+if [[ $funcstack[1] == @FUNCTION@ ]]; then
+    @FUNCTION@
 else
-    compdef _openclaw openclaw
+    compdef @FUNCTION@ @NAMES@
 fi`;
 
-const fish = `# fish completion for openclaw
-function __openclaw_complete
+const fish = `# fish completion for @WORD@
+function _@FUNCTION@_complete
     set -l words (commandline -opc)
     set -l word (commandline -ct)
-    set -l candidates (openclaw complete -- $words[2..-1] "$word" 2>/dev/null | string match --invert -- ':*')
+    set -l candidates (@WORD@ complete -- $words[2..-1] "$word" 2>/dev/null | string match --invert -- ':*')
     if test (count $candidates) -eq 0
         __fish_complete_path "$word"
         return
@@ -48,11 +48,10 @@ function __openclaw_complete
     set -l flag (string match --regex -- '^-[^=]*=' "$word")
     printf '%s\\n' "$flag"$candidates
 end
-complete --command openclaw --erase
-complete --command openclaw --no-files --arguments '(__openclaw_complete)'`;
+@EACH@`;
 
-const powershell = `# PowerShell completion for openclaw
-Register-ArgumentCompleter -Native -CommandName openclaw -ScriptBlock {
+const powershell = `# PowerShell completion for @WORD@
+Register-ArgumentCompleter -Native -CommandName @LIST@ -ScriptBlock {
     param($word, $command, $cursor)
     $words = @($command.CommandElements | Select-Object -Skip 1 | Where-Object { $_.Extent.StartOffset -lt $cursor } |
         ForEach-Object {
@@ -65,7 +64,7 @@ Register-ArgumentCompleter -Native -CommandName openclaw -ScriptBlock {
         $words += if ($isLost) { '""' } else { '' }
     }
     $flag = if ($word -like '-*=*') { $word.Substring(0, $word.IndexOf('=') + 1) } else { '' }
-    foreach ($line in (& openclaw complete '--' @words 2>$null)) {
+    foreach ($line in (& @WORD@ complete '--' @words 2>$null)) {
         if ($line.StartsWith(':')) { continue }
         $value, $description = $line.Split([char]9)
         if (-not $description) { $description = $value }
@@ -73,12 +72,29 @@ Register-ArgumentCompleter -Native -CommandName openclaw -ScriptBlock {
     }
 }`;
 
+/** The words of a line that a shell completes by one of the scripts: the first is the command that is asked. */
+export type Completed = readonly [string, ...string[]];
+
 /**
- * The shells' scripts. At every Tab they ask `openclaw complete -- <words>`, which answers with a candidate, a tab
+ * A shell's script. At every Tab it asks `<command> complete -- <words>`, which answers with a candidate, a tab
  * and its description a line, and then a line that begins with a colon. What was typed is handed on as words and
  * never evaluated: a line that is pasted before Tab runs nothing. Where there is no candidate, file names
  * are completed.
  */
-export const completionScripts: ReadonlyMap<string, string> = new Map(
-  Object.entries({ bash, zsh, fish, powershell }),
-);
+export function completionScript(shell: string, names: Completed): string {
+  const [word] = names;
+  const own = `_${word.replaceAll("-", "_")}`;
+  const inFish = names.flatMap((name) => [
+    `complete --command ${name} --erase`,
+    `complete --command ${name} --no-files --arguments '(_${own}_complete)'`,
+  ]);
+  const values: Record<string, string> = {
+    WORD: word,
+    FUNCTION: own,
+    NAMES: names.join(" "),
+    LIST: names.join(", "),
+    EACH: inFish.join("\n"),
+  };
+  const text = new Map(Object.entries({ bash, zsh, fish, powershell })).get(shell) ?? "";
+  return text.replace(/@([A-Z]+)@/g, (whole, name: string) => values[name] ?? whole);
+}

@@ -88,7 +88,7 @@ async function pendingOf(migrations: Migration[], connection: Connection): Promi
     if (name.startsWith("openclaw_") && !known.has(version)) {
       throw new StartError(
         `Cannot use this database: a newer openclaw has migrated it to ${version}`,
-        "start the version of openclaw that migrated it, or a later one",
+        "start the version that migrated it, or a later one",
       );
     }
   }

@@ -4,8 +4,9 @@ import { fill } from "./fill.ts";
 
 /** The system's unit, or the user's. */
 export function systemdUnitText(layout: ServiceLayout, options: string[]): string {
-  const { scope, program, credentials, session, environmentFile } = layout;
+  const { scope, names, program, credentials, session, environmentFile } = layout;
   return fill(scope === "system" ? "openclaw.service" : "openclaw.user.service", {
+    NAME: names.word,
     PROGRAM: escapeWord(program),
     OPTIONS: options.map((option) => ` "${escapeWord(option)}"`).join(""),
     CONFIG: escapeQuoted(dirname(dirname(credentials))),

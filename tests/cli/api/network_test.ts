@@ -80,5 +80,8 @@ Deno.test("one beat to a port where nobody listens → its reason once, and no w
   assert.equal(stdout, "");
   assert.doesNotMatch(stderr, /again/);
   for (const line of stderr.split("\n")) assert.doesNotMatch(line, /refused.*refused/);
-  assert.match(stderr, /^error: Cannot reach the server: .*refused.*\nhint: openclaw doctor\n$/m);
+  assert.match(
+    stderr,
+    /^error: Cannot reach the server: .*refused.*\nhint: (deno task )?openclaw(-server)? doctor\n$/m,
+  );
 });

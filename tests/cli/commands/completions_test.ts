@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { completionScripts } from "../../../cli/commands/completions/_scripts.ts";
+import { completionScript } from "../../../cli/commands/completions/_scripts.ts";
 import { shellQuote } from "../../../cli/host/shell_quote.ts";
 import { syntaxFaults } from "../../_support/powershell.ts";
 import { isThere, ownEnvironment, run } from "../../_support/program.ts";
@@ -8,6 +8,8 @@ import { succeed } from "../../_support/run.ts";
 import { openclaw, temporaryFolder } from "../../_support/server.ts";
 import { testWith } from "../../_support/tools.ts";
 
+/** Where both names are ours. */
+const both = ["openclaw-agent", "openclaw"] as const;
 const shells = ["bash", "zsh", "fish", "powershell"];
 
 for (const shell of shells) {
@@ -15,8 +17,12 @@ for (const shell of shells) {
     await using home = await temporaryFolder();
     const { code, stdout, stderr } = await run(["completions", shell], { home: home.path });
     assert.deepEqual([code, stderr], [0, ""]);
-    assert.equal(stdout, `${completionScripts.get(shell)}\n`, "the one that the tests below give the shell");
-    assert.match(stdout, /openclaw complete '?--/);
+    assert.equal(
+      stdout,
+      `${completionScript(shell, ["openclaw-agent"])}\n`,
+      "the one that the tests below give the shell",
+    );
+    assert.match(stdout, /openclaw-agent complete '?--/);
     assert.doesNotMatch(stdout, /\beval\b|Invoke-Expression|iex|readonly|_get_comp_words/i);
   });
 }
@@ -30,7 +36,7 @@ Deno.test("openclaw completions for another shell → usage", async () => {
 testWith(["pwsh"], "PowerShell reads the completion script", async () => {
   await using home = await temporaryFolder();
   const path = join(home.path, "script.ps1");
-  await Deno.writeTextFile(path, completionScripts.get("powershell") ?? "");
+  await Deno.writeTextFile(path, completionScript("powershell", both));
   assert.equal(await syntaxFaults([path]), "");
 });
 
@@ -144,9 +150,9 @@ function stubNeeds(): string[] {
 const answers = await Deno.makeTempDir({ prefix: "openclaw-completions-" });
 addEventListener("unload", () => Deno.removeSync(answers, { recursive: true }));
 
-/** A home with the shell's script, a certificate, and an `openclaw` that asks this program once for the same words. */
+/** A home with the shell's script, a certificate, and an `openclaw-agent` that asks this program once for the same words. */
 async function prepare(home: string, shell: string): Promise<void> {
-  await Deno.writeTextFile(join(home, "script"), completionScripts.get(shell) ?? "");
+  await Deno.writeTextFile(join(home, "script"), completionScript(shell, both));
   await Deno.writeTextFile(join(home, "authority.pem"), "");
   const { program, args } = openclaw([]);
   const own = [program, ...args].map(shellQuote).join(" ");
@@ -157,7 +163,7 @@ answer=${shellQuote(answers)}/"\${sum%% *}"
 exec cat "$answer"
 `;
   await Deno.mkdir(join(home, "bin"));
-  await Deno.writeTextFile(join(home, "bin/openclaw"), stub, { mode: 0o755 });
+  await Deno.writeTextFile(join(home, "bin/openclaw-agent"), stub, { mode: 0o755 });
 }
 
 function within(home: string): { cwd: string; env: Record<string, string> } {

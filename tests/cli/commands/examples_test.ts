@@ -24,7 +24,7 @@ function commandsIn(line: string): string[][] {
   for (const [token] of line.matchAll(/'[^']*'|"[^"]*"|[|&;<>()]+|[^\s'"|&;<>()]+/g)) {
     if (/^[|&;<>()]/.test(token)) words = null;
     else if (words !== null) words.push(token.replace(/^'(.*)'$|^"(.*)"$/, "$1$2"));
-    else if (/^(.*\/)?openclaw$/.test(token)) found.push(words = []);
+    else if (/^(.*\/)?openclaw(-agent)?$/.test(token)) found.push(words = []);
   }
   return found;
 }

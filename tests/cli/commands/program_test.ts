@@ -39,17 +39,30 @@ for (const args of [["help", "moniter"], ["moniter", "--help"], ["help", "servic
   Deno.test(`openclaw ${args.join(" ")} → usage, with the help that there is`, async () => {
     await using home = await temporaryFolder();
     const result = await run(args, { home: home.path });
-    assertRefused(result, 2, /^error: unknown command 'moniter'\nhint: openclaw .*--help\n$/);
+    assertRefused(
+      result,
+      2,
+      /^error: unknown command 'moniter'\nhint: (deno task )?openclaw(-server)? .*--help\n$/,
+    );
   });
 }
 
 const helps: [args: string[], usage: RegExp][] = [
-  [["help"], /^Usage: openclaw \[options\] \[command\]/],
-  [["--help"], /^Usage: openclaw \[options\] \[command\]/],
-  [["help", "service", "install"], /^Usage: openclaw service install [^]*^Examples?:\n {2}/m],
-  [["service", "install", "--help"], /^Usage: openclaw service install [^]*^Examples?:\n {2}/m],
-  [["service", "install", "-h"], /^Usage: openclaw service install [^]*^Examples?:\n {2}/m],
-  [["serve", "--help"], /^Usage: openclaw serve [^]*^Examples?:\n {2}/m],
+  [["help"], /^Usage: (deno task )?openclaw(-server)? \[options\] \[command\]/],
+  [["--help"], /^Usage: (deno task )?openclaw(-server)? \[options\] \[command\]/],
+  [
+    ["help", "service", "install"],
+    /^Usage: (deno task )?openclaw(-server)? service install [^]*^Examples?:\n {2}/m,
+  ],
+  [
+    ["service", "install", "--help"],
+    /^Usage: (deno task )?openclaw(-server)? service install [^]*^Examples?:\n {2}/m,
+  ],
+  [
+    ["service", "install", "-h"],
+    /^Usage: (deno task )?openclaw(-server)? service install [^]*^Examples?:\n {2}/m,
+  ],
+  [["serve", "--help"], /^Usage: (deno task )?openclaw(-server)? serve [^]*^Examples?:\n {2}/m],
 ];
 
 for (const [args, usage] of helps) {

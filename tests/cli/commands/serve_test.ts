@@ -14,6 +14,6 @@ for (const { args, env = {}, says } of wrong) {
   Deno.test(`${line.join(" ")} → usage, one hint, and no operator's key is made`, async () => {
     await using home = await temporaryFolder();
     assertRefused(await run(["serve", ...args], { home: home.path, env }), 2, says);
-    assert.equal(await isThere(`${home.path}/.openclaw/operator-key`), false);
+    assert.equal(await isThere(`${home.path}/openclaw-data/operator-key`), false);
   });
 }

@@ -35,6 +35,20 @@ for (const text of [...noCommands, ...noArrays]) {
   });
 }
 
+testWith(["env"], "a child gets the environment of another openclaw, and none of our secrets", async () => {
+  const ours = ["OPENCLAW_AGENT_SECRET", "OPENCLAW_OPERATOR_KEY_FILE", "AGENT_JWT_KEYS", "DATABASE_URL"];
+  const theirs = ["OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_STATE_DIR"];
+  for (const name of [...ours, ...theirs]) Deno.env.set(name, "x");
+  try {
+    const { stdout } = await runProgram(["env"], { seconds: 30, signal: never });
+    const names = stdout.split("\n").map((line) => line.split("=")[0]);
+    assert.deepEqual(theirs.filter((name) => !names.includes(name)), []);
+    assert.deepEqual(ours.filter((name) => names.includes(name)), []);
+  } finally {
+    for (const name of [...ours, ...theirs]) Deno.env.delete(name);
+  }
+});
+
 /** Runs the script for a second, or for longer where that did not do for it to print something. */
 async function runOutOfTime(script: string): Promise<{ ending: Ending; seconds: number }> {
   for (const seconds of [1, 5]) {

@@ -12,10 +12,10 @@ import { filesIn, names, withSystemctl } from "../../_support/systemctl.ts";
 import { agentId, agentSecret as secret } from "../../_support/vectors.ts";
 
 const flags = ["--user", "--url", "https://fleet.example", "--agent-id", agentId, "--agent-secret-file", "-"];
-const unitOf = (home: string): string => join(home, ".config/systemd/user/openclaw.service");
+const unitOf = (home: string): string => join(home, ".config/systemd/user/openclaw-agent.service");
 const layoutIn = (home: string): ServiceLayout =>
   serviceLayout((name) => name === "HOME" ? home : undefined, { os: "linux", user: true, uid: 0 });
-const programOf = (home: string): string => join(home, ".local/bin/openclaw");
+const programOf = (home: string): string => join(home, ".local/bin/openclaw-agent");
 
 // A service is installed only by the compiled program: it copies itself.
 function test(name: string, fn: () => Promise<void>): void {
@@ -36,7 +36,7 @@ async function pretendInstaller(home: string): Promise<Record<string, string>> {
     [programOf(home)]:
       "#!/bin/sh\n# Written by openclaw. The agent of a host that has a shell and curl: it beats.\n",
     [credentialsPath(home)]: formatCredentials({ url: "https://old.example", agentId, secret }),
-    [join(home, ".config/openclaw/environment")]: "NO_PROXY=example.com\n",
+    [join(home, ".config/openclaw-agent/environment")]: "NO_PROXY=example.com\n",
   };
   for (const [path, text] of Object.entries(files)) await write(path, text, 0o600);
   await writeManifest(layoutIn(home));
@@ -60,10 +60,13 @@ test("openclaw service install where systemd cannot be asked → unexpected, and
 
 test("openclaw service install where a package brings a service of our name → conflict, and nothing is touched", () =>
   withSystemctl(async (home, service, asked) => {
-    await write(join(home, "bin/fragment"), "/usr/lib/systemd/user/openclaw.service");
+    await write(join(home, "bin/fragment"), "/usr/lib/systemd/user/openclaw-agent.service");
     const { code, stderr } = await service(["install", ...flags], { stdin: secret });
     assert.equal(code, 5, stderr);
-    assert.match(stderr, /another one of that name is in \/usr\/lib\/systemd\/user\/openclaw\.service$/m);
+    assert.match(
+      stderr,
+      /another one of that name is in \/usr\/lib\/systemd\/user\/openclaw-agent\.service$/m,
+    );
     assert.doesNotMatch(await asked(), /enable|restart|stop/);
     assert.deepEqual(await names(home), ["asked", "bin"]);
   }));
@@ -78,7 +81,7 @@ for (const step of ["daemon-reload", "enable", "restart"]) {
       assert.match(stderr, /^nothing was changed/m);
       assert.deepEqual(await filesIn(home), ["asked", "bin/systemctl"]);
       assert.deepEqual((await names(home)).filter((name) => name !== ".config"), ["asked", "bin"]);
-      assert.match(await asked(), /daemon-reload\n--user reset-failed openclaw.service\n$/);
+      assert.match(await asked(), /daemon-reload\n--user reset-failed openclaw-agent.service\n$/);
     }));
 }
 
@@ -89,7 +92,7 @@ test("openclaw service install over a service that runs, and that fails, leaves 
     const { code, stderr } = await service(["install", ...flags], { stdin: secret });
     assert.equal(code, 1, stderr);
     for (const [path, text] of Object.entries(before)) assert.equal(await Deno.readTextFile(path), text);
-    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw"]);
+    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw-agent"]);
     assert.ok((await names(join(home, "bin"))).includes("running"));
   }));
 
@@ -105,7 +108,7 @@ test("openclaw service install over a service that runs, with a program that doe
     );
     assert.match(stderr, /^nothing was changed/m);
     for (const [path, text] of Object.entries(before)) assert.equal(await Deno.readTextFile(path), text);
-    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw"]);
+    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw-agent"]);
     assert.ok((await names(join(home, "bin"))).includes("running"));
   }));
 
@@ -121,7 +124,7 @@ for (const state of ["stopped", "starting"]) {
       assert.match(stderr, /^error: Cannot keep the service running/m);
       assert.match(stderr, /^nothing was changed/m);
       for (const [path, text] of Object.entries(before)) assert.equal(await Deno.readTextFile(path), text);
-      assert.deepEqual(await names(dirname(programOf(home))), ["openclaw"]);
+      assert.deepEqual(await names(dirname(programOf(home))), ["openclaw-agent"]);
       assert.equal((await names(join(home, "bin"))).includes("running"), state === "starting");
     }));
 }
@@ -155,10 +158,10 @@ test("openclaw service install for the first time, with a program that does not 
     assert.equal(code, 1, stderr);
     assert.match(
       stderr,
-      /^error: Cannot keep the service running[^\n]*\nhint: openclaw service logs --user$/m,
+      /^error: Cannot keep the service running[^\n]*\nhint: (deno task )?openclaw(-server)? service logs --user$/m,
     );
     assert.doesNotMatch(stderr, /nothing was changed/);
-    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw"]);
+    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw-agent"]);
     assert.match(await Deno.readTextFile(unitOf(home)), /^ExecStart=/m);
   }));
 
@@ -184,7 +187,7 @@ test("openclaw service install takes over what an installer brought, with its en
     const before = await pretendInstaller(home);
     const { code, stderr } = await service(["install", "--user", "--url", "https://new.example"]);
     assert.equal(code, 0, stderr);
-    assert.equal(stderr.match(/^run systemctl --user restart openclaw.service$/gm)?.length, 1);
+    assert.equal(stderr.match(/^run systemctl --user restart openclaw-agent.service$/gm)?.length, 1);
     const path = layoutIn(home).environmentFile;
     assert.equal(await Deno.readTextFile(path), before[path]);
     const manifest = parseManifest(await Deno.readTextFile(layoutIn(home).manifest));
@@ -192,13 +195,13 @@ test("openclaw service install takes over what an installer brought, with its en
     assert.deepEqual(manifest?.files.get(programOf(home)), [await sha256Of(programOf(home))]);
     assert.match(
       await Deno.readTextFile(unitOf(home)),
-      new RegExp(`^EnvironmentFile=-${home}/.config/openclaw/environment$`, "m"),
+      new RegExp(`^EnvironmentFile=-${home}/.config/openclaw-agent/environment$`, "m"),
     );
     assert.equal(
       await Deno.readTextFile(credentialsPath(home)),
       formatCredentials({ url: "https://new.example", agentId, secret }),
     );
-    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw"]);
+    assert.deepEqual(await names(dirname(programOf(home))), ["openclaw-agent"]);
     assert.equal(((await Deno.stat(programOf(home))).mode ?? 0) & 0o777, 0o755);
   }));
 
@@ -208,5 +211,5 @@ test("openclaw service install says which variables of the shell the service doe
     const { code, stderr } = await service(["install", ...flags], { stdin: secret, env });
     assert.equal(code, 0, stderr);
     const warning = /^warning: the service does not see HTTPS_PROXY of this shell: .* goes into (.*)$/m;
-    assert.equal(warning.exec(stderr)?.[1], join(home, ".config/openclaw/environment"));
+    assert.equal(warning.exec(stderr)?.[1], join(home, ".config/openclaw-agent/environment"));
   }));

@@ -116,8 +116,8 @@ Deno.test({
       const args = ["install", "--user", "--url", "https://fleet.example", "--dry-run"];
       const { code, stderr } = await service(args);
       assert.equal(code, 5, stderr);
-      assert.match(stderr, /it was changed after openclaw had installed it/);
-      assert.equal(await asked(), "--user is-active openclaw.service\n");
+      assert.match(stderr, /it was changed after it had been installed/);
+      assert.equal(await asked(), "--user is-active openclaw-agent.service\n");
       const removed = await service(["uninstall", "--user"]);
       assert.equal(removed.code, 0, removed.stderr);
       assert.ok(removed.stderr.includes(`need it: ${layout.unit}\n`), removed.stderr);

@@ -40,13 +40,13 @@ const strangers = {
 for (const [what, text] of Object.entries(strangers)) {
   test(`somebody else's unit is a conflict, and stays as it is: ${what}`, () =>
     withSystemctl(async (home, service, asked) => {
-      const unit = join(home, ".config/systemd/user/openclaw.service");
+      const unit = join(home, ".config/systemd/user/openclaw-agent.service");
       await Deno.mkdir(join(unit, ".."), { recursive: true });
       await Deno.writeTextFile(unit, text);
       for (const args of [["install", "--user", "--dry-run"], ["uninstall", "--user"], ["logs", "--user"]]) {
         const { code, stderr } = await service(args);
         assert.equal(code, 5, stderr);
-        assert.match(stderr, /openclaw did not install it/);
+        assert.match(stderr, /this agent did not install it/);
       }
       assert.equal((await service(["status", "--user"])).code, 4);
       assert.equal(await Deno.readTextFile(unit), text);
@@ -56,11 +56,11 @@ for (const [what, text] of Object.entries(strangers)) {
 
 test("a link to nowhere where the unit should be is a conflict", () =>
   withSystemctl(async (home, service) => {
-    const unit = join(home, ".config/systemd/user/openclaw.service");
+    const unit = join(home, ".config/systemd/user/openclaw-agent.service");
     await Deno.mkdir(join(unit, ".."), { recursive: true });
-    await Deno.symlink("/nowhere/openclaw.service", unit);
+    await Deno.symlink("/nowhere/openclaw-agent.service", unit);
     assert.equal((await service(["uninstall", "--user"])).code, 5);
-    assert.equal(await Deno.readLink(unit), "/nowhere/openclaw.service");
+    assert.equal(await Deno.readLink(unit), "/nowhere/openclaw-agent.service");
   }));
 
 Deno.test("the Windows task starts for its user only, and is known as ours by its description", () => {
@@ -225,10 +225,13 @@ for (const { what, args, says } of refused) {
 test("openclaw service install with stored credentials that are malformed → usage, and what mends it", () =>
   withSystemctl(async (home, service) => {
     await store(home, "https://old.example");
-    await Deno.writeTextFile(credentialsPath(home), "{}");
+    await Deno.writeTextFile(credentialsPath(home), '{"agent_secret": 5}');
     const { code, stderr } = await service(stored);
     assert.equal(code, 2, stderr);
-    assert.match(stderr, /^hint: openclaw service install --url .* --agent-id .* --agent-secret-file -$/m);
+    assert.match(
+      stderr,
+      /^hint: (deno task )?openclaw(-server)? service install --url .* --agent-id .* --agent-secret-file -$/m,
+    );
   }));
 
 test("openclaw service install hands --ca-file and --insecure-http to the monitor, and again when repeated", () =>
@@ -237,11 +240,11 @@ test("openclaw service install hands --ca-file and --insecure-http to the monito
     await Deno.writeTextFile(join(home, "my ca.pem"), pem);
     const { stdout, stderr } = await service([...stored, "--ca-file", "my ca.pem", "--insecure-http"]);
     const line =
-      `ExecStart=/usr/bin/env "${home}/.local/bin/openclaw" monitor "--ca-file=${home}/my ca.pem" "--insecure-http"`;
+      `ExecStart=/usr/bin/env "${home}/.local/bin/openclaw-agent" monitor "--ca-file=${home}/my ca.pem" "--insecure-http"`;
     assert.ok(stdout.includes(`    ${line}\n`), stdout + stderr);
-    const unit = join(home, ".config/systemd/user/openclaw.service");
+    const unit = join(home, ".config/systemd/user/openclaw-agent.service");
     await Deno.mkdir(join(unit, ".."), { recursive: true });
-    const text = /^write .*openclaw\.service:\n([^]*?)^run/m.exec(stdout)?.[1] ?? "";
+    const text = /^write .*openclaw-agent\.service:\n([^]*?)^run/m.exec(stdout)?.[1] ?? "";
     await Deno.writeTextFile(unit, text.replace(/^ {4}/gm, ""));
     await writeManifest(
       serviceLayout((name) => name === "HOME" ? home : undefined, { os: "linux", user: true, uid: 0 }),

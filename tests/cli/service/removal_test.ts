@@ -32,7 +32,7 @@ async function pretendInstalled(home: string): Promise<void> {
   await writeManifest(placeIn(home));
   for (const state of ["running", "enabled"]) await write(join(home, "bin", state), "");
   await Deno.mkdir(join(dirname(unit), "default.target.wants"));
-  await Deno.symlink(unit, join(dirname(unit), "default.target.wants/openclaw.service"));
+  await Deno.symlink(unit, join(dirname(unit), "default.target.wants/openclaw-agent.service"));
 }
 
 const linux = Deno.build.os === "linux";
@@ -97,7 +97,7 @@ test("openclaw service uninstall --dry-run names the files, asks nobody, and rem
     const before = await filesIn(home);
     const { code, stdout } = await service(["uninstall", "--user", "--dry-run"]);
     assert.equal(code, 0);
-    assert.match(stdout, /^remove openclaw's own files in .*, and the folder if nothing else is there$/m);
+    assert.match(stdout, /^remove this agent's own files in .*, and the folder if nothing else is there$/m);
     assert.match(stdout, /^ {4}credentials\.json$/m);
     assert.equal(await asked(), "");
     assert.deepEqual(await filesIn(home), before);
@@ -110,8 +110,8 @@ test("openclaw service uninstall --keep-credentials says what it leaves", () =>
     assert.equal(code, 0, stderr);
     assert.match(stderr, /^looked again: nothing is left but the credentials$/m);
     assert.deepEqual(await filesIn(home), [
-      ".config/openclaw/credentials.json",
-      ".local/state/openclaw/session.json",
+      ".config/openclaw-agent/credentials.json",
+      ".local/state/openclaw-agent/session.json",
       "asked",
       "bin/systemctl",
     ]);
@@ -154,24 +154,24 @@ test("what an installation left and cannot be removed is what is left → unexpe
 test("a link to another unit of our name is not ours to remove", () =>
   withSystemctl(async (home, service) => {
     await pretendInstalled(home);
-    const link = join(home, ".config/systemd/user/default.target.wants/openclaw.service");
+    const link = join(home, ".config/systemd/user/default.target.wants/openclaw-agent.service");
     await Deno.remove(placeIn(home).unit);
     await Deno.remove(link);
-    await Deno.symlink("/usr/lib/systemd/user/openclaw.service", link);
-    await write(join(home, "bin/fragment"), "/usr/lib/systemd/user/openclaw.service");
+    await Deno.symlink("/usr/lib/systemd/user/openclaw-agent.service", link);
+    await write(join(home, "bin/fragment"), "/usr/lib/systemd/user/openclaw-agent.service");
     const { code, stderr } = await service(["uninstall", "--user"]);
     assert.equal(code, 0, stderr);
-    assert.equal(await Deno.readLink(link), "/usr/lib/systemd/user/openclaw.service");
+    assert.equal(await Deno.readLink(link), "/usr/lib/systemd/user/openclaw-agent.service");
   }));
 
 test("openclaw service uninstall leaves a packaged service of our name alone", () =>
   withSystemctl(async (home, service, asked) => {
     await pretendInstalled(home);
     await Deno.remove(placeIn(home).unit);
-    await write(join(home, "bin/fragment"), "/usr/lib/systemd/user/openclaw.service");
+    await write(join(home, "bin/fragment"), "/usr/lib/systemd/user/openclaw-agent.service");
     const { code, stderr } = await service(["uninstall", "--user"]);
     assert.equal(code, 0, stderr);
-    assert.match(stderr, /^warning: .*another one, in \/usr\/lib\/systemd\/user\/openclaw\.service$/m);
+    assert.match(stderr, /^warning: .*another one, in \/usr\/lib\/systemd\/user\/openclaw-agent\.service$/m);
     assert.doesNotMatch(await asked(), /stop|disable/);
     assert.ok((await filesIn(home)).includes("bin/running"));
   }));
@@ -214,12 +214,12 @@ testWith(
     }),
 );
 
-test("the host's own programs see none of our variables", () =>
+test("the host's own programs see the variables of another openclaw, and no secret of ours", () =>
   withSystemctl(async (home, service) => {
     await write(join(home, "bin/systemctl"), '#!/bin/sh\nenv >>"$HOME/seen"\nexit 1\n');
-    const env = { OPENCLAW_AGENT_SECRET: secret, OPENCLAW_URL: "https://fleet.example" };
+    const env = { OPENCLAW_AGENT_SECRET: secret, OPENCLAW_GATEWAY_TOKEN: "theirs" };
     await service(["uninstall", "--user"], { env });
     const seen = await Deno.readTextFile(join(home, "seen"));
-    assert.match(seen, /^HOME=/m);
-    assert.doesNotMatch(seen, /OPENCLAW_|ocs_/);
+    assert.match(seen, /^OPENCLAW_GATEWAY_TOKEN=theirs$/m);
+    assert.doesNotMatch(seen, /OPENCLAW_AGENT|ocs_/);
   }));

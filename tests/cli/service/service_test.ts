@@ -67,13 +67,15 @@ for (const user of [false, true]) {
       withFolder(async (folder) => {
         const program = join(folder, "a program");
         await Deno.writeTextFile(program, "#!/bin/sh\n", { mode: 0o755 });
-        const unit = join(folder, "openclaw.service");
+        const unit = join(folder, "openclaw-agent.service");
         await Deno.writeTextFile(unit, defineService({ ...place("linux", user), program }, strange));
         const verified = await host("systemd-analyze", ["verify", ...(user ? ["--user"] : []), unit], {
           XDG_RUNTIME_DIR: folder,
         });
         assert.equal(verified?.code, 0, verified?.output);
-        const complaints = verified?.output.split("\n").filter((line) => line.includes("openclaw.service"));
+        const complaints = verified?.output.split("\n").filter((line) =>
+          line.includes("openclaw-agent.service")
+        );
         assert.deepEqual(complaints, []);
       }),
   );
@@ -84,7 +86,7 @@ testWith(
   "systemd finds the system's unit well protected",
   () =>
     withFolder(async (folder) => {
-      const unit = join(folder, "openclaw.service");
+      const unit = join(folder, "openclaw-agent.service");
       await Deno.writeTextFile(unit, defineService(place("linux", false)));
       const judged = await host("systemd-analyze", ["security", "--offline=true", "--threshold=20", unit]);
       assert.equal(judged?.code, 0, judged?.output.split("\n").slice(-3).join("\n"));
@@ -102,7 +104,10 @@ testWith(
       const read = JSON.parse((await host("python3", ["-c", script, path]))?.output ?? "");
       assert.equal(read.Label, "dev.openclaw.agent");
       assert.equal(read.KeepAlive, true);
-      assert.deepEqual(read.ProgramArguments.slice(0, 2), ["/home/a b&c/.local/bin/openclaw", "monitor"]);
+      assert.deepEqual(read.ProgramArguments.slice(0, 2), [
+        "/home/a b&c/.local/bin/openclaw-agent",
+        "monitor",
+      ]);
       assert.equal(read.Umask, 0o077);
       assert.deepEqual(read.ProgramArguments.slice(-2), [`--ca-file=${strange.caFile}`, "--insecure-http"]);
     }),
@@ -121,8 +126,8 @@ r = e.parse(sys.argv[1]).getroot()
 print(r.find(".//t:Command", n).text); print(r.find(".//t:Arguments", n).text); print(r.find(".//t:ExecutionTimeLimit", n).text)`;
       const lines = (await host("python3", ["-c", script, path]))?.output.trimEnd().split("\n");
       assert.deepEqual(lines, [
-        "C:\\Users\\a&b\\AppData\\Local\\openclaw\\openclaw.exe",
-        'monitor --quiet --log-file "C:\\Users\\a&b\\Roaming\\openclaw\\openclaw.log"',
+        "C:\\Users\\a&b\\AppData\\Local\\openclaw-agent\\openclaw-agent.exe",
+        'monitor --quiet --log-file "C:\\Users\\a&b\\Roaming\\openclaw-agent\\openclaw.log"',
         "PT0S",
       ]);
     }),
@@ -199,8 +204,8 @@ Deno.test({
     withSystemctl(async (home, service, asked) => {
       const { code, stdout, stderr } = await service(["install", ...flags, "--dry-run"], { stdin: secret });
       assert.equal(code, 0, stderr);
-      assert.match(stdout, /^write .*openclaw.service:$/m);
-      assert.match(stdout, /^run systemctl --user enable openclaw.service$/m);
+      assert.match(stdout, /^write .*openclaw-agent.service:$/m);
+      assert.match(stdout, /^run systemctl --user enable openclaw-agent.service$/m);
       assert.ok(!stdout.includes(secret.slice(4, 40)));
       assert.equal(await asked(), "");
       assert.deepEqual(await names(home), ["asked", "bin"]);
@@ -225,13 +230,13 @@ Deno.test({
   ignore: !linux,
   fn: () =>
     withSystemctl(async (home, service, asked) => {
-      const unit = join(home, ".config/systemd/user/openclaw.service");
+      const unit = join(home, ".config/systemd/user/openclaw-agent.service");
       await Deno.mkdir(join(unit, ".."), { recursive: true });
       await Deno.writeTextFile(unit, "[Service]\nExecStart=/usr/bin/other-openclaw\n");
       for (const args of [["install", ...flags], ["uninstall", "--user"], ["logs", "--user"]]) {
         const { code, stderr } = await service(args, { stdin: secret });
         assert.equal(code, 5, stderr);
-        assert.match(stderr, /openclaw did not install it/);
+        assert.match(stderr, /this agent did not install it/);
       }
       assert.equal(await Deno.readTextFile(unit), "[Service]\nExecStart=/usr/bin/other-openclaw\n");
       assert.equal(await asked(), "");
@@ -243,14 +248,14 @@ Deno.test({
   ignore: !linux,
   fn: () =>
     withSystemctl(async (home, service, asked) => {
-      const program = join(home, ".local/bin/openclaw");
+      const program = join(home, ".local/bin/openclaw-agent");
       await Deno.mkdir(join(program, ".."), { recursive: true });
       await Deno.writeTextFile(program, "#!/bin/sh\necho another\n", { mode: 0o755 });
       const args = isBinary ? [["install", ...flags], ["uninstall", "--user"]] : [["uninstall", "--user"]];
       for (const one of args) {
         const { code, stderr } = await service(one, { stdin: secret });
         assert.equal(code, 5, stderr);
-        assert.match(stderr, /openclaw did not install it/);
+        assert.match(stderr, /this agent did not install it/);
       }
       assert.equal(await Deno.readTextFile(program), "#!/bin/sh\necho another\n");
       assert.equal(await asked(), "");
@@ -280,7 +285,7 @@ test("a service that ends as soon as it was started → unexpected, and the way 
       stderr,
       /^error: Cannot keep the service running: it is "activating \(user\)" after its start$/m,
     );
-    assert.match(stderr, /^hint: openclaw service logs --user$/m);
+    assert.match(stderr, /^hint: (deno task )?openclaw(-server)? service logs --user$/m);
   }));
 
 test("the compiled program installs itself twice, tells its state, and uninstalls itself without a trace", () =>
@@ -290,7 +295,7 @@ test("the compiled program installs itself twice, tells its state, and uninstall
       assert.equal(code, 0, stderr);
     }
     assert.equal(JSON.parse(await Deno.readTextFile(credentialsPath(home))).agent_id, agentId);
-    const program = join(home, ".local/bin/openclaw");
+    const program = join(home, ".local/bin/openclaw-agent");
     assert.equal((await host(program, ["--version"]))?.code, 0);
     const state = await service(["status", "--user"]);
     assert.deepEqual([state.code, state.stdout], [0, "active (user)\n"]);
@@ -301,6 +306,6 @@ test("the compiled program installs itself twice, tells its state, and uninstall
     assert.doesNotMatch(stderr, /kept/);
     assert.match(
       await asked(),
-      /--user restart openclaw.service[^]*--user stop openclaw.service\n--user disable openclaw.service/,
+      /--user restart openclaw-agent.service[^]*--user stop openclaw-agent.service\n--user disable openclaw-agent.service/,
     );
   }));

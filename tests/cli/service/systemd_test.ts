@@ -12,9 +12,9 @@ import { testCompiled } from "../../_support/require.ts";
 import { agentId, agentSecret as secret } from "../../_support/vectors.ts";
 import { pause, until as untilAnswer } from "../../_support/wait.ts";
 
-const unit = "openclaw.service";
-const installed = "/usr/local/bin/openclaw";
-const manifest = "/usr/local/lib/openclaw/install.json";
+const unit = "openclaw-agent.service";
+const installed = "/usr/local/bin/openclaw-agent";
+const manifest = "/usr/local/lib/openclaw-agent/install.json";
 
 // A service is installed only by the compiled program: it copies itself.
 function test(name: string, story: () => Promise<void>): void {
@@ -89,7 +89,7 @@ for (const language of [sh, python]) {
         await online(fleet, agent.id);
         await host.run(["chmod", "644", installed]);
         const removed = await host.run([...language.command, host.installer(language), "--uninstall"]);
-        assertDone(removed, /^removed \/usr\/local\/bin\/openclaw$/m);
+        assertDone(removed, /^removed \/usr\/local\/bin\/openclaw-agent$/m);
         assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
         assert.equal((await show(host)).LoadState, "not-found");
         assert.equal(await leftOf(host), "");
@@ -123,21 +123,24 @@ test("what the README types: configure as a user, then sudo service install", ()
       const alice = { HOME: "/home/alice", USER: "alice" };
       const asAlice = ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups"];
       const configure = [...asAlice, program, "configure", ...identity(url, agent.id)];
-      assertDone(await host.run(configure, { env: alice, stdin: agent.secret }), /try it with/);
+      assertDone(
+        await host.run(configure, { env: alice, stdin: agent.secret }),
+        /accepted this id and secret/,
+      );
       const alone = await host.run([...asAlice, program, "service", "install"], { env: alice });
       assert.equal(alone.code, 2, alone.stderr);
       assert.match(
         alone.stderr,
-        /^hint: sudo openclaw service install, or openclaw service install --user$/m,
+        /^hint: sudo openclaw(-agent)? service install, or openclaw(-agent)? service install --user$/m,
       );
 
       const plan = await host.run([...asAlice, program, "service", "uninstall", "--dry-run"], {
         env: alice,
       });
-      assertDone(plan, /^run systemctl stop openclaw.service$/m);
+      assertDone(plan, /^run systemctl stop openclaw-agent.service$/m);
 
       const sudo = { SUDO_UID: "4242", SUDO_GID: "4242", SUDO_USER: "alice", HOME: "/root" };
-      const path = "/home/alice/.config/openclaw/credentials.json";
+      const path = "/home/alice/.config/openclaw-agent/credentials.json";
       await host.run(["chmod", "644", path]);
       const open = await host.run([program, "service", "install"], { env: sudo });
       assert.equal(open.code, 3, open.stderr);
@@ -145,14 +148,14 @@ test("what the README types: configure as a user, then sudo service install", ()
       const done = await host.run([program, "service", "install"], { env: sudo });
       assertDone(
         done,
-        /^using the credentials of alice: \/home\/alice\/.config\/openclaw\/credentials.json$/m,
+        /^using the credentials of alice: \/home\/alice\/.config\/openclaw-agent\/credentials.json$/m,
       );
       await online(fleet, agent.id);
       const closed = await host.run([...asAlice, program, "service", "install", "--dry-run"], {
         env: alice,
       });
       assert.equal(closed.code, 3, closed.stderr);
-      assert.match(closed.stderr, /this user may not\nhint: sudo openclaw service install$/m);
+      assert.match(closed.stderr, /this user may not\nhint: sudo openclaw(-agent)? service install$/m);
       const removal = [...asAlice, installed, "service", "uninstall", "--dry-run"];
       assertDone(await host.run(removal, { env: alice }), /^ {4}only root can see which ones$/m);
       assertDone(await host.run([installed, "service", "uninstall"], { env: sudo }), /nothing is left$/m);
@@ -195,7 +198,7 @@ test("the credentials that LoadCredential brings are the first, not the last", (
       const install = [program, "service", "install", ...identity(url, stored.id)];
       assertDone(await host.run(install, { stdin: stored.secret }), /active \(system\)/);
       await host.run(["systemctl", "stop", unit]);
-      await host.run(["sh", "-c", "rm /var/lib/private/openclaw/*"]);
+      await host.run(["sh", "-c", "rm /var/lib/private/openclaw-agent/*"]);
       const brought = join(host.folder, "brought.json");
       await Deno.writeTextFile(
         brought,
@@ -215,7 +218,7 @@ test("the credentials that LoadCredential brings are the first, not the last", (
       assert.equal((await fleet.agent(first.id)).liveness, "stopped");
       const gone = await host.run([installed, "service", "uninstall"]);
       assertDone(gone, /looked again: nothing is left$/m);
-      assertDone(gone, /^kept; .*: \/etc\/systemd\/system\/openclaw.service.d$/m);
+      assertDone(gone, /^kept; .*: \/etc\/systemd\/system\/openclaw-agent.service.d$/m);
     })
   ));
 
@@ -227,18 +230,26 @@ test("uninstall keeps others' files, and stops a service without its unit", () =
       const install = [program, "service", "install", ...identity(url, agent.id)];
       assertDone(await host.run(install, { stdin: agent.secret }), /active \(system\)/);
       await online(fleet, agent.id);
-      await host.run(["touch", "/var/lib/openclaw/gateway.db", "/etc/default/openclaw"]);
+      await host.run(["touch", "/var/lib/openclaw-agent/gateway.db", "/etc/default/openclaw-agent"]);
       await host.run(["rm", `/etc/systemd/system/${unit}`]);
       const gone = await host.run([installed, "service", "uninstall"]);
       assertDone(gone, /looked again: nothing is left$/m);
       assertDone(
         gone,
-        /^kept; .*: \/var\/lib\/private\/openclaw\/gateway.db, \/etc\/default\/openclaw$/m,
+        /^kept; .*: \/var\/lib\/private\/openclaw-agent\/gateway.db, \/etc\/default\/openclaw-agent$/m,
       );
       assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
       assert.equal((await host.run(["systemctl", "is-active", unit])).stdout, "inactive\n");
-      assert.equal((await host.run(["find", "/var/lib/openclaw/"])).stdout.trim().split("\n").length, 2);
-      await host.run(["rm", "-r", "/var/lib/private/openclaw/gateway.db", "/etc/default/openclaw"]);
+      assert.equal(
+        (await host.run(["find", "/var/lib/openclaw-agent/"])).stdout.trim().split("\n").length,
+        2,
+      );
+      await host.run([
+        "rm",
+        "-r",
+        "/var/lib/private/openclaw-agent/gateway.db",
+        "/etc/default/openclaw-agent",
+      ]);
       assertDone(await host.run([program, "service", "uninstall"]), /looked again: nothing is left$/m);
       assert.equal(await leftOf(host), "");
     })
@@ -276,7 +287,10 @@ test("a service gives way to a monitor that was there, and follows it", () =>
         const install = [program, "service", "install", ...identity(url, agent.id)];
         const { code, stdout, stderr } = await host.run(install, { stdin: agent.secret });
         assert.equal(code, 1, stdout);
-        assert.match(stderr, /^error: Cannot keep the service running: .*\nhint: openclaw service logs$/m);
+        assert.match(
+          stderr,
+          /^error: Cannot keep the service running: .*\nhint: (deno task )?openclaw(-server)? service logs$/m,
+        );
         assert.doesNotMatch(stdout, /active/);
         const logs = await host.run([installed, "service", "logs", "--lines", "50"]);
         assertDone(logs, /another process on this host does so already/);
@@ -296,7 +310,7 @@ test("a service gives way to a monitor that was there, and follows it", () =>
 test("a folder with a server's keys → conflict, and nothing is touched", () =>
   withSystemd(async (host) => {
     const program = await download(host);
-    const key = "/var/lib/openclaw/operator-key";
+    const key = "/var/lib/openclaw-agent/operator-key";
     await host.run(["sh", "-c", 'mkdir -m 700 "${0%/*}" && echo secret >"$0" && chmod 600 "$0"', key]);
     const listed = [
       "find",
@@ -304,19 +318,19 @@ test("a folder with a server's keys → conflict, and nothing is touched", () =>
       "/usr/local",
       "/var/lib",
       "-name",
-      "*openclaw*",
+      "*openclaw-agent*",
       "-o",
       "-path",
-      "*openclaw/*",
+      "*openclaw-agent/*",
     ];
-    const state = ["stat", "-c", "%n %u %g %a %Y", "/var/lib/openclaw", key];
+    const state = ["stat", "-c", "%n %u %g %a %Y", "/var/lib/openclaw-agent", key];
     const before = [await host.run(listed), await host.run(state)];
     const agent = makeAgent();
     const install = [program, "service", "install", ...identity("https://fleet.example", agent.id)];
     const { code, stdout, stderr } = await host.run(install, { stdin: agent.secret });
     assert.equal(code, 5, stderr);
     assert.equal(stdout, "");
-    assert.match(stderr, /has the keys of a server, "\/var\/lib\/openclaw\/operator-key"\nhint: /);
+    assert.match(stderr, /has the keys of a server, "\/var\/lib\/openclaw-agent\/operator-key"\nhint: /);
     assert.deepEqual([await host.run(listed), await host.run(state)], before);
     assert.equal((await show(host)).LoadState, "not-found");
   }));
@@ -337,7 +351,7 @@ test("a packaged service of our name is neither replaced nor stopped", () =>
     assert.equal(refused.code, 5, refused.stderr);
     assert.match(
       refused.stderr,
-      /another one of that name is in .*\/lib\/systemd\/system\/openclaw.service$/m,
+      /another one of that name is in .*\/lib\/systemd\/system\/openclaw-agent.service$/m,
     );
     assertDone(await host.run([program, "service", "uninstall"]), /another one, in/);
     assert.equal((await host.run(["systemctl", "is-active", unit])).stdout, "active\n");
@@ -367,7 +381,7 @@ async function commandLine(host: SystemdHost): Promise<string[]> {
 }
 
 async function leftOf(host: SystemdHost): Promise<string> {
-  return (await host.run(["find", "/etc", "/usr/local", "/var/lib", "-name", "*openclaw*"])).stdout;
+  return (await host.run(["find", "/etc", "/usr/local", "/var/lib", "-name", "*openclaw-agent*"])).stdout;
 }
 
 function assertDone({ code, stdout, stderr }: Finished, wanted: RegExp): void {

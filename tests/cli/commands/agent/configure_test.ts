@@ -105,7 +105,7 @@ Deno.test("openclaw configure where the server cannot be reached says so, and ho
   assert.equal(code, 0, stderr);
   assert.match(
     stderr,
-    /^wrote .+\nwarning: did not reach the server: .+; try again with: openclaw handshake$/m,
+    /^wrote .+\nwarning: did not reach the server: .+; try again with: (deno task )?openclaw handshake$/m,
   );
 });
 

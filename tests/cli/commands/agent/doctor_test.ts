@@ -34,7 +34,7 @@ Deno.test("openclaw doctor against a port where nothing listens fails at tcp, an
   const [ended, inJson] = await Promise.all([run(["doctor"], options), run(["doctor", "--json"], options)]);
   assert.deepEqual([ended.code, ended.stderr], [6, ""], ended.stdout);
   const says =
-    `^FAIL  tcp +port ${port} of 127\\.0\\.0\\.1 cannot be reached: .+\\n +hint: openclaw serve, or `;
+    `^FAIL  tcp +port ${port} of 127\\.0\\.0\\.1 cannot be reached: .+\\n +hint: (deno task )?openclaw(-server)? serve, or `;
   assert.match(complaintsOf(ended).at(-1) ?? "", new RegExp(says));
   assert.equal(ended.stdout.match(/^FAIL/gm)?.length, 1, ended.stdout);
   assert.match(ended.stdout, /\nOne check failed: tcp\n$/);
@@ -121,19 +121,20 @@ const unusable: Stored[] = [
     name: "with a mistyped secret",
     text: (text) => text.replace("CAwQ", "CAwR"),
     code: 2,
-    says: /"agent_secret" cannot be right: its checksum does not fit.*\n +hint: openclaw configure$/,
+    says:
+      /"agent_secret" cannot be right: its checksum does not fit.*\n +hint: (deno task )?openclaw(-server)? configure$/,
   },
   {
     name: "that is not JSON",
     text: (text) => text.replaceAll('"', ""),
     code: 2,
-    says: /it is not a JSON object.*\n +hint: openclaw configure$/,
+    says: /it is not a JSON object.*\n +hint: (deno task )?openclaw(-server)? configure$/,
   },
   {
     name: "that is cut",
     text: (text) => text.slice(0, -3),
     code: 2,
-    says: /it is not a JSON object.*\n +hint: openclaw configure$/,
+    says: /it is not a JSON object.*\n +hint: (deno task )?openclaw(-server)? configure$/,
   },
 ];
 

@@ -194,7 +194,7 @@ const services: { name: string; files: string[]; unit: "ours" | "another's" | nu
 for (const { name, files, unit, says } of services) {
   Deno.test({
     name: `openclaw status with ${name} tells "${says.replace(/ \(.*|: $/, "")}"`,
-    ignore: Deno.build.os !== "linux" || await isThere("/etc/systemd/system/openclaw.service"),
+    ignore: Deno.build.os !== "linux" || await isThere("/etc/systemd/system/openclaw-agent.service"),
     fn: () =>
       withSystemctl(async (home, _service, asked) => {
         const environment = (variable: string) => variable === "HOME" ? home : undefined;
@@ -212,7 +212,7 @@ for (const { name, files, unit, says } of services) {
         assert.equal(read(await run(["status", "--json"], options)).service, wanted);
         const { stdout } = await run(["status"], options);
         assert.ok(stdout.includes(`\nservice   ${wanted}\n`), stdout);
-        const question = "--user is-active openclaw.service\n";
+        const question = "--user is-active openclaw-agent.service\n";
         assert.equal(await asked(), unit === "ours" ? question.repeat(2) : "");
       }),
   });

@@ -1,0 +1,12 @@
+import { basename } from "node:path";
+import process from "node:process";
+
+/** How this process was started, as a person would type it again. */
+export const calledAs: string = Deno.build.standalone
+  ? basename(process.argv0).replace(/\.exe$/i, "")
+  : "deno task openclaw";
+
+/** A hint or a help text, in which "openclaw <command>" stands for a command of this program: it names it as called. */
+export function asCalled(text: string): string {
+  return text.replace(/(?<![\w./@-]|deno task )openclaw(?= [a-z])/g, () => calledAs);
+}

@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { asCalled, calledAs } from "../../../cli/terminal/called.ts";
+
+const texts: [text: string, shown: string][] = [
+  ["openclaw configure", `${calledAs} configure`],
+  [
+    "sudo openclaw service install, or openclaw status",
+    `sudo ${calledAs} service install, or ${calledAs} status`,
+  ],
+  ["openclaw-server serve", "openclaw-server serve"],
+  ["/usr/local/bin/openclaw-agent heartbeat", "/usr/local/bin/openclaw-agent heartbeat"],
+  ["dist/openclaw service install", "dist/openclaw service install"],
+  ["call the program openclaw, too", "call the program openclaw, too"],
+  [`${calledAs} doctor`, `${calledAs} doctor`],
+];
+for (const [text, shown] of texts) {
+  Deno.test(`a hint "${text}" names the program as it was called`, () => assert.equal(asCalled(text), shown));
+}
