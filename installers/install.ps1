@@ -511,7 +511,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     # Whose a file seems to be, in words.
     function Get-Whose {
         param([string] $Path)
-        $target = "$(@((Get-Item -LiteralPath $Path -Force).Target)[0])"
+        # Windows PowerShell knows no target, and npm makes no links on Windows.
+        $target = ''
+        $link = [IO.FileInfo].GetProperty('LinkTarget')
+        if ($null -ne $link) { $target = "$($link.GetValue((New-Object IO.FileInfo $Path)))" }
         if ($target -match '[/\\]node_modules[/\\]openclaw[/\\]') { return "npm's openclaw" }
         if ($target) { return "a link to `"$(Get-Shown $target)`"" }
         if ($place.IsWindows) { return "$((Get-Acl -LiteralPath $Path).Owner)'s" }
@@ -576,7 +579,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         elseif ($isWanted -and -not $other -and -not (Test-Second)) {
             try {
                 if ($place.IsWindows) { [IO.File]::WriteAllText((Get-SecondPath), (Get-Shim)) }
-                else { [void](New-Item -ItemType SymbolicLink -Path (Get-SecondPath) -Target $program) }
+                else {
+                    $said = ln -s $program (Get-SecondPath) 2>&1
+                    if ($LASTEXITCODE -ne 0) { Say "warning: $said" }
+                }
             }
             catch { Say "warning: $(Get-Cause $_.Exception)" }
         }

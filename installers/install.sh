@@ -126,7 +126,7 @@ read_arguments() {
   [ -z "$binary" ] || [ -z "$binary_url" ] || die 2 'Cannot install two agents: --binary excludes --binary-url' '--help'
   case $sha256 in *[!0-9a-fA-F]*) value=bad ;; *) value=${#sha256} ;; esac
   case $value in 0 | 64) ;; *) die 2 'Cannot read "--sha256": 64 hexadecimal digits are expected' '--help' ;; esac
-  sha256=$(printf '%s' "$sha256" | tr 'A-F' 'a-f')
+  [ -z "$sha256" ] || sha256=$(printf '%s' "$sha256" | tr 'A-F' 'a-f')
   check_watch "${flag_watch#-}" "${flag_probe_url#-}"
   case $flag_status_command$flag_metrics_command in
     *[[:cntrl:]]*) die 2 'Cannot keep a command for the service: it has a control character' '--status-command /usr/local/bin/check' ;;
@@ -159,7 +159,11 @@ options() { # What the small agent is started with, a line each.
   [ -z "$probe_url" ] || printf '%s\n' "--probe-url=$probe_url"
 }
 
-need() { command -v "$1" >/dev/null 2>&1 || die 1 "Cannot install: \"$1\" is missing" "install \"$1\" with the system's package manager"; }
+need() { # Said without the tools that make a message plain: one of them may be the one that is missing.
+  command -v "$1" >/dev/null 2>&1 && return
+  printf 'error: Cannot install: "%s" is missing\nhint: install "%s" with the system'\''s package manager\n' "$1" "$1" >&2
+  exit 1
+}
 
 check_tools() {
   # A printf that is a program of its own would show the secret in the list of processes.

@@ -18,8 +18,8 @@ const slowest = [
   "tests/cli/agent",
   "tests/installers",
 ];
-const usual = [...slowest, "tests"];
-const neverUsual = "tests/long,tests/bench";
+/** What is slow by nature, and what only measures. */
+const neverUsual = ["tests/long/", "tests/bench/"];
 const long = ["tests/long"];
 /** Most tests wait for something else than this processor. */
 const jobsPerProcessor = 3;
@@ -40,7 +40,7 @@ async function runTests(args: string[]): Promise<number> {
   const folder = await Deno.makeTempDir({ prefix: "openclaw-results-" });
   try {
     const results = join(folder, "results.xml");
-    const scope = files.length > 0 ? files : isLong ? long : [...usual, `--ignore=${neverUsual}`];
+    const scope = files.length > 0 ? files : isLong ? long : await usualFiles();
     // A long test measures, kills and loads: it has the machine for itself, unless it does only a share of its work.
     const isWhole = isLong && (Deno.env.get("OPENCLAW_TEST_SHARE") || "1") === "1";
     const order = isWhole ? [] : ["--parallel"];
@@ -62,6 +62,25 @@ async function runTests(args: string[]): Promise<number> {
     return code;
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** The files of the usual tests. Deno begins them in this order. */
+async function usualFiles(): Promise<string[]> {
+  const files = (await Array.fromAsync(testFiles("tests"))).sort()
+    .filter((file) => !neverUsual.some((folder) => file.startsWith(folder)));
+  const begins = (file: string): number => {
+    const index = slowest.findIndex((path) => file.startsWith(path));
+    return index === -1 ? slowest.length : index;
+  };
+  return files.sort((one, other) => begins(one) - begins(other));
+}
+
+async function* testFiles(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) yield* testFiles(path);
+    else if (name.endsWith("_test.ts")) yield path;
   }
 }
 

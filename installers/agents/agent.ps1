@@ -938,7 +938,7 @@ function Write-Status {
 }
 
 # The installer takes what comes before this line.
-try { Start-Agent $args "$($MyInvocation.MyCommand.Path)" }
+try { Start-Agent $args "$($MyInvocation.MyCommand.ScriptBlock.File)" }
 catch {
     if ("$_" -match '^openclaw ends with (\d+)$') { exit [int]$Matches[1] }
     Say "error: Cannot go on: $(Get-Cause $_.Exception)"

@@ -5,6 +5,7 @@ import { assertError, FleetClient, record, send, text } from "../_support/client
 import { type Edge, findEdgeDeno, functionArgs, functions, indexOf, withEdge } from "../_support/edge.ts";
 import { part } from "../_support/require.ts";
 import { run, succeed } from "../_support/run.ts";
+import { until } from "../_support/wait.ts";
 import {
   findSupabaseApi,
   startSupabaseApi,
@@ -136,8 +137,13 @@ async function losePostgrest({ base }: Edge, api: SupabaseApi, context: Deno.Tes
   await context.step(
     "PostgREST is gone → every act is unavailable, and no credential is refused",
     async () => {
+      // It asks the database once a second at most, and answers meanwhile what it heard.
+      const health = await until("health that fails", async () => {
+        const reply = await send(`${base}/health`);
+        return reply.status !== 200 && reply;
+      });
       const replies = {
-        health: send(`${base}/health`),
+        health,
         handshake: client.handshake(agent),
         beat: client.beat(token),
         state: send(`${base}/heartbeat`, { headers: { authorization: `Bearer ${token}` } }),

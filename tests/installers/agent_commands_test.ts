@@ -76,7 +76,7 @@ function wellAsked(path: string, liveness = "online"): Response {
 
 const usages: [args: string[], code: number, says: RegExp][] = [
   [[], 2, /^error: Cannot run: this agent has the commands "monitor" and "status" only$/m],
-  [["heartbeat"], 2, /^hint: openclaw --help$/m],
+  [["heartbeat"], 2, /^hint: openclaw-agent --help$/m],
   [["--agent-id=x"], 2, /Cannot run/],
   [["monitor", "--one"], 2, /unknown option "--one"/],
   [["monitor", "x"], 2, /unknown option "x"/],
@@ -90,7 +90,7 @@ const usages: [args: string[], code: number, says: RegExp][] = [
   [["monitor", "--probe-url", "http://me:word@host/"], 2, /Cannot use the address of --probe-url/],
   [["monitor", "--probe-url", 'http://host/"'], 2, /Cannot use the address of --probe-url/],
   [["status", "--once"], 2, /unknown option "--once"/],
-  [["--help"], 0, /^Usage: openclaw monitor \[options\]$/m],
+  [["--help"], 0, /^Usage: openclaw-agent monitor \[options\]$/m],
   [["monitor", "--help"], 0, /^ {2}--watch <program> /m],
   [["--version"], 0, /^\d+\.\d+\.\d+$/m],
 ];

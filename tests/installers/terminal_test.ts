@@ -4,12 +4,17 @@ import { type Finished, Host, languages, powershell, python, run } from "../_sup
 import { powershellEnvironment } from "../_support/powershell.ts";
 import { type Fleet, type Step, testSteps } from "./_steps.ts";
 
-/** Runs a command at a terminal, types a line, and shows what the terminal showed. */
+/**
+ * Runs a command at a terminal, types a line, and shows what the terminal showed. As every terminal, it says where its
+ * cursor is when it is asked; PowerShell waits for that.
+ */
 const terminal = `
 import os, pty, sys
 answer = sys.argv[1]
 def read(descriptor):
     text = os.read(descriptor, 1024)
+    if b"\\x1b[6n" in text:
+        os.write(descriptor, b"\\x1b[1;1R")
     if b"[y/N]" in text:
         os.write(descriptor, answer.encode() + b"\\n")
     return text

@@ -87,7 +87,7 @@ Deno.test("the status, metrics and probe of the administrator's own go out with 
   assert.match(sent, /"gateway_uptime_seconds":5[,}]/);
   assert.match(sent, /"memory_percent":\d/);
   assert.doesNotMatch(sent, /Bad Name|words/);
-  assert.doesNotMatch(await Deno.readTextFile(seen), /OPENCLAW_/);
+  assert.doesNotMatch(await Deno.readTextFile(seen), /OPENCLAW_AGENT_SECRET|ocs_/);
 });
 
 testUnless(
