@@ -4,8 +4,10 @@ import { StartError } from "./start_error.ts";
 /** What only a server's data folder has; one of them makes it ours, whatever was put beside it. */
 const certain: readonly string[] = ["operator-key", "jwt-keys.json", "postgres"];
 /** What an unfinished first start leaves, and what a new file system has. */
-const harmless =
-  /^(lock|url|snapshots|lost\+found|(operator-key|reader-key|jwt-keys\.json)(\.[0-9a-f-]{36})?)$/;
+const harmless = new RegExp(
+  "^(lock|url|snapshots|lost\\+found|(operator-key|reader-key|jwt-keys\\.json)(\\.[0-9a-f-]{36})?" +
+    "|postgres\\.(unfinished|probe|restored|restored\\.unfinished|before-restore-.*))$",
+);
 
 /**
  * A server does not begin in a folder in which another program keeps something: a backup of that program's would take
