@@ -139,8 +139,8 @@ for (const language of [sh, python, powershell]) {
       }),
   );
 
-  testUnless(
-    isInstalled("root") && isInstalled("mount") && isInstalled("unshare") ? null : "root who may mount",
+  testWith(
+    ["root", "mount", "unshare", "find", ...language.tools],
     `a home that runs no program is told by ${language.name} before it is called installed`,
     () =>
       withHosts([language], async ([host], url) => {

@@ -8,7 +8,7 @@ import { testWith } from "../_support/tools.ts";
 const folder = fileURLToPath(new URL("../../installers/agents/", import.meta.url));
 const stranger = 12_345;
 const agents: [name: string, tools: string[], command: string[]][] = [
-  ["agent.sh", ["dash"], ["dash", join(folder, "agent.sh")]],
+  ["agent.sh", ["dash", "awk", "sed"], ["dash", join(folder, "agent.sh")]],
   ["agent.py", ["python3"], ["python3", join(folder, "agent.py")]],
 ];
 

@@ -32,7 +32,7 @@ for (
   const [name, command] of Object.entries({ dash: ["dash"], bash: ["bash"], busybox: ["busybox", "sh"] })
 ) {
   testWith(
-    [command[0] ?? ""],
+    [command[0] ?? "", "awk"],
     `Retry-After: every case is read by the agent of install.sh under ${name}`,
     async () => {
       // As curl prints it, beneath what a loader says that was told to load what is not there.
@@ -69,7 +69,7 @@ function assertRead(printed: string): void {
 }
 
 testWith(
-  ["curl"],
+  ["curl", "awk", "sed", "grep"],
   "every reply of ours is read by the agent of install.sh, whatever a proxy made of it",
   async () => {
     using server = startOddServer();
@@ -181,7 +181,7 @@ foreach ($time in 1, 2) {
 );
 
 testWith(
-  ["dash"],
+  ["dash", "awk", "sed"],
   "a host that the agent of install.sh knows nothing of is described by a word",
   async () => {
     const program = `eval "$(sed '/^{ agent_main/d' '${shell}')"
