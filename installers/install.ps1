@@ -1171,7 +1171,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         for ($try = 0; $try -lt 30; $try++) {
             $seen = Get-Seen
             if ($seen -and $seen.Liveness -eq 'online' -and $seen.At -ne $seenBefore) {
-                Say "the server calls `"$($place.Name)`" online"
+                if ($place.Service -eq 'none') { Say "the server took a first heartbeat of `"$($place.Name)`"" }
+                else { Say "the server reports `"$($place.Name)`" as online" }
                 return
             }
             Wait-Seconds 1 $place.Watch
@@ -1305,7 +1306,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Write-Report {
         if (-not $place.Changed) { Answer 'nothing had to be changed' }
         foreach ($file in Get-Files) { Answer "installed $file" }
-        Answer 'to undo it: run this installer again with --uninstall'
+        Answer "to undo it: run this installer, or the one without a secret at $($place.Identity.Url)/functions/v1/install?shell=powershell, with --uninstall"
         if ($place.Service -eq 'none') {
             $start = "`"$($place.Program)`" monitor"
             if ($place.IsWindows -and $place.Kind -eq 'script') { $start = "powershell -NoProfile -ExecutionPolicy Bypass -File $start" }

@@ -951,7 +951,7 @@ class Installation:
         return agent.opener_for(self.binary_url, SameScheme).open(self.binary_url, timeout=60)
 
     def read_from(self, read, *arguments):
-        """Tells what cannot be read from what cannot be written."""
+        """Distinguishes a file that cannot be read from one that cannot be written."""
         try:
             return read(*arguments)
         except agent.unreachable as error:
@@ -1034,7 +1034,7 @@ class Installation:
             run_silently("schtasks", "/Delete", "/F", "/TN", self.names.task)
 
     def has_stopped(self):
-        """Whether the service is no more. One that cannot be asked about may be."""
+        """Whether the service is gone. One that cannot be asked about may not be."""
 
         if self.service.startswith("systemd"):
             return output_of(*self.systemd("show", "-p", "ActiveState", self.names.unit)) in (
@@ -1082,7 +1082,10 @@ class Installation:
         for _ in range(30):
             seen = self.look()
             if seen is not None and seen[0] == "online" and seen[1] != seen_before:
-                say('the server calls "%s" online' % self.name)
+                if self.service == "none":
+                    say('the server took a first heartbeat of "%s"' % self.name)
+                else:
+                    say('the server reports "%s" as online' % self.name)
                 return
             time.sleep(1)
         self.give_up(1, 'Cannot see the agent online: the server says "%s"' % (seen and seen[0] or ""),
@@ -1102,9 +1105,9 @@ class Installation:
         code = subprocess.run(command, input=(self.agent_secret + "\n").encode(), stdout=talk, stderr=talk, check=False).returncode
         if code != 0:
             self.take_back()
-            sys.exit(code if 0 < code <= 6 else 1)
+            sys.exit(code if 0 < code < 64 else 1)
         self.changed = True
-        # What an earlier installation had is not there to come back any more.
+        # The files of an earlier installation are gone: there is nothing to go back to.
         self.handed_over = not self.is_first
 
     def scope(self):
@@ -1236,7 +1239,8 @@ class Installation:
             answer("nothing had to be changed")
         for file in self.files():
             answer("installed " + file)
-        answer("to undo it: run this installer again with --uninstall")
+        answer("to undo it: run this installer, or the one without a secret at %s/functions/v1/install?shell=%s, with --uninstall" %
+               (self.url, "python"))
         if self.service == "none":
             options = "".join(" " + quoted(word) for word in self.watched)
             answer('to start the agent: %s"%s" monitor%s' % (self.own_variables(), self.program, options))
@@ -1303,7 +1307,7 @@ class Installation:
         command = (self.program, "service", "uninstall") + self.scope()
         code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=talk, stderr=talk, check=False).returncode
         if code != 0:
-            sys.exit(code if 0 < code <= 6 else 1)
+            sys.exit(code if 0 < code < 64 else 1)
         if os.name == "nt":
             self.remove(self.program)
             self.remove_leftovers()

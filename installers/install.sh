@@ -1035,7 +1035,8 @@ go_online() {
     [ "$tries" -gt 0 ] || give_up 1 "Cannot see the agent online: the server says \"$liveness\"" "look at the log of the service, or $hint"
     sleep 1
   done
-  say "the server calls \"$agent_name\" online"
+  if [ "$service" = none ]; then say "the server took a first heartbeat of \"$agent_name\""
+  else say "the server reports \"$agent_name\" as online"; fi
 }
 
 # The program installs itself and its service. It reads the secret from its standard input.
@@ -1055,11 +1056,11 @@ hand_over() {
   outcome=$?
   if [ "$outcome" -ne 0 ]; then
     take_back
-    [ "$outcome" -le 6 ] || outcome=1
+    [ "$outcome" -lt 64 ] || outcome=1
     exit "$outcome"
   fi
   changed=yes
-  # What an earlier installation had is not there to come back any more.
+  # The files of an earlier installation are gone: there is nothing to go back to.
   [ "$is_first" = yes ] || handed_over=yes
 }
 
@@ -1145,7 +1146,7 @@ report() {
   for file in "$manifest" "$credentials" "$program" "$service_file"; do
     [ -z "$file" ] || printf 'installed %s\n' "$file"
   done
-  printf 'to undo it: run this installer again with --uninstall\n'
+  printf 'to undo it: run this installer, or the one without a secret at %s/functions/v1/install?shell=%s, with --uninstall\n' "$url" bash
   if [ "$service" = none ]; then
     printf 'to start the agent: %s"%s" monitor%s\n' "$(own_variables)" "$program" "$(monitor_options)"
     [ "$service_wanted" = no ] || printf 'there is no systemd or launchd here: have it started at boot by what there is\n'
@@ -1197,7 +1198,12 @@ uninstall() {
   fi
   confirm "Remove the agent from $state?"
   if [ "$service" != none ] && [ "$(manifest_field program)" = binary ] && may_run "$program"; then
-    "$program" service uninstall --name "$name" ${scope:+"$scope"} >&2 || exit
+    "$program" service uninstall --name "$name" ${scope:+"$scope"} >&2 || {
+      outcome=$?
+      # A program that was killed has no exit code of its own.
+      [ "$outcome" -lt 64 ] || outcome=1
+      exit "$outcome"
+    }
   else remove_all; fi
   printf '%s\n' "$files" | sed 's/^/removed /'
   printf '%s' "$kept" | sed 's/^/kept, because it was changed: /'

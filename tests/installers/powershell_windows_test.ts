@@ -192,7 +192,7 @@ testWith(
       assert.deepEqual(await filesOf(windows), []);
       await Deno.remove(join(state, "fail"));
 
-      const first = await calls([], 0, /calls ".*" online/);
+      const first = await calls([], 0, /reports ".*" as online/);
       assert.deepEqual(first, [...absent, protect(windows), ...start]);
       const installed = await filesOf(windows);
       assert.deepEqual(installed, [
@@ -287,7 +287,7 @@ testWith(
         assert.deepEqual(await filesOf(windows), []);
         await assert.rejects(Deno.stat(note), Deno.errors.NotFound, "it was run before its hash was checked");
 
-        await call(windows, from, [0, /calls ".*" online/]);
+        await call(windows, from, [0, /reports ".*" as online/]);
         const installed = [
           "local/openclaw-agent",
           "local/openclaw-agent/openclaw-agent.exe",
@@ -328,7 +328,7 @@ testWith(
         await call(windows, from, [5, /what was done has been undone/]);
         assert.deepEqual(await filesOf(windows), former);
         await Deno.remove(join(state, "refuse"));
-        await call(windows, from, [0, /calls ".*" online/]);
+        await call(windows, from, [0, /reports ".*" as online/]);
         assert.deepEqual(await filesOf(windows), installed);
 
         await Deno.writeTextFile(join(state, "broken"), "");

@@ -131,7 +131,7 @@ test("what the README types: configure as a user, then sudo service install", ()
       assert.equal(alone.code, 2, alone.stderr);
       assert.match(
         alone.stderr,
-        /^hint: sudo openclaw(-agent)? service install, or openclaw(-agent)? service install --user$/m,
+        /^hint: sudo (\S+) service install, or \1 service install --user$/m,
       );
 
       const plan = await host.run([...asAlice, program, "service", "uninstall", "--dry-run"], {
@@ -155,7 +155,7 @@ test("what the README types: configure as a user, then sudo service install", ()
         env: alice,
       });
       assert.equal(closed.code, 3, closed.stderr);
-      assert.match(closed.stderr, /this user may not\nhint: sudo openclaw(-agent)? service install$/m);
+      assert.match(closed.stderr, /this user may not\nhint: sudo \S+ service install$/m);
       const removal = [...asAlice, installed, "service", "uninstall", "--dry-run"];
       assertDone(await host.run(removal, { env: alice }), /^ {4}only root can see which ones$/m);
       assertDone(await host.run([installed, "service", "uninstall"], { env: sudo }), /nothing is left$/m);

@@ -176,7 +176,7 @@ testWith(
     const { code, shown } = await onTerminal([...args, ...identity], [], home);
     assert.equal(code, 2, shown);
     assert.match(shown, /Cannot print an installer to a terminal: it holds a secret/);
-    assert.match(shown, /openclaw installer bash --output \S+/);
+    assert.match(shown, /openclaw(-server)? installer bash --output \S+/);
     assertNoSecret(shown);
     const open = await onTerminal(args, [], home);
     assert.equal(open.code, 0, open.shown);
