@@ -1,5 +1,6 @@
 import { CliError } from "../terminal/errors.ts";
 import type { Environment } from "./environment.ts";
+import { isCompiled } from "../version.ts";
 
 /** The word for our program, service, user and folders on a host, unless `--name` or `OPENCLAW_NAME` has another. */
 export const defaultName = "openclaw-agent";
@@ -47,7 +48,7 @@ export function resolveName(args: string[], environment: Environment): string {
   const [given, from] = flag === undefined
     ? [environment("OPENCLAW_NAME"), "OPENCLAW_NAME"]
     : [flag, "--name"];
-  if (given === undefined) return Deno.build.standalone ? nameOfFile(Deno.execPath()) : defaultName;
+  if (given === undefined) return isCompiled ? nameOfFile(Deno.execPath()) : defaultName;
   if (isName(given)) return given;
   const fault = given === secondName
     ? "other programs are called so"

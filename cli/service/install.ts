@@ -25,6 +25,7 @@ import {
 } from "./steps.ts";
 import { outlineStep } from "./show_step.ts";
 import { missingFolders, rememberFiles, type Undo } from "./undo.ts";
+import { isCompiled } from "../version.ts";
 
 export interface Talk {
   ask: Ask;
@@ -58,7 +59,7 @@ export async function planInstall(
     ...talk,
     insecureHttp: options.insecureHttp,
   });
-  const program = Deno.build.standalone ? self : layout.program;
+  const program = isCompiled ? self : layout.program;
   const record = await recordInstallation(layout, { program, options, credentials, manifest });
   return {
     steps: installSteps(layout, program, { storesCredentials: !isStored, options, ...record }),

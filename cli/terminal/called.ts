@@ -1,8 +1,9 @@
 import { basename } from "node:path";
 import process from "node:process";
+import { isCompiled } from "../version.ts";
 
 /** How this process was started, as a person would type it again. */
-export const calledAs: string = Deno.build.standalone
+export const calledAs: string = isCompiled
   ? basename(process.argv0).replace(/\.exe$/i, "")
   : "deno task openclaw";
 

@@ -37,6 +37,7 @@ Deno.test("POST /create-agent ends its reply with a line feed, for people who re
     assert.match(await reply.text(), /^\{.*\}\n$/);
     assert.equal(reply.headers.get("content-type"), "application/json");
   }
+  backend.log.flush();
 });
 
 Deno.test("POST /create-agent gives the database a digest, never the secret", async () => {

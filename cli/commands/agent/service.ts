@@ -19,6 +19,7 @@ import { secondNameSteps } from "../../service/second_name.ts";
 import type { Step } from "../../service/steps.ts";
 import { findAt, findKept, findLeft, planRemoval, type Removal } from "../../service/uninstall.ts";
 import { type AgentFlags, agentOptions, jsonOption, type WatchFlags, watchOptions } from "./_options.ts";
+import { isCompiled } from "../../version.ts";
 
 interface ServiceFlags {
   user?: true;
@@ -92,7 +93,7 @@ async function installService(flags: InstallFlags, environment: Environment): Pr
   const plan = await planInstall(layout, flags, { environment, ...talk });
   const second = await secondNameSteps(layout, flags.secondName, environment);
   if (flags.dryRun) return await showSteps([...plan.steps, ...second.steps], flags);
-  if (!Deno.build.standalone) {
+  if (!isCompiled) {
     throw new CliError(
       "usage",
       "Cannot install a service that runs from source: it needs the compiled program",

@@ -9,6 +9,7 @@ import type { Environment } from "../../host/paths.ts";
 import { giveUp } from "../../host/permissions.ts";
 import { isSomething } from "../../service/second_name.ts";
 import { type Completed, completionScript } from "./_scripts.ts";
+import { isCompiled } from "../../version.ts";
 
 const examples = `
 Examples:
@@ -42,9 +43,9 @@ export function addCompletions(program: Command, environment: Environment): void
 
 /** The name by which this program is called, and the second one where that is this program, too. */
 async function completedNames(environment: Environment): Promise<Completed> {
-  const isCalledSo = Deno.build.standalone && calledAs !== secondName;
+  const isCalledSo = isCompiled && calledAs !== secondName;
   const word = isCalledSo ? calledAs : nameIn(environment);
-  return Deno.build.standalone && await leadsHere(secondName, environment) ? [word, secondName] : [word];
+  return isCompiled && await leadsHere(secondName, environment) ? [word, secondName] : [word];
 }
 
 /** Whether a shell that is given a name starts this program. */
