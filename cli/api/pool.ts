@@ -2,7 +2,7 @@
  * The connections to a server that are kept for the next request.
  *
  * A connection that dies without a word (a NAT that forgot it, a host that slept) is not told from one that is
- * slow, and over HTTP/2 every request would take the same dead one again. Whoever got no reply gives it up.
+ * slow, and over HTTP/2 every request would take the same dead one again. A caller that got no reply gives it up.
  */
 export class Pool implements Disposable {
   readonly #authorities: string[];

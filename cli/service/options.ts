@@ -125,7 +125,7 @@ export function earlierOptions(definition: string, os: ServiceLayout["os"]): Ser
   };
 }
 
-/** What the service that is installed looks at, whoever wrote its definition. */
+/** What the installed service looks at, whichever program wrote its definition. */
 export async function watchedBy({ unit, os }: ServiceLayout): Promise<WatchedByService> {
   return earlierOptions(decodeDefinition(await Deno.readFile(unit)), os);
 }

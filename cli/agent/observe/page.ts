@@ -7,7 +7,7 @@ export type Answer =
 
 interface Asked {
   signal: AbortSignal;
-  /** Whether the text is wanted, up to 64 KiB of it. */
+  /** Whether the text is read, up to 64 KiB of it. */
   reads: boolean;
   client?: Deno.HttpClient | undefined;
 }

@@ -27,7 +27,7 @@ export function addDoctor(program: Command, environment: Environment): void {
 
 async function doctor({ json, ...flags }: Flags, environment: Environment): Promise<void> {
   const checks: Check[] = [];
-  // Who waits for the last one has seen the others.
+  // A person who waits for the last one has seen the others.
   for await (const one of examine(flags, environment)) {
     const check = one.hint === undefined ? one : { ...one, hint: asCalled(one.hint) };
     checks.push(check);
