@@ -476,7 +476,7 @@ whose() { # Whose the file $1 seems to be, in words.
   esac
 }
 
-link_of() { # What the link $1 leads to; nothing, if it is none.
+link_of() { # What the link $1 leads to; nothing, if it is not a link.
   [ -h "$1" ] || return 0
   value=$(ls -ld "$1")
   printf '%s\n' "${value#*" -> "}"
@@ -677,14 +677,14 @@ cannot_write() {
 }
 
 take_back() {
-  # Not ignored, which what is started from here would inherit.
+  # An ignored signal would be ignored by every child, too.
   trap : INT TERM HUP
   printf '%s' "$undo" | while IFS= read -r step; do
     case $step in
       'part '*) rm -f "${step#part }.openclaw-new" "${step#part }.openclaw-old.openclaw-new" ;;
       'file '*) rm -f "${step#file }" ;;
       'kept '*)
-        # One file under both names is left so by a rename.
+        # A rename between two names of one file changes nothing.
         [ ! -e "${step#kept }.openclaw-old" ] || mv -f "${step#kept }.openclaw-old" "${step#kept }"
         rm -f "${step#kept }.openclaw-old"
         ;;
@@ -869,7 +869,7 @@ fetch_program() { # Waited for, so that this shell hears a signal meanwhile.
     failure=''
     while IFS= read -r line <&3 && [ -n "$line" ]; do failure="$failure
 $line"; done
-    # What else curl said there is not for the next one.
+    # Other lines that curl printed there do not belong to the next request.
     open_ear
   else
     failure=$(curl "$@" -- "$binary_url" 2>&1 >/dev/null)
@@ -1096,7 +1096,7 @@ install() {
     [ -z "$flag_watch$flag_probe_url$flag_status_command$flag_metrics_command" ]; then is_complete=yes; fi
   open_ear
   trap "give_up 1 'Cannot go on: it was interrupted' ''" INT TERM HUP
-  # A service that is there already runs again in the end, with the files that it had.
+  # A service that was there already runs again in the end, with its former files.
   [ "$service" = none ] || [ "$earlier" != "$service" ] || [ "$is_complete" = yes ] || [ ! -e "$service_file" ] ||
     noted restart
   [ "$is_complete" = yes ] || put_files
@@ -1133,7 +1133,7 @@ put_files() {
   put_service
 }
 
-settle_manifest() { # What was replaced is not listed any more. Where this fails, it only stays on the list.
+settle_manifest() { # Takes a replaced file off the list. If this fails, it stays listed, which does no harm.
   program_before='' service_before=''
   manifest_text | cmp -s - "$manifest" && return
   rm -f "$manifest.openclaw-new"
