@@ -37,7 +37,8 @@ export function leftOut(results: readonly Result[]): LeftOut[] {
   const counts = new Map<string, number>();
   for (const { name, state } of results) {
     if (state !== "skipped") continue;
-    const missing = /LEFT OUT, there is no (.+?) here: /.exec(name)?.[1] ?? "what its name tells";
+    const missing = /LEFT OUT, there is no (.+?) here: /.exec(name)?.[1] ??
+      "other system, or it takes the source in place of the compiled program";
     for (const part of new Set(missing.split(/, (?!or )/))) counts.set(part, (counts.get(part) ?? 0) + 1);
   }
   return [...counts].map(([part, tests]) => ({ part, tests })).sort((one, other) => other.tests - one.tests);

@@ -41,7 +41,7 @@ export function judgeStatus(code: number, stdout: string): Part {
   if (known !== undefined) return withComplaints({ ...part, status: known }, complaints);
   const word = printable(JSON.stringify(said.status)).slice(0, 63);
   const status = byCode === "healthy" ? "degraded" : byCode;
-  const complaint = `the status command says ${word}, which is none of ${statuses.join(", ")}: ` +
+  const complaint = `the status command says ${word}, which is not one of ${statuses.join(", ")}: ` +
     `it counts as ${status}`;
   return withComplaints(
     { ...part, status, message: message || `the status command says ${word}` },

@@ -107,7 +107,7 @@ const statusCases: Case[] = [
     script: `echo '{"status":"error","message":"gateway down"}'`,
     status: "degraded",
     message: "gateway down",
-    warning: /status command says "error", which is none of healthy, degraded, unhealthy/,
+    warning: /status command says "error", which is not one of healthy, degraded, unhealthy/,
   },
   {
     name: "prints JSON with an unknown status and no message → the word is the message",
