@@ -36,7 +36,7 @@ export async function runJob([program = "", ...args]: string[], streams: Streams
   const deaf = forwardSignals(child);
   const { code } = await child.status;
   deaf();
-  // Somebody whom it left running may hold its output open.
+  // A process that it left running may hold its output open.
   await unlessAborted(drained, AbortSignal.timeout(lastWordsMilliseconds));
   return { code, lastWords: line.text };
 }
