@@ -21,7 +21,7 @@ const digest = `sha256:${"a".repeat(64)}`;
 const otherDigest = `sha256:${"b".repeat(64)}`;
 const nobody = "f0000000-0000-4000-8000-00000000000f";
 const instance = "11111111-0000-4000-8000-000000000001";
-const key = { ownerId: null, actor: "key:default" };
+const key = { ownerId: null, act: { actor: "key:default", address: null } };
 const recorded = { heartbeatIntervalSeconds: 60 };
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const awkward = `quotes ' " \\ $1 %s {} [] null, ünïcode 漢字 👩‍🚀 \u{10ffff}`;
@@ -154,6 +154,7 @@ export const scenarios: Record<string, Scenario> = {
       metrics,
       seq: 2 ** 53 - 1,
       instanceId: instance,
+      clockOffsetSeconds: null,
     };
     assert.deepEqual(await database.heartbeats.record([beat(id, said)]), [recorded]);
     const agent = await database.agents.get(id, null);
@@ -192,7 +193,10 @@ export const scenarios: Record<string, Scenario> = {
   ) => {
     const { id } = await create(database, { ownerId: userId });
     assert.equal(await database.agents.revoke(id, { ...key, ownerId: nobody }), null);
-    const revoked = await database.agents.revoke(id, { ownerId: userId, actor: `user:${userId}` });
+    const revoked = await database.agents.revoke(id, {
+      ownerId: userId,
+      act: { actor: `user:${userId}`, address: null },
+    });
     assert.match(revoked?.revoked_at ?? "", time);
     assert.equal(revoked?.liveness, "revoked");
     assert.deepEqual(await database.agents.revoke(id, key), revoked);
@@ -206,10 +210,11 @@ export const newAgent: NewAgent = {
   name: "an agent",
   labels: {},
   heartbeatIntervalSeconds: 60,
+  progressDeadlineSeconds: null,
   ownerId: null,
   ownerLimit: null,
   secretDigest: digest,
-  actor: "key:default",
+  act: { actor: "key:default", address: null },
 };
 
 async function create(database: Database, fields: Partial<NewAgent> = {}): Promise<Agent> {
@@ -227,6 +232,7 @@ function beat(agentId: string, said: Partial<Beat> = {}): Beat {
     metrics: {},
     instanceId: null,
     seq: null,
+    clockOffsetSeconds: null,
     ...said,
   };
 }

@@ -181,10 +181,11 @@ async function liveOneAgent(database: Database): Promise<void> {
     name: "an agent",
     labels: {},
     heartbeatIntervalSeconds: 60,
+    progressDeadlineSeconds: null,
     ownerId: null,
     ownerLimit: null,
     secretDigest: digest,
-    actor: "key:default",
+    act: { actor: "key:default", address: null },
   });
   assert.ok(typeof agent === "object");
   const session = await database.sessions.open(agent.id, { secretDigest: digest, client: {} });
@@ -197,11 +198,13 @@ async function liveOneAgent(database: Database): Promise<void> {
     metrics: {},
     instanceId: null,
     seq: null,
+    clockOffsetSeconds: null,
   };
   assert.deepEqual(await database.heartbeats.record([beat]), [{ heartbeatIntervalSeconds: 60 }]);
   assert.equal((await database.agents.get(agent.id, null))?.liveness, "online");
   assert.equal(
-    (await database.agents.revoke(agent.id, { ownerId: null, actor: "key:default" }))?.liveness,
+    (await database.agents.revoke(agent.id, { ownerId: null, act: { actor: "key:default", address: null } }))
+      ?.liveness,
     "revoked",
   );
   assert.deepEqual(await database.heartbeats.record([beat]), [null]);

@@ -215,10 +215,11 @@ async function makeFleet(database: Database, { userIds: [mine, theirs] }: Supaba
       name,
       labels: {},
       heartbeatIntervalSeconds: 60,
+      progressDeadlineSeconds: null,
       ownerId,
       ownerLimit: null,
       secretDigest: digest,
-      actor: "key:default",
+      act: { actor: "key:default", address: null },
     });
     assert.ok(typeof agent === "object");
     return agent;

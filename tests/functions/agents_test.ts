@@ -35,7 +35,7 @@ Deno.test("POST /agents/<id>/revoke answers the Agent after its revocation", asy
   const reply = await ask(endpoint, backend, { method: "POST", rest: `${one}/revoke`, headers: apikey });
   assert.equal(reply.status, 200);
   assert.deepEqual(reply.body, revoked);
-  const args = [agentId, { ownerId: null, actor: "key:default" }];
+  const args = [agentId, { ownerId: null, act: { actor: "key:default", address: null } }];
   assert.deepEqual(backend.calls, [{ name: "agents.revoke", args }]);
 });
 
@@ -44,7 +44,7 @@ Deno.test("a user revokes the rows that they own, and is named as the one who di
   backend.operators = await operatorsWithUsers();
   const headers = await userAuthorization();
   await ask(endpoint, backend, { method: "POST", rest: `${one}/revoke`, headers });
-  const args = [agentId, { ownerId: userId, actor: `user:${userId}` }];
+  const args = [agentId, { ownerId: userId, act: { actor: `user:${userId}`, address: null } }];
   assert.deepEqual(backend.calls, [{ name: "agents.revoke", args }]);
 });
 

@@ -12,10 +12,11 @@ const plain = {
   name: "edge 1",
   labels: {},
   heartbeatIntervalSeconds: 60,
+  progressDeadlineSeconds: null,
   ownerId: null,
   ownerLimit: null,
   secretDigest: digest,
-  actor: "key:default",
+  act: { actor: "key:default", address: null },
 };
 
 function post(fields: unknown, headers: Record<string, string> = apikey): RequestInit {

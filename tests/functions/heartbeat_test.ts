@@ -14,6 +14,7 @@ const plain = {
   metrics: {},
   instanceId: null,
   seq: null,
+  clockOffsetSeconds: null,
 };
 const instance = "3d1c7a52-8a3e-4a43-9d7e-2f1f0f9f7a01";
 

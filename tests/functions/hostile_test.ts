@@ -159,7 +159,8 @@ for (const resource of resources.filter(({ asks }) => asks === "operator")) {
   Deno.test(`${name} when the issuer's keys cannot be had → unavailable, not a 401`, async () => {
     const backend = await testBackend();
     const broken = unavailable("the issuer of users' tokens", new Error("no route"));
-    backend.operators = { identify: () => Promise.reject(broken) };
+    const identify = () => Promise.reject(broken);
+    backend.operators = { identify, identifyReader: identify };
     const reply = await ask(endpoint, backend, await goodRequest(resource));
     assertError(reply, "unavailable", 503);
     assert.equal(reply.headers.get("retry-after"), "5");

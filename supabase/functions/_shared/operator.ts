@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, decodeProtectedHeader, type JSONWebKeySet } from "npm:jose@6.2.18";
 import { verifyCredentials } from "npm:@supabase/server@1.8.1/core";
 import { bearerToken } from "./auth.ts";
+import type { Act } from "./database/port.ts";
 import { ContractError, unavailable } from "./http/errors.ts";
 import type { Refusals } from "./http/refusals.ts";
 import { uuid } from "./values.ts";
@@ -15,6 +16,8 @@ export interface Operators {
    * `forbidden` for an anonymous user, `unavailable` when the issuer's keys are unreachable.
    */
   identify: (request: Request, from: { address: string; refusals: Refusals }) => Promise<Operator>;
+  /** Identifies who may read: an operator. Throws as `identify` does. */
+  identifyReader: (request: Request, from: { address: string; refusals: Refusals }) => Promise<Operator>;
 }
 
 export interface OperatorSettings {
@@ -26,7 +29,8 @@ export interface OperatorSettings {
 
 /** Operators by Supabase's own rules, as `@supabase/server` checks them (modes `user` and `secret:*`). */
 export function supabaseOperators(settings: OperatorSettings): Operators {
-  return {
+  const operators: Operators = {
+    identifyReader: (request, from) => operators.identify(request, from),
     async identify(request, { address, refusals }) {
       const token = bearerToken(request);
       const apikey = request.headers.get("apikey");
@@ -44,6 +48,7 @@ export function supabaseOperators(settings: OperatorSettings): Operators {
       );
     },
   };
+  return operators;
 }
 
 /** The refusal of a request without a valid operator. */
@@ -57,6 +62,11 @@ export function operatorRequired(what: string): ContractError {
 /** How the events call an operator. */
 export function actorOf(operator: Operator): string {
   return operator.kind === "user" ? `user:${operator.id}` : `key:${operator.name}`;
+}
+
+/** What the events note of an act. @param address the caller's; empty where the platform does not tell it */
+export function actOf(operator: Operator, address: string): Act {
+  return { actor: actorOf(operator), address: address || null };
 }
 
 /** The owner to whose rows an operator is limited, or null for all rows. */

@@ -13,7 +13,7 @@ import {
 } from "../_shared/http/fields.ts";
 import { resource } from "../_shared/http/routes.ts";
 import { installerUrl, makeInstaller, type Shell, shells } from "../_shared/installer/installer.ts";
-import { actorOf, type Operator, operatorRequired } from "../_shared/operator.ts";
+import { actOf, type Operator, operatorRequired } from "../_shared/operator.ts";
 import { digestSecret, makeSecret } from "../_shared/secret.ts";
 
 type Deps =
@@ -32,11 +32,12 @@ export async function createAgent(request: Request, deps: Deps): Promise<Respons
   // Before the agent is created: if this failed after that, its secret would be lost.
   const url = shell === null ? null : installerUrl(deps.issuer);
   const secret = await makeSecret(deps.randomBytes(32));
+  const act = actOf(operator, deps.address);
   const created = await deps.database.agents.create({
     ...fields,
     ownerLimit: operator.kind === "user" ? deps.agentLimitPerOwner : null,
     secretDigest: await digestSecret(secret),
-    actor: actorOf(operator),
+    act,
   });
   if (created === "owner_unknown") throw unknownOwner(operator);
   if (created === "owner_limit") {
@@ -47,7 +48,7 @@ export async function createAgent(request: Request, deps: Deps): Promise<Respons
   }
   deps.log.line("info", "agent created", {
     agent_id: created.id,
-    actor: actorOf(operator),
+    actor: act.actor,
     request_id: deps.requestId,
   });
   const reply = { agent: created, agent_secret: secret };
@@ -62,7 +63,14 @@ function madeReply(value: unknown): Response {
 }
 
 function parseNewAgent(
-  { name, labels = {}, heartbeat_interval_seconds = 60, owner_id, installer }: Fields,
+  {
+    name,
+    labels = {},
+    heartbeat_interval_seconds = 60,
+    progress_deadline_seconds = null,
+    owner_id,
+    installer,
+  }: Fields,
   operator: Operator,
 ) {
   return {
@@ -72,6 +80,9 @@ function parseNewAgent(
       from: 5,
       to: 86_400,
     }),
+    progressDeadlineSeconds: progress_deadline_seconds === null
+      ? null
+      : parseWholeNumber(progress_deadline_seconds, "progress_deadline_seconds", { from: 10, to: 604_800 }),
     ownerId: parseOwner(owner_id, operator),
     shell: installer === undefined ? null : parseChoice<Shell>(installer, "installer", shells),
   };

@@ -6,50 +6,45 @@ export type Database = {
       "agent_events": {
         Row: {
           "actor": string;
-          "agent_id": string;
+          "address": string | null;
+          "agent_id": string | null;
+          "agent_name": string | null;
           "detail": NonNullable<Json>;
           "happened_at": string;
           "id": number;
           "kind": string;
+          "owner_id": string | null;
         };
         ComputedFields: never;
         Insert: {
           "actor": string;
-          "agent_id": string;
+          "address"?: string | null;
+          "agent_id"?: string | null;
+          "agent_name"?: string | null;
           "detail"?: NonNullable<Json>;
           "happened_at"?: string;
           "id"?: never;
           "kind": string;
+          "owner_id"?: string | null;
         };
         Update: {
           "actor"?: string;
-          "agent_id"?: string;
+          "address"?: string | null;
+          "agent_id"?: string | null;
+          "agent_name"?: string | null;
           "detail"?: NonNullable<Json>;
           "happened_at"?: string;
           "id"?: never;
           "kind"?: string;
+          "owner_id"?: string | null;
         };
-        Relationships: [
-          {
-            foreignKeyName: "agent_events_agent_id_fkey";
-            columns: ["agent_id"];
-            isOneToOne: false;
-            referencedRelation: "agents";
-            referencedColumns: ["id"];
-          },
-          {
-            foreignKeyName: "agent_events_agent_id_fkey";
-            columns: ["agent_id"];
-            isOneToOne: false;
-            referencedRelation: "fleet";
-            referencedColumns: ["id"];
-          },
-        ];
+        Relationships: [];
       };
       "agents": {
         Row: {
           "agent_secret": string | null;
           "arch": string | null;
+          "clock_offset_seconds": number | null;
           "created_at": string;
           "handshakes_count": number;
           "heartbeat_interval_seconds": number;
@@ -59,18 +54,31 @@ export type Database = {
           "labels": NonNullable<Json>;
           "last_handshake_at": string | null;
           "last_instance_id": string | null;
+          "last_refusal": string | null;
           "last_refused_at": string | null;
+          "last_secret": string | null;
           "last_seen_at": string | null;
           "last_seq": number | null;
           "message": string | null;
           "metrics": NonNullable<Json>;
+          "muted_until": string | null;
           "name": string;
+          "online_since": string | null;
           "os": string | null;
           "owner_id": string | null;
+          "pending_secret": string | null;
+          "pending_secret_created_at": string | null;
+          "previous_secret": string | null;
+          "previous_secret_expires_at": string | null;
+          "progress_deadline_seconds": number | null;
           "refused_handshakes_count": number;
+          "restored_at": string | null;
           "revoked_at": string | null;
+          "rotation_requested_at": string | null;
+          "secret_created_at": string | null;
           "session_epoch": number;
           "status": string | null;
+          "supports": (string)[];
           "version": string | null;
           "agent_json": Json | null;
         };
@@ -78,6 +86,7 @@ export type Database = {
         Insert: {
           "agent_secret"?: string | null;
           "arch"?: string | null;
+          "clock_offset_seconds"?: number | null;
           "created_at"?: string;
           "handshakes_count"?: number;
           "heartbeat_interval_seconds"?: number;
@@ -87,23 +96,37 @@ export type Database = {
           "labels"?: NonNullable<Json>;
           "last_handshake_at"?: string | null;
           "last_instance_id"?: string | null;
+          "last_refusal"?: string | null;
           "last_refused_at"?: string | null;
+          "last_secret"?: string | null;
           "last_seen_at"?: string | null;
           "last_seq"?: number | null;
           "message"?: string | null;
           "metrics"?: NonNullable<Json>;
+          "muted_until"?: string | null;
           "name": string;
+          "online_since"?: string | null;
           "os"?: string | null;
           "owner_id"?: string | null;
+          "pending_secret"?: string | null;
+          "pending_secret_created_at"?: string | null;
+          "previous_secret"?: string | null;
+          "previous_secret_expires_at"?: string | null;
+          "progress_deadline_seconds"?: number | null;
           "refused_handshakes_count"?: number;
+          "restored_at"?: string | null;
           "revoked_at"?: string | null;
+          "rotation_requested_at"?: string | null;
+          "secret_created_at"?: string | null;
           "session_epoch"?: number;
           "status"?: string | null;
+          "supports"?: (string)[];
           "version"?: string | null;
         };
         Update: {
           "agent_secret"?: string | null;
           "arch"?: string | null;
+          "clock_offset_seconds"?: number | null;
           "created_at"?: string;
           "handshakes_count"?: number;
           "heartbeat_interval_seconds"?: number;
@@ -113,18 +136,31 @@ export type Database = {
           "labels"?: NonNullable<Json>;
           "last_handshake_at"?: string | null;
           "last_instance_id"?: string | null;
+          "last_refusal"?: string | null;
           "last_refused_at"?: string | null;
+          "last_secret"?: string | null;
           "last_seen_at"?: string | null;
           "last_seq"?: number | null;
           "message"?: string | null;
           "metrics"?: NonNullable<Json>;
+          "muted_until"?: string | null;
           "name"?: string;
+          "online_since"?: string | null;
           "os"?: string | null;
           "owner_id"?: string | null;
+          "pending_secret"?: string | null;
+          "pending_secret_created_at"?: string | null;
+          "previous_secret"?: string | null;
+          "previous_secret_expires_at"?: string | null;
+          "progress_deadline_seconds"?: number | null;
           "refused_handshakes_count"?: number;
+          "restored_at"?: string | null;
           "revoked_at"?: string | null;
+          "rotation_requested_at"?: string | null;
+          "secret_created_at"?: string | null;
           "session_epoch"?: number;
           "status"?: string | null;
+          "supports"?: (string)[];
           "version"?: string | null;
         };
         Relationships: [];
@@ -134,6 +170,7 @@ export type Database = {
       "fleet": {
         Row: {
           "arch": string | null;
+          "clock_offset_seconds": number | null;
           "created_at": string;
           "handshakes_count": number;
           "heartbeat_interval_seconds": number;
@@ -142,69 +179,28 @@ export type Database = {
           "id": string;
           "labels": NonNullable<Json>;
           "last_handshake_at": string | null;
+          "last_refusal": string | null;
           "last_refused_at": string | null;
+          "last_secret": string | null;
           "last_seen_at": string | null;
           "liveness": string | null;
+          "liveness_since": string | null;
           "message": string | null;
           "metrics": NonNullable<Json>;
+          "muted_until": string | null;
           "name": string;
           "os": string | null;
           "owner_id": string | null;
+          "previous_secret_expires_at": string | null;
+          "progress_deadline_seconds": number | null;
           "refused_handshakes_count": number;
           "revoked_at": string | null;
+          "secret_created_at": string | null;
           "silent_for": string | null;
           "status": string | null;
           "version": string | null;
         };
         ComputedFields: never;
-        Insert: {
-          "arch"?: string | null;
-          "created_at"?: string | null;
-          "handshakes_count"?: number | null;
-          "heartbeat_interval_seconds"?: number | null;
-          "heartbeats_count"?: number | null;
-          "hostname"?: string | null;
-          "id"?: string | null;
-          "labels"?: Json | null;
-          "last_handshake_at"?: string | null;
-          "last_refused_at"?: string | null;
-          "last_seen_at"?: string | null;
-          "liveness"?: never;
-          "message"?: string | null;
-          "metrics"?: Json | null;
-          "name"?: string | null;
-          "os"?: string | null;
-          "owner_id"?: string | null;
-          "refused_handshakes_count"?: number | null;
-          "revoked_at"?: string | null;
-          "silent_for"?: never;
-          "status"?: string | null;
-          "version"?: string | null;
-        };
-        Update: {
-          "arch"?: string | null;
-          "created_at"?: string | null;
-          "handshakes_count"?: number | null;
-          "heartbeat_interval_seconds"?: number | null;
-          "heartbeats_count"?: number | null;
-          "hostname"?: string | null;
-          "id"?: string | null;
-          "labels"?: Json | null;
-          "last_handshake_at"?: string | null;
-          "last_refused_at"?: string | null;
-          "last_seen_at"?: string | null;
-          "liveness"?: never;
-          "message"?: string | null;
-          "metrics"?: Json | null;
-          "name"?: string | null;
-          "os"?: string | null;
-          "owner_id"?: string | null;
-          "refused_handshakes_count"?: number | null;
-          "revoked_at"?: string | null;
-          "silent_for"?: never;
-          "status"?: string | null;
-          "version"?: string | null;
-        };
         Relationships: [];
       };
     };
@@ -223,8 +219,21 @@ export type Database = {
           "heartbeat_interval_seconds": number;
           "last_seen_at": string;
           "moment"?: string;
+          "restored_at": string;
           "revoked_at": string;
           "status": string;
+        };
+        Returns: string;
+      };
+      "agent_liveness_since": {
+        Args: {
+          "created_at": string;
+          "heartbeat_interval_seconds": number;
+          "last_seen_at": string;
+          "liveness": string;
+          "online_since": string;
+          "restored_at": string;
+          "revoked_at": string;
         };
         Returns: string;
       };
@@ -232,10 +241,8 @@ export type Database = {
       "count_agents": { Args: Record<PropertyKey, never>; Returns: Json };
       "create_agent": {
         Args: {
-          "actor": string;
-          "heartbeat_interval_seconds": number;
-          "labels": Json;
-          "name": string;
+          "act": Json;
+          "agent": Json;
           "owner_id": string;
           "owner_limit": number;
           "secret_digest": string;
@@ -245,6 +252,18 @@ export type Database = {
       "get_agent": { Args: { "agent_id": string; "owner_id": string }; Returns: Json };
       "labels_are_sound": { Args: { "labels": Json }; Returns: boolean };
       "metrics_are_sound": { Args: { "metrics": Json }; Returns: boolean };
+      "note_event": {
+        Args: {
+          "act": Json;
+          "agent": Omit<
+            Database["public"]["Tables"]["agents"]["Row"],
+            Database["public"]["Tables"]["agents"]["ComputedFields"]
+          >;
+          "detail"?: Json;
+          "kind": string;
+        };
+        Returns: undefined;
+      };
       "open_session": {
         Args: { "agent_id": string; "client": Json; "secret_digest": string };
         Returns: Json;
@@ -252,7 +271,7 @@ export type Database = {
       "read_session": { Args: { "agent_id": string; "epoch": number }; Returns: Json };
       "record_heartbeats": { Args: { "beats": Json }; Returns: Json };
       "record_refusal": { Args: { "agent_id": string }; Returns: undefined };
-      "revoke_agent": { Args: { "actor": string; "agent_id": string; "owner_id": string }; Returns: Json };
+      "revoke_agent": { Args: { "act": Json; "agent_id": string; "owner_id": string }; Returns: Json };
       "rfc3339": { Args: { "moment": string }; Returns: string };
       "upkeep": { Args: Record<PropertyKey, never>; Returns: Json };
     };

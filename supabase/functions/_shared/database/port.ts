@@ -1,11 +1,11 @@
 import { agents } from "./agents.ts";
 import { heartbeats } from "./heartbeats.ts";
-import { list, nothing, orNull, text } from "./readers.ts";
+import { each, nothing, orNull, text } from "./readers.ts";
 import { type Call, type Methods, methods, row } from "./row.ts";
 import { watchRoom } from "./room.ts";
 import { sessions } from "./sessions.ts";
 
-export type { Agent, NewAgent } from "./agents.ts";
+export type { Act, Agent, NewAgent } from "./agents.ts";
 export type { Beat, Verdict } from "./heartbeats.ts";
 export type { Call, SqlCall } from "./row.ts";
 export type { Client, OpenedSession } from "./sessions.ts";
@@ -14,12 +14,12 @@ const health = {
   /** Whether the database answers, has our schema, and takes writes. */
   ping: row("check_health", { effect: "reads", args: () => ({}), read: nothing }),
   /** Corrects what a clock that was ahead has left; the ids of the agents that it was about. */
-  upkeep: row("upkeep", { effect: "beats", args: () => ({}), read: (reply) => orNull(ids)(reply) ?? [] }),
+  upkeep: row("upkeep", {
+    effect: "beats",
+    args: () => ({}),
+    read: (reply) => orNull(each(text))(reply) ?? [],
+  }),
 };
-
-function ids(value: unknown): string[] {
-  return list(value, Array.isArray(value) ? value.length : 0).map(text);
-}
 
 const nouns = { agents, sessions, heartbeats, health };
 
