@@ -30,7 +30,8 @@ begin
       count(*) over agent as beats,
       first_value(beat.instance_id) over agent_backwards as latest_instance_id,
       -- Of an agent with one instance, nothing more is asked.
-      bool_or(beat.instance_id <> locked.last_instance_id) over agent as takes_turns,
+      bool_or(beat.instance_id <> locked.last_instance_id) over agent
+        or locked.last_instance_id is null and count(*) over agent > 1 as takes_turns,
       case when locked.rotation_requested_at is not null or locked.adopting_instances <> '{}' then array_remove(array[
         case when locked.rotation_requested_at is not null and (beat.instance_id = any (locked.copies)) is not true
           then 'rotate' end,
