@@ -14,13 +14,9 @@ import { tryServerProcess, withFolder } from "../_support/server.ts";
 import { generateSigningKey } from "../../supabase/functions/_shared/keys.ts";
 import { agentSecret } from "../_support/vectors.ts";
 import { until } from "../_support/wait.ts";
-import type { Fleet, Stage } from "./stage.ts";
-
-/** A whole story over HTTP, told in the same words on every backend. */
-export interface Story {
-  name: string;
-  play: (stage: Stage) => Promise<void>;
-}
+import { secretStories } from "./secret_stories.ts";
+import type { Stage } from "./stage.ts";
+import { type Story, told } from "./story.ts";
 
 const unknownAgent = "00000000-0000-4000-8000-000000000000";
 
@@ -290,10 +286,6 @@ export const stories: Story[] = [
   ),
 ];
 
-function told(name: string, play: (fleet: Fleet) => Promise<void>, options = {}): Story {
-  return { name, play: (stage) => stage.withFleet(options, play) };
-}
-
 async function refusesToStart(stage: Stage, env: Record<string, string>, reason: RegExp): Promise<void> {
   await withFolder(async (data) => {
     const refused = await tryServerProcess({ data, env: { ...await stage.startEnv(), ...env } });
@@ -341,7 +333,7 @@ function at<Value>(list: Value[], index: number): Value {
 
 /** Plays the stories, three at a time: each has a fleet of its own. */
 export async function playAll(stage: Stage, context: Deno.TestContext): Promise<void> {
-  const left = [...stories];
+  const left = [...stories, ...secretStories];
   // Steps that run at once cannot each watch what the others open.
   const together = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
   await Promise.all(Array.from({ length: 3 }, async () => {
