@@ -55,7 +55,10 @@ export async function createAgent(request: Request, deps: Deps): Promise<Respons
   });
   const reply = { agent: created, agent_secret: secret };
   if (shell === null || url === null) return createdReply(reply);
-  return createdReply({ ...reply, installer: makeInstaller(shell, { url, agent: { id: created.id, secret } }) });
+  return createdReply({
+    ...reply,
+    installer: makeInstaller(shell, { url, agent: { id: created.id, secret } }),
+  });
 }
 
 function parseNewAgent(

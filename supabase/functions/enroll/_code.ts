@@ -23,7 +23,9 @@ export async function parseEnrolling(
 }
 
 /** The one refusal of a code that is unknown, expired, revoked or used up, counted for the rate limit. */
-export function refusedCode({ refusals, address }: Pick<Backend & Exchange, "refusals" | "address">): ContractError {
+export function refusedCode(
+  { refusals, address }: Pick<Backend & Exchange, "refusals" | "address">,
+): ContractError {
   refusals.count(address);
   return new ContractError(
     "invalid_credentials",

@@ -1,5 +1,5 @@
 import type { Backend } from "../_shared/backend.ts";
-import { readOptionalJson } from "../_shared/http/body.ts";
+import { readJson } from "../_shared/http/body.ts";
 import { createdReply } from "../_shared/http/created.ts";
 import { ContractError } from "../_shared/http/errors.ts";
 import {
@@ -21,7 +21,7 @@ type Deps =
 /** Makes a code that makes agents, and shows it, here and never again: the database keeps a digest. */
 export async function createEnrollment(request: Request, deps: Deps): Promise<Response> {
   const operator = await deps.operators.identify(request, deps);
-  const fields = parseNewEnrollment(await readOptionalJson(request));
+  const fields = parseNewEnrollment(await readJson(request));
   const code = await makeSecret(deps.randomBytes(32), "oce_");
   const act = actOf(operator, deps.address);
   const created = await deps.database.enrollments.create({

@@ -13,7 +13,10 @@ export async function revokeReaderKey(request: Request, deps: Deps): Promise<Res
   const act = actOf(operator, deps.address);
   const revoked = await deps.database.readerKeys.revoke(id, { ownerId: scopeOf(operator), act });
   if (revoked === null) {
-    throw new ContractError("not_found", "Cannot find the key: no reader's key with this id is visible to you");
+    throw new ContractError(
+      "not_found",
+      "Cannot find the key: no reader's key with this id is visible to you",
+    );
   }
   deps.log.line("info", "reader key revoked", {
     reader_key_id: revoked.id,

@@ -1,16 +1,6 @@
 import type { Act } from "./agents.ts";
 import { type Listed, readListed } from "./lists.ts";
-import {
-  boolean,
-  each,
-  entries,
-  fields,
-  number,
-  orNull,
-  type ReadBy,
-  record,
-  text,
-} from "./readers.ts";
+import { boolean, each, entries, fields, number, orNull, type ReadBy, record, text } from "./readers.ts";
 import { row } from "./row.ts";
 import type { PageByCreation } from "../http/pages.ts";
 
