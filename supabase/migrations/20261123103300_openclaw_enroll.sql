@@ -52,7 +52,7 @@ begin
   end if;
   insert into public.enrollment_hosts as h (enrollment_id, host_digest, agent_id, hostname, address)
     values (code.id, enroll.host_digest, enrolled.id, enroll.hostname, enroll.address)
-    on conflict (enrollment_id, host_digest) do update set
+    on conflict on constraint enrollment_host_is_once_in_its_enrollment do update set
       agent_id = excluded.agent_id, hostname = excluded.hostname, address = excluded.address, happened_at = now();
   return jsonb_build_object('agent', jsonb_build_object('id', enrolled.id, 'name', enrolled.name));
 exception
