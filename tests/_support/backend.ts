@@ -5,7 +5,10 @@ import {
   type Agent,
   type Database,
   databaseOver,
+  type Enrollment,
+  type Event,
   type OpenedSession,
+  type ReaderKey,
 } from "../../supabase/functions/_shared/database/port.ts";
 import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import type { Endpoint } from "../../supabase/functions/_shared/http/routes.ts";
@@ -84,6 +87,38 @@ export const openedSession: OpenedSession = {
   adopted: false,
 };
 
+export const readerKeyRow: ReaderKey = {
+  id: agentId,
+  owner_id: null,
+  name: "a dashboard",
+  created_at: now.toISOString(),
+};
+
+export const event: Event = {
+  id: 7,
+  agent_id: agentId,
+  agent_name: agent.name,
+  kind: "created",
+  at: now.toISOString(),
+  actor: "key:default",
+  address: "192.0.2.1",
+  detail: {},
+};
+
+export const enrollment: Enrollment = {
+  id: agentId,
+  owner_id: null,
+  name: "{hostname}",
+  labels: {},
+  heartbeat_interval_seconds: 60,
+  progress_deadline_seconds: null,
+  uses: 1,
+  used: 0,
+  created_at: now.toISOString(),
+  expires_at: new Date(now.getTime() + 3_600_000).toISOString(),
+  revoked_at: null,
+};
+
 /** A database whose every call fails, whichever there are. */
 export function failingDatabase(error: () => Error): Database {
   return databaseOver(() => Promise.reject(error()));
@@ -105,6 +140,11 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
       create: found,
       get: found,
       revoke: found,
+      list: () => Promise.resolve({ rows: [agent], next: null, counts: { pending: 1 } }),
+      edit: found,
+      restore: found,
+      endSessions: found,
+      delete: found,
       count: () => Promise.resolve({}),
       ...database.agents,
     },
@@ -132,6 +172,23 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
       record: (beats) => Promise.resolve(beats.map(() => ({ heartbeatIntervalSeconds: 60 }))),
       ...database.heartbeats,
     },
+    enrollments: {
+      create: () => Promise.resolve(enrollment),
+      list: () => Promise.resolve({ rows: [enrollment], next: null }),
+      get: () => Promise.resolve({ enrollment, hosts: [] }),
+      revoke: () => Promise.resolve({ ...enrollment, revoked_at: now.toISOString() }),
+      enroll: () => Promise.resolve({ id: agentId, name: agent.name }),
+      recordProgress: () => Promise.resolve(true),
+      ...database.enrollments,
+    },
+    readerKeys: {
+      create: () => Promise.resolve(readerKeyRow),
+      find: () => Promise.resolve(readerKeyRow),
+      list: () => Promise.resolve({ rows: [readerKeyRow], next: null }),
+      revoke: () => Promise.resolve(readerKeyRow),
+      ...database.readerKeys,
+    },
+    events: { list: () => Promise.resolve({ rows: [event], next: null }), ...database.events },
     health: { ping: nothing, upkeep: () => Promise.resolve([]), ...database.health },
   };
   const recorded = recording(answers, calls);
@@ -169,7 +226,10 @@ export async function ask(
   { rest = "", address = "192.0.2.1", ...init }: RequestInit & { rest?: string; address?: string } = {},
 ): Promise<Reply> {
   const request = new Request(`https://fleet.example/functions/v1/${endpoint.name}${rest}`, init);
-  const response = await respond(endpoint, request, backend, { subpath: rest, socketAddress: address });
+  const response = await respond(endpoint, request, backend, {
+    subpath: rest.replace(/\?.*$/, ""),
+    socketAddress: address,
+  });
   await Promise.all(backend.work.splice(0));
   backend.log.flush();
   const text = await response.text();
@@ -190,13 +250,16 @@ function recording(database: Database, calls: TestBackend["calls"]): Database {
         };
       },
     });
-  const { agents, secrets, copies, sessions, heartbeats, health } = database;
+  const { agents, secrets, copies, sessions, heartbeats, enrollments, readerKeys, events, health } = database;
   return {
     agents: noted("agents", agents),
     secrets: noted("secrets", secrets),
     copies: noted("copies", copies),
     sessions: noted("sessions", sessions),
     heartbeats: noted("heartbeats", heartbeats),
+    enrollments: noted("enrollments", enrollments),
+    readerKeys: noted("readerKeys", readerKeys),
+    events: noted("events", events),
     health: noted("health", health),
   };
 }

@@ -2,9 +2,9 @@ import { issueSession } from "../_shared/auth.ts";
 import type { Backend } from "../_shared/backend.ts";
 import { type Credentials, parseCredentials, refuseCredentials } from "../_shared/credentials.ts";
 import { readJson } from "../_shared/http/body.ts";
-import type { Client } from "../_shared/database/port.ts";
+import { parseClient } from "../_shared/client.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
-import { badField, type Fields, parseFields, parseText } from "../_shared/http/fields.ts";
+import type { Fields } from "../_shared/http/fields.ts";
 import { resource } from "../_shared/http/routes.ts";
 import { wholeNumberWithin } from "../_shared/random.ts";
 import { digestSecret, makeSecret } from "../_shared/secret.ts";
@@ -73,27 +73,4 @@ async function identify({ agentId, instanceId }: Credentials, { database, random
 /** From 70 to 90 % of the lifetime, so that a fleet that started together does not return together. */
 function refreshIn(lifetimeSeconds: number, random: number): number {
   return wholeNumberWithin({ from: 7 * lifetimeSeconds / 10, to: 9 * lifetimeSeconds / 10 }, random);
-}
-
-function parseClient(value: unknown): Client {
-  const given = parseFields(value, "client");
-  const names = ["version", "hostname", "os", "arch"] as const;
-  const client: Client = Object.fromEntries(
-    names.filter((name) => given[name] !== undefined)
-      .map((name) => [name, parseText(given[name], `client.${name}`, { shortest: 1, longest: 255 })]),
-  );
-  return given.supports === undefined ? client : { ...client, supports: parseSupports(given.supports) };
-}
-
-/** At most 16 words for what the client can do. */
-function parseSupports(value: unknown): string[] {
-  const words: unknown[] = Array.isArray(value) ? value : [null];
-  if (words.length > 16 || !words.every(isWord)) {
-    throw badField("client.supports", "is not a list of at most 16 words of a to z and _");
-  }
-  return words;
-}
-
-function isWord(value: unknown): value is string {
-  return typeof value === "string" && /^[a-z_]{1,32}$/.test(value);
 }

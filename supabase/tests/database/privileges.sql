@@ -16,7 +16,8 @@ create temporary view our_relations as
 
 select isnt_empty('select 1 from our_functions', 'there are functions to look at');
 select set_eq(
-  'select relname::text from our_relations', $$values ('agents'), ('agent_events'), ('agent_instances'), ('agent_turns'), ('fleet')$$,
+  'select relname::text from our_relations', $$values ('agents'), ('agent_events'), ('agent_instances'),
+    ('agent_turns'), ('reader_keys'), ('enrollments'), ('enrollment_hosts'), ('fleet')$$,
   'there are these tables and views, and no others'
 );
 
@@ -43,7 +44,11 @@ select set_eq(
 select ok(
   has_function_privilege('service_role', oid, 'execute'), format('the service role executes %s', signature)
 ) from our_functions;
-select ok(not prosecdef, format('%s acts in its caller''s name', signature)) from our_functions;
+-- It deletes events past their time, which is granted to nobody, and takes no argument.
+select set_eq(
+  'select signature from our_functions where prosecdef', $$values ('remove_old_events()')$$,
+  'all functions act in their caller''s name, but one'
+);
 select is(proconfig, array['search_path=""'], format('%s has an empty search_path', signature))
   from our_functions;
 select ok(obj_description(oid, 'pg_proc') is not null, format('%s has a comment', signature))
@@ -70,8 +75,11 @@ select set_eq(
     ('service_role', 'agents', 'SELECT'), ('service_role', 'agents', 'DELETE'),
     ('service_role', 'agent_events', 'SELECT'), ('service_role', 'fleet', 'SELECT'),
     ('service_role', 'agent_instances', 'SELECT'), ('service_role', 'agent_instances', 'DELETE'),
-    ('service_role', 'agent_turns', 'SELECT'), ('service_role', 'agent_turns', 'DELETE')$$,
-  'whole tables are granted only for reading, and agents and their instances for deleting, to these'
+    ('service_role', 'agent_turns', 'SELECT'), ('service_role', 'agent_turns', 'DELETE'),
+    ('service_role', 'reader_keys', 'SELECT'), ('service_role', 'reader_keys', 'DELETE'),
+    ('service_role', 'enrollments', 'SELECT'), ('service_role', 'enrollments', 'DELETE'),
+    ('service_role', 'enrollment_hosts', 'SELECT')$$,
+  'whole tables are granted only for reading, and some for deleting, to these'
 );
 select set_eq(
   $$select grantee::text, privilege_type::text from information_schema.column_privileges
@@ -91,7 +99,14 @@ select set_eq(
     ('agent_turns', 'seq'), ('agent_turns', 'at'), ('agent_turns', 'stopping'),
     ('agents', 'agent_secret'), ('agents', 'secret_created_at'), ('agent_events', 'agent_id'),
     ('agent_events', 'owner_id'), ('agent_events', 'agent_name'), ('agent_events', 'kind'),
-    ('agent_events', 'actor'), ('agent_events', 'address'), ('agent_events', 'detail')$$,
+    ('agent_events', 'actor'), ('agent_events', 'address'), ('agent_events', 'detail'),
+    ('reader_keys', 'owner_id'), ('reader_keys', 'name'), ('reader_keys', 'key_digest'),
+    ('enrollments', 'owner_id'), ('enrollments', 'code_digest'), ('enrollments', 'name'),
+    ('enrollments', 'labels'), ('enrollments', 'heartbeat_interval_seconds'),
+    ('enrollments', 'progress_deadline_seconds'), ('enrollments', 'uses'), ('enrollments', 'expires_at'),
+    ('enrollment_hosts', 'enrollment_id'), ('enrollment_hosts', 'host_digest'), ('enrollment_hosts', 'agent_id'),
+    ('enrollment_hosts', 'hostname'), ('enrollment_hosts', 'address'), ('enrollment_hosts', 'step'),
+    ('enrollment_hosts', 'failed'), ('enrollment_hosts', 'detail'), ('enrollment_hosts', 'happened_at')$$,
   'the service role inserts into these columns alone'
 );
 select set_eq(
@@ -105,7 +120,12 @@ select set_eq(
     'previous_secret_created_at', 'pending_secret', 'pending_secret_created_at', 'last_secret', 'rotation_requested_at',
     'copies', 'adopting_instances', 'revoked_instances', 'adopted_from']) as name
   union all select 'agent_instances', name from unnest(array['noted_at', 'hostname', 'address', 'supports',
-    'last_seen_at', 'adopted_as', 'adopted_at']) as name$$,
+    'last_seen_at', 'adopted_as', 'adopted_at']) as name
+
+    union all values ('enrollments', 'used'), ('enrollments', 'revoked_at')
+    union all
+    select 'enrollment_hosts', name
+    from unnest(array['agent_id', 'hostname', 'address', 'step', 'failed', 'detail', 'happened_at']) as name$$,
   'the service role updates these columns alone, and no event'
 );
 select is_empty(
@@ -122,9 +142,9 @@ select is_empty(
 select is_empty(
   $$select role, relname, act from our_relations, unnest(array['anon', 'authenticated', 'service_role']) as role,
       unnest(array['delete', 'truncate', 'trigger']) as act
-    where has_table_privilege(role, oid, act) and (role, relname, act) not in (('service_role', 'agents', 'delete'),
-      ('service_role', 'agent_instances', 'delete'), ('service_role', 'agent_turns', 'delete'))$$,
-  'nobody empties or adds triggers, and nobody deletes, but the service role agents and their instances'
+    where has_table_privilege(role, oid, act) and not (role = 'service_role' and act = 'delete'
+      and relname in ('agents', 'agent_instances', 'agent_turns', 'reader_keys', 'enrollments'))$$,
+  'nobody empties or adds triggers, and nobody deletes, but the service role from these'
 );
 select is_empty(
   $$select role from unnest(array['anon', 'authenticated', 'service_role']) as role
@@ -162,7 +182,17 @@ select set_eq(
     ('agent_instances', 'the service role forgets instances', '{service_role}', 'DELETE', 'PERMISSIVE'),
     ('agent_turns', 'the service role sees every turn', '{service_role}', 'SELECT', 'PERMISSIVE'),
     ('agent_turns', 'the service role adds turns', '{service_role}', 'INSERT', 'PERMISSIVE'),
-    ('agent_turns', 'the service role forgets turns', '{service_role}', 'DELETE', 'PERMISSIVE')$$,
+    ('agent_turns', 'the service role forgets turns', '{service_role}', 'DELETE', 'PERMISSIVE'),
+    ('reader_keys', 'the service role sees every reader''s key', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('reader_keys', 'the service role makes readers'' keys', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('reader_keys', 'the service role revokes readers'' keys', '{service_role}', 'DELETE', 'PERMISSIVE'),
+    ('enrollments', 'the service role sees every enrollment', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('enrollments', 'the service role makes enrollments', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('enrollments', 'the service role uses and revokes enrollments', '{service_role}', 'UPDATE', 'PERMISSIVE'),
+    ('enrollments', 'the service role removes old enrollments', '{service_role}', 'DELETE', 'PERMISSIVE'),
+    ('enrollment_hosts', 'the service role sees every host', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('enrollment_hosts', 'the service role adds hosts', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('enrollment_hosts', 'the service role records how far hosts came', '{service_role}', 'UPDATE', 'PERMISSIVE')$$,
   'there are these policies, and no others'
 );
 
