@@ -35,12 +35,18 @@ create table public.agents (
   name text not null,
   labels jsonb not null default '{}',
   heartbeat_interval_seconds integer not null default 60,
+  progress_deadline_seconds integer,
   created_at timestamptz not null default now(),
+  muted_until timestamptz,
+  restored_at timestamptz,
+  supports text[] not null default '{}',
   version text,
   hostname text,
   os text,
   arch text,
   last_seen_at timestamptz,
+  online_since timestamptz,
+  clock_offset_seconds integer,
   heartbeats_count bigint not null default 0,
   status text,
   message text,
@@ -52,6 +58,13 @@ create table public.agents (
   constraint labels_are_at_most_32_strings check (public.labels_are_sound(labels)),
   constraint heartbeat_interval_is_5_seconds_to_a_day
     check (heartbeat_interval_seconds between 5 and 86400),
+  constraint progress_deadline_is_10_seconds_to_a_week
+    check (progress_deadline_seconds between 10 and 604800),
+  constraint supports_is_at_most_16_words
+    check (
+      supports = '{}'
+      or cardinality(supports) <= 16 and array_to_string(supports, ',', '-') ~ '^[a-z_]{1,32}(,[a-z_]{1,32})*$'
+    ),
   constraint version_is_1_to_255_characters_without_controls
     check (char_length(version) between 1 and 255 and version !~ '[\u0001-\u001f\u007f-\u009f]'),
   constraint hostname_is_1_to_255_characters_without_controls
@@ -73,6 +86,8 @@ create table public.agents (
 ) with (fillfactor = 70);
 
 create index agents_of_an_owner on public.agents (owner_id);
+create index agents_by_name on public.agents (name, id);
+create index agents_by_creation on public.agents (created_at, id);
 
 comment on table public.agents is
   'Who may call itself alive, and what its last heartbeat said. Written by the service role''s functions alone.';
@@ -80,6 +95,14 @@ comment on column public.agents.owner_id is
   'The Supabase user whose agent this is; null when a secret API key made it. Goes with its user.';
 comment on column public.agents.last_seen_at is
   'When the last heartbeat was recorded, by the database''s clock. A handshake does not move it.';
+comment on column public.agents.online_since is
+  'Since when it has beaten without a silence that made it late; set by the first beat after one.';
+comment on column public.agents.restored_at is
+  'When an operator last took a revocation back. Until the next beat the agent is pending.';
+comment on column public.agents.supports is
+  'What the client can do beyond the rules that all follow, as its last handshake said: rotate, adopt.';
+comment on column public.agents.clock_offset_seconds is
+  'How far the agent''s clock was ahead of the database''s (behind: below 0) at the last beat that told its time.';
 comment on column public.agents.status is 'What the agent said of itself last; null before its first heartbeat.';
 comment on column public.agents.last_seq is
   'The highest seq of last_instance_id: a beat that was overtaken counts, but does not unsay what came after it.';
@@ -91,8 +114,8 @@ create policy "owners read their own agents"
   on public.agents for select to authenticated
   using (owner_id = (select auth.uid()));
 grant select (
-  id, owner_id, name, labels, heartbeat_interval_seconds, created_at, version, hostname, os, arch,
-  last_seen_at, heartbeats_count, status, message, metrics, last_instance_id, last_seq
+  id, owner_id, name, labels, heartbeat_interval_seconds, progress_deadline_seconds, created_at, muted_until,
+  restored_at, supports, version, hostname, os, arch, last_seen_at, online_since, clock_offset_seconds, heartbeats_count, status, message, metrics, last_instance_id, last_seq
 ) on public.agents to authenticated;
 
 -- On Supabase the service role passes row-level security by itself. Elsewhere it may not (making such a
@@ -103,10 +126,14 @@ create policy "the service role enrols agents"
   on public.agents for insert to service_role with check (true);
 create policy "the service role records what agents do"
   on public.agents for update to service_role using (true) with check (true);
-grant select on public.agents to service_role;
-grant insert (owner_id, name, labels, heartbeat_interval_seconds) on public.agents to service_role;
+create policy "the service role deletes agents"
+  on public.agents for delete to service_role using (true);
+grant select, delete on public.agents to service_role;
+grant insert (owner_id, name, labels, heartbeat_interval_seconds, progress_deadline_seconds)
+  on public.agents to service_role;
 grant update (
-  version, hostname, os, arch, last_seen_at, heartbeats_count, status, message, metrics, last_instance_id,
+  name, labels, heartbeat_interval_seconds, progress_deadline_seconds, muted_until, restored_at,
+  supports, version, hostname, os, arch, last_seen_at, online_since, clock_offset_seconds, heartbeats_count, status, message, metrics, last_instance_id,
   last_seq
 ) on public.agents to service_role;
--- Not granted: anything to anon; insert, update, delete to authenticated; delete to the service role.
+-- Not granted: anything to anon; insert, update, delete to authenticated.

@@ -1,12 +1,31 @@
 alter table public.agents
   add column agent_secret text,
+  add column secret_created_at timestamptz,
+  add column previous_secret text,
+  add column previous_secret_expires_at timestamptz,
+  add column pending_secret text,
+  add column pending_secret_created_at timestamptz,
+  add column last_secret text,
+  add column rotation_requested_at timestamptz,
   add column session_epoch integer not null default 1,
   add column revoked_at timestamptz,
   add column last_handshake_at timestamptz,
   add column handshakes_count bigint not null default 0,
   add column last_refused_at timestamptz,
   add column refused_handshakes_count bigint not null default 0,
+  add column last_refusal text,
   add constraint agent_secret_is_a_sha256_digest check (agent_secret ~ '^sha256:[0-9a-f]{64}$'),
+  add constraint previous_secret_is_a_sha256_digest check (previous_secret ~ '^sha256:[0-9a-f]{64}$'),
+  add constraint pending_secret_is_a_sha256_digest check (pending_secret ~ '^sha256:[0-9a-f]{64}$'),
+  add constraint a_secret_has_its_time check (
+    (secret_created_at is null or agent_secret is not null)
+    and (previous_secret is null) = (previous_secret_expires_at is null)
+    and (pending_secret is null) = (pending_secret_created_at is null)
+  ),
+  add constraint last_secret_is_current_or_previous check (last_secret in ('current', 'previous')),
+  add constraint last_refusal_is_one_we_know check (
+    last_refusal in ('wrong_secret', 'expired_secret', 'no_secret', 'revoked', 'revoked_copy')
+  ),
   add constraint session_epoch_is_positive check (session_epoch >= 1),
   add constraint an_agent_with_handshakes_has_a_last_one
     check ((last_handshake_at is null) = (handshakes_count = 0) and handshakes_count >= 0),
@@ -15,16 +34,27 @@ alter table public.agents
 
 comment on column public.agents.agent_secret is
   '"sha256:" and the hex SHA-256 of the agent''s secret, never the secret. Null: this agent cannot shake hands.';
+comment on column public.agents.previous_secret is
+  'The digest of the secret before the last rotation. Good until its time has passed; kept after that, so that its use is told from a wrong one.';
+comment on column public.agents.pending_secret is
+  'The digest of the secret that the agent asked for and has not used yet. Its first handshake makes it the current one.';
+comment on column public.agents.last_secret is
+  'Which secret opened the last session: current or previous.';
+comment on column public.agents.rotation_requested_at is
+  'Since when the agent''s beats are answered with a request to rotate; null once it has rotated.';
 comment on column public.agents.session_epoch is
   'Every session carries the epoch it was opened in; raising it ends them all with their next heartbeat.';
 comment on column public.agents.refused_handshakes_count is
   'Handshakes in this agent''s name that were refused, as far as the rate limit let them be counted.';
 
 grant select (
-  revoked_at, last_handshake_at, handshakes_count, last_refused_at, refused_handshakes_count
+  secret_created_at, previous_secret_expires_at, pending_secret_created_at, last_secret, rotation_requested_at,
+  revoked_at, last_handshake_at, handshakes_count, last_refused_at, refused_handshakes_count, last_refusal
 ) on public.agents to authenticated;
-grant insert (agent_secret) on public.agents to service_role;
+grant insert (agent_secret, secret_created_at) on public.agents to service_role;
 grant update (
-  session_epoch, revoked_at, last_handshake_at, handshakes_count, last_refused_at, refused_handshakes_count
+  agent_secret, secret_created_at, previous_secret, previous_secret_expires_at, pending_secret,
+  pending_secret_created_at, last_secret, rotation_requested_at, session_epoch, revoked_at, last_handshake_at,
+  handshakes_count, last_refused_at, refused_handshakes_count, last_refusal
 ) on public.agents to service_role;
--- Not granted: agent_secret and session_epoch to authenticated; agent_secret's update to anybody.
+-- Not granted: the three digests and session_epoch to authenticated.

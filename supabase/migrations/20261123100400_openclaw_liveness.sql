@@ -1,11 +1,11 @@
 create function public.agent_liveness(
-  revoked_at timestamptz, last_seen_at timestamptz, status text, heartbeat_interval_seconds integer,
-  moment timestamptz default now()
+  revoked_at timestamptz, restored_at timestamptz, last_seen_at timestamptz, status text,
+  heartbeat_interval_seconds integer, moment timestamptz default now()
 )
   returns text language sql stable set search_path = ''
   return case
     when revoked_at is not null then 'revoked'
-    when last_seen_at is null then 'pending'
+    when last_seen_at is null or last_seen_at <= restored_at then 'pending'
     when status = 'stopping' then 'stopped'
     -- A beat of the future is no proof of life: the clock that it was recorded by was ahead.
     when last_seen_at > moment + interval '5 seconds' then 'late'
@@ -13,39 +13,79 @@ create function public.agent_liveness(
     when moment - last_seen_at <= make_interval(secs => 3 * heartbeat_interval_seconds + 15) then 'late'
     else 'offline'
   end;
-comment on function public.agent_liveness(timestamptz, timestamptz, text, integer, timestamptz) is
+comment on function public.agent_liveness(timestamptz, timestamptz, timestamptz, text, integer, timestamptz) is
   'Whether an agent is revoked, pending, stopped, online, late or offline at a moment. Nothing stores it.';
-revoke all on function public.agent_liveness(timestamptz, timestamptz, text, integer, timestamptz)
+revoke all on function public.agent_liveness(timestamptz, timestamptz, timestamptz, text, integer, timestamptz)
   from public, anon;
 -- A view calls its functions in its reader's name: who may read `fleet` needs this one. It reads no table.
-grant execute on function public.agent_liveness(timestamptz, timestamptz, text, integer, timestamptz)
+grant execute on function public.agent_liveness(timestamptz, timestamptz, timestamptz, text, integer, timestamptz)
   to authenticated, service_role;
+
+create function public.agent_liveness_since(
+  liveness text, revoked_at timestamptz, restored_at timestamptz, last_seen_at timestamptz,
+  online_since timestamptz, created_at timestamptz, heartbeat_interval_seconds integer
+)
+  returns timestamptz language sql immutable set search_path = ''
+  return case liveness
+    when 'revoked' then revoked_at
+    when 'pending' then coalesce(restored_at, created_at)
+    when 'stopped' then last_seen_at
+    when 'online' then online_since
+    when 'late' then last_seen_at + make_interval(secs => 1.1 * heartbeat_interval_seconds + 15)
+    when 'offline' then last_seen_at + make_interval(secs => 3 * heartbeat_interval_seconds + 15)
+  end;
+comment on function public.agent_liveness_since(
+  text, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, integer
+) is 'Since when an agent has the liveness that agent_liveness says. Nothing stores it.';
+revoke all on function public.agent_liveness_since(
+  text, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, integer
+) from public, anon;
+grant execute on function public.agent_liveness_since(
+  text, timestamptz, timestamptz, timestamptz, timestamptz, timestamptz, integer
+) to authenticated, service_role;
 
 create view public.fleet with (security_invoker = true) as
   select
-    id,
-    name,
-    public.agent_liveness(revoked_at, last_seen_at, status, heartbeat_interval_seconds) as liveness,
-    status,
-    message,
-    case when last_seen_at > now() then interval '0' else date_trunc('second', now() - last_seen_at) end as silent_for,
-    last_seen_at,
-    heartbeat_interval_seconds,
-    hostname,
-    os,
-    arch,
-    version,
-    labels,
-    metrics,
-    heartbeats_count,
-    last_handshake_at,
-    handshakes_count,
-    last_refused_at,
-    refused_handshakes_count,
-    owner_id,
-    created_at,
-    revoked_at
-  from public.agents;
+    a.id,
+    a.name,
+    l.liveness,
+    public.agent_liveness_since(
+      l.liveness, a.revoked_at, a.restored_at, a.last_seen_at, a.online_since, a.created_at,
+      a.heartbeat_interval_seconds
+    ) as liveness_since,
+    a.status,
+    a.message,
+    case when a.last_seen_at > now() then interval '0' else date_trunc('second', now() - a.last_seen_at) end
+      as silent_for,
+    a.last_seen_at,
+    a.heartbeat_interval_seconds,
+    a.progress_deadline_seconds,
+    a.hostname,
+    a.os,
+    a.arch,
+    a.version,
+    a.labels,
+    a.metrics,
+    a.heartbeats_count,
+    a.clock_offset_seconds,
+    a.muted_until,
+    a.last_handshake_at,
+    a.handshakes_count,
+    a.secret_created_at,
+    a.previous_secret_expires_at,
+    a.last_secret,
+    a.last_refused_at,
+    a.refused_handshakes_count,
+    a.last_refusal,
+    a.owner_id,
+    a.created_at,
+    a.revoked_at
+  from public.agents as a
+  cross join lateral (
+    select public.agent_liveness(
+      a.revoked_at, a.restored_at, a.last_seen_at, a.status, a.heartbeat_interval_seconds
+    ) as liveness
+  ) as l;
 
 comment on view public.fleet is
   'The agents with their liveness as of now. Everybody sees in it what they may see in agents.';

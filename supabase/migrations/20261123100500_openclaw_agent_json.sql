@@ -8,26 +8,57 @@ grant execute on function public.rfc3339(timestamptz) to service_role;
 
 create function public.agent_json(agent public.agents)
   returns jsonb language sql stable set search_path = ''
-  return jsonb_build_object(
-    'id', agent.id,
-    'owner_id', agent.owner_id,
-    'name', agent.name,
-    'labels', agent.labels,
-    'heartbeat_interval_seconds', agent.heartbeat_interval_seconds,
-    'status', agent.status,
-    'message', agent.message,
-    'liveness', public.agent_liveness(
-      agent.revoked_at, agent.last_seen_at, agent.status, agent.heartbeat_interval_seconds
-    ),
-    'last_seen_at', public.rfc3339(agent.last_seen_at),
-    'last_handshake_at', public.rfc3339(agent.last_handshake_at),
-    'metrics', agent.metrics,
-    'version', agent.version,
-    'hostname', agent.hostname,
-    'os', agent.os,
-    'arch', agent.arch,
-    'created_at', public.rfc3339(agent.created_at),
-    'revoked_at', public.rfc3339(agent.revoked_at)
+  return (
+    select jsonb_build_object(
+      'id', agent.id,
+      'owner_id', agent.owner_id,
+      'name', agent.name,
+      'labels', agent.labels,
+      'heartbeat_interval_seconds', agent.heartbeat_interval_seconds,
+      'progress_deadline_seconds', agent.progress_deadline_seconds,
+      'status', agent.status,
+      'message', agent.message,
+      'liveness', l.liveness,
+      'liveness_since', public.rfc3339(public.agent_liveness_since(
+        l.liveness, agent.revoked_at, agent.restored_at, agent.last_seen_at, agent.online_since, agent.created_at,
+        agent.heartbeat_interval_seconds
+      )),
+      'last_seen_at', public.rfc3339(agent.last_seen_at),
+      'back_at', null,
+      'busy', null,
+      'last_progress_at', null,
+      'last_handshake_at', public.rfc3339(agent.last_handshake_at),
+      'metrics', agent.metrics,
+      'version', agent.version,
+      'hostname', agent.hostname,
+      'os', agent.os,
+      'arch', agent.arch,
+      'clock_offset_seconds', agent.clock_offset_seconds,
+      'created_at', public.rfc3339(agent.created_at),
+      'revoked_at', public.rfc3339(agent.revoked_at),
+      'muted_until', public.rfc3339(agent.muted_until)
+    ) || jsonb_build_object(
+      'secret_created_at', public.rfc3339(agent.secret_created_at),
+      'previous_secret_expires_at', public.rfc3339(
+        case when agent.previous_secret_expires_at > now() then agent.previous_secret_expires_at end
+      ),
+      'last_secret', agent.last_secret,
+      'rotation', case
+        when agent.pending_secret is not null then 'under_way'
+        when agent.rotation_requested_at is not null then 'requested'
+        when agent.handshakes_count > 0 and not 'rotate' = any (agent.supports) then 'unsupported'
+        else 'none'
+      end,
+      'refused_handshakes_count', agent.refused_handshakes_count,
+      'last_refused_at', public.rfc3339(agent.last_refused_at),
+      'last_refusal', agent.last_refusal,
+      'copies', '[]'::jsonb
+    )
+    from (
+      select public.agent_liveness(
+        agent.revoked_at, agent.restored_at, agent.last_seen_at, agent.status, agent.heartbeat_interval_seconds
+      ) as liveness
+    ) as l
   );
 comment on function public.agent_json(public.agents) is
   'The contract''s Agent. Never the secret''s digest.';

@@ -1,6 +1,5 @@
 create function public.create_agent(
-  name text, labels jsonb, heartbeat_interval_seconds integer, owner_id uuid, owner_limit integer,
-  secret_digest text, actor text
+  agent jsonb, owner_id uuid, owner_limit integer, secret_digest text, act jsonb
 )
   returns jsonb language plpgsql volatile set search_path = '' as $$
 declare
@@ -13,28 +12,30 @@ begin
       return jsonb_build_object('refused', 'owner_limit');
     end if;
   end if;
-  insert into public.agents (owner_id, name, labels, heartbeat_interval_seconds, agent_secret)
+  insert into public.agents (
+      owner_id, name, labels, heartbeat_interval_seconds, progress_deadline_seconds, agent_secret, secret_created_at
+    )
     values (
-      create_agent.owner_id, create_agent.name, create_agent.labels,
-      create_agent.heartbeat_interval_seconds, secret_digest
+      create_agent.owner_id, agent ->> 'name', agent -> 'labels', (agent ->> 'heartbeat_interval_seconds')::integer,
+      (agent ->> 'progress_deadline_seconds')::integer, secret_digest,
+      case when secret_digest is not null then now() end
     )
     returning * into created;
-  insert into public.agent_events (agent_id, kind, actor, detail)
-    values (created.id, 'created', create_agent.actor, jsonb_build_object(
-      'name', created.name, 'labels', created.labels,
-      'heartbeat_interval_seconds', created.heartbeat_interval_seconds
-    ));
+  perform public.note_event(created, 'created', act, jsonb_build_object(
+    'name', created.name, 'labels', created.labels,
+    'heartbeat_interval_seconds', created.heartbeat_interval_seconds
+  ));
   return jsonb_build_object('agent', public.agent_json(created));
 exception
   when foreign_key_violation then
     return jsonb_build_object('refused', 'owner_unknown');
 end
 $$;
-comment on function public.create_agent(text, jsonb, integer, uuid, integer, text, text) is
-  'Makes an agent: {"agent": …}, or {"refused": "owner_limit"} when the owner has owner_limit of them (null: no limit), or {"refused": "owner_unknown"}.';
-revoke all on function public.create_agent(text, jsonb, integer, uuid, integer, text, text)
+comment on function public.create_agent(jsonb, uuid, integer, text, jsonb) is
+  'Makes an agent of {name, labels, heartbeat_interval_seconds, progress_deadline_seconds}: {"agent": …}, or {"refused": "owner_limit"} when the owner has owner_limit of them (null: no limit), or {"refused": "owner_unknown"}.';
+revoke all on function public.create_agent(jsonb, uuid, integer, text, jsonb)
   from public, anon, authenticated;
-grant execute on function public.create_agent(text, jsonb, integer, uuid, integer, text, text) to service_role;
+grant execute on function public.create_agent(jsonb, uuid, integer, text, jsonb) to service_role;
 
 create function public.get_agent(agent_id uuid, owner_id uuid)
   returns jsonb language sql stable set search_path = '' as $$
@@ -46,21 +47,23 @@ comment on function public.get_agent(uuid, uuid) is
 revoke all on function public.get_agent(uuid, uuid) from public, anon, authenticated;
 grant execute on function public.get_agent(uuid, uuid) to service_role;
 
-create function public.revoke_agent(agent_id uuid, owner_id uuid, actor text)
+create function public.revoke_agent(agent_id uuid, owner_id uuid, act jsonb)
   returns jsonb language plpgsql volatile set search_path = '' as $$
+declare
+  revoked public.agents;
 begin
   update public.agents as a set revoked_at = now(), session_epoch = a.session_epoch + 1
     where a.id = revoke_agent.agent_id
       and (revoke_agent.owner_id is null or a.owner_id = revoke_agent.owner_id)
-      and a.revoked_at is null;
+      and a.revoked_at is null
+    returning * into revoked;
   if found then
-    insert into public.agent_events (agent_id, kind, actor)
-      values (revoke_agent.agent_id, 'revoked', revoke_agent.actor);
+    perform public.note_event(revoked, 'revoked', act);
   end if;
   return public.get_agent(revoke_agent.agent_id, revoke_agent.owner_id);
 end
 $$;
-comment on function public.revoke_agent(uuid, uuid, text) is
-  'Ends an agent and its sessions for good and returns the Agent; the second time changes nothing. Null as in get_agent.';
-revoke all on function public.revoke_agent(uuid, uuid, text) from public, anon, authenticated;
-grant execute on function public.revoke_agent(uuid, uuid, text) to service_role;
+comment on function public.revoke_agent(uuid, uuid, jsonb) is
+  'Ends an agent''s sessions, lets it open no other, and returns the Agent; the second time changes nothing. Null as in get_agent.';
+revoke all on function public.revoke_agent(uuid, uuid, jsonb) from public, anon, authenticated;
+grant execute on function public.revoke_agent(uuid, uuid, jsonb) to service_role;

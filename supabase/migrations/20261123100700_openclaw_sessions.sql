@@ -7,14 +7,15 @@ create function public.open_session(agent_id uuid, secret_digest text, client js
       version = coalesce(client ->> 'version', a.version),
       hostname = coalesce(client ->> 'hostname', a.hostname),
       os = coalesce(client ->> 'os', a.os),
-      arch = coalesce(client ->> 'arch', a.arch)
+      arch = coalesce(client ->> 'arch', a.arch),
+      supports = array(select jsonb_array_elements_text(coalesce(client -> 'supports', '[]')))
     where a.id = open_session.agent_id
       and a.agent_secret = open_session.secret_digest
       and a.revoked_at is null
     returning a.*
   ), noted as (
-    insert into public.agent_events (agent_id, kind, actor, detail)
-    select o.id, 'first_handshake', 'agent', open_session.client
+    insert into public.agent_events (agent_id, owner_id, agent_name, kind, actor, detail)
+    select o.id, o.owner_id, o.name, 'first_handshake', 'agent', open_session.client
     from opened as o where o.handshakes_count = 1
   )
   select jsonb_build_object(

@@ -13,7 +13,8 @@ begin
       b.value ->> 'message' as message,
       b.value -> 'metrics' as metrics,
       (b.value ->> 'instance_id')::uuid as instance_id,
-      (b.value ->> 'seq')::bigint as seq
+      (b.value ->> 'seq')::bigint as seq,
+      (b.value ->> 'clock_offset_seconds')::integer as clock_offset_seconds
     from jsonb_array_elements(record_heartbeats.beats) with ordinality as b (value, place)
   ), locked as (
     -- In the order of the ids, always: lists with the same agents in other orders would deadlock.
@@ -46,6 +47,15 @@ begin
     -- for its lock, and Postgres checks the constraints on it once before it looks at the row as it is now.
     update public.agents as a set
       last_seen_at = now(),
+      -- Kept while the agent was online until now, as agent_liveness says it, which would cost a call for each beat.
+      online_since = case
+        when locked.status <> 'stopping' and locked.last_seen_at <= now() + interval '5 seconds'
+          and locked.last_seen_at > coalesce(locked.restored_at, '-infinity')
+          and now() - locked.last_seen_at <= make_interval(secs => 1.1 * locked.heartbeat_interval_seconds + 15)
+        then locked.online_since
+        else now()
+      end,
+      clock_offset_seconds = coalesce(news.clock_offset_seconds, locked.clock_offset_seconds),
       heartbeats_count = locked.heartbeats_count + news.beats,
       status = case when news.overtaken then locked.status else news.status end,
       message = case when news.overtaken then locked.message else news.message end,
@@ -67,6 +77,6 @@ begin
 end
 $$;
 comment on function public.record_heartbeats(jsonb) is
-  'Records a list of {agent_id, epoch, status, message, metrics, instance_id, seq} whose tokens were verified, and returns a list of the same length and order: {heartbeat_interval_seconds}, or null where the agent is gone, revoked, or its epoch has passed.';
+  'Records a list of {agent_id, epoch, status, message, metrics, instance_id, seq, clock_offset_seconds} whose tokens were verified, and returns a list of the same length and order: {heartbeat_interval_seconds}, or null where the agent is gone, revoked, or its epoch has passed.';
 revoke all on function public.record_heartbeats(jsonb) from public, anon, authenticated;
 grant execute on function public.record_heartbeats(jsonb) to service_role;

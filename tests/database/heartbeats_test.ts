@@ -80,7 +80,9 @@ async function beatAtOnce(address: string, [operator, ...clients]: Database[]): 
   const agents = await enrol(operator, 24);
   const revokedBefore = agents.slice(0, 4);
   const revokedMeanwhile = agents.slice(4, 12);
-  for (const id of revokedBefore) await operator.agents.revoke(id, { ownerId: null, actor: "key:default" });
+  for (const id of revokedBefore) {
+    await operator.agents.revoke(id, { ownerId: null, act: { actor: "key:default", address: null } });
+  }
   const seqs = new Map(agents.map((id) => [id, 0]));
   const [told] = await Promise.all([
     Promise.all(clients.map((client) => beatInRounds(client, agents, seqs))),
@@ -96,10 +98,11 @@ async function enrol(database: Database, count: number): Promise<string[]> {
       name: `agent ${made}`,
       labels: {},
       heartbeatIntervalSeconds: 60,
+      progressDeadlineSeconds: null,
       ownerId: null,
       ownerLimit: null,
       secretDigest: `sha256:${"a".repeat(64)}`,
-      actor: "key:default",
+      act: { actor: "key:default", address: null },
     });
     assert.ok(typeof agent === "object");
     ids.push(agent.id);
@@ -131,13 +134,14 @@ function makeBeat(agentId: string, seqs: Map<string, number>): Beat {
     metrics: { latency_ms: seq },
     instanceId: instance,
     seq,
+    clockOffsetSeconds: null,
   };
 }
 
 async function revokeSlowly(operator: Database, ids: string[]): Promise<void> {
   for (const id of ids) {
     await new Promise((resolve) => setTimeout(resolve, 40));
-    await operator.agents.revoke(id, { ownerId: null, actor: "key:default" });
+    await operator.agents.revoke(id, { ownerId: null, act: { actor: "key:default", address: null } });
   }
 }
 

@@ -86,6 +86,7 @@ async function beat(database: Database, load: Load, signal: AbortSignal): Promis
       message: null,
       metrics: {},
       instanceId: instance,
+      clockOffsetSeconds: null,
     };
     try {
       assert.deepEqual(await database.heartbeats.record([{ ...beat, seq }]), [{
@@ -133,10 +134,11 @@ async function enrol(database: Database): Promise<Agent["id"]> {
     name: "an agent",
     labels: {},
     heartbeatIntervalSeconds: 60,
+    progressDeadlineSeconds: null,
     ownerId: null,
     ownerLimit: null,
     secretDigest: digest,
-    actor: "key:default",
+    act: { actor: "key:default", address: null },
   });
   assert.ok(typeof agent === "object");
   return agent.id;

@@ -14,6 +14,7 @@ const plain = {
   metrics: {},
   instanceId: null,
   seq: null,
+  clockOffsetSeconds: null,
 };
 const instance = "3d1c7a52-8a3e-4a43-9d7e-2f1f0f9f7a01";
 
@@ -117,8 +118,17 @@ const good: [name: string, json: string, recorded: Record<string, unknown>][] = 
   ["seq 1.0, which is whole", '{"seq":1.0}', { seq: 1 }],
   ["an instance_id", `{"instance_id":"${instance}"}`, { instanceId: instance }],
   ["an uppercase instance_id", `{"instance_id":"${instance.toUpperCase()}"}`, { instanceId: instance }],
-  ["sent_at", '{"sent_at":"2026-11-23T12:00:00Z"}', {}],
-  ["sent_at of a wrong clock", '{"sent_at":"1970-01-01T00:00:00.5Z"}', {}],
+  ["sent_at", '{"sent_at":"2026-11-23T12:00:02.4Z"}', { clockOffsetSeconds: 2 }],
+  [
+    "sent_at of a wrong clock",
+    '{"sent_at":"1970-01-01T00:00:00.5Z"}',
+    { clockOffsetSeconds: -1_795_435_199 },
+  ],
+  [
+    "sent_at of a clock that is off by more than a row can tell",
+    '{"sent_at":"9999-01-01T00:00:00Z"}',
+    { clockOffsetSeconds: 2 ** 31 - 1 },
+  ],
   ["its own agent_id", `{"agent_id":"${agentId}"}`, {}],
   ["its own agent_id in upper case", `{"agent_id":"${agentId.toUpperCase()}"}`, {}],
   ["fields that nobody knows", '{"epoch":9,"last_seen_at":"2030-01-01","directives":null}', {}],

@@ -6,9 +6,9 @@ import { agentReply } from "./_reply.ts";
 
 type Deps = Pick<Backend, "database" | "operators" | "refusals"> & Exchange;
 
-/** Shows one agent to an operator who may see it. */
+/** Shows one agent to an operator or reader who may see it. */
 export async function showAgent(request: Request, deps: Deps): Promise<Response> {
-  const operator = await deps.operators.identify(request, deps);
+  const operator = await deps.operators.identifyReader(request, deps);
   const id = parseUuid(deps.params.id, "id");
   return agentReply(await deps.database.agents.get(id, scopeOf(operator)));
 }

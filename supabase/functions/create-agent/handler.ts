@@ -1,19 +1,21 @@
 import type { Backend } from "../_shared/backend.ts";
 import { readJson } from "../_shared/http/body.ts";
+import { createdReply } from "../_shared/http/created.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
 import { ContractError } from "../_shared/http/errors.ts";
 import {
   badField,
   type Fields,
   parseChoice,
+  parseHeartbeatInterval,
   parseLabels,
   parseName,
+  parseProgressDeadline,
   parseUuid,
-  parseWholeNumber,
 } from "../_shared/http/fields.ts";
 import { resource } from "../_shared/http/routes.ts";
 import { installerUrl, makeInstaller, type Shell, shells } from "../_shared/installer/installer.ts";
-import { actorOf, type Operator, operatorRequired } from "../_shared/operator.ts";
+import { actOf, type Operator, operatorRequired } from "../_shared/operator.ts";
 import { digestSecret, makeSecret } from "../_shared/secret.ts";
 
 type Deps =
@@ -32,11 +34,12 @@ export async function createAgent(request: Request, deps: Deps): Promise<Respons
   // Before the agent is created: if this failed after that, its secret would be lost.
   const url = shell === null ? null : installerUrl(deps.issuer);
   const secret = await makeSecret(deps.randomBytes(32));
+  const act = actOf(operator, deps.address);
   const created = await deps.database.agents.create({
     ...fields,
     ownerLimit: operator.kind === "user" ? deps.agentLimitPerOwner : null,
     secretDigest: await digestSecret(secret),
-    actor: actorOf(operator),
+    act,
   });
   if (created === "owner_unknown") throw unknownOwner(operator);
   if (created === "owner_limit") {
@@ -47,31 +50,33 @@ export async function createAgent(request: Request, deps: Deps): Promise<Respons
   }
   deps.log.line("info", "agent created", {
     agent_id: created.id,
-    actor: actorOf(operator),
+    actor: act.actor,
     request_id: deps.requestId,
   });
   const reply = { agent: created, agent_secret: secret };
-  if (shell === null || url === null) return madeReply(reply);
-  return madeReply({ ...reply, installer: makeInstaller(shell, { url, agent: { id: created.id, secret } }) });
-}
-
-/** It ends with a line feed: people read it from curl. */
-function madeReply(value: unknown): Response {
-  const headers = { "content-type": "application/json" };
-  return new Response(`${JSON.stringify(value)}\n`, { status: 201, headers });
+  if (shell === null || url === null) return createdReply(reply);
+  return createdReply({
+    ...reply,
+    installer: makeInstaller(shell, { url, agent: { id: created.id, secret } }),
+  });
 }
 
 function parseNewAgent(
-  { name, labels = {}, heartbeat_interval_seconds = 60, owner_id, installer }: Fields,
+  {
+    name,
+    labels = {},
+    heartbeat_interval_seconds = 60,
+    progress_deadline_seconds = null,
+    owner_id,
+    installer,
+  }: Fields,
   operator: Operator,
 ) {
   return {
     name: parseName(name, "name"),
     labels: parseLabels(labels),
-    heartbeatIntervalSeconds: parseWholeNumber(heartbeat_interval_seconds, "heartbeat_interval_seconds", {
-      from: 5,
-      to: 86_400,
-    }),
+    heartbeatIntervalSeconds: parseHeartbeatInterval(heartbeat_interval_seconds),
+    progressDeadlineSeconds: parseProgressDeadline(progress_deadline_seconds),
     ownerId: parseOwner(owner_id, operator),
     shell: installer === undefined ? null : parseChoice<Shell>(installer, "installer", shells),
   };

@@ -1,10 +1,11 @@
 import { issueSession } from "../_shared/auth.ts";
 import type { Backend } from "../_shared/backend.ts";
 import { readJson } from "../_shared/http/body.ts";
+import { parseClient } from "../_shared/client.ts";
 import type { Client } from "../_shared/database/port.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
 import { ContractError } from "../_shared/http/errors.ts";
-import { badField, type Fields, parseFields, parseText, parseUuid } from "../_shared/http/fields.ts";
+import { badField, type Fields, parseUuid } from "../_shared/http/fields.ts";
 import { resource } from "../_shared/http/routes.ts";
 import { wholeNumberWithin } from "../_shared/random.ts";
 import { digestSecret, secretFault } from "../_shared/secret.ts";
@@ -78,13 +79,4 @@ async function parseCredentials(
   if (fault !== null) throw badField("agent_secret", fault);
   if (instance_id !== undefined) parseUuid(instance_id, "instance_id");
   return { agentId, secret: agent_secret, client: client === undefined ? {} : parseClient(client) };
-}
-
-function parseClient(value: unknown): Client {
-  const given = parseFields(value, "client");
-  const names = ["version", "hostname", "os", "arch"] as const;
-  return Object.fromEntries(
-    names.filter((name) => given[name] !== undefined)
-      .map((name) => [name, parseText(given[name], `client.${name}`, { shortest: 1, longest: 255 })]),
-  );
 }

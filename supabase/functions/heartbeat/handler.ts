@@ -37,7 +37,7 @@ export async function heartbeat(
   { read = readOptionalJson }: { read?: (request: Request) => Promise<Fields> } = {},
 ): Promise<Response> {
   const session = await verifySession(bearerToken(request), { ...deps, now: deps.now() });
-  const beat = parseBeat(await read(request), session);
+  const beat = parseBeat(await read(request), { session, now: deps.now() });
   const [recorded = null] = await deps.database.heartbeats.record([beat]);
   if (recorded === null) throw revoked();
   const interval = recorded.heartbeatIntervalSeconds;
@@ -73,12 +73,11 @@ function revoked(): ContractError {
   );
 }
 
-function parseBeat(fields: Fields, session: Session): Beat {
+function parseBeat(fields: Fields, { session, now }: { session: Session; now: Date }): Beat {
   const { status = "healthy", message, metrics = {}, seq, instance_id, sent_at, agent_id } = fields;
   if (agent_id !== undefined && parseUuid(agent_id, "agent_id") !== session.agentId) {
     throw badField("agent_id", "is not the agent of the session");
   }
-  if (sent_at !== undefined) parseTime(sent_at, "sent_at");
   return {
     ...session,
     status: parseChoice(status, "status", statuses),
@@ -86,5 +85,12 @@ function parseBeat(fields: Fields, session: Session): Beat {
     metrics: parseMetrics(metrics),
     instanceId: instance_id === undefined ? null : parseUuid(instance_id, "instance_id"),
     seq: seq === undefined ? null : parseWholeNumber(seq, "seq", { from: 0, to: Number.MAX_SAFE_INTEGER }),
+    clockOffsetSeconds: sent_at === undefined ? null : secondsAhead(parseTime(sent_at, "sent_at"), now),
   };
+}
+
+/** What a column for 68 years holds: a clock that is off by more than that is off. */
+function secondsAhead(time: Date, now: Date): number {
+  const most = 2 ** 31 - 1;
+  return Math.min(most, Math.max(-most, Math.round((time.getTime() - now.getTime()) / 1000)));
 }

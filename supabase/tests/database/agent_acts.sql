@@ -7,9 +7,10 @@ insert into auth.users (id) values
 set local role service_role;
 
 create temporary table made as select public.create_agent(
-  name => 'edge 1', labels => '{"zone": "a"}', heartbeat_interval_seconds => 30,
+  agent => '{"name": "edge 1", "labels": {"zone": "a"}, "heartbeat_interval_seconds": 30}',
   owner_id => 'a0000000-0000-4000-8000-000000000001', owner_limit => 2,
-  secret_digest => 'sha256:' || repeat('a', 64), actor => 'user:a0000000-0000-4000-8000-000000000001'
+  secret_digest => 'sha256:' || repeat('a', 64),
+  act => '{"actor": "user:a0000000-0000-4000-8000-000000000001", "address": "192.0.2.1"}'
 ) as reply;
 
 select results_eq(
@@ -20,9 +21,12 @@ select results_eq(
 );
 select results_eq(
   $$select key from made, jsonb_object_keys(reply -> 'agent') as key order by key collate "C"$$,
-  $$select name from unnest(array['arch', 'created_at', 'heartbeat_interval_seconds', 'hostname', 'id', 'labels',
-    'last_handshake_at', 'last_seen_at', 'liveness', 'message', 'metrics', 'name', 'os', 'owner_id',
-    'revoked_at', 'status', 'version']) as name$$,
+  $$select name from unnest(array['arch', 'back_at', 'busy', 'clock_offset_seconds', 'copies', 'created_at',
+    'heartbeat_interval_seconds', 'hostname', 'id', 'labels', 'last_handshake_at', 'last_progress_at',
+    'last_refusal', 'last_refused_at', 'last_secret', 'last_seen_at', 'liveness', 'liveness_since', 'message',
+    'metrics', 'muted_until', 'name', 'os', 'owner_id', 'previous_secret_expires_at',
+    'progress_deadline_seconds', 'refused_handshakes_count', 'revoked_at', 'rotation', 'secret_created_at',
+    'status', 'version']) as name$$,
   'with the fields of the contract and no others'
 );
 select unalike(reply::text, '%sha256%', 'and without the digest') from made;
@@ -31,16 +35,16 @@ select results_eq(
   'create_agent keeps the digest'
 );
 select results_eq(
-  'select kind, actor, detail from public.agent_events',
-  $$values ('created', 'user:a0000000-0000-4000-8000-000000000001',
-    '{"name": "edge 1", "labels": {"zone": "a"}, "heartbeat_interval_seconds": 30}'::jsonb)$$,
+  'select kind, actor, address, owner_id::text, agent_name, detail from public.agent_events',
+  $$values ('created', 'user:a0000000-0000-4000-8000-000000000001', '192.0.2.1',
+    'a0000000-0000-4000-8000-000000000001', 'edge 1', '{"name": "edge 1", "labels": {"zone": "a"}, "heartbeat_interval_seconds": 30}'::jsonb)$$,
   'create_agent records who made what'
 );
 
 prepare enrol (uuid, integer) as
-  select public.create_agent('another', '{}', 60, $1, $2, 'sha256:' || repeat('b', 64), 'key:default') as reply;
+  select public.create_agent('{"name": "another", "labels": {}, "heartbeat_interval_seconds": 60}', $1, $2, 'sha256:' || repeat('b', 64), '{"actor": "key:default"}') as reply;
 select ok(
-  (public.create_agent('second', '{}', 60, 'a0000000-0000-4000-8000-000000000001', 2, null, 'key:default')) ? 'agent',
+  (public.create_agent('{"name": "second", "labels": {}, "heartbeat_interval_seconds": 60}', 'a0000000-0000-4000-8000-000000000001', 2, null, '{"actor": "key:default"}')) ? 'agent',
   'the owner''s last agent within the limit is made'
 );
 select results_eq(
@@ -50,11 +54,11 @@ select results_eq(
 select results_eq('select count(*) from public.agents', 'values (2::bigint)', 'and makes no agent');
 select results_eq('select count(*) from public.agent_events', 'values (2::bigint)', 'and no event');
 select ok(
-  (public.create_agent('another''s', '{}', 60, 'b0000000-0000-4000-8000-000000000002', 2, null, 'key:default')) ? 'agent',
+  (public.create_agent('{"name": "another''s", "labels": {}, "heartbeat_interval_seconds": 60}', 'b0000000-0000-4000-8000-000000000002', 2, null, '{"actor": "key:default"}')) ? 'agent',
   'another owner has a limit of their own'
 );
 select ok(
-  (public.create_agent('third', '{}', 60, 'a0000000-0000-4000-8000-000000000001', null, null, 'key:default')) ? 'agent',
+  (public.create_agent('{"name": "third", "labels": {}, "heartbeat_interval_seconds": 60}', 'a0000000-0000-4000-8000-000000000001', null, null, '{"actor": "key:default"}')) ? 'agent',
   'no limit is no limit'
 );
 select results_eq(
@@ -63,7 +67,7 @@ select results_eq(
 );
 select results_eq('select count(*) from public.agents', 'values (4::bigint)', 'and makes no agent');
 select throws_ok(
-  $$select public.create_agent('', '{}', 60, null, null, null, 'key:default')$$, '23514', null,
+  $$select public.create_agent('{"name": "", "labels": {}, "heartbeat_interval_seconds": 60}', null, null, null, '{"actor": "key:default"}')$$, '23514', null,
   'a value that breaks a constraint is an error, not a refusal'
 );
 
@@ -83,7 +87,7 @@ select is(public.get_agent('f0000000-0000-4000-8000-00000000000f', null), null, 
 
 -- Revoking
 select is(
-  public.revoke_agent(id, 'b0000000-0000-4000-8000-000000000002', 'key:default'), null,
+  public.revoke_agent(id, 'b0000000-0000-4000-8000-000000000002', '{"actor": "key:default"}'), null,
   'revoke_agent does not find somebody else''s agent'
 ) from target;
 select results_eq(
@@ -91,7 +95,8 @@ select results_eq(
   'and leaves it as it is'
 );
 select is(
-  public.revoke_agent(id, 'a0000000-0000-4000-8000-000000000001', 'user:a0000000-0000-4000-8000-000000000001')
+  public.revoke_agent(id, 'a0000000-0000-4000-8000-000000000001',
+    '{"actor": "user:a0000000-0000-4000-8000-000000000001", "address": "192.0.2.1"}')
     ->> 'liveness',
   'revoked', 'revoke_agent returns the revoked Agent'
 ) from target;
@@ -100,7 +105,7 @@ select results_eq(
   'a revocation is stamped and ends the sessions'
 );
 select is(
-  public.revoke_agent(id, null, 'key:default') ->> 'liveness', 'revoked', 'the second revocation returns the same'
+  public.revoke_agent(id, null, '{"actor": "key:default"}') ->> 'liveness', 'revoked', 'the second revocation returns the same'
 ) from target;
 select results_eq(
   $$select kind, actor from public.agent_events join target on agent_id = target.id$$,
@@ -111,7 +116,7 @@ select results_eq(
   'select session_epoch from public.agents join target using (id)', 'values (2)', 'and the epoch as it was'
 );
 select is(
-  public.revoke_agent('f0000000-0000-4000-8000-00000000000f', null, 'key:default'), null,
+  public.revoke_agent('f0000000-0000-4000-8000-00000000000f', null, '{"actor": "key:default"}'), null,
   'revoke_agent does not find an unknown id'
 );
 

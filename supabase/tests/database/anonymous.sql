@@ -7,8 +7,8 @@ insert into auth.users (id) values
 insert into public.agents (id, owner_id, name) values
   ('a1000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000001', 'owned'),
   ('c1000000-0000-4000-8000-000000000003', null, 'nobody''s');
-insert into public.agent_events (agent_id, kind, actor)
-  select id, 'created', 'key:default' from public.agents;
+insert into public.agent_events (agent_id, owner_id, kind, actor)
+  select id, owner_id, 'created', 'key:default' from public.agents;
 
 set local role anon;
 set local request.jwt.claims = '{"role": "anon"}';
@@ -21,7 +21,7 @@ select throws_ok($$insert into public.agents (name) values ('x')$$, '42501', nul
 select throws_ok($$update public.agents set name = 'x'$$, '42501', null, 'anon cannot change an agent');
 select throws_ok('delete from public.agents', '42501', null, 'anon cannot delete an agent');
 select throws_ok(
-  $$select public.agent_liveness(null, null, null, 60, now())$$, '42501', null, 'anon cannot call agent_liveness'
+  $$select public.agent_liveness(null, null, null, null, 60, now())$$, '42501', null, 'anon cannot call agent_liveness'
 );
 select throws_ok(
   $$select public.open_session('a1000000-0000-4000-8000-000000000001', 'sha256:', '{}')$$, '42501', null,

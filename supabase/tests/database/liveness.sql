@@ -14,22 +14,28 @@ insert into silence values
   (60, '-5 s', 'online'), (60, '-5.001 s', 'late'), (60, '-1 hour', 'late'), (5, '-10 years', 'late');
 
 select is(
-  public.agent_liveness(null, '2026-11-23T12:00:00Z', status, seconds, '2026-11-23T12:00:00Z'::timestamptz + silent_for),
+  public.agent_liveness(
+    null, null, '2026-11-23T12:00:00Z', status, seconds, '2026-11-23T12:00:00Z'::timestamptz + silent_for
+  ),
   liveness, format('an agent that beats every %s s, was %s and has been silent for %s is %s', seconds, status, silent_for, liveness)
 ) from silence, unnest(array['healthy', 'degraded', 'unhealthy']) as status;
 
 select is(
-  public.agent_liveness(revoked_at, last_seen_at, status, 60, '2026-11-23T12:00:00Z'), liveness, description
+  public.agent_liveness(revoked_at, restored_at, last_seen_at, status, 60, '2026-11-23T12:00:00Z'),
+  liveness, description
 )
 from (values
-  (null::timestamptz, null::timestamptz, null, 'pending', 'an agent that never beat is pending'),
-  (null, '2026-11-23T12:00:00Z', 'stopping', 'stopped', 'an agent that said so is stopped at once'),
-  (null, '2016-11-23T12:00:00Z', 'stopping', 'stopped', 'and stays so, however long it is silent'),
-  ('2026-11-23T12:00:00Z', '2026-11-23T12:00:00Z', 'healthy', 'revoked', 'revoked comes before online'),
-  ('2026-11-23T12:00:00Z', null, null, 'revoked', 'revoked comes before pending'),
-  ('2026-11-23T12:00:00Z', '2026-11-23T12:00:00Z', 'stopping', 'revoked', 'revoked comes before stopped'),
-  ('2027-11-23T12:00:00Z', '2026-11-23T12:00:00Z', 'healthy', 'revoked', 'a revocation stamped by a clock ahead counts')
-) as precedence (revoked_at, last_seen_at, status, liveness, description);
+  (null::timestamptz, null::timestamptz, null::timestamptz, null, 'pending', 'an agent that never beat is pending'),
+  (null, null, '2026-11-23T12:00:00Z', 'stopping', 'stopped', 'an agent that said so is stopped at once'),
+  (null, '2015-11-23T12:00:00Z', '2016-11-23T12:00:00Z', 'stopping', 'stopped', 'and stays so, however long it is silent'),
+  ('2026-11-23T12:00:00Z', null, '2026-11-23T12:00:00Z', 'healthy', 'revoked', 'revoked comes before online'),
+  ('2026-11-23T12:00:00Z', null, null, null, 'revoked', 'revoked comes before pending'),
+  ('2026-11-23T12:00:00Z', null, '2026-11-23T12:00:00Z', 'stopping', 'revoked', 'revoked comes before stopped'),
+  ('2027-11-23T12:00:00Z', null, '2026-11-23T12:00:00Z', 'healthy', 'revoked', 'a revocation stamped by a clock ahead counts'),
+  (null, '2026-11-23T12:00:00Z', '2026-11-23T11:59:59Z', 'healthy', 'pending', 'an agent that was restored is pending'),
+  (null, '2026-11-23T12:00:00Z', '2026-11-23T11:59:59Z', 'stopping', 'pending', 'also one that had stopped'),
+  (null, '2026-11-23T11:59:59Z', '2026-11-23T12:00:00Z', 'healthy', 'online', 'until it beats again')
+) as precedence (revoked_at, restored_at, last_seen_at, status, liveness, description);
 
 insert into public.agents (name, last_seen_at, heartbeats_count, status) values
   ('a', now() - interval '81 s', 1, 'healthy'), ('b', now() - interval '81.001 s', 1, 'healthy'),

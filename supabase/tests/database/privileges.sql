@@ -16,7 +16,7 @@ create temporary view our_relations as
 
 select isnt_empty('select 1 from our_functions', 'there are functions to look at');
 select set_eq(
-  'select relname::text from our_relations', $$values ('agents'), ('agent_events'), ('fleet')$$,
+  'select relname::text from our_relations', $$values ('agents'), ('agent_events'), ('reader_keys'), ('enrollments'), ('enrollment_hosts'), ('fleet')$$,
   'there are these tables and views, and no others'
 );
 
@@ -25,22 +25,29 @@ select set_eq(
   $$select signature, grantee::regrole::text from our_functions,
       aclexplode(coalesce(proacl, acldefault('f', proowner)))
     where grantee not in (proowner, to_regrole('service_role'))$$,
-  -- fleet is a view that asks as its reader, who so needs what it calls. This one reads no table.
-  $$values ('agent_liveness(timestamp with time zone,timestamp with time zone,text,integer,timestamp with time zone)',
-    'authenticated')$$,
-  'nobody but the service role executes a function, with one exception: agent_liveness, for readers of fleet'
+  -- fleet is a view that asks as its reader, who so needs what it calls. These read no table.
+  $$values
+    ('agent_liveness(timestamp with time zone,timestamp with time zone,timestamp with time zone,text,integer,timestamp with time zone)',
+      'authenticated'),
+    ('agent_liveness_since(text,timestamp with time zone,timestamp with time zone,timestamp with time zone,timestamp with time zone,timestamp with time zone,integer)',
+      'authenticated')$$,
+  'nobody but the service role executes a function, with two exceptions for readers of fleet'
 );
 select set_eq(
   $$select routine_name::text, grantee::text from information_schema.role_routine_grants as g
     where routine_schema = 'public' and grantee in ('PUBLIC', 'anon', 'authenticated')
       and routine_name in (select proname from our_functions)$$,
-  $$values ('agent_liveness', 'authenticated')$$,
+  $$values ('agent_liveness', 'authenticated'), ('agent_liveness_since', 'authenticated')$$,
   'information_schema says the same'
 );
 select ok(
   has_function_privilege('service_role', oid, 'execute'), format('the service role executes %s', signature)
 ) from our_functions;
-select ok(not prosecdef, format('%s acts in its caller''s name', signature)) from our_functions;
+-- It deletes events past their time, which is granted to nobody, and takes no argument.
+select set_eq(
+  'select signature from our_functions where prosecdef', $$values ('remove_old_events()')$$,
+  'all functions act in their caller''s name, but one'
+);
 select is(proconfig, array['search_path=""'], format('%s has an empty search_path', signature))
   from our_functions;
 select ok(obj_description(oid, 'pg_proc') is not null, format('%s has a comment', signature))
@@ -64,32 +71,50 @@ select set_eq(
       and grantee <> current_user$$,
   $$values
     ('authenticated', 'agent_events', 'SELECT'), ('authenticated', 'fleet', 'SELECT'),
-    ('service_role', 'agents', 'SELECT'), ('service_role', 'agent_events', 'SELECT'),
-    ('service_role', 'fleet', 'SELECT')$$,
-  'whole tables are granted for reading alone, and to these'
+    ('service_role', 'agents', 'SELECT'), ('service_role', 'agents', 'DELETE'),
+    ('service_role', 'agent_events', 'SELECT'), ('service_role', 'fleet', 'SELECT'),
+    ('service_role', 'reader_keys', 'SELECT'), ('service_role', 'reader_keys', 'DELETE'),
+    ('service_role', 'enrollments', 'SELECT'), ('service_role', 'enrollments', 'DELETE'),
+    ('service_role', 'enrollment_hosts', 'SELECT')$$,
+  'whole tables are granted only for reading, and some for deleting, to these'
 );
 select set_eq(
   $$select grantee::text, privilege_type::text from information_schema.column_privileges
-    where table_schema = 'public' and column_name in ('agent_secret', 'session_epoch')
+    where table_schema = 'public' and column_name in ('agent_secret', 'previous_secret', 'pending_secret', 'session_epoch')
       and grantee <> current_user$$,
   $$values ('service_role', 'SELECT'), ('service_role', 'INSERT'), ('service_role', 'UPDATE')$$,
-  'secret and epoch are granted to nobody but the service role'
+  'secrets and epoch are granted to nobody but the service role'
 );
 select set_eq(
   $$select table_name::text, column_name::text from information_schema.column_privileges
     where table_schema = 'public' and privilege_type = 'INSERT' and grantee = 'service_role'$$,
   $$values ('agents', 'owner_id'), ('agents', 'name'), ('agents', 'labels'),
-    ('agents', 'heartbeat_interval_seconds'), ('agents', 'agent_secret'), ('agent_events', 'agent_id'),
-    ('agent_events', 'kind'), ('agent_events', 'actor'), ('agent_events', 'detail')$$,
+    ('agents', 'heartbeat_interval_seconds'), ('agents', 'progress_deadline_seconds'),
+    ('agents', 'agent_secret'), ('agents', 'secret_created_at'), ('agent_events', 'agent_id'),
+    ('agent_events', 'owner_id'), ('agent_events', 'agent_name'), ('agent_events', 'kind'),
+    ('agent_events', 'actor'), ('agent_events', 'address'), ('agent_events', 'detail'),
+    ('reader_keys', 'owner_id'), ('reader_keys', 'name'), ('reader_keys', 'key_digest'),
+    ('enrollments', 'owner_id'), ('enrollments', 'code_digest'), ('enrollments', 'name'),
+    ('enrollments', 'labels'), ('enrollments', 'heartbeat_interval_seconds'),
+    ('enrollments', 'progress_deadline_seconds'), ('enrollments', 'uses'), ('enrollments', 'expires_at'),
+    ('enrollment_hosts', 'enrollment_id'), ('enrollment_hosts', 'host_digest'), ('enrollment_hosts', 'agent_id'),
+    ('enrollment_hosts', 'hostname'), ('enrollment_hosts', 'address'), ('enrollment_hosts', 'step'),
+    ('enrollment_hosts', 'failed'), ('enrollment_hosts', 'detail'), ('enrollment_hosts', 'happened_at')$$,
   'the service role inserts into these columns alone'
 );
 select set_eq(
   $$select table_name::text, column_name::text from information_schema.column_privileges
     where table_schema = 'public' and privilege_type = 'UPDATE' and grantee = 'service_role'$$,
-  $$select 'agents', name from unnest(array['version', 'hostname', 'os', 'arch', 'last_seen_at',
-    'heartbeats_count', 'status', 'message', 'metrics', 'last_instance_id', 'last_seq', 'session_epoch',
-    'revoked_at', 'last_handshake_at', 'handshakes_count', 'last_refused_at',
-    'refused_handshakes_count']) as name$$,
+  $$select 'agents', name from unnest(array['name', 'labels', 'heartbeat_interval_seconds',
+    'progress_deadline_seconds', 'muted_until', 'restored_at', 'supports', 'version', 'hostname', 'os', 'arch',
+    'last_seen_at', 'online_since', 'clock_offset_seconds', 'heartbeats_count', 'status', 'message', 'metrics', 'last_instance_id', 'last_seq', 'session_epoch',
+    'revoked_at', 'last_handshake_at', 'handshakes_count', 'last_refused_at', 'refused_handshakes_count',
+    'last_refusal', 'agent_secret', 'secret_created_at', 'previous_secret', 'previous_secret_expires_at',
+    'pending_secret', 'pending_secret_created_at', 'last_secret', 'rotation_requested_at']) as name
+    union all values ('enrollments', 'used'), ('enrollments', 'revoked_at')
+    union all
+    select 'enrollment_hosts', name
+    from unnest(array['agent_id', 'hostname', 'address', 'step', 'failed', 'detail', 'happened_at']) as name$$,
   'the service role updates these columns alone, and no event'
 );
 select is_empty(
@@ -106,8 +131,9 @@ select is_empty(
 select is_empty(
   $$select role, relname, act from our_relations, unnest(array['anon', 'authenticated', 'service_role']) as role,
       unnest(array['delete', 'truncate', 'trigger']) as act
-    where has_table_privilege(role, oid, act)$$,
-  'nobody deletes, empties or adds triggers'
+    where has_table_privilege(role, oid, act)
+      and not (role = 'service_role' and act = 'delete' and relname in ('agents', 'reader_keys', 'enrollments'))$$,
+  'nobody empties or adds triggers, and nobody deletes, but the service role agents, readers'' keys and enrollments'
 );
 select is_empty(
   $$select role from unnest(array['anon', 'authenticated', 'service_role']) as role
@@ -135,9 +161,20 @@ select set_eq(
     ('agents', 'the service role sees every agent', '{service_role}', 'SELECT', 'PERMISSIVE'),
     ('agents', 'the service role enrols agents', '{service_role}', 'INSERT', 'PERMISSIVE'),
     ('agents', 'the service role records what agents do', '{service_role}', 'UPDATE', 'PERMISSIVE'),
-    ('agent_events', 'owners read the events of their own agents', '{authenticated}', 'SELECT', 'PERMISSIVE'),
+    ('agents', 'the service role deletes agents', '{service_role}', 'DELETE', 'PERMISSIVE'),
+    ('agent_events', 'owners read their own events', '{authenticated}', 'SELECT', 'PERMISSIVE'),
     ('agent_events', 'the service role sees every event', '{service_role}', 'SELECT', 'PERMISSIVE'),
-    ('agent_events', 'the service role adds events', '{service_role}', 'INSERT', 'PERMISSIVE')$$,
+    ('agent_events', 'the service role adds events', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('reader_keys', 'the service role sees every reader''s key', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('reader_keys', 'the service role makes readers'' keys', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('reader_keys', 'the service role revokes readers'' keys', '{service_role}', 'DELETE', 'PERMISSIVE'),
+    ('enrollments', 'the service role sees every enrollment', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('enrollments', 'the service role makes enrollments', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('enrollments', 'the service role uses and revokes enrollments', '{service_role}', 'UPDATE', 'PERMISSIVE'),
+    ('enrollments', 'the service role removes old enrollments', '{service_role}', 'DELETE', 'PERMISSIVE'),
+    ('enrollment_hosts', 'the service role sees every host', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('enrollment_hosts', 'the service role adds hosts', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('enrollment_hosts', 'the service role records how far hosts came', '{service_role}', 'UPDATE', 'PERMISSIVE')$$,
   'there are these policies, and no others'
 );
 

@@ -8,8 +8,8 @@ insert into public.agents (id, owner_id, name) values
   ('a1000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000001', 'not theirs'),
   ('b1000000-0000-4000-8000-000000000002', 'b0000000-0000-4000-8000-000000000002', 'theirs'),
   ('c1000000-0000-4000-8000-000000000003', null, 'nobody''s');
-insert into public.agent_events (agent_id, kind, actor)
-  select id, 'created', 'key:default' from public.agents;
+insert into public.agent_events (agent_id, owner_id, kind, actor)
+  select id, owner_id, 'created', 'key:default' from public.agents;
 
 set local role authenticated;
 set local request.jwt.claims = '{"sub": "b0000000-0000-4000-8000-000000000002", "role": "authenticated"}';
@@ -34,7 +34,7 @@ select results_eq(
 );
 select is_empty(
   $$select agents.id from public.agents join public.agent_events on agent_id = agents.id
-    where owner_id <> 'b0000000-0000-4000-8000-000000000002'$$,
+    where agents.owner_id <> 'b0000000-0000-4000-8000-000000000002'$$,
   'a stranger finds nothing by a join'
 );
 select throws_ok(

@@ -10,6 +10,7 @@ const beat: Beat = {
   metrics: { load_1m: 1 },
   instanceId: null,
   seq: 3,
+  clockOffsetSeconds: null,
 };
 
 /** A database that answers every call with the same value. */
@@ -24,7 +25,10 @@ Deno.test("an agent's row is read to the contract's Agent, and what is beside it
   const row = { ...agent, agent_secret: "sha256:00", session_epoch: 4, heartbeats_count: 9 };
   assert.deepEqual(await answering(row).agents.get(agentId, null), agent);
   assert.deepEqual(
-    await answering(row).agents.revoke(agentId, { ownerId: null, actor: "key:default" }),
+    await answering(row).agents.revoke(agentId, {
+      ownerId: null,
+      act: { actor: "key:default", address: null },
+    }),
     agent,
   );
   assert.deepEqual(await answering(row).sessions.read(agentId, 1), agent);
@@ -33,7 +37,10 @@ Deno.test("an agent's row is read to the contract's Agent, and what is beside it
 Deno.test("nothing is null: no agent, no session", async () => {
   const empty = answering(null);
   assert.equal(await empty.agents.get(agentId, null), null);
-  assert.equal(await empty.agents.revoke(agentId, { ownerId: null, actor: "key:default" }), null);
+  assert.equal(
+    await empty.agents.revoke(agentId, { ownerId: null, act: { actor: "key:default", address: null } }),
+    null,
+  );
   assert.equal(await empty.sessions.read(agentId, 1), null);
   assert.equal(await empty.sessions.open(agentId, { secretDigest: "sha256:00", client: {} }), null);
 });
@@ -67,6 +74,7 @@ Deno.test("the arguments go by their names in SQL", async () => {
         metrics: { load_1m: 1 },
         instance_id: null,
         seq: 3,
+        clock_offset_seconds: null,
       }],
     }],
     ["open_session", { agent_id: agentId, secret_digest: "sha256:00", client: { os: "linux" } }],
@@ -120,9 +128,10 @@ function newAgent() {
     name: "edge 1",
     labels: {},
     heartbeatIntervalSeconds: 60,
+    progressDeadlineSeconds: null,
     ownerId: null,
     ownerLimit: null,
     secretDigest: "sha256:00",
-    actor: "key:default",
+    act: { actor: "key:default", address: null },
   };
 }

@@ -9,6 +9,8 @@ export interface Beat {
   metrics: Record<string, number>;
   instanceId: string | null;
   seq: number | null;
+  /** How far the agent's clock was ahead of ours; null for a beat that did not tell its time. */
+  clockOffsetSeconds: number | null;
 }
 
 /** What became of a beat: recorded, or null when its session was ended. */
@@ -21,10 +23,11 @@ export const heartbeats = {
   record: row("record_heartbeats", {
     effect: "beats",
     args: (beats: readonly Beat[]) => ({
-      beats: beats.map(({ agentId, instanceId, ...beat }) => ({
+      beats: beats.map(({ agentId, instanceId, clockOffsetSeconds, ...beat }) => ({
         ...beat,
         agent_id: agentId,
         instance_id: instanceId,
+        clock_offset_seconds: clockOffsetSeconds,
       })),
     }),
     read: (reply, beats): Verdict[] => list(reply, beats.length).map(orNull(readVerdict)),

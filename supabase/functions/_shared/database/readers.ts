@@ -18,6 +18,11 @@ export function number(value: unknown): number {
   return value;
 }
 
+export function boolean(value: unknown): boolean {
+  if (typeof value !== "boolean") throw unexpected("true or false");
+  return value;
+}
+
 export function record(value: unknown): Record<string, unknown> {
   if (!isRecord(value)) throw unexpected("an object");
   return value;
@@ -26,6 +31,11 @@ export function record(value: unknown): Record<string, unknown> {
 export function list(value: unknown, length: number): unknown[] {
   if (!Array.isArray(value) || value.length !== length) throw unexpected(`a list of ${length}`);
   return value;
+}
+
+/** A list of any length, whose values are all of one kind. */
+export function each<Value>(read: Reader<Value>): Reader<Value[]> {
+  return (value) => list(value, Array.isArray(value) ? value.length : 0).map(read);
 }
 
 export function nothing(): void {}

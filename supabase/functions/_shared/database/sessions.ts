@@ -3,7 +3,7 @@ import { fields, nothing, number, orNull, text } from "./readers.ts";
 import { row } from "./row.ts";
 
 /** What an agent's program says of itself. */
-export type Client = { version?: string; hostname?: string; os?: string; arch?: string };
+export type Client = { version?: string; hostname?: string; os?: string; arch?: string; supports?: string[] };
 
 /** What a handshake's reply needs. */
 export interface OpenedSession {

@@ -93,12 +93,8 @@ async function dispatch(
 
 /** The handler of a method; GET's for HEAD, whose reply goes without its body. */
 function handlerOf(methods: Route["methods"], method: string): Handler {
-  const handler = method === "POST"
-    ? methods.POST
-    : method === "GET" || method === "HEAD"
-    ? methods.GET
-    : undefined;
-  if (handler !== undefined) return handler;
+  const asked = method === "HEAD" ? "GET" : method;
+  for (const [name, handler] of Object.entries(methods)) if (name === asked) return handler;
   const allowed = [...Object.keys(methods), "OPTIONS"];
   throw new ContractError(
     "method_not_allowed",

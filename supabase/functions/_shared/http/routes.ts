@@ -16,7 +16,7 @@ export interface Exchange {
 
 export type Handler = (request: Request, deps: Backend & Exchange) => Promise<Response>;
 
-type Method = "GET" | "POST";
+export type Method = "GET" | "POST" | "PATCH" | "DELETE";
 
 /** One resource: the pattern of its path below the function's name, and a handler for each method it allows. */
 export interface Route {

@@ -78,6 +78,7 @@ function beat(seq: number): Beat {
     metrics: {},
     instanceId: null,
     seq,
+    clockOffsetSeconds: null,
   };
 }
 

@@ -19,10 +19,11 @@ const agent = {
   name: "a",
   labels: {},
   heartbeatIntervalSeconds: 60,
+  progressDeadlineSeconds: null,
   ownerId: null,
   ownerLimit: null,
   secretDigest: `sha256:${"0".repeat(64)}`,
-  actor: "key:test",
+  act: { actor: "key:test", address: null },
 };
 
 const beat = {
@@ -33,6 +34,7 @@ const beat = {
   metrics: {},
   instanceId: null,
   seq: null,
+  clockOffsetSeconds: null,
 };
 
 /** Tables of the server's names, as they are in the beginning. */
