@@ -178,9 +178,14 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
 export async function ask(
   endpoint: Endpoint,
   backend: TestBackend,
-  { rest = "", address = "192.0.2.1", ...init }: RequestInit & { rest?: string; address?: string } = {},
+  { rest = "", query = "", address = "192.0.2.1", ...init }: RequestInit & {
+    rest?: string;
+    query?: string;
+    address?: string;
+  } = {},
 ): Promise<Reply> {
-  const request = new Request(`https://fleet.example/functions/v1/${endpoint.name}${rest}`, init);
+  const url = `https://fleet.example/functions/v1/${endpoint.name}${rest}?${query}`;
+  const request = new Request(url, init);
   const response = await respond(endpoint, request, backend, { subpath: rest, socketAddress: address });
   await Promise.all(backend.work.splice(0));
   backend.log.flush();
