@@ -99,7 +99,7 @@ Deno.test("a user who no longer exists → operator_required", async () => {
 
 Deno.test("GET /enrollments lists enrollments, never a code or digest", async () => {
   const backend = await testBackend();
-  const { body } = await ask(endpoint, backend, { query: "limit=200", headers: apikey });
+  const { body } = await ask(endpoint, backend, { rest: "?limit=200", headers: apikey });
   assert.deepEqual(body, { enrollments: [enrollment], next_cursor: null, server_time: now.toISOString() });
   const args = [null, { limit: 200, after: null }];
   assert.deepEqual(backend.calls, [{ name: "enrollments.list", args }]);

@@ -114,5 +114,5 @@ Deno.test("DELETE /reader-keys/<id> answers what the key was, and the act is log
 });
 
 function askPage(backend: Awaited<ReturnType<typeof testBackend>>, query: string) {
-  return ask(endpoint, backend, { query, headers: apikey });
+  return ask(endpoint, backend, { rest: `?${query}`, headers: apikey });
 }
