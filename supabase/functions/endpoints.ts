@@ -10,6 +10,7 @@ import { endpoint as heartbeat } from "./heartbeat/handler.ts";
 import { endpoint as install } from "./install/handler.ts";
 import { endpoint as jwks } from "./jwks/handler.ts";
 import { endpoint as readerKeys } from "./reader-keys/routes.ts";
+import { endpoint as rotateSecret } from "./rotate-secret/handler.ts";
 
 /** Every function's endpoint, for the embedded server and for the tests. No function imports it. */
 export const endpoints: readonly Endpoint[] = [
@@ -24,4 +25,5 @@ export const endpoints: readonly Endpoint[] = [
   install,
   jwks,
   readerKeys,
+  rotateSecret,
 ];

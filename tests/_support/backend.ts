@@ -7,12 +7,14 @@ import {
   databaseOver,
   type Enrollment,
   type Event,
+  type OpenedSession,
   type ReaderKey,
 } from "../../supabase/functions/_shared/database/port.ts";
 import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import type { Endpoint } from "../../supabase/functions/_shared/http/routes.ts";
 import { Log } from "../../supabase/functions/_shared/log.ts";
 import { supabaseOperators } from "../../supabase/functions/_shared/operator.ts";
+import { RefusedAgents } from "../../supabase/functions/_shared/refused_agents.ts";
 import { Refusals } from "../../supabase/functions/_shared/http/refusals.ts";
 import { record, type Reply } from "./client.ts";
 
@@ -75,6 +77,16 @@ export const agent: Agent = {
   copies: [],
 };
 
+export const openedSession: OpenedSession = {
+  id: agentId,
+  name: agent.name,
+  epoch: 1,
+  heartbeatIntervalSeconds: 60,
+  secretAgeSeconds: 86_400,
+  adopting: false,
+  adopted: false,
+};
+
 export const readerKeyRow: ReaderKey = {
   id: agentId,
   owner_id: null,
@@ -121,7 +133,6 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
   const calls: TestBackend["calls"] = [];
   const lines: string[] = [];
   const work: Promise<void>[] = [];
-  const opened = { id: agentId, name: agent.name, epoch: 1, heartbeatIntervalSeconds: 60 };
   const found = () => Promise.resolve(agent);
   const nothing = () => Promise.resolve();
   const answers: Database = {
@@ -138,10 +149,24 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
       ...database.agents,
     },
     sessions: {
-      open: () => Promise.resolve(opened),
-      recordRefusal: nothing,
+      open: () => Promise.resolve(openedSession),
+      recordRefusals: nothing,
       read: found,
       ...database.sessions,
+    },
+    secrets: {
+      rotate: found,
+      request: found,
+      rotateOwn: () => Promise.resolve(true),
+      ...database.secrets,
+    },
+    copies: {
+      adopt: found,
+      revoke: found,
+      identify: () => Promise.resolve(null),
+      confirm: nothing,
+      forget: nothing,
+      ...database.copies,
     },
     heartbeats: {
       record: (beats) => Promise.resolve(beats.map(() => ({ heartbeatIntervalSeconds: 60 }))),
@@ -166,8 +191,9 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
     events: { list: () => Promise.resolve({ rows: [event], next: null }), ...database.events },
     health: { ping: nothing, upkeep: () => Promise.resolve([]), ...database.health },
   };
+  const recorded = recording(answers, calls);
   return {
-    database: recording(answers, calls),
+    database: recorded,
     keys: await keys,
     operators: supabaseOperators({
       url: "https://fleet.example",
@@ -175,6 +201,7 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
       userKeys: () => Promise.resolve({ keys: [] }),
     }),
     refusals: new Refusals(() => clock.now),
+    refusedAgents: new RefusedAgents((refused) => recorded.sessions.recordRefusals(refused), nothing),
     log: new Log((line) => lines.push(line)),
     issuer,
     sessionLifetimeSeconds: 900,
@@ -223,9 +250,11 @@ function recording(database: Database, calls: TestBackend["calls"]): Database {
         };
       },
     });
-  const { agents, sessions, heartbeats, enrollments, readerKeys, events, health } = database;
+  const { agents, secrets, copies, sessions, heartbeats, enrollments, readerKeys, events, health } = database;
   return {
     agents: noted("agents", agents),
+    secrets: noted("secrets", secrets),
+    copies: noted("copies", copies),
     sessions: noted("sessions", sessions),
     heartbeats: noted("heartbeats", heartbeats),
     enrollments: noted("enrollments", enrollments),

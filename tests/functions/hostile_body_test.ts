@@ -7,7 +7,7 @@ import { withoutWaiting } from "./_timers.ts";
 const encoder = new TextEncoder();
 
 for (const resource of resources.filter(({ body }) => body !== null)) {
-  const { name, endpoint, method, rest, body, status } = resource;
+  const { name, endpoint, rest, method, body, status } = resource;
   const padded = (length: number): string => {
     const short = JSON.stringify({ ...body, padding: "" });
     return JSON.stringify({ ...body, padding: "x".repeat(length - short.length) });
@@ -102,7 +102,7 @@ for (const resource of resources.filter(({ body }) => body !== null)) {
     assert.ok(delays.includes(10_000));
   });
 
-  if (resource.asks === "session") {
+  if (resource.asks === "session" || resource.isBodyOptional) {
     for (const empty of ["", " \n"]) {
       Deno.test(`${name} with the empty body ${JSON.stringify(empty)} answers ${status}`, async () => {
         const init = { method, rest, ...await sent(empty)() };

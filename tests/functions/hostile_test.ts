@@ -236,6 +236,8 @@ for (const resource of resources.filter(({ rest }) => rest.includes(agentId))) {
     events: { list: none },
     enrollments: nobody,
     readerKeys: { revoke: none },
+    secrets: { rotate: none, request: none },
+    copies: { adopt: none, revoke: none },
   };
 
   Deno.test(`${name} of a missing row → not_found`, async () => {

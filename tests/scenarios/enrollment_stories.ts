@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { makeSecret } from "../../supabase/functions/_shared/secret.ts";
 import { assertError, record, type Reply, send, text } from "../_support/client.ts";
 import type { Fleet } from "./stage.ts";
-import type { Story } from "./stories.ts";
+import { type Story, told } from "./story.ts";
 
 /** Hosts that enroll with codes, and keys that only read. */
 export const enrollmentStories: Story[] = [
@@ -136,10 +136,6 @@ export const enrollmentStories: Story[] = [
     },
   ),
 ];
-
-function told(name: string, play: (fleet: Fleet) => Promise<void>): Story {
-  return { name, play: (stage) => stage.withFleet({}, play) };
-}
 
 /** What an operator asks; with a body, by POST. */
 function ask({ client }: Fleet, path: string, body?: unknown): Promise<Reply> {

@@ -1,9 +1,12 @@
 import { type Endpoint, route } from "../_shared/http/routes.ts";
 import { act } from "./act.ts";
+import { adoptCopy, revokeCopy } from "./copies.ts";
 import { deleteAgent } from "./delete.ts";
 import { editAgent } from "./edit.ts";
 import { listAgentEvents } from "./events.ts";
 import { listAgents } from "./list.ts";
+import { requestRotation } from "./request_rotation.ts";
+import { rotateSecret } from "./rotate_secret.ts";
 import { showAgent } from "./show.ts";
 
 export const endpoint: Endpoint = {
@@ -15,5 +18,9 @@ export const endpoint: Endpoint = {
     route("/:id/restore", { POST: act("restore") }),
     route("/:id/end-sessions", { POST: act("endSessions") }),
     route("/:id/events", { GET: listAgentEvents }),
+    route("/:id/rotate-secret", { POST: rotateSecret }),
+    route("/:id/request-rotation", { POST: requestRotation }),
+    route("/:id/adopt", { POST: adoptCopy }),
+    route("/:id/revoke-copy", { POST: revokeCopy }),
   ],
 };

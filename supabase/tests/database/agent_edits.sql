@@ -97,7 +97,7 @@ select results_eq(
   'select kind from public.agent_events order by id offset 4',
   $$values ('sessions_ended'), ('sessions_ended'), ('revoked'), ('restored')$$, 'with one event for each act that did something'
 );
-select isnt(public.open_session(id, 'sha256:' || repeat('a', 64), '{}'), null, 'and it shakes hands again') from given;
+select isnt(public.open_session(id, 'sha256:' || repeat('a', 64), null, '{}', null), null, 'and it shakes hands again') from given;
 
 -- Deleting
 select is(public.delete_agent(id, owner, 'edge 2', act), '{"refused": "other_name"}', 'delete_agent wants the agent''s own name')

@@ -171,8 +171,14 @@ interface ActBy {
   act: Act;
 }
 
+interface ActArguments {
+  agent_id: string;
+  owner_id: string | null;
+  act: { actor: string; address: string | null };
+}
+
 /** The arguments of an act on an agent of one owner; of anybody's, where the owner is null. */
-function actArguments(agentId: string, { ownerId, act }: ActBy) {
+export function actArguments(agentId: string, { ownerId, act }: ActBy): ActArguments {
   return { agent_id: agentId, owner_id: ownerId, act: { ...act } };
 }
 

@@ -1,4 +1,5 @@
 import { agents } from "./agents.ts";
+import { copies } from "./copies.ts";
 import { enrollments } from "./enrollments.ts";
 import { events } from "./events.ts";
 import { heartbeats } from "./heartbeats.ts";
@@ -6,6 +7,7 @@ import { readerKeys } from "./reader_keys.ts";
 import { each, nothing, orNull, text } from "./readers.ts";
 import { type Call, type Methods, methods, row } from "./row.ts";
 import { watchRoom } from "./room.ts";
+import { secrets } from "./secrets.ts";
 import { sessions } from "./sessions.ts";
 
 export type { Act, Agent, AgentChanges, AgentsAfter, AgentsFilter, NewAgent } from "./agents.ts";
@@ -23,7 +25,7 @@ export type { Beat, Verdict } from "./heartbeats.ts";
 export type { Listed } from "./lists.ts";
 export type { NewReaderKey, ReaderKey } from "./reader_keys.ts";
 export type { Call, SqlCall } from "./row.ts";
-export type { Client, OpenedSession } from "./sessions.ts";
+export type { Client, OpenedSession, RefusedAgent } from "./sessions.ts";
 
 const health = {
   /** Whether the database answers, has our schema, and takes writes. */
@@ -36,7 +38,17 @@ const health = {
   }),
 };
 
-const nouns = { agents, sessions, heartbeats, enrollments, readerKeys, events, health };
+const nouns = {
+  agents,
+  secrets,
+  copies,
+  sessions,
+  heartbeats,
+  enrollments,
+  readerKeys,
+  events,
+  health,
+};
 
 /**
  * The calls that the handlers make. Each is one row of a noun: one SQL function in one round trip. The rules are in

@@ -38,11 +38,12 @@ const beat = {
 };
 
 /** Tables of the server's names, as they are in the beginning. */
+const others = vacuumedTables.filter((table) => table !== "agents").map((table) => `public.${table}`);
 const schema = `
-  drop table if exists public.agents, public.agent_events;
+  drop table if exists public.agents, ${others.join(", ")};
   create table public.agents (id integer primary key, message text);
   alter table public.agents alter column message set storage external;
-  create table public.agent_events (id integer);
+  ${others.map((table) => `create table ${table} (id integer);`).join(" ")}
   grant select, insert, update on public.agents to service_role;
   insert into public.agents values (1, '');
 `;
