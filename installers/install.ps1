@@ -436,13 +436,13 @@ Usage: install.ps1 [options]
 
     $Uuid = '\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\z'
     # What a secret and a code have after their prefix.
-    $Body = '_[A-Za-z0-9_-]{43}_[A-Za-z0-9_-]{6}\z'
+    $SecretBody = '_[A-Za-z0-9_-]{43}_[A-Za-z0-9_-]{6}\z'
 
     # Whether the text is built as a secret is, after its prefix.
     function Assert-Form {
         param([string] $Text, [string] $Prefix, [string] $Name, [string] $Short)
         if ($Text.Length -ne 54) { Die 2 "Cannot use the ${Name}: it has $($Text.Length) characters, a $Short has 54" 'copy it whole' }
-        if ($Text -cnotmatch "\A$Prefix$Body") { Die 2 "Cannot use the ${Name}: it is not of the form `"${Prefix}_..._...`"" 'copy it whole' }
+        if ($Text -cnotmatch "\A$Prefix$SecretBody") { Die 2 "Cannot use the ${Name}: it is not of the form `"${Prefix}_..._...`"" 'copy it whole' }
         $sha = [Security.Cryptography.SHA256]::Create()
         try { $sum = $sha.ComputeHash([Text.Encoding]::ASCII.GetBytes($Text.Substring(0, 47))) } finally { $sha.Dispose() }
         if ($Text.Substring(48) -cne (ConvertTo-Base64Url $sum[0..3])) { Die 2 "Cannot use the ${Name}: its checksum does not fit: it was mistyped or cut" 'copy it whole' }
@@ -870,7 +870,7 @@ Usage: install.ps1 [options]
     }
 
     # Gets an agent for the code. Whatever ends this run, the next one gets the same agent.
-    function Enter-Fleet {
+    function Register-Host {
         param($Folders)
         $place.IsEnrolling = $true
         Write-Manifest $Folders
@@ -897,7 +897,7 @@ Usage: install.ps1 [options]
         $id = "$(Get-Text $found 'id')"
         $name = Get-Text $found 'name'
         $secret = "$(Get-Text $Asking.Fields 'agent_secret')"
-        if ($id -cnotmatch $Uuid -or $null -eq $name -or $secret -cnotmatch "\Aocs$Body") { return $false }
+        if ($id -cnotmatch $Uuid -or $null -eq $name -or $secret -cnotmatch "\Aocs$SecretBody") { return $false }
         $place.Identity.Id = $id
         $place.Identity.Secret = $secret
         $place.Name = Get-Shown $name
@@ -1454,7 +1454,7 @@ Usage: install.ps1 [options]
         }
         # A service that is there already runs again in the end, with the files that it had.
         if ($place.Service -ne 'none' -and $place.Earlier.Service -eq $place.Service -and (Test-There $place.ServiceFile)) { $place.Undo.Add({ [void](Start-Task) }) }
-        if ($place.Code) { Enter-Fleet $Folders }
+        if ($place.Code) { Register-Host $Folders }
         Write-Manifest $Folders
         # A run that was killed after it had stored its agent leaves this.
         Remove-Files $place.Enrollment

@@ -366,7 +366,9 @@ read_line() { # Leaves in $value the first line of the file $1, which holds the 
   value='' hint="name a file that holds the $2"
   if [ "$1" = - ] && [ "$2" = code ]; then
     [ ! -t 0 ] || die 2 'Cannot read the code from standard input: it is a terminal, which would show it' "$hint"
-    IFS= read -r value || [ -n "$value" ] || die 2 'Cannot read the code from standard input: it is empty' "$hint"
+    IFS= read -r value || :
+    trim "$value"
+    [ -n "$value" ] || die 2 'Cannot read the code from standard input: it is empty' "$hint"
     return
   fi
   [ -e "$1" ] || die 4 "Cannot read \"$1\": there is no such file" "$hint"
@@ -375,7 +377,9 @@ read_line() { # Leaves in $value the first line of the file $1, which holds the 
     -???------*) ;;
     -*) say "warning: \"$1\" is open to other users: chmod 600 it" ;;
   esac
-  { IFS= read -r value <"$1"; } 2>/dev/null || [ -n "$value" ] || die 2 "Cannot read \"$1\": it is empty" "$hint"
+  { IFS= read -r value <"$1"; } 2>/dev/null || :
+  trim "$value"
+  [ -n "$value" ] || die 2 "Cannot read \"$1\": it is empty" "$hint"
 }
 
 trim() { # Leaves $1 in $value, without white space around it and the mark that Windows' editors put before UTF-8.

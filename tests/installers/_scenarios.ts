@@ -862,7 +862,7 @@ async function asNobody(
 async function answers({ host }: Scene): Promise<void> {
   const help = await untouched(host, host.run(["--help"]), 0);
   const options =
-    "url agent-id agent-secret-file binary binary-url sha256 script-agent no-service name second-name no-second-name uninstall dry-run yes";
+    "url agent-id agent-secret-file enrollment-code-file binary binary-url sha256 script-agent no-service name second-name no-second-name uninstall dry-run yes";
   for (const option of [...options.split(" "), "help", "version"]) {
     assert.match(help.stdout, new RegExp(`^  --${option} .*\\S$`, "m"));
   }
@@ -1244,7 +1244,7 @@ async function diskFull({ host, fleet, url }: Scene): Promise<void> {
 }
 
 /** Asserts that a run ends so, and that not one file of the home is another afterwards. */
-async function untouched(
+export async function untouched(
   host: Host,
   running: Promise<Finished>,
   code: number,

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { Host, type Language } from "../_support/installers.ts";
 import { PowerShellSession } from "../_support/powershell.ts";
 import { seededRandom } from "../_support/seed.ts";
+import { enrollScenarios } from "./_enroll_scenarios.ts";
 import { type Scenario, scenarios } from "./_scenarios.ts";
 import { type Step, testSteps } from "./_steps.ts";
 
@@ -16,7 +17,7 @@ interface Telling {
 /** Holds one way to run an installer to the list of scenarios, in a home of its own each, with one server for all. */
 export function tellScenarios(
   language: Language,
-  { kills, isRepetition = false, chosen = scenarios }: Telling,
+  { kills, isRepetition = false, chosen = [...scenarios, ...enrollScenarios] }: Telling,
 ): void {
   const name = `${language.name}, against a real server`;
   const some = <Row>(rows: Row[]): Row[] => isRepetition ? rows.filter((_, index) => index % 4 === 0) : rows;
