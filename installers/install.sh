@@ -1188,12 +1188,12 @@ hand_over() {
   [ -z "$flag_status_command" ] || set -- "$@" "--status-command=${flag_status_command#-}"
   [ -z "$flag_metrics_command" ] || set -- "$@" "--metrics-command=${flag_metrics_command#-}"
   printf '%s\n' "$agent_secret" | "$runner" "$@" >&2
-  outcome=$?
-  if [ "$outcome" -ne 0 ]; then
+  ended=$?
+  if [ "$ended" -ne 0 ]; then
     take_back
-    [ "$outcome" -lt 64 ] || outcome=1
-    came_to "$reached" "Cannot install the service: the program ends with $outcome"
-    exit "$outcome"
+    [ "$ended" -lt 64 ] || ended=1
+    came_to "$reached" "Cannot install the service: the program ends with $ended"
+    exit "$ended"
   fi
   changed=yes
   came_to installed

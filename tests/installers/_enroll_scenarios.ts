@@ -1,16 +1,17 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { record, text } from "../_support/client.ts";
-import { assertEnded, type Finished, run } from "../_support/installers.ts";
+import { assertEnded, type Finished, type Host, run } from "../_support/installers.ts";
 import { enrollmentCode } from "../_support/vectors.ts";
 import { refusal, withDesk } from "./_enrollment.ts";
-import { credentialsText, type Scenario, type Scene, untouched } from "./_scenarios.ts";
+import { credentialsText, type Scenario, type Scene, terminated, untouched } from "./_scenarios.ts";
 
 /** What all installers do with an enrollment code. */
 export const enrollScenarios: Scenario[] = [
   { name: "with a code the host is online, and neither the code nor its id is left", work: enrolled },
   { name: "on a host that is enrolled a code is not used, and one line says so", work: ignored },
-  { name: "killed while it enrolls and run again, it gets the same agent", work: killed, own: true },
+  { name: "killed while it enrolls and run again, it gets the same agent", work: killed },
+  { name: "interrupted while it enrolls, it ends at once and keeps the id", work: interrupted },
   { name: "a mistyped code is refused without asking the server", work: mistyped },
   { name: "a refused code is 3, the owner's limit 5, and nothing is touched", work: refused },
   { name: "while the server is down a code is 6, and the same id is sent again", work: outage },
@@ -18,7 +19,7 @@ export const enrollScenarios: Scenario[] = [
     name: "an agent and a code in one layer are a usage error, and a flag beats the environment",
     work: both,
   },
-  { name: "a code is read from a pipe and from standard input", work: piped, own: true },
+  { name: "a code is read from a pipe and from standard input", work: piped },
   { name: "a file without a code is refused, and one that is open to others a warning", work: codeFiles },
   { name: "a dry run with a code asks the server nothing", work: dryRun },
   {
@@ -58,6 +59,10 @@ async function enrolled(scene: Scene): Promise<void> {
   });
 }
 
+function idOf({ credentials }: Host): string {
+  return join(dirname(credentials), "enrollment-id");
+}
+
 function files(tree: Record<string, string>): string[] {
   return Object.entries(tree).filter(([, content]) => content !== "").map(([path]) => path.slice(4)).sort();
 }
@@ -91,7 +96,7 @@ async function killed(scene: Scene): Promise<void> {
     };
     const ended = await desk.install(host, { wrapper: ["sh", "-c", 'echo $$ >"$0"; exec "$@"', pid] });
     assert.equal(ended.code, 137, ended.stderr);
-    const id = join(dirname(host.credentials), "enrollment-id");
+    const id = idOf(host);
     assert.equal(((await Deno.stat(id)).mode ?? 0) & 0o777, 0o600);
     assert.equal(((await Deno.stat(dirname(id))).mode ?? 0) & 0o777, 0o700);
     desk.instead = () => null;
@@ -102,6 +107,24 @@ async function killed(scene: Scene): Promise<void> {
     assert.deepEqual(more, []);
     assert.equal((await fleet.agent(agent?.id ?? "")).liveness, "online");
     assert.deepEqual(files(await host.tree()), [host.credentials, host.manifest, host.program].sort());
+  });
+}
+
+async function interrupted(scene: Scene): Promise<void> {
+  const { host } = scene;
+  await withDesk(scene, async (desk) => {
+    const asked = Promise.withResolvers<void>();
+    const over = Promise.withResolvers<Response>();
+    desk.instead = (path) => {
+      if (path !== "enroll") return null;
+      asked.resolve();
+      return over.promise;
+    };
+    const ended = await terminated(host, asked.promise, (wrapper) => desk.install(host, { wrapper }));
+    assertEnded(ended, 1, /the id of this enrollment stays[^\n]*\nerror: Cannot go on: it was interrupted/);
+    assert.equal(desk.steps.at(-1), "checked, then Cannot go on: it was interrupted");
+    assert.deepEqual(files(await host.tree()), [idOf(host), host.manifest]);
+    over.resolve(refusal(503, "unavailable"));
   });
 }
 

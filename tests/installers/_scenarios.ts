@@ -550,7 +550,7 @@ async function unhurried({ language, home }: Host): Promise<Host> {
 }
 
 /** A run that is told to stop a moment after something was seen, and how long it then took, in milliseconds. */
-async function terminated(
+export async function terminated(
   host: Host,
   seen: Promise<void>,
   start: (wrapper: string[]) => Promise<Finished>,
