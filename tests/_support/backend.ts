@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { generateSigningKey, importKeyRing, type KeyRing } from "../../supabase/functions/_shared/keys.ts";
 import type { Backend } from "../../supabase/functions/_shared/backend.ts";
-import { type Agent, type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
+import {
+  type Agent,
+  type Database,
+  databaseOver,
+  type Enrollment,
+  type ReaderKey,
+} from "../../supabase/functions/_shared/database/port.ts";
 import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import type { Endpoint } from "../../supabase/functions/_shared/http/routes.ts";
 import { Log } from "../../supabase/functions/_shared/log.ts";
@@ -68,6 +74,27 @@ export const agent: Agent = {
   copies: [],
 };
 
+export const readerKeyRow: ReaderKey = {
+  id: agentId,
+  owner_id: null,
+  name: "a dashboard",
+  created_at: now.toISOString(),
+};
+
+export const enrollment: Enrollment = {
+  id: agentId,
+  owner_id: null,
+  name: "{hostname}",
+  labels: {},
+  heartbeat_interval_seconds: 60,
+  progress_deadline_seconds: null,
+  uses: 1,
+  used: 0,
+  created_at: now.toISOString(),
+  expires_at: new Date(now.getTime() + 3_600_000).toISOString(),
+  revoked_at: null,
+};
+
 /** A database whose every call fails, whichever there are. */
 export function failingDatabase(error: () => Error): Database {
   return databaseOver(() => Promise.reject(error()));
@@ -102,6 +129,22 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
     heartbeats: {
       record: (beats) => Promise.resolve(beats.map(() => ({ heartbeatIntervalSeconds: 60 }))),
       ...database.heartbeats,
+    },
+    enrollments: {
+      create: () => Promise.resolve(enrollment),
+      list: () => Promise.resolve({ rows: [enrollment], next: null }),
+      get: () => Promise.resolve({ enrollment, hosts: [] }),
+      revoke: () => Promise.resolve({ ...enrollment, revoked_at: now.toISOString() }),
+      enroll: () => Promise.resolve({ id: agentId, name: agent.name }),
+      recordProgress: () => Promise.resolve(true),
+      ...database.enrollments,
+    },
+    readerKeys: {
+      create: () => Promise.resolve(readerKeyRow),
+      find: () => Promise.resolve(readerKeyRow),
+      list: () => Promise.resolve({ rows: [readerKeyRow], next: null }),
+      revoke: () => Promise.resolve(readerKeyRow),
+      ...database.readerKeys,
     },
     health: { ping: nothing, upkeep: () => Promise.resolve([]), ...database.health },
   };
@@ -159,11 +202,13 @@ function recording(database: Database, calls: TestBackend["calls"]): Database {
         };
       },
     });
-  const { agents, sessions, heartbeats, health } = database;
+  const { agents, sessions, heartbeats, enrollments, readerKeys, health } = database;
   return {
     agents: noted("agents", agents),
     sessions: noted("sessions", sessions),
     heartbeats: noted("heartbeats", heartbeats),
+    enrollments: noted("enrollments", enrollments),
+    readerKeys: noted("readerKeys", readerKeys),
     health: noted("health", health),
   };
 }

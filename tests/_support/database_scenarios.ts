@@ -49,18 +49,33 @@ export const scenarios: Record<string, Scenario> = {
       name: "an agent",
       labels: { zone: "a" },
       heartbeat_interval_seconds: 30,
+      progress_deadline_seconds: null,
       status: null,
       message: null,
       liveness: "pending",
+      liveness_since: agent.created_at,
       last_seen_at: null,
+      back_at: null,
+      busy: null,
+      last_progress_at: null,
       last_handshake_at: null,
       metrics: {},
       version: null,
       hostname: null,
       os: null,
       arch: null,
+      clock_offset_seconds: null,
       created_at: agent.created_at,
       revoked_at: null,
+      muted_until: null,
+      secret_created_at: agent.created_at,
+      previous_secret_expires_at: null,
+      last_secret: null,
+      rotation: "none",
+      refused_handshakes_count: 0,
+      last_refused_at: null,
+      last_refusal: null,
+      copies: [],
     });
   },
 
@@ -130,11 +145,19 @@ export const scenarios: Record<string, Scenario> = {
       assert.deepEqual(await database.agents.get(agent.id, null), agent);
     },
 
-  "sessions.recordRefusal → nothing that the Agent shows": async ({ database }) => {
+  "sessions.recordRefusal → the Agent tells how many and when, and nothing else of it changes": async (
+    { database },
+  ) => {
     const agent = await create(database);
     assert.equal(await database.sessions.recordRefusal(agent.id), undefined);
     assert.equal(await database.sessions.recordRefusal(nobody), undefined);
-    assert.deepEqual(await database.agents.get(agent.id, null), agent);
+    const refused = await database.agents.get(agent.id, null);
+    assert.match(refused?.last_refused_at ?? "", time);
+    assert.deepEqual(refused, {
+      ...agent,
+      refused_handshakes_count: 1,
+      last_refused_at: refused?.last_refused_at,
+    });
   },
 
   "sessions.read → the Agent, or null for another epoch": async ({ database }) => {
