@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
-import { record, text } from "../_support/client.ts";
+import { record, send, text } from "../_support/client.ts";
 import { assertEnded, type Finished, type Host, run } from "../_support/installers.ts";
 import { enrollmentCode } from "../_support/vectors.ts";
 import { refusal, withDesk } from "./_enrollment.ts";
@@ -9,6 +9,7 @@ import { credentialsText, type Scenario, type Scene, terminated, untouched } fro
 /** What all installers do with an enrollment code. */
 export const enrollScenarios: Scenario[] = [
   { name: "with a code the host is online, and neither the code nor its id is left", work: enrolled },
+  { name: "a code of the real server is good for one host, and its row says how far that came", work: real },
   { name: "on a host that is enrolled a code is not used, and one line says so", work: ignored },
   { name: "killed while it enrolls and run again, it gets the same agent", work: killed },
   { name: "interrupted while it enrolls, it ends at once and keeps the id", work: interrupted },
@@ -65,6 +66,25 @@ function idOf({ credentials }: Host): string {
 
 function files(tree: Record<string, string>): string[] {
   return Object.entries(tree).filter(([, content]) => content !== "").map(([path]) => path.slice(4)).sort();
+}
+
+async function real({ host, fleet, url }: Scene): Promise<void> {
+  const made = await send(`${fleet.base}/enrollments`, {
+    headers: fleet.operator,
+    body: { name: "edge of {hostname}" },
+  });
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  const env = { OPENCLAW_URL: url, OPENCLAW_ENROLLMENT_CODE: text(made.body.code) };
+  assertEnded(await host.run([], { env }), 0, /^enrolled at .* as "edge of .+" /m);
+  const { id } = record(made.body.enrollment);
+  const { body } = await send(`${fleet.base}/enrollments/${id}`, { headers: fleet.operator });
+  const [row, ...more] = Array.isArray(body.hosts) ? body.hosts : [];
+  assert.deepEqual(more, []);
+  const { agent_id: agentId, step, failed } = record(row);
+  assert.deepEqual({ step, failed }, { step: "online", failed: false });
+  assert.equal((await fleet.agent(text(agentId))).liveness, "online");
+  assertEnded(await host.run(["--uninstall"]), 0);
+  await untouched(host, host.run([], { env }), 3, /the code is unknown, expired, used up or revoked/);
 }
 
 async function ignored(scene: Scene): Promise<void> {
