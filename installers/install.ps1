@@ -1476,11 +1476,17 @@ Usage: install.ps1 [options]
             # It still runs. Where its place is not needed now, the next run, and --uninstall, will.
             try { Remove-Files $leftover } catch { Say "warning: $(Get-Cause $_.Exception)" }
         }
-        Write-Whole $place.Credentials '600' (ConvertTo-Bytes (Get-CredentialsText))
+        # A program that is in the middle of a rotation keeps a second secret there.
+        if (-not (Test-Rotating)) { Write-Whole $place.Credentials '600' (ConvertTo-Bytes (Get-CredentialsText)) }
         Write-Program
         if ($place.ServiceFile) { Write-Whole $place.ServiceFile '600' (Get-TaskBytes) }
         Remove-Former $place.Earlier.Files
         Send-Step 'installed'
+    }
+
+    function Test-Rotating {
+        if ($null -eq $place.Installed) { return $false }
+        return $null -ne (Get-Text (Read-Object ([IO.File]::ReadAllText($place.Credentials))) 'next_agent_secret')
     }
 
     function Write-Report {

@@ -774,7 +774,7 @@ class Installation:
             return
         if not self.is_refused(self.agent.reply):
             self.no_answer("shake hands with", self.agent.reply)
-        self.stop(3, "Cannot shake hands with %s: the agent is unknown or revoked, or its secret is wrong" % self.url,
+        self.stop_asking(3, "Cannot shake hands with %s: the agent is unknown or revoked, or its secret is wrong" % self.url,
                   "ask the operator of the server")
 
     def is_refused(self, reply):
@@ -783,17 +783,17 @@ class Installation:
     def no_answer(self, what, reply):
         """Dies of what came when this was to do something with the server."""
         if not reply.failure:
-            self.stop(6, "Cannot %s %s: %s" % (what, self.url, reply.what_came()), "check the URL, and the proxies on the way")
+            self.stop_asking(6, "Cannot %s %s: %s" % (what, self.url, reply.what_came()), "check the URL, and the proxies on the way")
         import ssl
         if isinstance(reply.error, ssl.SSLError):
             late = offset(self.date_of_server(ssl._create_unverified_context()))
             if late:
-                self.stop(6, "Cannot %s %s: TLS fails, and %s" % (what, self.url, late), "set the clock of this host")
-            self.stop(6, "Cannot %s %s: TLS fails: %s" % (what, self.url, reply.failure),
+                self.stop_asking(6, "Cannot %s %s: TLS fails, and %s" % (what, self.url, late), "set the clock of this host")
+            self.stop_asking(6, "Cannot %s %s: TLS fails: %s" % (what, self.url, reply.failure),
                       "check the certificate; SSL_CERT_FILE names further authorities")
-        self.stop(6, "Cannot reach %s: %s" % (self.url, reply.failure), "check the URL, the network and the proxy")
+        self.stop_asking(6, "Cannot reach %s: %s" % (self.url, reply.failure), "check the URL, the network and the proxy")
 
-    def stop(self, code, what, hint):
+    def stop_asking(self, code, what, hint):
         """As die does, after an undo if something was done."""
         (self.give_up if self.enrolling else die)(code, what, hint)
 
@@ -1370,12 +1370,21 @@ class Installation:
             except OSError as error:
                 # It still runs. Where its place is not needed now, the next run, and --uninstall, will.
                 say("warning: %s" % error)
-        self.put(self.credentials, 0o600, os.fsencode(self.credentials_text()))
+        # A program that is in the middle of a rotation keeps a second secret there.
+        if not self.is_rotating():
+            self.put(self.credentials, 0o600, os.fsencode(self.credentials_text()))
         self.put_program()
         self.put_service()
         self.remove_former(earlier["files"])
         progress.came_to("installed")
         self.go_online()
+
+    def is_rotating(self):
+        try:
+            with open(self.credentials, "rb") as file:
+                return self.installed is not None and agent.text(agent.read_object(file.read(16385)), "next_agent_secret") is not None
+        except OSError:
+            return False
 
     def put_manifest(self, folders):
         """The manifest comes first: whatever ends this run, what it wrote is known to the next one."""

@@ -311,10 +311,11 @@ check_url() { # Leaves $1 in $value, without what follows the host that we add o
 # Id and secret, or a code in their place, come from one layer together: flags, environment, this file, or what is
 # installed already.
 choose_credentials() {
-  installed_url='' installed_id='' installed_secret=''
+  installed_url='' installed_id='' installed_secret='' is_rotating=no
   if [ -e "$credentials" ]; then
     read_credentials "$credentials" || die 5 "Cannot install: \"$credentials\" is there and holds no credentials" 'move it away'
     installed_url=$url installed_id=$agent_id installed_secret=$agent_secret
+    ! text next_agent_secret || is_rotating=yes
   fi
   agent_id='' agent_secret='' code='' code_file=''
   if [ -n "$flag_id$flag_secret_file$flag_code_file" ]; then
@@ -675,27 +676,27 @@ try_credentials() {
     return 0
   fi
   is_refused || no_answer 'shake hands with'
-  stop 3 "Cannot shake hands with $url: the agent is unknown or revoked, or its secret is wrong" 'ask the operator of the server'
+  stop_asking 3 "Cannot shake hands with $url: the agent is unknown or revoked, or its secret is wrong" 'ask the operator of the server'
 }
 
 is_refused() { [ "$status" = 401 ] && raw json && text error && [ "$value" = invalid_credentials ]; }
 
 no_answer() { # Dies of what came when this was to $1 the server.
   case $curl_code in
-    0) stop 6 "Cannot $1 $url: $(what_came)" 'check the URL, and the proxies on the way' ;;
+    0) stop_asking 6 "Cannot $1 $url: $(what_came)" 'check the URL, and the proxies on the way' ;;
     35 | 51 | 58 | 59 | 60 | 66 | 77 | 80 | 83 | 90 | 91)
       # Nothing secret is sent: whatever answers is asked for the time only.
       tls_failure=$failure late=''
       request health '' '' 15 -k
       raw date && late=$(offset "$value")
-      [ -z "$late" ] || stop 6 "Cannot $1 $url: TLS fails, and $late" 'set the clock of this host'
-      stop 6 "Cannot $1 $url: TLS fails: $tls_failure" 'check the certificate; SSL_CERT_FILE names further authorities'
+      [ -z "$late" ] || stop_asking 6 "Cannot $1 $url: TLS fails, and $late" 'set the clock of this host'
+      stop_asking 6 "Cannot $1 $url: TLS fails: $tls_failure" 'check the certificate; SSL_CERT_FILE names further authorities'
       ;;
-    *) stop 6 "Cannot reach $url: $failure" 'check the URL, the network and the proxy' ;;
+    *) stop_asking 6 "Cannot reach $url: $failure" 'check the URL, the network and the proxy' ;;
   esac
 }
 
-stop() { # As die does, after an undo if something was done.
+stop_asking() { # As die does, after an undo if something was done.
   [ "$enrolling" = no ] || give_up "$@"
   die "$@"
 }
@@ -1276,7 +1277,8 @@ put_files() {
   make_folder "$(dirname "$program")"
   if [ "$kind" = binary ] && [ "$service" != none ]; then return; fi
   [ -z "$service_file" ] || make_folder "$(dirname "$service_file")"
-  put "$credentials" 600 credentials_text
+  # A program that is in the middle of a rotation keeps a second secret there.
+  [ "$is_rotating" = yes ] || put "$credentials" 600 credentials_text
   put_program
   put_service
   came_to installed

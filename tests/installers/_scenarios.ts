@@ -5,6 +5,7 @@ import { assertEnded, type Finished, Host, run } from "../_support/installers.ts
 import { powershellEnvironment } from "../_support/powershell.ts";
 import type { Random } from "../_support/seed.ts";
 import { makeCertificate } from "../_support/certificate.ts";
+import { agentId, agentSecret } from "../_support/vectors.ts";
 import { pause } from "../_support/wait.ts";
 import { formatManifest } from "../../cli/service/manifest.ts";
 import { version } from "../../supabase/functions/_shared/version.ts";
@@ -187,6 +188,10 @@ async function twice({ host, fleet, url }: Scene): Promise<void> {
 
 async function repaired({ host, fleet, url }: Scene): Promise<void> {
   assertEnded(await host.install(await fleet.createAgent(), url), 0);
+  // A program in the middle of a rotation keeps a second secret there, which is not the installer's to lose.
+  const credentials = record(JSON.parse(await Deno.readTextFile(host.credentials)));
+  const rotating = { ...credentials, next_agent_id: agentId, next_agent_secret: agentSecret };
+  await Deno.writeTextFile(host.credentials, JSON.stringify(rotating, null, 2));
   const before = await host.tree();
   await Deno.remove(host.program);
   await Deno.writeTextFile(`${host.program}.openclaw-new`, "half of a program");
