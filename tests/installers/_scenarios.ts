@@ -34,7 +34,7 @@ export interface Scenario {
 
 const rootsMounts = ["root", "unshare", "mount", "find"];
 
-/** The one list that all installers are held to. */
+/** What all installers are held to, beside what they do with an enrollment code. */
 export const scenarios: Scenario[] = [
   {
     name: "on a fresh home the agent is online, and the files are what they should be",
