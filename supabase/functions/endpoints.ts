@@ -3,6 +3,7 @@ import { endpoint as agents } from "./agents/routes.ts";
 import { endpoint as createAgent } from "./create-agent/handler.ts";
 import { endpoint as enroll } from "./enroll/routes.ts";
 import { endpoint as enrollments } from "./enrollments/routes.ts";
+import { endpoint as events } from "./events/handler.ts";
 import { endpoint as handshake } from "./handshake/handler.ts";
 import { endpoint as health } from "./health/handler.ts";
 import { endpoint as heartbeat } from "./heartbeat/handler.ts";
@@ -16,6 +17,7 @@ export const endpoints: readonly Endpoint[] = [
   createAgent,
   enroll,
   enrollments,
+  events,
   handshake,
   health,
   heartbeat,

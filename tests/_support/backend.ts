@@ -6,6 +6,7 @@ import {
   type Database,
   databaseOver,
   type Enrollment,
+  type Event,
   type ReaderKey,
 } from "../../supabase/functions/_shared/database/port.ts";
 import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
@@ -81,6 +82,17 @@ export const readerKeyRow: ReaderKey = {
   created_at: now.toISOString(),
 };
 
+export const event: Event = {
+  id: 7,
+  agent_id: agentId,
+  agent_name: agent.name,
+  kind: "created",
+  at: now.toISOString(),
+  actor: "key:default",
+  address: "192.0.2.1",
+  detail: {},
+};
+
 export const enrollment: Enrollment = {
   id: agentId,
   owner_id: null,
@@ -117,6 +129,11 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
       create: found,
       get: found,
       revoke: found,
+      list: () => Promise.resolve({ rows: [agent], next: null, counts: { pending: 1 } }),
+      edit: found,
+      restore: found,
+      endSessions: found,
+      delete: found,
       count: () => Promise.resolve({}),
       ...database.agents,
     },
@@ -146,6 +163,7 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
       revoke: () => Promise.resolve(readerKeyRow),
       ...database.readerKeys,
     },
+    events: { list: () => Promise.resolve({ rows: [event], next: null }), ...database.events },
     health: { ping: nothing, upkeep: () => Promise.resolve([]), ...database.health },
   };
   return {
@@ -181,7 +199,10 @@ export async function ask(
   { rest = "", address = "192.0.2.1", ...init }: RequestInit & { rest?: string; address?: string } = {},
 ): Promise<Reply> {
   const request = new Request(`https://fleet.example/functions/v1/${endpoint.name}${rest}`, init);
-  const response = await respond(endpoint, request, backend, { subpath: rest, socketAddress: address });
+  const response = await respond(endpoint, request, backend, {
+    subpath: rest.replace(/\?.*$/, ""),
+    socketAddress: address,
+  });
   await Promise.all(backend.work.splice(0));
   backend.log.flush();
   const text = await response.text();
@@ -202,13 +223,14 @@ function recording(database: Database, calls: TestBackend["calls"]): Database {
         };
       },
     });
-  const { agents, sessions, heartbeats, enrollments, readerKeys, health } = database;
+  const { agents, sessions, heartbeats, enrollments, readerKeys, events, health } = database;
   return {
     agents: noted("agents", agents),
     sessions: noted("sessions", sessions),
     heartbeats: noted("heartbeats", heartbeats),
     enrollments: noted("enrollments", enrollments),
     readerKeys: noted("readerKeys", readerKeys),
+    events: noted("events", events),
     health: noted("health", health),
   };
 }

@@ -19,6 +19,8 @@ interface Facts {
   status: number;
   /** Who may ask. */
   asks: "operator" | "reader" | "session" | "anybody";
+  /** The query that it needs. */
+  query?: string;
   /** The body that it reads, or null when it reads none. */
   body: Record<string, unknown> | null;
   /** Whether it needs the database. */
@@ -33,7 +35,14 @@ const enrolling = { code: enrollmentCode, enrollment_id: enrollmentCode.slice(4,
 const facts: Record<string, Facts> = {
   "POST /create-agent": { ...common, status: 201, asks: "operator", body: { name: "edge 1" } },
   "GET /agents/<id>": { ...common, asks: "reader" },
+  "GET /agents": { ...common, asks: "reader" },
+  "PATCH /agents/<id>": { ...common, asks: "operator", body: { name: "edge 2" } },
+  "DELETE /agents/<id>": { ...common, asks: "operator", query: "?name=edge%201" },
   "POST /agents/<id>/revoke": { ...common, asks: "operator" },
+  "POST /agents/<id>/restore": { ...common, asks: "operator" },
+  "POST /agents/<id>/end-sessions": { ...common, asks: "operator" },
+  "GET /agents/<id>/events": { ...common, asks: "reader" },
+  "GET /events": { ...common, asks: "reader" },
   "GET /reader-keys": { ...common, asks: "reader" },
   "POST /reader-keys": { ...common, status: 201, asks: "operator", body: { name: "a dashboard" } },
   "DELETE /reader-keys/<id>": { ...common, asks: "operator" },
@@ -73,7 +82,7 @@ const routed = endpoints.flatMap((endpoint) =>
 export const resources: readonly Resource[] = Object.entries(facts).map(([name, known]) => {
   const route = routed.find((one) => one.name === name);
   if (route === undefined) throw new Error(`No function has a route ${name}`);
-  return { ...route, ...known };
+  return { ...route, ...known, rest: `${route.rest}${known.query ?? ""}` };
 });
 
 const unknown = routed.filter(({ name }) => facts[name] === undefined).map(({ name }) => name);

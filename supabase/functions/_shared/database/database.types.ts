@@ -14,8 +14,9 @@ export type Database = {
           "id": number;
           "kind": string;
           "owner_id": string | null;
+          "event_json": Json | null;
         };
-        ComputedFields: never;
+        ComputedFields: "event_json";
         Insert: {
           "actor": string;
           "address"?: string | null;
@@ -358,6 +359,10 @@ export type Database = {
         };
         Returns: string;
       };
+      "agent_trouble": {
+        Args: { "created_at": string; "liveness": string; "liveness_since": string; "status": string };
+        Returns: number;
+      };
       "check_health": { Args: Record<PropertyKey, never>; Returns: boolean };
       "count_agents": { Args: Record<PropertyKey, never>; Returns: Json };
       "create_agent": {
@@ -390,6 +395,15 @@ export type Database = {
         };
         Returns: Json;
       };
+      "delete_agent": {
+        Args: { "act": Json; "agent_id": string; "name": string; "owner_id": string };
+        Returns: Json;
+      };
+      "edit_agent": {
+        Args: { "act": Json; "agent_id": string; "changes": Json; "owner_id": string };
+        Returns: Json;
+      };
+      "end_agent_sessions": { Args: { "act": Json; "agent_id": string; "owner_id": string }; Returns: Json };
       "enroll": {
         Args: {
           "address": string;
@@ -468,12 +482,30 @@ export type Database = {
         Returns: Json;
       };
       "enrollment_use": { Args: { "code_digest": string; "host_digest": string }; Returns: string };
+      "event_json": {
+        Args: {
+          "event": Omit<
+            Database["public"]["Tables"]["agent_events"]["Row"],
+            Database["public"]["Tables"]["agent_events"]["ComputedFields"]
+          >;
+        };
+        Returns: Json;
+      };
+      "expression_of": { Args: { "function": unknown }; Returns: string };
       "find_reader_key": { Args: { "key_digest": string }; Returns: Json };
       "get_agent": { Args: { "agent_id": string; "owner_id": string }; Returns: Json };
       "get_enrollment": { Args: { "enrollment_id": string; "owner_id": string }; Returns: Json };
       "labels_are_sound": { Args: { "labels": Json }; Returns: boolean };
+      "list_agents": {
+        Args: { "after": Json; "filter": Json; "owner_id": string; "page_limit": number; "sort": string };
+        Returns: Json;
+      };
       "list_enrollments": {
         Args: { "after": Json; "owner_id": string; "page_limit": number };
+        Returns: Json;
+      };
+      "list_events": {
+        Args: { "after": Json; "agent_id": string; "kinds": Json; "owner_id": string; "page_limit": number };
         Returns: Json;
       };
       "list_reader_keys": {
@@ -481,6 +513,7 @@ export type Database = {
         Returns: Json;
       };
       "metrics_are_sound": { Args: { "metrics": Json }; Returns: boolean };
+      "microseconds": { Args: { "moment": string }; Returns: number };
       "note_event": {
         Args: {
           "act": Json;
@@ -501,6 +534,7 @@ export type Database = {
         Args: { "agent_id": string; "client": Json; "secret_digest": string };
         Returns: Json;
       };
+      "page_of": { Args: { "items": Json; "page_limit": number }; Returns: Json };
       "read_session": { Args: { "agent_id": string; "epoch": number }; Returns: Json };
       "reader_key_json": {
         Args: {
@@ -518,6 +552,8 @@ export type Database = {
       };
       "record_refusal": { Args: { "agent_id": string }; Returns: undefined };
       "remove_old_enrollments": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "remove_old_events": { Args: Record<PropertyKey, never>; Returns: number };
+      "restore_agent": { Args: { "act": Json; "agent_id": string; "owner_id": string }; Returns: Json };
       "revoke_agent": { Args: { "act": Json; "agent_id": string; "owner_id": string }; Returns: Json };
       "revoke_enrollment": {
         Args: { "act": Json; "enrollment_id": string; "owner_id": string };

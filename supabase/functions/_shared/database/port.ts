@@ -1,5 +1,6 @@
 import { agents } from "./agents.ts";
 import { enrollments } from "./enrollments.ts";
+import { events } from "./events.ts";
 import { heartbeats } from "./heartbeats.ts";
 import { readerKeys } from "./reader_keys.ts";
 import { each, nothing, orNull, text } from "./readers.ts";
@@ -7,7 +8,9 @@ import { type Call, type Methods, methods, row } from "./row.ts";
 import { watchRoom } from "./room.ts";
 import { sessions } from "./sessions.ts";
 
-export type { Act, Agent, NewAgent } from "./agents.ts";
+export type { Act, Agent, AgentChanges, AgentsAfter, AgentsFilter, NewAgent } from "./agents.ts";
+export { livenessWords } from "./agents.ts";
+export { type Event, eventKinds } from "./events.ts";
 export type {
   Enrolled,
   Enrolling,
@@ -33,7 +36,7 @@ const health = {
   }),
 };
 
-const nouns = { agents, sessions, heartbeats, enrollments, readerKeys, health };
+const nouns = { agents, sessions, heartbeats, enrollments, readerKeys, events, health };
 
 /**
  * The calls that the handlers make. Each is one row of a noun: one SQL function in one round trip. The rules are in

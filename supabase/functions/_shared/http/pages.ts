@@ -97,6 +97,7 @@ function parseCursor(text: string): Cursor {
   throw badCursor();
 }
 
-function badCursor(): ContractError {
+/** The refusal of a cursor that no page of this list ended with. */
+export function badCursor(): ContractError {
   return badField("cursor", "is not one that a page of this list ended with");
 }
