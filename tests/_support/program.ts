@@ -58,6 +58,8 @@ export const isBinary = binary !== undefined;
 export const sourceEnvironment: Record<string, string> = {
   DENO_DIR: Deno.env.get("DENO_DIR") ?? await cacheFolder(),
   DENO_NO_UPDATE_CHECK: "1",
+  // Of code that was compiled under other flags, nothing is used, and all is compiled and written again.
+  ...(Deno.env.has("DENO_V8_FLAGS") ? { DENO_V8_FLAGS: Deno.env.get("DENO_V8_FLAGS") ?? "" } : {}),
 };
 
 /** Runs the program to its end in an environment that holds only what is given, its cache when run from source. */
