@@ -45,33 +45,19 @@ Installs the openclaw agent on this host, and shakes hands with its server.
 
 Usage: install.ps1 [options]
 
-  --url <url>                 the server (env: OPENCLAW_URL)
-  --agent-id <uuid>           the agent (env: OPENCLAW_AGENT_ID)
-  --agent-secret-file <file>  the file that holds its secret (env: OPENCLAW_AGENT_SECRET_FILE,
-                              or the secret itself in OPENCLAW_AGENT_SECRET)
-  --binary <file>             install this program
-  --binary-url <url>          fetch it from here
-  --sha256 <hex>              the SHA-256 of the program
-  --script-agent              install the small agent that this installer brings along
-  --no-service                install no service
-  --name <word>               what the files and the service are called (env: OPENCLAW_NAME)
-  --second-name               call the program openclaw, too, where no other program is called so
-  --no-second-name            take that second name away
-  --watch <program>           openclaw or openclaw:<port>: watch the AI gateway of that name
-  --probe-url <url>           get this page before each beat
-  --status-command <command>  run it before each beat: exit code 0 is healthy, 1 degraded
-  --metrics-command <command> run it before each beat: the numbers of its JSON are metrics
-                              (these two need the program; an empty value takes one away)
-  --uninstall                 remove what this installer wrote
-  --dry-run                   check everything, touch nothing
-  --yes                       answer every question with yes
-  --help                      print this
-  --version                   print the version
-
-Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 conflict, 6 unreachable
+@texts/usage.txt@
 '@
 
     $ofInterruption = 'error: Cannot go on: it was interrupted'
+
+    # What this ends with is told to the server, too, where a code is used.
+    function Die {
+        param([int] $Code, [string] $What, [string] $Hint)
+        Say "error: $What"
+        if ($Hint) { Say "hint: $Hint" }
+        Send-Failure $What
+        throw "openclaw ends with $Code"
+    }
 
     function Answer {
         param([string] $Words)
@@ -80,7 +66,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Read-Arguments {
         param([string[]] $Arguments)
-        $options = @{ 'url' = ''; 'agent-id' = ''; 'agent-secret-file' = ''; 'binary' = ''; 'binary-url' = ''; 'sha256' = ''
+        $options = @{ 'url' = ''; 'agent-id' = ''; 'agent-secret-file' = ''; 'enrollment-code-file' = ''; 'binary' = ''; 'binary-url' = ''; 'sha256' = ''
             'name' = ''; 'second-name' = $false; 'no-second-name' = $false
             # $null is not given; an empty one takes away what an earlier installation has.
             'watch' = $null; 'probe-url' = $null; 'status-command' = $null; 'metrics-command' = $null
@@ -277,6 +263,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $place.State = Get-State
         $place.Credentials = [IO.Path]::Combine($place.State, 'credentials.json')
         $place.Manifest = [IO.Path]::Combine($place.State, 'install.json')
+        $place.Enrollment = [IO.Path]::Combine($place.State, 'enrollment-id')
         $place.Session = Get-SessionPath
         $place.Log = [IO.Path]::Combine($place.State, 'openclaw.log')
         $place.Service = 'none'
@@ -342,7 +329,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
 
     function Get-Files { return @($place.Manifest, $place.Credentials, $place.Program, $place.ServiceFile) | Where-Object { $_ } }
 
-    # Id and secret come from one layer together: flags, environment, this file, or what is installed already.
+    # Id and secret, or a code in their place, come from one layer together: flags, environment, this file, or what is
+    # installed already.
     function Select-Credentials {
         param([hashtable] $Given)
         $installed = $null
@@ -353,32 +341,55 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $place.Installed = $installed
         $id = ''
         $secret = ''
-        if ($options['agent-id'] -or $options['agent-secret-file']) {
+        $code = ''
+        $codeFile = ''
+        if ($options['agent-id'] -or $options['agent-secret-file'] -or $options['enrollment-code-file']) {
             $id = $options['agent-id']
-            if ($options['agent-secret-file']) { $secret = Read-SecretFile $options['agent-secret-file'] }
-            Assert-Pair $id $secret '--agent-id and --agent-secret-file'
+            $codeFile = $options['enrollment-code-file']
+            Assert-One "$id$($options['agent-secret-file'])" $codeFile '--agent-id and --agent-secret-file' '--enrollment-code-file'
+            if ($options['agent-secret-file']) { $secret = Read-SecretFile $options['agent-secret-file'] 'secret' }
+            if (-not $codeFile) { Assert-Pair $id $secret '--agent-id and --agent-secret-file' }
         }
-        elseif ($Given['OPENCLAW_AGENT_ID'] -or $Given['OPENCLAW_AGENT_SECRET'] -or $Given['OPENCLAW_AGENT_SECRET_FILE']) {
-            $id = $Given['OPENCLAW_AGENT_ID']
-            $secret = $Given['OPENCLAW_AGENT_SECRET']
-            if ($secret -and $Given['OPENCLAW_AGENT_SECRET_FILE']) {
-                Die 2 'Cannot tell which secret to use: both OPENCLAW_AGENT_SECRET_FILE and OPENCLAW_AGENT_SECRET are given' 'unset OPENCLAW_AGENT_SECRET'
-            }
-            if ($Given['OPENCLAW_AGENT_SECRET_FILE']) { $secret = Read-SecretFile $Given['OPENCLAW_AGENT_SECRET_FILE'] }
-            Assert-Pair $id $secret 'OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET'
+        elseif (Test-Given $Given) {
+            $id = "$($Given['OPENCLAW_AGENT_ID'])"
+            $secret = "$($Given['OPENCLAW_AGENT_SECRET'])"
+            $code = "$($Given['OPENCLAW_ENROLLMENT_CODE'])"
+            $codeFile = "$($Given['OPENCLAW_ENROLLMENT_CODE_FILE'])"
+            $secretFile = "$($Given['OPENCLAW_AGENT_SECRET_FILE'])"
+            Assert-One "$id$secret$secretFile" "$code$codeFile" 'OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET' 'OPENCLAW_ENROLLMENT_CODE'
+            Assert-NoFile $secret $secretFile 'secret' 'OPENCLAW_AGENT_SECRET'
+            Assert-NoFile $code $codeFile 'code' 'OPENCLAW_ENROLLMENT_CODE'
+            if ($secretFile) { $secret = Read-SecretFile $secretFile 'secret' }
+            if (-not "$code$codeFile") { Assert-Pair $id $secret 'OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET' }
         }
         elseif ($BakedAgentId) { $id = $BakedAgentId; $secret = $BakedAgentSecret }
         elseif ($installed) { $id = $installed.Id; $secret = $installed.Secret }
-        else { Die 2 'Cannot install: no agent is named' 'give --url, --agent-id and --agent-secret-file, or OPENCLAW_URL, OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET' }
+        else { Die 2 'Cannot install: no agent is named' 'give --url, --agent-id and --agent-secret-file, or OPENCLAW_URL, OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET, or --enrollment-code-file' }
+        if ($installed -and "$code$codeFile") {
+            Say "this host is enrolled already, as the agent $($installed.Id): the enrollment code is not used"
+            $code = ''
+            $codeFile = ''
+            $id = $installed.Id
+            $secret = $installed.Secret
+        }
         $url = @($options['url'], $Given['OPENCLAW_URL'], $BakedUrl, $(if ($installed) { $installed.Url })) | Where-Object { $_ } | Select-Object -First 1
         if (-not $url) { Die 2 'Cannot install: no server is named' 'give --url or OPENCLAW_URL' }
         $url = Get-CheckedUrl $url
         if (-not $url) { Die 2 'Cannot use the URL: it is neither https nor a loopback address' '--url https://fleet.example.com' }
+        if ($codeFile) { $code = Read-SecretFile $codeFile 'code' }
         # Windows' editors put a byte order mark before a text.
         $id = $id.TrimStart([char]0xFEFF).Trim().ToLowerInvariant()
         $secret = $secret.TrimStart([char]0xFEFF).Trim()
-        Assert-Identity $id $secret
+        $place.Code = $code.TrimStart([char]0xFEFF).Trim()
+        if ($code) { Assert-Form $place.Code 'oce' 'enrollment code' 'code' } else { Assert-Identity $id $secret }
         $place.Identity = @{ Url = $url; Id = $id; Secret = $secret }
+    }
+
+    # Whether the environment says anything of the agent.
+    function Test-Given {
+        param([hashtable] $Given)
+        $names = 'OPENCLAW_AGENT_ID', 'OPENCLAW_AGENT_SECRET', 'OPENCLAW_AGENT_SECRET_FILE', 'OPENCLAW_ENROLLMENT_CODE', 'OPENCLAW_ENROLLMENT_CODE_FILE'
+        return @($names | Where-Object { $Given[$_] }).Count -gt 0
     }
 
     function Assert-Pair {
@@ -386,26 +397,60 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         if (-not $Id -or -not $Secret) { Die 2 "Cannot install: $Names are given together" 'give both, or neither' }
     }
 
+    function Assert-One {
+        param([string] $OfAgent, [string] $OfCode, [string] $Names, [string] $Name)
+        if ($OfAgent -and $OfCode) { Die 2 "Cannot tell which agent this is: both $Name and $Names are given" 'give an agent, or a code' }
+    }
+
+    function Assert-NoFile {
+        param([string] $Text, [string] $File, [string] $What, [string] $Name)
+        if ($Text -and $File) { Die 2 "Cannot tell which $What to use: both ${Name}_FILE and $Name are given" "unset $Name" }
+    }
+
+    # The first line of the file, which holds a secret or a code; for a code, a dash is standard input.
     function Read-SecretFile {
-        param([string] $Path)
+        param([string] $Path, [string] $What)
+        $hint = "name a file that holds the $What"
+        if ($Path -ceq '-' -and $What -ceq 'code') {
+            if (-not [Console]::IsInputRedirected) { Die 2 'Cannot read the code from standard input: it is a terminal, which would show it' $hint }
+            $line = "$([Console]::In.ReadLine())"
+            if (-not $line.Trim()) { Die 2 'Cannot read the code from standard input: it is empty' $hint }
+            return $line
+        }
+        $full = Get-FullPath $Path
         # Not by Get-Content: the strings of 5.1's remember where they come from, and ConvertTo-Json tells it.
-        try { $text = [IO.File]::ReadAllText((Get-FullPath $Path)) }
-        catch [IO.FileNotFoundException], [IO.DirectoryNotFoundException] { Die 4 "Cannot read `"$Path`": there is no such file" 'name a file that holds the secret' }
-        catch { Die 3 "Cannot read `"$Path`": this user may not read it" 'name a file that holds the secret' }
+        try { $text = [IO.File]::ReadAllText($full) }
+        catch [IO.FileNotFoundException], [IO.DirectoryNotFoundException] { Die 4 "Cannot read `"$Path`": there is no such file" $hint }
+        catch { Die 3 "Cannot read `"$Path`": this user may not read it" $hint }
+        if ($What -ceq 'code' -and -not $place.IsWindows -and "$(ls -ldL $full)" -cmatch '\A-(?!.{3}-{6})') { Say "warning: `"$Path`" is open to other users: chmod 600 it" }
         $line = ($text -split '\r?\n', 2)[0]
-        if (-not $line.Trim()) { Die 2 "Cannot read `"$Path`": it is empty" 'name a file that holds the secret' }
+        if (-not $line.Trim()) { Die 2 "Cannot read `"$Path`": it is empty" $hint }
         return $line
     }
 
     function Assert-Identity {
         param([string] $Id, [string] $Secret)
-        if ($Id -cnotmatch '\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\z') { Die 2 'Cannot use the agent id: it is not a UUID' '--agent-id 00000000-0000-4000-8000-000000000000' }
-        if ($Secret.Length -ne 54) { Die 2 "Cannot use the agent secret: it has $($Secret.Length) characters, a secret has 54" 'copy it whole' }
-        if ($Secret -cnotmatch '\Aocs_[A-Za-z0-9_-]{43}_[A-Za-z0-9_-]{6}\z') { Die 2 'Cannot use the agent secret: it is not of the form "ocs_..._..."' 'copy it whole' }
+        if ($Id -cnotmatch $Uuid) { Die 2 'Cannot use the agent id: it is not a UUID' '--agent-id 00000000-0000-4000-8000-000000000000' }
+        Assert-Form $Secret 'ocs' 'agent secret' 'secret'
+    }
+
+    $Uuid = '\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\z'
+    # What a secret and a code have after their prefix.
+    $SecretBody = '_[A-Za-z0-9_-]{43}_[A-Za-z0-9_-]{6}\z'
+
+    # Whether the text is built as a secret is, after its prefix.
+    function Assert-Form {
+        param([string] $Text, [string] $Prefix, [string] $Name, [string] $Short)
+        if ($Text.Length -ne 54) { Die 2 "Cannot use the ${Name}: it has $($Text.Length) characters, a $Short has 54" 'copy it whole' }
+        if ($Text -cnotmatch "\A$Prefix$SecretBody") { Die 2 "Cannot use the ${Name}: it is not of the form `"${Prefix}_..._...`"" 'copy it whole' }
         $sha = [Security.Cryptography.SHA256]::Create()
-        try { $sum = $sha.ComputeHash([Text.Encoding]::ASCII.GetBytes($Secret.Substring(0, 47))) } finally { $sha.Dispose() }
-        $check = [Convert]::ToBase64String($sum, 0, 4).Substring(0, 6).Replace('+', '-').Replace('/', '_')
-        if ($Secret.Substring(48) -cne $check) { Die 2 'Cannot use the agent secret: its checksum does not fit: it was mistyped or cut' 'copy it whole' }
+        try { $sum = $sha.ComputeHash([Text.Encoding]::ASCII.GetBytes($Text.Substring(0, 47))) } finally { $sha.Dispose() }
+        if ($Text.Substring(48) -cne (ConvertTo-Base64Url $sum[0..3])) { Die 2 "Cannot use the ${Name}: its checksum does not fit: it was mistyped or cut" 'copy it whole' }
+    }
+
+    function ConvertTo-Base64Url {
+        param([byte[]] $Bytes)
+        return [Convert]::ToBase64String($Bytes).TrimEnd('=').Replace('+', '-').Replace('/', '_')
     }
 
     # The manifest's fields; nothing but empty ones, if there is none that this user may believe.
@@ -525,7 +570,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Assert-Free {
         param([string] $Folder)
         if ((Test-There $place.Manifest) -or -not [IO.Directory]::Exists($Folder)) { return }
-        $ours = '\A((credentials|session|install)\.json(\..*)?|environment|task\.xml|monitor-.*\.lock|openclaw\.log(\.[123])?)\z'
+        $ours = '\A(((credentials|session|install)\.json|enrollment-id)(\..*)?|environment|task\.xml|monitor-.*\.lock|openclaw\.log(\.[123])?)\z'
         foreach ($path in [IO.Directory]::GetFileSystemEntries($Folder)) {
             $name = [IO.Path]::GetFileName($path)
             if ($name -cnotmatch $ours) { Die 5 "Cannot install: `"$Folder`" has files of another program: $(Get-Shown $name), $(Get-Whose $path)" $AnotherName }
@@ -761,16 +806,122 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             Say "shook hands with $url as `"$($place.Name)`" ($($agent.Id))"
             return
         }
-        if (Test-Refused $agent 'invalid_credentials') { Die 3 "Cannot shake hands with ${url}: the agent is unknown or revoked, or its secret is wrong" 'ask the operator of the server' }
-        if (-not $agent.Failure) { Die 6 "Cannot shake hands with ${url}: $(Get-WhatCame $agent)" 'check the URL, and the proxies on the way' }
-        if ($agent.IsTls) {
+        if (-not (Test-Refused $agent 'invalid_credentials')) { Stop-Unanswered 'shake hands with' $agent }
+        Stop-Asking 3 "Cannot shake hands with ${url}: the agent is unknown or revoked, or its secret is wrong" 'ask the operator of the server'
+    }
+
+    # Dies of what came when this was to do something with the server.
+    function Stop-Unanswered {
+        param([string] $What, [hashtable] $Agent)
+        $url = $Agent.Url
+        if (-not $Agent.Failure) { Stop-Asking 6 "Cannot $What ${url}: $(Get-WhatCame $Agent)" 'check the URL, and the proxies on the way' }
+        if ($Agent.IsTls) {
             $late = Get-Offset (Get-DateOfServer $url)
-            if ($late) { Die 6 "Cannot shake hands with ${url}: TLS fails, and $late" 'set the clock of this host' }
+            if ($late) { Stop-Asking 6 "Cannot $What ${url}: TLS fails, and $late" 'set the clock of this host' }
             $hint = 'check the certificate; SSL_CERT_FILE names further authorities'
             if ($place.IsWindows) { $hint = "check the certificate; Windows' own store names the authorities, and SSL_CERT_FILE is not read" }
-            Die 6 "Cannot shake hands with ${url}: TLS fails: $($agent.Failure)" $hint
+            Stop-Asking 6 "Cannot $What ${url}: TLS fails: $($Agent.Failure)" $hint
         }
-        Die 6 "Cannot reach ${url}: $($agent.Failure)" 'check the URL, the network and the proxy'
+        Stop-Asking 6 "Cannot reach ${url}: $($Agent.Failure)" 'check the URL, the network and the proxy'
+    }
+
+    # As Die does, after an undo if something was done.
+    function Stop-Asking {
+        param([int] $Code, [string] $What, [string] $Hint)
+        if ($place.IsEnrolling) { Give-Up $Code $What $Hint }
+        Die $Code $What $Hint
+    }
+
+    # The id, by which the server knows this host again: that of an earlier run, or a new one.
+    function Start-Enrollment {
+        if (-not $place.Code) { return }
+        $place.EnrollmentId = ''
+        if (Test-Own $place.Enrollment) { $place.EnrollmentId = [IO.File]::ReadAllText($place.Enrollment).TrimEnd("`n") }
+        if ($place.EnrollmentId -cnotmatch '\A[A-Za-z0-9_-]{43}\z') {
+            $bytes = New-Object byte[] 32
+            $random = [Security.Cryptography.RandomNumberGenerator]::Create()
+            try { $random.GetBytes($bytes) } finally { $random.Dispose() }
+            $place.EnrollmentId = ConvertTo-Base64Url $bytes
+        }
+        # A signal that tells this to stop does not keep it from telling the server so.
+        if (-not $options['dry-run']) { $place.Messenger = New-Agent @{ Url = $place.Identity.Url; Id = ''; Secret = '' } (New-Watch) }
+        Send-Step 'started'
+    }
+
+    # Tells the server how far this came, where a code is used, and why it came no further.
+    function Send-Step {
+        param([string] $Step, [string] $Reason = '')
+        $place.Reached = $Step
+        $messenger = $place.Messenger
+        if ($null -eq $messenger) { return }
+        $detail = (Get-Shown $Reason) -creplace '[^ -~]', '?'
+        $detail = $detail.Substring(0, [Math]::Min(500, $detail.Length))
+        $secret = $place.Identity.Secret
+        if ($detail.Contains($place.Code) -or ($secret -and $detail.Contains($secret))) { $detail = '' }
+        $body = @{ code = $place.Code; enrollment_id = $place.EnrollmentId; step = $Step; failed = $Reason -ne ''; detail = $detail }
+        [void](Send-Request $messenger 'enroll/progress' $body 2)
+        # An installation does not wait for what tells of it: the first call that fails is the last.
+        if ($messenger.Status -ne 204) { $place.Messenger = $null }
+    }
+
+    function Send-Failure {
+        param([string] $Reason)
+        Send-Step $place.Reached $Reason
+    }
+
+    # Gets an agent for the code. Whatever ends this run, the next one gets the same agent.
+    function Register-Host {
+        param($Folders)
+        $place.IsEnrolling = $true
+        Write-Manifest $Folders
+        Write-Whole $place.Enrollment '600' (ConvertTo-Bytes "$($place.EnrollmentId)`n")
+        $place.Lasting.AddRange([string[]]@($place.Manifest, $place.Enrollment))
+        $asking = New-Agent $place.Identity $place.Watch
+        [void](Send-Request $asking 'enroll' @{ code = $place.Code; enrollment_id = $place.EnrollmentId; client = $asking.Client })
+        if (-not (Read-Enrolled $asking)) { Stop-Unenrolled $asking }
+        Write-Whole $place.Credentials '600' (ConvertTo-Bytes (Get-CredentialsText))
+        [void]$place.Lasting.Remove($place.Enrollment)
+        $place.Lasting.Add($place.Credentials)
+        Say "enrolled at $($place.Identity.Url) as `"$($place.Name)`" ($($place.Identity.Id))"
+        Send-Step 'enrolled'
+        Test-Credentials
+        try { Remove-Files $place.Enrollment } catch { Stop-Writing $place.Enrollment }
+        $place.IsEnrolling = $false
+    }
+
+    # Whether the reply has an agent and its secret, as they should be.
+    function Read-Enrolled {
+        param([hashtable] $Asking)
+        if ($Asking.Status -ne 201) { return $false }
+        $found = Get-Field $Asking.Fields 'agent'
+        $id = "$(Get-Text $found 'id')"
+        $name = Get-Text $found 'name'
+        $secret = "$(Get-Text $Asking.Fields 'agent_secret')"
+        if ($id -cnotmatch $Uuid -or $null -eq $name -or $secret -cnotmatch "\Aocs$SecretBody") { return $false }
+        $place.Identity.Id = $id
+        $place.Identity.Secret = $secret
+        $place.Name = Get-Shown $name
+        return $true
+    }
+
+    function Stop-Unenrolled {
+        param([hashtable] $Asking)
+        $url = $Asking.Url
+        if (Test-Refused $Asking 'invalid_credentials') {
+            Clear-Enrollment
+            Give-Up 3 "Cannot enroll at ${url}: the code is unknown, expired, used up or revoked" 'ask the operator of the server for another code'
+        }
+        if ($Asking.Status -eq 409 -and (Get-Text $Asking.Fields 'error') -ceq 'conflict') {
+            Clear-Enrollment
+            Give-Up 5 "Cannot enroll at ${url}: $(Get-WhatCame $Asking)" 'ask the operator of the server, who may remove agents or raise their limit'
+        }
+        Stop-Unanswered 'enroll at' $Asking
+    }
+
+    # The server has no agent for this id.
+    function Clear-Enrollment {
+        $place.Lasting.Clear()
+        try { Remove-Files $place.Enrollment } catch { Stop-Writing $place.Enrollment }
     }
 
     # Nothing secret is sent: only the time is asked for, of whoever answers.
@@ -818,6 +969,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             try { & $step } catch { Say "warning: $(Get-Cause $_.Exception)" }
         }
         Say 'what was done has been undone'
+        if ($place.Lasting.Contains($place.Credentials)) { Say 'this host stays enrolled: run the installer again, the code is not needed any more' }
+        elseif ($place.Lasting.Count -gt 0) { Say 'the id of this enrollment stays: run the installer again with the same code' }
     }
 
     function New-Folder {
@@ -825,7 +978,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         Assert-Untold $place.Watch
         if ([IO.Directory]::Exists($Folder)) { return }
         New-Folder (Get-Parent $Folder)
-        $place.Undo.Add({ if ([IO.Directory]::Exists($Folder)) { [IO.Directory]::Delete($Folder) } }.GetNewClosure())
+        # What outlives an undo keeps its folders.
+        $place.Undo.Add({ if ([IO.Directory]::Exists($Folder) -and [IO.Directory]::GetFileSystemEntries($Folder).Length -eq 0) { [IO.Directory]::Delete($Folder) } }.GetNewClosure())
         try { [void][IO.Directory]::CreateDirectory($Folder) }
         catch { Give-Up 1 "Cannot make the folder `"$Folder`"" 'look at the disk and its permissions' }
         Set-Mode '700' $Folder
@@ -886,7 +1040,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $new = "$Path$NewEnd"
         try {
             if (-not (Test-There $Path)) {
-                $place.Undo.Add({ if ([IO.File]::Exists($Path)) { [IO.File]::Delete($Path) } }.GetNewClosure())
+                $lasting = $place.Lasting
+                $place.Undo.Add({ if (-not $lasting.Contains($Path) -and [IO.File]::Exists($Path)) { [IO.File]::Delete($Path) } }.GetNewClosure())
                 [IO.File]::Move($new, $Path)
             }
             elseif ((Get-Sha256 ([IO.File]::ReadAllBytes($Path))) -eq (Get-Sha256 ([IO.File]::ReadAllBytes($new)))) {
@@ -909,8 +1064,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         param([string] $Path)
         $old = "$Path$OldEnd"
         $place.Backups.Add($old)
+        $lasting = $place.Lasting
         $place.Undo.Add({
-            if ([IO.File]::Exists($old)) {
+            if ($lasting.Contains($Path)) { [IO.File]::Delete($old) }
+            elseif ([IO.File]::Exists($old)) {
                 if ([IO.File]::Exists($Path)) { [IO.File]::Delete($Path) }
                 [IO.File]::Move($old, $Path)
             }
@@ -991,6 +1148,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             if ($hashes.Count -gt 0) { "    `"$(ConvertTo-Escaped $path)`": `"$($hashes -join ' ')`"" }
         }
         "    `"$(ConvertTo-Escaped $place.Credentials)`": null"
+        if ($place.IsEnrolling) { "    `"$(ConvertTo-Escaped $place.Enrollment)`": null" }
         if ($place.Service -eq 'task') { "    `"$(ConvertTo-Escaped $place.Log)`": null" }
     }
 
@@ -1046,6 +1204,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         if ($sum -cne $place.Sha256) { Give-Up 1 "Cannot verify `"$($place.BinaryName)`": its SHA-256 is $sum, $($place.Sha256) is expected" 'fetch it again; if that does not help, tell its publisher' }
         Set-Mode '755' $new
         if (-not (Test-Run $new '--version')) { Give-Up 1 "Cannot run `"$($place.BinaryName)`" on $($place.Platform)" 'install the agent that needs no binary: --script-agent' }
+        Send-Step 'downloaded'
         return $new
     }
 
@@ -1083,13 +1242,15 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             $reading = [IO.File].GetMethod('GetUnixFileMode', [type[]]@([string]))
             if ($null -ne $reading) {
                 $mode = [Convert]::ToString([int]$reading.Invoke($null, @($state)), 8)
-                $place.Undo.Add({ chmod $mode $state }.GetNewClosure())
+                $lasting = $place.Lasting
+                $place.Undo.Add({ if ($lasting.Count -eq 0) { chmod $mode $state } }.GetNewClosure())
             }
             chmod 700 $state
             return
         }
         # One that an installer has protected stays so.
-        if (-not $place.Earlier.Service) { $place.Undo.Add({ icacls $state /reset 2>&1 | Out-Null }.GetNewClosure()) }
+        $lasting = $place.Lasting
+        if (-not $place.Earlier.Service) { $place.Undo.Add({ if ($lasting.Count -eq 0) { icacls $state /reset 2>&1 | Out-Null } }.GetNewClosure()) }
         $own = (Get-WindowsUser).Sid
         if (-not (Test-Run 'icacls' $state, '/inheritance:r', '/grant:r', "*${own}:(OI)(CI)F", '*S-1-5-18:(OI)(CI)F')) { Stop-Writing $state }
     }
@@ -1173,6 +1334,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             if ($seen -and $seen.Liveness -eq 'online' -and $seen.At -ne $seenBefore) {
                 if ($place.Service -eq 'none') { Say "the server took a first heartbeat of `"$($place.Name)`"" }
                 else { Say "the server reports `"$($place.Name)`" as online" }
+                Send-Step 'online'
                 return
             }
             Wait-Seconds 1 $place.Watch
@@ -1187,16 +1349,19 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         $identity = $place.Identity
         $runner = $place.Program
         if (-not $place.IsKept) { $runner = Get-VerifiedProgram }
-        if ($place.IsFirst) { $place.Undo.Add({ if (Test-Trusted $place.Program) { [void](Invoke-Program $place.Program ('service', 'uninstall', '--name', $NameOnHost) '') } }) }
+        # An agent that a code was given for is not removed with the program.
+        if ($place.IsFirst -and $place.Lasting.Count -eq 0) { $place.Undo.Add({ if (Test-Trusted $place.Program) { [void](Invoke-Program $place.Program ('service', 'uninstall', '--name', $NameOnHost) '') } }) }
         $words = @('service', 'install', '--name', $NameOnHost, '--url', $identity.Url, '--agent-id', $identity.Id, '--agent-secret-file', '-') + @(Get-ProgramWords)
         $code = Invoke-Program $runner $words $identity.Secret
         if ($code -ne 0) {
             Assert-Untold $place.Watch
             Undo-All
+            Send-Failure "Cannot install the service: the program ends with $code"
             Stop-Run $code
         }
         $place.Changed = $true
-        $place.IsHandedOver = -not $place.IsFirst
+        Send-Step 'installed'
+        $place.IsHandedOver = -not $place.IsFirst -or $place.Lasting.Count -gt 0
     }
 
     # The options that say what is watched, a word each. Windows PowerShell does not escape the quotes in a word.
@@ -1225,17 +1390,20 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Install-Agent {
         param([hashtable] $Given)
         Select-Credentials $Given
+        Start-Enrollment
         Assert-Kind
         Assert-Installed
         Assert-Places
         Select-Program
         Select-Watched
-        Test-Credentials
+        if (-not $place.Code) { Test-Credentials }
         if ($options['dry-run']) {
             foreach ($file in Get-Files) { Answer "would write $file" }
             return
         }
-        Confirm-Step "Install the agent `"$($place.Name)`" to $($place.Program)?"
+        Send-Step 'checked'
+        if ($place.Code) { Confirm-Step "Enroll this host at $($place.Identity.Url), and install the agent to $($place.Program)?" }
+        else { Confirm-Step "Install the agent `"$($place.Name)`" to $($place.Program)?" }
         $folders = @(Get-PlannedFolders)
         $place.Earlier = Read-Manifest
         $place.IsFirst = -not (Test-There $place.Manifest)
@@ -1257,7 +1425,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         finally {
             if (-not $isDone) { Undo-All }
             # Ctrl-C is no error that a catch would see.
-            if (-not $isDone -and $isInterrupted) { Say $ofInterruption }
+            if (-not $isDone -and $isInterrupted) {
+                Say $ofInterruption
+                Send-Failure 'Cannot go on: it was interrupted'
+            }
         }
         if (-not (Test-HandsOver)) { Complete-Manifest $folders }
         # What cannot be removed yet, the next run and --uninstall will.
@@ -1283,13 +1454,21 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
         }
         # A service that is there already runs again in the end, with the files that it had.
         if ($place.Service -ne 'none' -and $place.Earlier.Service -eq $place.Service -and (Test-There $place.ServiceFile)) { $place.Undo.Add({ [void](Start-Task) }) }
-        # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
-        New-Folder $place.State
-        Protect-State
-        Write-Whole $place.Manifest '600' (ConvertTo-Bytes (Get-ManifestText $Folders))
+        if ($place.Code) { Register-Host $Folders }
+        Write-Manifest $Folders
+        # A run that was killed after it had stored its agent leaves this.
+        Remove-Files $place.Enrollment
         New-Folder (Get-Parent $place.Program)
         if (Test-HandsOver) { Remove-Former $place.Earlier.Files } else { Write-Parts }
         Wait-Online
+    }
+
+    # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
+    function Write-Manifest {
+        param($Folders)
+        New-Folder $place.State
+        Protect-State
+        Write-Whole $place.Manifest '600' (ConvertTo-Bytes (Get-ManifestText $Folders))
     }
 
     function Write-Parts {
@@ -1297,10 +1476,17 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
             # It still runs. Where its place is not needed now, the next run, and --uninstall, will.
             try { Remove-Files $leftover } catch { Say "warning: $(Get-Cause $_.Exception)" }
         }
-        Write-Whole $place.Credentials '600' (ConvertTo-Bytes (Get-CredentialsText))
+        # A program that is in the middle of a rotation keeps a second secret there.
+        if (-not (Test-Rotating)) { Write-Whole $place.Credentials '600' (ConvertTo-Bytes (Get-CredentialsText)) }
         Write-Program
         if ($place.ServiceFile) { Write-Whole $place.ServiceFile '600' (Get-TaskBytes) }
         Remove-Former $place.Earlier.Files
+        Send-Step 'installed'
+    }
+
+    function Test-Rotating {
+        if ($null -eq $place.Installed) { return $false }
+        return $null -ne (Get-Text (Read-Object ([IO.File]::ReadAllText($place.Credentials))) 'next_agent_secret')
     }
 
     function Write-Report {
@@ -1433,7 +1619,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     function Assert-Manifest {
         param([string[]] $Files, [string[]] $Folders)
         $separator = [IO.Path]::DirectorySeparatorChar
-        $known = @(Get-Files) + $place.Session + $place.Log
+        $known = @(Get-Files) + $place.Session + $place.Log + $place.Enrollment
         $lock = [IO.Path]::Combine((Get-Parent $place.Session), 'monitor-')
         $bad = @($Files | Where-Object { $known -cnotcontains $_ -and $_ -cnotmatch "\A$([regex]::Escape($lock))[0-9a-f-]+\.lock\z" })
         foreach ($folder in $Folders) {
@@ -1457,6 +1643,9 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 con
     $place = @{
         Undo = New-Object 'Collections.Generic.List[scriptblock]'; Backups = New-Object 'Collections.Generic.List[string]'; Changed = $false
         IsUndone = $false; IsHandedOver = $false; IsKept = $false; Sha256 = ''; BinaryName = ''; Watched = @(); Watch = Start-Watch
+        Code = ''; IsEnrolling = $false; Messenger = $null; Reached = ''
+        # The files that outlive an undo: the server may have made an agent for them.
+        Lasting = New-Object 'Collections.Generic.List[string]'
     }
     # As the XDG Base Directory Specification has them.
     $usualFolders = [ordered]@{ 'XDG_CONFIG_HOME' = '.config'; 'XDG_STATE_HOME' = '.local/state' }

@@ -5,6 +5,7 @@ Nothing here runs before the last line has arrived, so a download that was cut o
 is in no argument, no log and no file that others can read.
 """
 
+import base64
 import getpass
 import hashlib
 import importlib.util
@@ -36,36 +37,13 @@ AGENT = r'''
 
 agent = types.ModuleType("openclaw_agent")
 
-USAGE = """\
+USAGE = '''\
 Installs the openclaw agent on this host, and shakes hands with its server.
 
 Usage: install.py [options]
 
-  --url <url>                 the server (env: OPENCLAW_URL)
-  --agent-id <uuid>           the agent (env: OPENCLAW_AGENT_ID)
-  --agent-secret-file <file>  the file that holds its secret (env: OPENCLAW_AGENT_SECRET_FILE,
-                              or the secret itself in OPENCLAW_AGENT_SECRET)
-  --binary <file>             install this program
-  --binary-url <url>          fetch it from here
-  --sha256 <hex>              the SHA-256 of the program
-  --script-agent              install the small agent that this installer brings along
-  --no-service                install no service
-  --name <word>               what the files and the service are called (env: OPENCLAW_NAME)
-  --second-name               call the program openclaw, too, where no other program is called so
-  --no-second-name            take that second name away
-  --watch <program>           openclaw or openclaw:<port>: watch the AI gateway of that name
-  --probe-url <url>           get this page before each beat
-  --status-command <command>  run it before each beat: exit code 0 is healthy, 1 degraded
-  --metrics-command <command> run it before each beat: the numbers of its JSON are metrics
-                              (these two need the program; an empty value takes one away)
-  --uninstall                 remove what this installer wrote
-  --dry-run                   check everything, touch nothing
-  --yes                       answer every question with yes
-  --help                      print this
-  --version                   print the version
-
-Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 conflict, 6 unreachable
-"""
+@texts/usage.txt@
+'''
 
 
 def say(*words):
@@ -73,7 +51,10 @@ def say(*words):
 
 
 def die(code, what, hint=""):
-    agent.die(code, what, hint)
+    try:
+        agent.die(code, what, hint)
+    finally:
+        progress.failed(what)
 
 
 def answer(words):
@@ -84,9 +65,39 @@ def answer(words):
         agent.silence(1)
 
 
+class Progress:
+    """How far this comes, as the server is told where a code is used. Without one, nobody is told."""
+
+    def __init__(self):
+        self.reached, self.messenger, self.key, self.secrets = "", None, {}, []
+
+    def begin(self, url, code, enrollment_id):
+        self.messenger = agent.Agent(url, "", "")
+        self.key, self.secrets = {"code": code, "enrollment_id": enrollment_id}, [code]
+
+    def came_to(self, step, reason=""):
+        self.reached = step
+        if self.messenger is None:
+            return
+        detail = re.sub("[^ -~]", "?", agent.shown(reason))[:500]
+        if any(secret in detail for secret in self.secrets):
+            detail = ""
+        self.messenger.request("enroll/progress", dict(self.key, step=step, failed=reason != "", detail=detail), 2)
+        # An installation does not wait for what tells of it: the first call that fails is the last.
+        if self.messenger.reply.status != 204:
+            self.messenger = None
+
+    def failed(self, reason):
+        self.came_to(self.reached, reason)
+
+
+progress = Progress()
+
+
 class Options:
     def __init__(self):
         self.url = self.agent_id = self.agent_secret_file = self.binary = self.binary_url = self.sha256 = ""
+        self.enrollment_code_file = ""
         self.script_agent = self.no_service = self.uninstall = self.dry_run = self.yes = False
         self.help = self.version = self.second_name = self.no_second_name = False
         self.name = None
@@ -152,6 +163,10 @@ def check_url(url):
     loopback = "http://" + agent.LOOPBACK
     secure = r"https://([A-Za-z0-9][^:/\[\]]*|\[[0-9A-Fa-f:.]+\])"
     return url if re.match("(%s|%s)" % (loopback, secure) + r"(:[0-9]{0,5})?(/.*)?\Z", url) else None
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def sum_of(sums, name):
@@ -255,6 +270,9 @@ class Names:
         self.root_state = "/var/root/Library/Application Support/" + word
 
 
+UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z"
+# What a secret and a code have after their prefix.
+BODY = r"_[A-Za-z0-9_-]{43}_[A-Za-z0-9_-]{6}\Z"
 HASHES = re.compile(r"[0-9a-f]{64}( [0-9a-f]{64})*\Z")
 SERVICES = ("none", "systemd-system", "systemd-user", "launchd", "task")
 
@@ -267,7 +285,9 @@ class Installation:
         self.undo, self.backups, self.changed = [], [], False
         self.kind, self.sha256 = "script", options.sha256
         self.binary_url, self.binary_name, self.kept = options.binary_url, "", False
-        self.handed_over = False
+        self.handed_over = self.enrolling = False
+        # The files that outlive an undo: the server may have made an agent for them.
+        self.lasting = []
         self.names = Names(agent.choose_name(options.name or ""))
         self.check_tools()
         self.check_home()
@@ -345,6 +365,7 @@ class Installation:
     def at_places(self, state, program, manifest=None):
         self.state, self.program, self.system = state, program, manifest is not None
         self.credentials = os.path.join(state, "credentials.json")
+        self.enrollment = os.path.join(state, "enrollment-id")
         self.manifest = manifest or os.path.join(state, "install.json")
         linux_user = self.os == "linux" and not self.system
         self.session = os.path.join(self.state_home(), self.names.word, "session.json") if linux_user else \
@@ -397,7 +418,8 @@ class Installation:
         return [file for file in (self.manifest, self.credentials, self.program, self.service_file) if file]
 
     def choose_credentials(self):
-        """Id and secret come from one layer together: flags, environment, this file, or what is installed already."""
+        """Id and secret, or a code in their place, come from one layer together: flags, environment, this file, or what
+        is installed already."""
         options, env = self.options, self.env
         installed = None
         if os.path.lexists(self.credentials):
@@ -406,22 +428,33 @@ class Installation:
                 die(5, 'Cannot install: "%s" is there and holds no credentials' % self.credentials, "move it away")
         self.installed = installed
         secret, secret_file = env.get("OPENCLAW_AGENT_SECRET", ""), env.get("OPENCLAW_AGENT_SECRET_FILE", "")
-        if options.agent_id or options.agent_secret_file:
-            pair = (options.agent_id, options.agent_secret_file and self.read_secret_file(options.agent_secret_file))
-            self.need_pair(pair, "--agent-id and --agent-secret-file")
-        elif env.get("OPENCLAW_AGENT_ID") or secret or secret_file:
-            if secret and secret_file:
-                die(2, "Cannot tell which secret to use: both OPENCLAW_AGENT_SECRET_FILE and OPENCLAW_AGENT_SECRET are given",
-                    "unset OPENCLAW_AGENT_SECRET")
-            pair = (env.get("OPENCLAW_AGENT_ID", ""), secret or (secret_file and self.read_secret_file(secret_file)))
-            self.need_pair(pair, "OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET")
+        code, code_file = env.get("OPENCLAW_ENROLLMENT_CODE", ""), env.get("OPENCLAW_ENROLLMENT_CODE_FILE", "")
+        pair, self.code = None, ""
+        if options.agent_id or options.agent_secret_file or options.enrollment_code_file:
+            code, code_file = "", options.enrollment_code_file
+            self.need_one(options.agent_id or options.agent_secret_file, code_file, "--agent-id and --agent-secret-file", "--enrollment-code-file")
+            if not code_file:
+                pair = (options.agent_id, options.agent_secret_file and self.read_line(options.agent_secret_file, "secret"))
+                self.need_pair(pair, "--agent-id and --agent-secret-file")
+        elif env.get("OPENCLAW_AGENT_ID") or secret or secret_file or code or code_file:
+            self.need_one(env.get("OPENCLAW_AGENT_ID") or secret or secret_file, code or code_file,
+                          "OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET", "OPENCLAW_ENROLLMENT_CODE")
+            self.need_no_file(secret, secret_file, "secret", "OPENCLAW_AGENT_SECRET")
+            self.need_no_file(code, code_file, "code", "OPENCLAW_ENROLLMENT_CODE")
+            if not code and not code_file:
+                pair = (env.get("OPENCLAW_AGENT_ID", ""), secret or (secret_file and self.read_line(secret_file, "secret")))
+                self.need_pair(pair, "OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET")
         elif BAKED_AGENT_ID:
             pair = (BAKED_AGENT_ID, BAKED_AGENT_SECRET)
         elif installed:
             pair = installed[1:]
         else:
             die(2, "Cannot install: no agent is named",
-                "give --url, --agent-id and --agent-secret-file, or OPENCLAW_URL, OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET")
+                "give --url, --agent-id and --agent-secret-file, or OPENCLAW_URL, OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET, "
+                "or --enrollment-code-file")
+        if pair is None and installed:
+            say("this host is enrolled already, as the agent %s: the enrollment code is not used" % installed[1])
+            pair = installed[1:]
         url = options.url or env.get("OPENCLAW_URL", "") or BAKED_URL or (installed and installed[0])
         if not url:
             die(2, "Cannot install: no server is named", "give --url or OPENCLAW_URL")
@@ -429,7 +462,11 @@ class Installation:
         if self.url is None:
             die(2, 'Cannot use the URL: it is neither https nor a loopback address',
                 "--url https://fleet.example.com")
-        self.check_identity(trim(pair[0]).lower(), trim(pair[1]))
+        if pair is None:
+            self.code = trim(code or self.read_line(code_file, "code"))
+            self.check_form(self.code, "oce", "enrollment code", "code")
+        else:
+            self.check_identity(trim(pair[0]).lower(), trim(pair[1]))
 
     def read_installed(self):
         try:
@@ -441,30 +478,52 @@ class Installation:
         if not all(pair):
             die(2, "Cannot install: %s are given together" % names, "give both, or neither")
 
-    def read_secret_file(self, path):
+    def need_one(self, of_agent, of_code, names, name):
+        if of_agent and of_code:
+            die(2, "Cannot tell which agent this is: both %s and %s are given" % (name, names), "give an agent, or a code")
+
+    def need_no_file(self, given, file, what, name):
+        if given and file:
+            die(2, "Cannot tell which %s to use: both %s_FILE and %s are given" % (what, name, name), "unset " + name)
+
+    def read_line(self, path, what):
+        """The first line of the file, which holds a secret or a code; for a code, a dash is standard input."""
+        hint = "name a file that holds the " + what
+        if path == "-" and what == "code":
+            if sys.stdin and sys.stdin.isatty():
+                die(2, "Cannot read the code from standard input: it is a terminal, which would show it", hint)
+            line = sys.stdin.readline(1024) if sys.stdin else ""
+            if not trim(line):
+                die(2, "Cannot read the code from standard input: it is empty", hint)
+            return line
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
+                status = os.fstat(file.fileno())
                 line = file.readline(1024)
         except FileNotFoundError:
-            die(4, 'Cannot read "%s": there is no such file' % path, "name a file that holds the secret")
+            die(4, 'Cannot read "%s": there is no such file' % path, hint)
         except OSError:
-            die(3, 'Cannot read "%s": this user may not read it' % path, "name a file that holds the secret")
+            die(3, 'Cannot read "%s": this user may not read it' % path, hint)
+        if what == "code" and os.name != "nt" and stat.S_ISREG(status.st_mode) and status.st_mode & 0o077:
+            say('warning: "%s" is open to other users: chmod 600 it' % path)
         if not trim(line):
-            die(2, 'Cannot read "%s": it is empty' % path, "name a file that holds the secret")
+            die(2, 'Cannot read "%s": it is empty' % path, hint)
         return line
 
     def check_identity(self, agent_id, secret):
-        if not re.match(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", agent_id):
+        if not re.match(UUID, agent_id):
             die(2, "Cannot use the agent id: it is not a UUID", "--agent-id 00000000-0000-4000-8000-000000000000")
-        if len(secret) != 54:
-            die(2, "Cannot use the agent secret: it has %d characters, a secret has 54" % len(secret), "copy it whole")
-        if not re.match(r"ocs_[A-Za-z0-9_-]{43}_[A-Za-z0-9_-]{6}\Z", secret):
-            die(2, 'Cannot use the agent secret: it is not of the form "ocs_..._..."', "copy it whole")
-        digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-        start = int.from_bytes(hashlib.sha256(secret[:47].encode()).digest()[:4], "big") << 4
-        if secret[48:] != "".join(digits[start >> shift & 63] for shift in range(30, -1, -6)):
-            die(2, "Cannot use the agent secret: its checksum does not fit: it was mistyped or cut", "copy it whole")
+        self.check_form(secret, "ocs", "agent secret", "secret")
         self.agent_id, self.agent_secret = agent_id, secret
+
+    def check_form(self, text, prefix, name, short):
+        """Whether the text is built as a secret is, after its prefix."""
+        if len(text) != 54:
+            die(2, "Cannot use the %s: it has %d characters, a %s has 54" % (name, len(text), short), "copy it whole")
+        if not re.match(prefix + BODY, text):
+            die(2, 'Cannot use the %s: it is not of the form "%s_..._..."' % (name, prefix), "copy it whole")
+        if text[48:] != base64url(hashlib.sha256(text[:47].encode()).digest()[:4]):
+            die(2, "Cannot use the %s: its checksum does not fit: it was mistyped or cut" % name, "copy it whole")
 
     def check_kind(self):
         """A second installation, or a service left behind, would be a surprise."""
@@ -713,21 +772,98 @@ class Installation:
             self.name = agent.shown(self.agent.name)
             say('shook hands with %s as "%s" (%s)' % (self.url, self.name, self.agent_id))
             return
-        reply = self.agent.reply
-        if reply.ours(401) and reply.code() == "invalid_credentials":
-            die(3, "Cannot shake hands with %s: the agent is unknown or revoked, or its secret is wrong" % self.url,
-                "ask the operator of the server")
+        if not self.is_refused(self.agent.reply):
+            self.no_answer("shake hands with", self.agent.reply)
+        self.stop_asking(3, "Cannot shake hands with %s: the agent is unknown or revoked, or its secret is wrong" % self.url,
+                  "ask the operator of the server")
+
+    def is_refused(self, reply):
+        return reply.ours(401) and reply.code() == "invalid_credentials"
+
+    def no_answer(self, what, reply):
+        """Dies of what came when this was to do something with the server."""
         if not reply.failure:
-            die(6, "Cannot shake hands with %s: %s" % (self.url, reply.what_came()),
-                "check the URL, and the proxies on the way")
+            self.stop_asking(6, "Cannot %s %s: %s" % (what, self.url, reply.what_came()), "check the URL, and the proxies on the way")
         import ssl
         if isinstance(reply.error, ssl.SSLError):
             late = offset(self.date_of_server(ssl._create_unverified_context()))
             if late:
-                die(6, "Cannot shake hands with %s: TLS fails, and %s" % (self.url, late), "set the clock of this host")
-            die(6, "Cannot shake hands with %s: TLS fails: %s" % (self.url, reply.failure),
-                "check the certificate; SSL_CERT_FILE names further authorities")
-        die(6, "Cannot reach %s: %s" % (self.url, reply.failure), "check the URL, the network and the proxy")
+                self.stop_asking(6, "Cannot %s %s: TLS fails, and %s" % (what, self.url, late), "set the clock of this host")
+            self.stop_asking(6, "Cannot %s %s: TLS fails: %s" % (what, self.url, reply.failure),
+                      "check the certificate; SSL_CERT_FILE names further authorities")
+        self.stop_asking(6, "Cannot reach %s: %s" % (self.url, reply.failure), "check the URL, the network and the proxy")
+
+    def stop_asking(self, code, what, hint):
+        """As die does, after an undo if something was done."""
+        (self.give_up if self.enrolling else die)(code, what, hint)
+
+    def begin_enrollment(self):
+        """The id, by which the server knows this host again: that of an earlier run, or a new one."""
+        self.enrollment_id = self.read_enrollment() or base64url(os.urandom(32))
+        if not self.options.dry_run:
+            progress.begin(self.url, self.code, self.enrollment_id)
+        progress.came_to("started")
+
+    def read_enrollment(self):
+        try:
+            with open(self.enrollment if is_own(self.enrollment) else os.devnull, errors="replace") as file:
+                line = file.readline(64).rstrip("\n")
+        except OSError:
+            return ""
+        return line if re.match(r"[A-Za-z0-9_-]{43}\Z", line) else ""
+
+    def enroll(self, folders):
+        """Gets an agent for the code. Whatever ends this run, the next one gets the same agent."""
+        self.enrolling = True
+        self.agent_id = ""
+        self.put_manifest(folders)
+        self.put(self.enrollment, 0o600, (self.enrollment_id + "\n").encode())
+        self.lasting = [self.manifest, self.enrollment]
+        messenger = agent.Agent(self.url, "", "")
+        messenger.request("enroll", {"code": self.code, "enrollment_id": self.enrollment_id, "client": agent.client()})
+        if not self.take_agent(messenger.reply):
+            self.not_enrolled(messenger.reply)
+        self.put(self.credentials, 0o600, os.fsencode(self.credentials_text()))
+        self.lasting = [self.manifest, self.credentials]
+        say('enrolled at %s as "%s" (%s)' % (self.url, self.name, self.agent_id))
+        progress.came_to("enrolled")
+        self.try_credentials()
+        try:
+            discard(self.enrollment)
+        except OSError:
+            self.cannot_write(self.enrollment)
+        self.enrolling = False
+
+    def take_agent(self, reply):
+        """Whether the reply has an agent and its secret, as they should be."""
+        found = reply.fields.get("agent") if reply.ours(201) else None
+        found = found if isinstance(found, dict) else {}
+        agent_id, name = agent.text(found, "id") or "", agent.text(found, "name")
+        secret = (agent.text(reply.fields, "agent_secret") if found else "") or ""
+        if not re.match(UUID, agent_id) or name is None or not re.match("ocs" + BODY, secret):
+            return False
+        self.agent_id, self.name, self.agent_secret = agent_id, agent.shown(name), secret
+        progress.secrets.append(secret)
+        return True
+
+    def not_enrolled(self, reply):
+        if self.is_refused(reply):
+            self.forget_enrollment()
+            self.give_up(3, "Cannot enroll at %s: the code is unknown, expired, used up or revoked" % self.url,
+                         "ask the operator of the server for another code")
+        if reply.ours(409) and reply.code() == "conflict":
+            self.forget_enrollment()
+            self.give_up(5, "Cannot enroll at %s: %s" % (self.url, reply.what_came()),
+                         "ask the operator of the server, who may remove agents or raise their limit")
+        self.no_answer("enroll at", reply)
+
+    def forget_enrollment(self):
+        """The server has no agent for this id."""
+        self.lasting = []
+        try:
+            discard(self.enrollment)
+        except OSError:
+            self.cannot_write(self.enrollment)
 
     def date_of_server(self, unverified):
         """Nothing secret is sent: whatever answers is asked for the time only."""
@@ -751,6 +887,10 @@ class Installation:
             except OSError:
                 pass  # Nothing more can be done about it, and the message that follows says why we are here.
         say("what was done has been undone")
+        if self.credentials in self.lasting:
+            say("this host stays enrolled: run the installer again, the code is not needed any more")
+        elif self.lasting:
+            say("the id of this enrollment stays: run the installer again with the same code")
 
     def cannot_write(self, path):
         self.give_up(1, 'Cannot write "%s"' % path, "look at the disk and its permissions")
@@ -805,7 +945,7 @@ class Installation:
             if os.path.exists(path):
                 self.keep(path)
             else:
-                self.undo.append(lambda: os.unlink(path))
+                self.undo.append(lambda: path in self.lasting or os.unlink(path))
             os.replace(path + NEW, path)
         except OSError:
             self.cannot_write(path)
@@ -813,7 +953,7 @@ class Installation:
         say("wrote " + path)
 
     def keep(self, path):
-        self.undo.append(lambda: restore(path))
+        self.undo.append(lambda: discard(path + OLD) if path in self.lasting else restore(path))
         self.backups.append(path + OLD)
         if os.name == "nt" and path != self.manifest and path != self.credentials:
             # A program that runs can be called otherwise there, but not be written over.
@@ -856,6 +996,8 @@ class Installation:
             if hashes:
                 files[path] = " ".join(dict.fromkeys(hashes))
         files[self.credentials] = None
+        if self.enrolling:
+            files[self.enrollment] = None
         if self.service in ("launchd", "task"):
             files[self.log] = None
         fields = {"version": VERSION, "written_by": "install.py", "url": self.url, "agent_id": self.agent_id,
@@ -905,6 +1047,7 @@ class Installation:
         if not run_silently(new, "--version"):
             self.give_up(1, 'Cannot run "%s" on %s' % (self.binary_name, self.platform),
                          "install the agent that needs no binary: --script-agent")
+        progress.came_to("downloaded")
 
     def leftovers(self):
         """A manifest lists one program only, so what could not be removed of a former one is looked for by name."""
@@ -1086,6 +1229,7 @@ class Installation:
                     say('the server took a first heartbeat of "%s"' % self.name)
                 else:
                     say('the server reports "%s" as online' % self.name)
+                progress.came_to("online")
                 return
             time.sleep(1)
         self.give_up(1, 'Cannot see the agent online: the server says "%s"' % (seen and seen[0] or ""),
@@ -1097,7 +1241,8 @@ class Installation:
         if not self.kept:
             self.get_program()
             runner += NEW
-        if self.is_first:
+        # An agent that a code was given for is not removed with the program.
+        if self.is_first and not self.lasting:
             self.undo.append(lambda: self.may_run(self.program) and run(self.program, "service", "uninstall", *self.scope()))
         talk = subprocess.DEVNULL if sys.stderr is None else sys.stderr.fileno()
         command = (runner, "service", "install") + self.scope() + (
@@ -1105,10 +1250,13 @@ class Installation:
         code = subprocess.run(command, input=(self.agent_secret + "\n").encode(), stdout=talk, stderr=talk, check=False).returncode
         if code != 0:
             self.take_back()
-            sys.exit(code if 0 < code < 64 else 1)
+            code = code if 0 < code < 64 else 1
+            progress.failed("Cannot install the service: the program ends with %d" % code)
+            sys.exit(code)
         self.changed = True
+        progress.came_to("installed")
         # The files of an earlier installation are gone: there is nothing to go back to.
-        self.handed_over = not self.is_first
+        self.handed_over = not self.is_first or bool(self.lasting)
 
     def scope(self):
         user = () if self.system or self.service == "task" else ("--user",)
@@ -1123,17 +1271,24 @@ class Installation:
 
     def install(self):
         self.choose_credentials()
+        if self.code:
+            self.begin_enrollment()
         self.check_kind()
         self.check_installed()
         self.check_places()
         self.choose_program()
         self.choose_watched()
-        self.try_credentials()
+        if not self.code:
+            self.try_credentials()
         if self.options.dry_run:
             for file in self.files():
                 answer("would write " + file)
             return
-        confirm(self.options, 'Install the agent "%s" to %s?' % (self.name, self.program))
+        progress.came_to("checked")
+        if self.code:
+            confirm(self.options, "Enroll this host at %s, and install the agent to %s?" % (self.url, self.program))
+        else:
+            confirm(self.options, 'Install the agent "%s" to %s?' % (self.name, self.program))
         folders = self.plan_folders()
         self.is_first = not os.path.exists(self.manifest)
         self.take_hashes()
@@ -1197,11 +1352,11 @@ class Installation:
         # A service that is there already runs again in the end, with the files that it had.
         if self.service != "none" and earlier.get("service") == self.service and os.path.exists(self.service_file):
             self.undo.append(self.start_service)
-        # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
-        self.make_folder(self.state)
-        self.protect_state()
-        self.make_folder(os.path.dirname(self.manifest))
-        self.put(self.manifest, self.manifest_mode(), os.fsencode(self.manifest_text(folders)))
+        if self.code:
+            self.enroll(folders)
+        self.put_manifest(folders)
+        # A run that was killed after it had stored its agent leaves this.
+        discard(self.enrollment)
         self.make_folder(os.path.dirname(self.program))
         if self.is_handed_over():
             self.remove_former(earlier["files"])
@@ -1215,17 +1370,34 @@ class Installation:
             except OSError as error:
                 # It still runs. Where its place is not needed now, the next run, and --uninstall, will.
                 say("warning: %s" % error)
-        self.put(self.credentials, 0o600, os.fsencode(self.credentials_text()))
+        # A program that is in the middle of a rotation keeps a second secret there.
+        if not self.is_rotating():
+            self.put(self.credentials, 0o600, os.fsencode(self.credentials_text()))
         self.put_program()
         self.put_service()
         self.remove_former(earlier["files"])
+        progress.came_to("installed")
         self.go_online()
+
+    def is_rotating(self):
+        try:
+            with open(self.credentials, "rb") as file:
+                return self.installed is not None and agent.text(agent.read_object(file.read(16385)), "next_agent_secret") is not None
+        except OSError:
+            return False
+
+    def put_manifest(self, folders):
+        """The manifest comes first: whatever ends this run, what it wrote is known to the next one."""
+        self.make_folder(self.state)
+        self.protect_state()
+        self.make_folder(os.path.dirname(self.manifest))
+        self.put(self.manifest, self.manifest_mode(), os.fsencode(self.manifest_text(folders)))
 
     def protect_state(self):
         try:
             mode = stat.S_IMODE(os.stat(self.state).st_mode)
             if mode != 0o700:
-                self.undo.append(lambda: os.chmod(self.state, mode))
+                self.undo.append(lambda: self.lasting or os.chmod(self.state, mode))
                 os.chmod(self.state, 0o700)
         except OSError:
             self.cannot_write(self.state)
@@ -1365,7 +1537,7 @@ class Installation:
 
     def check_manifest(self, files, folders):
         """Nothing is removed but what an installer or the program itself writes."""
-        known = self.files() + [self.session, self.log]
+        known = self.files() + [self.session, self.log, self.enrollment]
         lock = os.path.join(os.path.dirname(self.session), "monitor-")
         bad = [file for file in files if file not in known and not (
             file.startswith(lock) and re.match(r"[0-9a-f-]+\.lock\Z", file[len(lock):]))]
@@ -1390,7 +1562,7 @@ class Installation:
 
 
 # What this installer, the program and the agents keep in a folder of ours, and an administrator's variables.
-OWN_FILES = r"(credentials|session|install)\.json(\..*)?\Z|environment\Z|task\.xml\Z|monitor-.*\.lock\Z|openclaw\.log(\.[123])?\Z"
+OWN_FILES = r"((credentials|session|install)\.json|enrollment-id)(\..*)?\Z|environment\Z|task\.xml\Z|monitor-.*\.lock\Z|openclaw\.log(\.[123])?\Z"
 
 
 def whose(path):

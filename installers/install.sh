@@ -42,40 +42,18 @@ Installs the openclaw agent on this host, and shakes hands with its server.
 
 Usage: install.sh [options]
 
-  --url <url>                 the server (env: OPENCLAW_URL)
-  --agent-id <uuid>           the agent (env: OPENCLAW_AGENT_ID)
-  --agent-secret-file <file>  the file that holds its secret (env: OPENCLAW_AGENT_SECRET_FILE,
-                              or the secret itself in OPENCLAW_AGENT_SECRET)
-  --binary <file>             install this program
-  --binary-url <url>          fetch it from here
-  --sha256 <hex>              the SHA-256 of the program
-  --script-agent              install the small agent that this installer brings along
-  --no-service                install no service
-  --name <word>               what the files and the service are called (env: OPENCLAW_NAME)
-  --second-name               call the program openclaw, too, where no other program is called so
-  --no-second-name            take that second name away
-  --watch <program>           openclaw or openclaw:<port>: watch the AI gateway of that name
-  --probe-url <url>           get this page before each beat
-  --status-command <command>  run it before each beat: exit code 0 is healthy, 1 degraded
-  --metrics-command <command> run it before each beat: the numbers of its JSON are metrics
-                              (these two need the program; an empty value takes one away)
-  --uninstall                 remove what this installer wrote
-  --dry-run                   check everything, touch nothing
-  --yes                       answer every question with yes
-  --help                      print this
-  --version                   print the version
-
-Exit codes: 0 done, 1 failed, 2 usage, 3 refused credentials, 4 not found, 5 conflict, 6 unreachable
+@texts/usage.txt@
 END_OF_USAGE
 }
 
 read_environment() { # And keeps it from every process that is started from here.
   env_url=${OPENCLAW_URL:-} env_id=${OPENCLAW_AGENT_ID:-} env_secret=${OPENCLAW_AGENT_SECRET:-} env_secret_file=${OPENCLAW_AGENT_SECRET_FILE:-}
+  env_code=${OPENCLAW_ENROLLMENT_CODE:-} env_code_file=${OPENCLAW_ENROLLMENT_CODE_FILE:-}
   hide_environment
 }
 
 read_arguments() {
-  flag_url='' flag_id='' flag_secret_file='' binary='' binary_url='' sha256='' mode=install
+  flag_url='' flag_id='' flag_secret_file='' flag_code_file='' binary='' binary_url='' sha256='' mode=install
   flag_name='' second_name=ask script_agent=no service_wanted=yes dry_run=no yes=no
   # With a dash before it, what is given: an empty one takes away what an earlier installation has.
   flag_watch='' flag_probe_url='' flag_status_command='' flag_metrics_command=''
@@ -83,13 +61,13 @@ read_arguments() {
     option=$1
     shift
     case $option in
-      --url | --agent-id | --agent-secret-file | --binary | --binary-url | --sha256 | --name | \
+      --url | --agent-id | --agent-secret-file | --enrollment-code-file | --binary | --binary-url | --sha256 | --name | \
         --watch | --probe-url | --status-command | --metrics-command)
         [ $# -gt 0 ] || die 2 "Cannot read the options: \"$option\" lacks its value" '--help'
         argument=$1
         shift
         ;;
-      --url=* | --agent-id=* | --agent-secret-file=* | --binary=* | --binary-url=* | --sha256=* | --name=* | \
+      --url=* | --agent-id=* | --agent-secret-file=* | --enrollment-code-file=* | --binary=* | --binary-url=* | --sha256=* | --name=* | \
         --watch=* | --probe-url=* | --status-command=* | --metrics-command=*)
         argument=${option#*=}
         option=${option%%=*}
@@ -99,6 +77,7 @@ read_arguments() {
       --url) flag_url=$argument ;;
       --agent-id) flag_id=$argument ;;
       --agent-secret-file) flag_secret_file=$argument ;;
+      --enrollment-code-file) flag_code_file=$argument ;;
       --binary) binary=$argument ;;
       --binary-url) binary_url=$argument ;;
       --sha256) sha256=$argument ;;
@@ -260,12 +239,12 @@ choose_places() {
 at_system_places() {
   system=yes manifest=$system_manifest program=$system_program state=$system_state
   [ "$os" = linux ] || state=$root_state
-  credentials=$state/credentials.json session=$state/session.json
+  credentials=$state/credentials.json session=$state/session.json enrollment=$state/enrollment-id
 }
 
 at_user_places() {
   system=no program=$user_program state=$(folder_of_credentials)
-  manifest=$state/install.json credentials=$state/credentials.json session=$state/session.json
+  manifest=$state/install.json credentials=$state/credentials.json session=$state/session.json enrollment=$state/enrollment-id
   [ "$os" != linux ] || session=$(state_home)/$name/session.json
 }
 
@@ -329,37 +308,46 @@ check_url() { # Leaves $1 in $value, without what follows the host that we add o
   case ${port#:} in *[!0-9]* | ??????*) return 1 ;; esac
 }
 
-# Id and secret come from one layer together: flags, environment, this file, or what is installed already.
+# Id and secret, or a code in their place, come from one layer together: flags, environment, this file, or what is
+# installed already.
 choose_credentials() {
-  installed_url='' installed_id='' installed_secret=''
+  installed_url='' installed_id='' installed_secret='' is_rotating=no
   if [ -e "$credentials" ]; then
     read_credentials "$credentials" || die 5 "Cannot install: \"$credentials\" is there and holds no credentials" 'move it away'
     installed_url=$url installed_id=$agent_id installed_secret=$agent_secret
+    ! text next_agent_secret || is_rotating=yes
   fi
-  agent_id='' agent_secret=''
-  if [ -n "$flag_id$flag_secret_file" ]; then
-    agent_id=$flag_id
-    [ -z "$flag_secret_file" ] || read_secret_file "$flag_secret_file"
-    need_pair '--agent-id and --agent-secret-file'
-  elif [ -n "$env_id$env_secret$env_secret_file" ]; then
-    [ -z "$env_secret" ] || [ -z "$env_secret_file" ] ||
-      die 2 'Cannot tell which secret to use: both OPENCLAW_AGENT_SECRET_FILE and OPENCLAW_AGENT_SECRET are given' 'unset OPENCLAW_AGENT_SECRET'
-    agent_id=$env_id agent_secret=$env_secret
-    [ -z "$env_secret_file" ] || read_secret_file "$env_secret_file"
-    need_pair 'OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET'
+  agent_id='' agent_secret='' code='' code_file=''
+  if [ -n "$flag_id$flag_secret_file$flag_code_file" ]; then
+    need_one "$flag_id$flag_secret_file" "$flag_code_file" '--agent-id and --agent-secret-file' '--enrollment-code-file'
+    agent_id=$flag_id code_file=$flag_code_file
+    [ -z "$flag_secret_file" ] || { read_line "$flag_secret_file" secret; agent_secret=$value; }
+    [ -n "$code_file" ] || need_pair '--agent-id and --agent-secret-file'
+  elif [ -n "$env_id$env_secret$env_secret_file$env_code$env_code_file" ]; then
+    need_one "$env_id$env_secret$env_secret_file" "$env_code$env_code_file" 'OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET' OPENCLAW_ENROLLMENT_CODE
+    need_no_file "$env_secret" "$env_secret_file" secret OPENCLAW_AGENT_SECRET
+    need_no_file "$env_code" "$env_code_file" code OPENCLAW_ENROLLMENT_CODE
+    agent_id=$env_id agent_secret=$env_secret code=$env_code code_file=$env_code_file
+    [ -z "$env_secret_file" ] || { read_line "$env_secret_file" secret; agent_secret=$value; }
+    [ -n "$code$code_file" ] || need_pair 'OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET'
   elif [ -n "$baked_agent_id" ]; then
     agent_id=$baked_agent_id agent_secret=$baked_agent_secret
   elif [ -n "$installed_id" ]; then
     agent_id=$installed_id agent_secret=$installed_secret
   else
-    die 2 'Cannot install: no agent is named' 'give --url, --agent-id and --agent-secret-file, or OPENCLAW_URL, OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET'
+    die 2 'Cannot install: no agent is named' 'give --url, --agent-id and --agent-secret-file, or OPENCLAW_URL, OPENCLAW_AGENT_ID and OPENCLAW_AGENT_SECRET, or --enrollment-code-file'
   fi
-  env_secret='' baked_agent_secret=''
+  env_secret='' baked_agent_secret='' env_code=''
+  if [ -n "$code$code_file" ] && [ -n "$installed_id" ]; then
+    say "this host is enrolled already, as the agent $installed_id: the enrollment code is not used"
+    code='' code_file='' agent_id=$installed_id agent_secret=$installed_secret
+  fi
   url=${flag_url:-${env_url:-${baked_url:-$installed_url}}}
   [ -n "$url" ] || die 2 'Cannot install: no server is named' 'give --url or OPENCLAW_URL'
   check_url "$url" || die 2 'Cannot use the URL: it is neither https nor a loopback address' '--url https://fleet.example.com'
   url=$value
-  check_identity
+  [ -z "$code_file" ] || { read_line "$code_file" code; code=$value; }
+  if [ -n "$code" ]; then check_code; else check_identity; fi
 }
 
 need_pair() {
@@ -367,10 +355,32 @@ need_pair() {
     die 2 "Cannot install: $1 are given together" 'give both, or neither'
 }
 
-read_secret_file() {
-  [ -e "$1" ] || die 4 "Cannot read \"$1\": there is no such file" 'name a file that holds the secret'
-  [ -r "$1" ] || die 3 "Cannot read \"$1\": this user may not read it" 'name a file that holds the secret'
-  IFS= read -r agent_secret <"$1" || [ -n "$agent_secret" ] || die 2 "Cannot read \"$1\": it is empty" 'name a file that holds the secret'
+need_one() { # $1 is what a layer has of an agent, and $2 of a code.
+  [ -z "$1" ] || [ -z "$2" ] || die 2 "Cannot tell which agent this is: both $4 and $3 are given" 'give an agent, or a code'
+}
+
+need_no_file() {
+  [ -z "$1" ] || [ -z "$2" ] || die 2 "Cannot tell which $3 to use: both $4_FILE and $4 are given" "unset $4"
+}
+
+read_line() { # Leaves in $value the first line of the file $1, which holds the $2; of standard input for a dash.
+  value='' hint="name a file that holds the $2"
+  if [ "$1" = - ] && [ "$2" = code ]; then
+    [ ! -t 0 ] || die 2 'Cannot read the code from standard input: it is a terminal, which would show it' "$hint"
+    IFS= read -r value || :
+    trim "$value"
+    [ -n "$value" ] || die 2 'Cannot read the code from standard input: it is empty' "$hint"
+    return
+  fi
+  [ -e "$1" ] || die 4 "Cannot read \"$1\": there is no such file" "$hint"
+  [ -r "$1" ] || die 3 "Cannot read \"$1\": this user may not read it" "$hint"
+  [ "$2" != code ] || case $(ls -ldL "$1") in
+    -???------*) ;;
+    -*) say "warning: \"$1\" is open to other users: chmod 600 it" ;;
+  esac
+  { IFS= read -r value <"$1"; } 2>/dev/null || :
+  trim "$value"
+  [ -n "$value" ] || die 2 "Cannot read \"$1\": it is empty" "$hint"
 }
 
 trim() { # Leaves $1 in $value, without white space around it and the mark that Windows' editors put before UTF-8.
@@ -389,30 +399,51 @@ check_identity() {
   agent_secret=$value
   trim "$agent_id"
   agent_id=$(printf '%s' "$value" | tr 'A-F' 'a-f')
+  is_uuid "$agent_id" || die 2 'Cannot use the agent id: it is not a UUID' '--agent-id 00000000-0000-4000-8000-000000000000'
+  check_form "$agent_secret" ocs 'agent secret' secret
+}
+
+is_uuid() {
   x4='[0-9a-f][0-9a-f][0-9a-f][0-9a-f]'
   # shellcheck disable=SC2254 # they are patterns
-  case $agent_id in
-    $x4$x4-$x4-$x4-$x4-$x4$x4$x4) ;;
-    *) die 2 'Cannot use the agent id: it is not a UUID' '--agent-id 00000000-0000-4000-8000-000000000000' ;;
-  esac
-  [ "${#agent_secret}" -eq 54 ] ||
-    die 2 "Cannot use the agent secret: it has ${#agent_secret} characters, a secret has 54" 'copy it whole'
-  case $agent_secret in
-    ocs_*[!A-Za-z0-9_-]*) value=bad ;;
-    ocs_???????????????????????????????????????????_??????) value=good ;;
+  case $1 in $x4$x4-$x4-$x4-$x4-$x4$x4$x4) ;; *) return 1 ;; esac
+}
+
+check_code() {
+  trim "$code"
+  code=$value
+  check_form "$code" oce 'enrollment code' code
+}
+
+check_form() { # Whether $1 is built as a secret is, after the prefix $2. It is called $3, and in short $4.
+  [ "${#1}" -eq 54 ] ||
+    die 2 "Cannot use the $3: it has ${#1} characters, a $4 has 54" 'copy it whole'
+  case $1 in
+    "$2"_*[!A-Za-z0-9_-]*) value=bad ;;
+    "$2"_???????????????????????????????????????????_??????) value=good ;;
     *) value=bad ;;
   esac
-  [ "$value" = good ] || die 2 'Cannot use the agent secret: it is not of the form "ocs_..._..."' 'copy it whole'
-  value=$(printf '%s' "${agent_secret%???????}" | hash | awk '{
-    hex = "0123456789abcdef"
+  [ "$value" = good ] || die 2 "Cannot use the $3: it is not of the form \"$2_..._...\"" 'copy it whole'
+  value=$(printf '%s' "${1%???????}" | hash | cut -c 1-8 | base64url)
+  [ "${1#????????????????????????????????????????????????}" = "$value" ] ||
+    die 2 "Cannot use the $3: its checksum does not fit: it was mistyped or cut" 'copy it whole'
+}
+
+base64url() { # Prints so what comes on standard input in hex.
+  awk '{
     all = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    for (i = 1; i <= 8; i++) { n = n * 16 + index(hex, substr($1, i, 1)) - 1 }
-    n = n * 16
-    for (i = 1; i <= 6; i++) { s = substr(all, n % 64 + 1, 1) s; n = int(n / 64) }
-    print s
-  }')
-  [ "${agent_secret#????????????????????????????????????????????????}" = "$value" ] ||
-    die 2 'Cannot use the agent secret: its checksum does not fit: it was mistyped or cut' 'copy it whole'
+    for (i = 1; i <= length($0); i += 3) {
+      n = 0
+      part = substr($0, i, 3)
+      for (j = 1; j <= length(part); j++) n = n * 16 + index("0123456789abcdef", substr(part, j, 1)) - 1
+      # 12 bits are two letters; what is short of that is filled up with zeros.
+      if (length(part) == 1) n *= 4
+      if (length(part) == 2) n *= 16
+      if (length(part) > 1) text = text substr(all, int(n / 64) + 1, 1)
+      text = text substr(all, n % 64 + 1, 1)
+    }
+    print text
+  }'
 }
 
 check_installed() {
@@ -492,8 +523,8 @@ foreign_in() { # The first file in the folder $1 that no installer, program or a
   for file in "$1"/* "$1"/.[!.]*; do
     [ -e "$file" ] || [ -h "$file" ] || continue
     case ${file##*/} in
-      credentials.json | session.json | install.json | environment | monitor-*.lock | openclaw.log | openclaw.log.[123]) ;;
-      credentials.json.* | session.json.* | install.json.*) ;;
+      credentials.json | session.json | install.json | enrollment-id | environment | monitor-*.lock | openclaw.log | openclaw.log.[123]) ;;
+      credentials.json.* | session.json.* | install.json.* | enrollment-id.*) ;;
       *)
         printf '%s\n' "${file##*/}"
         return
@@ -644,21 +675,113 @@ try_credentials() {
     say "shook hands with $url as \"$agent_name\" ($agent_id)"
     return 0
   fi
-  if [ "$status" = 401 ] && raw json && text error && [ "$value" = invalid_credentials ]; then
-    die 3 "Cannot shake hands with $url: the agent is unknown or revoked, or its secret is wrong" 'ask the operator of the server'
-  fi
+  is_refused || no_answer 'shake hands with'
+  stop_asking 3 "Cannot shake hands with $url: the agent is unknown or revoked, or its secret is wrong" 'ask the operator of the server'
+}
+
+is_refused() { [ "$status" = 401 ] && raw json && text error && [ "$value" = invalid_credentials ]; }
+
+no_answer() { # Dies of what came when this was to $1 the server.
   case $curl_code in
-    0) die 6 "Cannot shake hands with $url: $(what_came)" 'check the URL, and the proxies on the way' ;;
+    0) stop_asking 6 "Cannot $1 $url: $(what_came)" 'check the URL, and the proxies on the way' ;;
     35 | 51 | 58 | 59 | 60 | 66 | 77 | 80 | 83 | 90 | 91)
       # Nothing secret is sent: whatever answers is asked for the time only.
       tls_failure=$failure late=''
       request health '' '' 15 -k
       raw date && late=$(offset "$value")
-      [ -z "$late" ] || die 6 "Cannot shake hands with $url: TLS fails, and $late" 'set the clock of this host'
-      die 6 "Cannot shake hands with $url: TLS fails: $tls_failure" 'check the certificate; SSL_CERT_FILE names further authorities'
+      [ -z "$late" ] || stop_asking 6 "Cannot $1 $url: TLS fails, and $late" 'set the clock of this host'
+      stop_asking 6 "Cannot $1 $url: TLS fails: $tls_failure" 'check the certificate; SSL_CERT_FILE names further authorities'
       ;;
-    *) die 6 "Cannot reach $url: $failure" 'check the URL, the network and the proxy' ;;
+    *) stop_asking 6 "Cannot reach $url: $failure" 'check the URL, the network and the proxy' ;;
   esac
+}
+
+stop_asking() { # As die does, after an undo if something was done.
+  [ "$enrolling" = no ] || give_up "$@"
+  die "$@"
+}
+
+begin_enrollment() { # The id, by which the server knows this host again: that of an earlier run, or a new one.
+  enrolling=no reached='' telling=no
+  [ -n "$code" ] || return 0
+  enrollment_id=''
+  ! is_own "$enrollment" || IFS= read -r enrollment_id <"$enrollment" || :
+  case $enrollment_id in *[!A-Za-z0-9_-]*) enrollment_id='' ;; esac
+  [ "${#enrollment_id}" -eq 43 ] || enrollment_id=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n' | base64url)
+  [ "${#enrollment_id}" -eq 43 ] || die 1 'Cannot enroll: there are no random bytes' 'look at /dev/urandom'
+  [ "$dry_run" = yes ] || telling=yes
+  tell_failures
+  came_to started
+}
+
+came_to() { # Tells the server so, where a code is used. $2 is why it came no further.
+  reached=$1
+  [ "$telling" = yes ] || return 0
+  detail=$(plain "${2:-}" | LC_ALL=C tr -c '\040-\176' '?' | cut -c 1-500)
+  case $detail in *"$code"* | *"${agent_secret:-$code}"*) detail='' ;; esac
+  value=false
+  [ -z "${2:-}" ] || value=true
+  request enroll/progress "{\"code\":\"$code\",\"enrollment_id\":\"$enrollment_id\",\"step\":\"$1\",\"failed\":$value,\"detail\":\"$(escape "$detail")\"}" '' 2
+  # An installation does not wait for what tells of it: the first call that fails is the last.
+  [ "$status" = 204 ] || telling=no
+}
+
+tell_failures() { # From here on, what this dies of is told to the server, too.
+  die() {
+    say "error: $2"
+    [ -z "${3:-}" ] || say "hint: $3"
+    came_to "$reached" "$2"
+    exit "$1"
+  }
+}
+
+enroll() { # Gets an agent for the code. Whatever ends this run, the next one gets the same agent.
+  enrolling=yes
+  put_manifest
+  put "$enrollment" 600 enrollment_text
+  lasting="$manifest
+$enrollment"
+  request enroll "{\"code\":\"$code\",\"enrollment_id\":\"$enrollment_id\",\"client\":$(client_text)}" ''
+  take_agent || not_enrolled
+  put "$credentials" 600 credentials_text
+  lasting="$manifest
+$credentials"
+  say "enrolled at $url as \"$agent_name\" ($agent_id)"
+  came_to enrolled
+  try_credentials
+  rm -f "$enrollment" || cannot_write "$enrollment"
+  enrolling=no
+}
+
+enrollment_text() { printf '%s\n' "$enrollment_id"; }
+
+take_agent() { # The agent and its secret from the reply, if they are what they should be.
+  ours 201 && text agent.id && is_uuid "$value" && agent_id=$value || return 1
+  text agent.name && agent_name=$(plain "$value") || return 1
+  text agent_secret || return 1
+  case $value in
+    ocs_*[!A-Za-z0-9_-]*) return 1 ;;
+    ocs_???????????????????????????????????????????_??????) agent_secret=$value ;;
+    *) return 1 ;;
+  esac
+}
+
+not_enrolled() {
+  if is_refused; then
+    forget_enrollment
+    give_up 3 "Cannot enroll at $url: the code is unknown, expired, used up or revoked" 'ask the operator of the server for another code'
+  fi
+  if [ "$status" = 409 ] && raw json && text error && [ "$value" = conflict ]; then
+    value=$(what_came)
+    forget_enrollment
+    give_up 5 "Cannot enroll at $url: $value" 'ask the operator of the server, who may remove agents or raise their limit'
+  fi
+  no_answer 'enroll at'
+}
+
+forget_enrollment() { # The server has no agent for this id.
+  lasting=''
+  rm -f "$enrollment"
 }
 
 # From here on things are touched. What is done is noted, the last first, and undone if a step fails.
@@ -682,13 +805,13 @@ take_back() {
   printf '%s' "$undo" | while IFS= read -r step; do
     case $step in
       'part '*) rm -f "${step#part }.openclaw-new" "${step#part }.openclaw-old.openclaw-new" ;;
-      'file '*) rm -f "${step#file }" ;;
+      'file '*) lasts "${step#file }" || rm -f "${step#file }" ;;
       'kept '*)
         # A rename between two names of one file changes nothing.
-        [ ! -e "${step#kept }.openclaw-old" ] || mv -f "${step#kept }.openclaw-old" "${step#kept }"
+        lasts "${step#kept }" || [ ! -e "${step#kept }.openclaw-old" ] || mv -f "${step#kept }.openclaw-old" "${step#kept }"
         rm -f "${step#kept }.openclaw-old"
         ;;
-      'mode '*) restore_mode "${step#mode }" ;;
+      'mode '*) [ -n "$lasting" ] || restore_mode "${step#mode }" ;;
       'folder '*) rmdir "${step#folder }" 2>/dev/null || : ;;
       service) stop_service ;;
       program) ! may_run "$program" || "$program" service uninstall --name "$name" ${scope:+"$scope"} >&2 || : ;;
@@ -697,6 +820,16 @@ take_back() {
   done
   undo=''
   say 'what was done has been undone'
+  [ -z "$lasting" ] || if lasts "$credentials"; then say 'this host stays enrolled: run the installer again, the code is not needed any more'
+  else say 'the id of this enrollment stays: run the installer again with the same code'; fi
+}
+
+lasts() { # Whether the file $1 outlives an undo: the server may have made an agent for it.
+  case "
+$lasting
+" in *"
+$1
+"*) return 0 ;; *) return 1 ;; esac
 }
 
 restore_mode() { # As "ls -l" shows it, and a path.
@@ -809,6 +942,7 @@ entries_text() {
   # A program's own installation adds its definition to the list.
   [ -z "$service_hash$service_before" ] || entry "$service_file" "$service_hash" "$service_before"
   entry "$credentials"
+  [ "$enrolling" = no ] || entry "$enrollment"
   [ "$service" != launchd ] || entry "$state/openclaw.log"
 }
 
@@ -852,6 +986,7 @@ get_program() { # As $program.openclaw-new, verified.
   [ "$sum" = "$sha256" ] || give_up 1 "Cannot verify \"$binary_name\": its SHA-256 is $sum, $sha256 is expected" 'fetch it again; if that does not help, tell its publisher'
   chmod 755 "$program.openclaw-new"
   "$program.openclaw-new" --version >/dev/null 2>&1 || give_up 1 "Cannot run \"$binary_name\" on $platform" 'install the agent that needs no binary: --script-agent'
+  came_to downloaded
 }
 
 fetch_program() { # Waited for, so that this shell hears a signal meanwhile.
@@ -1046,22 +1181,25 @@ hand_over() {
     get_program
     runner=$program.openclaw-new
   fi
-  [ "$is_first" = no ] || noted program
+  # An agent that a code was given for is not removed with the program.
+  [ "$is_first" = no ] || [ -n "$lasting" ] || noted program
   set -- service install --name "$name" ${scope:+"$scope"} --url "$url" --agent-id "$agent_id" --agent-secret-file -
   [ -z "$flag_watch" ] || set -- "$@" "--watch=${flag_watch#-}"
   [ -z "$flag_probe_url" ] || set -- "$@" "--probe-url=${flag_probe_url#-}"
   [ -z "$flag_status_command" ] || set -- "$@" "--status-command=${flag_status_command#-}"
   [ -z "$flag_metrics_command" ] || set -- "$@" "--metrics-command=${flag_metrics_command#-}"
   printf '%s\n' "$agent_secret" | "$runner" "$@" >&2
-  outcome=$?
-  if [ "$outcome" -ne 0 ]; then
+  ended=$?
+  if [ "$ended" -ne 0 ]; then
     take_back
-    [ "$outcome" -lt 64 ] || outcome=1
-    exit "$outcome"
+    [ "$ended" -lt 64 ] || ended=1
+    came_to "$reached" "Cannot install the service: the program ends with $ended"
+    exit "$ended"
   fi
   changed=yes
+  came_to installed
   # The files of an earlier installation are gone: there is nothing to go back to.
-  [ "$is_first" = yes ] || handed_over=yes
+  [ "$is_first" = yes ] && [ -z "$lasting" ] || handed_over=yes
 }
 
 confirm() { # Asks $1. Without a terminal, starting this was the answer.
@@ -1074,21 +1212,24 @@ confirm() { # Asks $1. Without a terminal, starting this was the answer.
 install() {
   choose_places
   choose_credentials
+  undo='' backups='' changed=no handed_over=no is_complete=no is_first=no lasting=''
+  begin_enrollment
   check_kind
   check_installed
   check_places
   choose_program
   choose_watched
-  try_credentials
+  [ -n "$code" ] || try_credentials
   if [ "$dry_run" = yes ]; then
     for file in "$manifest" "$credentials" "$program" "$service_file"; do
       [ -z "$file" ] || printf 'would write %s\n' "$file"
     done
     return
   fi
-  confirm "Install the agent \"$agent_name\" to $program?"
+  came_to checked
+  if [ -n "$code" ]; then confirm "Enroll this host at $url, and install the agent to $program?"
+  else confirm "Install the agent \"$agent_name\" to $program?"; fi
   plan_folders
-  undo='' backups='' changed=no handed_over=no is_complete=no is_first=no
   [ -e "$manifest" ] || is_first=yes
   take_hashes
   if [ "$kind" = binary ] && [ "$service" != none ] && [ "$earlier" = "$service" ] && [ -n "$installed_id" ] &&
@@ -1099,8 +1240,10 @@ install() {
   # A service that was there already runs again in the end, with its former files.
   [ "$service" = none ] || [ "$earlier" != "$service" ] || [ "$is_complete" = yes ] || [ ! -e "$service_file" ] ||
     noted restart
+  [ -z "$code" ] || enroll
   [ "$is_complete" = yes ] || put_files
   go_online
+  came_to online
   # What is done stays done, whatever signal comes now.
   trap : INT TERM HUP
   printf '%s' "$backups" | while IFS= read -r file; do rm -f "$file.openclaw-old"; done
@@ -1110,7 +1253,7 @@ install() {
   report
 }
 
-put_files() {
+put_manifest() {
   # The manifest comes first: whatever ends this run, what it wrote is known to the next one.
   make_folder "$state"
   value=$(mode_of "$state/.")
@@ -1125,12 +1268,20 @@ put_files() {
   manifest_mode=600
   [ "$system" = no ] || manifest_mode=644
   put "$manifest" "$manifest_mode" manifest_text
+}
+
+put_files() {
+  put_manifest
+  # A run that was killed after it had stored its agent leaves this.
+  rm -f "$enrollment"
   make_folder "$(dirname "$program")"
   if [ "$kind" = binary ] && [ "$service" != none ]; then return; fi
   [ -z "$service_file" ] || make_folder "$(dirname "$service_file")"
-  put "$credentials" 600 credentials_text
+  # A program that is in the middle of a rotation keeps a second secret there.
+  [ "$is_rotating" = yes ] || put "$credentials" 600 credentials_text
   put_program
   put_service
+  came_to installed
 }
 
 settle_manifest() { # Takes a replaced file off the list. If this fails, it stays listed, which does no harm.
@@ -1275,7 +1426,7 @@ unknown_paths() { # What the manifest lists, and neither an installer nor the pr
   printf '%s\n' "$files" "$kept" | while IFS= read -r file; do
     case $file in
       */../*) printf '%s ' "$file" ;;
-      '' | "$manifest" | "$credentials" | "$program" | "$service_file" | "$session" | "$state/openclaw.log") ;;
+      '' | "$manifest" | "$credentials" | "$enrollment" | "$program" | "$service_file" | "$session" | "$state/openclaw.log") ;;
       "$(dirname "$session")"/monitor-*.lock) ;;
       *) printf '%s ' "$file" ;;
     esac

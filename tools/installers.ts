@@ -77,7 +77,7 @@ function asModule(name: string, texts: (readonly [key: string, text: string])[])
 
 /** An installer, with the file that each line `@folder/file@` names in that line's place. */
 async function installerText(file: string): Promise<string> {
-  const parts = (await versioned(file)).split(/^@((?:agents|units)\/[\w.]+)@\n/m);
+  const parts = (await versioned(file)).split(/^@((?:agents|texts|units)\/[\w.]+)@\n/m);
   const texts = await Promise.all(parts.map((part, index) => index % 2 === 0 ? part : partText(part)));
   return texts.join("");
 }

@@ -497,6 +497,13 @@ def check_watched(watch, probe_url):
     return Watched(port, probe_url)
 
 
+def client():
+    """What the service is told of this host."""
+    return {"version": VERSION, "hostname": re.sub("[^A-Za-z0-9._-]", "-", platform.node())[:255] or "unknown",
+            "os": SYSTEMS.get(platform.system(), "unknown"),
+            "arch": MACHINES.get(platform.machine().lower(), "unknown")}
+
+
 class Agent:
     """One identity on one host, and its session."""
 
@@ -520,11 +527,8 @@ class Agent:
 
     def shake_hands(self):
         """Buys a session. The one that there was is good until then: a server that is down does not take it away."""
-        client = {"version": VERSION, "hostname": re.sub("[^A-Za-z0-9._-]", "-", platform.node())[:255] or "unknown",
-                  "os": SYSTEMS.get(platform.system(), "unknown"),
-                  "arch": MACHINES.get(platform.machine().lower(), "unknown")}
         if not self.request("handshake", {"agent_id": self.agent_id, "agent_secret": self.agent_secret,
-                                          "instance_id": self.instance_id, "client": client}):
+                                          "instance_id": self.instance_id, "client": client()}):
             return False
         fields = self.reply.fields
         refresh_in, interval = number(fields, "refresh_in", 1), number(fields, "heartbeat_interval_seconds", 1)

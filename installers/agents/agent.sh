@@ -37,6 +37,7 @@ escape() { printf '%s' "$1" | sed 's/["\\]/\\&/g'; }
 # Variables that this program sets, and that the process that started it may have exported: children would inherit them.
 unset_secrets() {
   unset agent_secret env_secret baked_agent_secret installed_secret earlier_secret credential token value fields line
+  unset code env_code enrollment_id
 }
 
 hide_environment() { # No process that is started from here gets a secret of ours. The rest is its own.
@@ -370,11 +371,14 @@ what_came() {
   fi
 }
 
+client_text() { # What the service is told of this host.
+  printf '%s' "{\"version\":\"$version\",\"hostname\":\"$host_name\",\"os\":\"${os:-unknown}\",\"arch\":\"${arch:-unknown}\"}"
+}
+
 # Buys a session. Sets $token, $interval, $refresh_in and $beat_in, or none of them.
 shake_hands() {
-  client="{\"version\":\"$version\",\"hostname\":\"$host_name\",\"os\":\"${os:-unknown}\",\"arch\":\"${arch:-unknown}\"}"
   credential="\"agent_id\":\"$agent_id\",\"agent_secret\":\"$agent_secret\""
-  request handshake "{$credential,\"instance_id\":\"$instance_id\",\"client\":$client}" ''
+  request handshake "{$credential,\"instance_id\":\"$instance_id\",\"client\":$(client_text)}" ''
   credential=''
   ours 200 || return 1
   clamped refresh_in 1 && new_refresh=$value || return 1

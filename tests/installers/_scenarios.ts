@@ -5,6 +5,7 @@ import { assertEnded, type Finished, Host, run } from "../_support/installers.ts
 import { powershellEnvironment } from "../_support/powershell.ts";
 import type { Random } from "../_support/seed.ts";
 import { makeCertificate } from "../_support/certificate.ts";
+import { agentId, agentSecret } from "../_support/vectors.ts";
 import { pause } from "../_support/wait.ts";
 import { formatManifest } from "../../cli/service/manifest.ts";
 import { version } from "../../supabase/functions/_shared/version.ts";
@@ -33,7 +34,7 @@ export interface Scenario {
 
 const rootsMounts = ["root", "unshare", "mount", "find"];
 
-/** The one list that all installers are held to. */
+/** What all installers are held to, beside what they do with an enrollment code. */
 export const scenarios: Scenario[] = [
   {
     name: "on a fresh home the agent is online, and the files are what they should be",
@@ -187,6 +188,10 @@ async function twice({ host, fleet, url }: Scene): Promise<void> {
 
 async function repaired({ host, fleet, url }: Scene): Promise<void> {
   assertEnded(await host.install(await fleet.createAgent(), url), 0);
+  // A program in the middle of a rotation keeps a second secret there, which is not the installer's to lose.
+  const credentials = record(JSON.parse(await Deno.readTextFile(host.credentials)));
+  const rotating = { ...credentials, next_agent_id: agentId, next_agent_secret: agentSecret };
+  await Deno.writeTextFile(host.credentials, JSON.stringify(rotating, null, 2));
   const before = await host.tree();
   await Deno.remove(host.program);
   await Deno.writeTextFile(`${host.program}.openclaw-new`, "half of a program");
@@ -550,7 +555,7 @@ async function unhurried({ language, home }: Host): Promise<Host> {
 }
 
 /** A run that is told to stop a moment after something was seen, and how long it then took, in milliseconds. */
-async function terminated(
+export async function terminated(
   host: Host,
   seen: Promise<void>,
   start: (wrapper: string[]) => Promise<Finished>,
@@ -862,7 +867,7 @@ async function asNobody(
 async function answers({ host }: Scene): Promise<void> {
   const help = await untouched(host, host.run(["--help"]), 0);
   const options =
-    "url agent-id agent-secret-file binary binary-url sha256 script-agent no-service name second-name no-second-name uninstall dry-run yes";
+    "url agent-id agent-secret-file enrollment-code-file binary binary-url sha256 script-agent no-service name second-name no-second-name uninstall dry-run yes";
   for (const option of [...options.split(" "), "help", "version"]) {
     assert.match(help.stdout, new RegExp(`^  --${option} .*\\S$`, "m"));
   }
@@ -1244,7 +1249,7 @@ async function diskFull({ host, fleet, url }: Scene): Promise<void> {
 }
 
 /** Asserts that a run ends so, and that not one file of the home is another afterwards. */
-async function untouched(
+export async function untouched(
   host: Host,
   running: Promise<Finished>,
   code: number,

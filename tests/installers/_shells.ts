@@ -1,4 +1,5 @@
-import { type Scenario, scenarios } from "./_scenarios.ts";
+import { scenarios } from "./_list.ts";
+import type { Scenario } from "./_scenarios.ts";
 
 /**
  * What is told under dash, and not again under each other shell: the lines of install.sh that these reach are reached by
@@ -26,6 +27,13 @@ const underOneShell = new Set([
   "what is not installed cannot be uninstalled",
   "without one of its tools it does not run on",
   "in a home that cannot be written to, nothing is touched",
+  "a code of the real server is good for one host, and its row says how far that came",
+  "on a host that is enrolled a code is not used, and one line says so",
+  "while the server is down a code is 6, and the same id is sent again",
+  "a refused code is 3, the owner's limit 5, and nothing is touched",
+  "an agent and a code in one layer are a usage error, and a flag beats the environment",
+  "a dry run with a code asks the server nothing",
+  "a server that does not take the steps costs one request, and no installation",
 ]);
 
 /** What each shell is told that runs the same script as one which is told everything. */

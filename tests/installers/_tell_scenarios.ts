@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { Host, type Language } from "../_support/installers.ts";
 import { PowerShellSession } from "../_support/powershell.ts";
 import { seededRandom } from "../_support/seed.ts";
-import { type Scenario, scenarios } from "./_scenarios.ts";
+import { scenarios } from "./_list.ts";
+import type { Scenario } from "./_scenarios.ts";
 import { scenariosOfEachShell } from "./_shells.ts";
 import { type Step, testSteps } from "./_steps.ts";
 

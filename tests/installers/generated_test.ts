@@ -17,8 +17,9 @@ import { powershellEnvironment, pwsh } from "../_support/powershell.ts";
 import { sourceEnvironment } from "../_support/program.ts";
 import { openclaw, temporaryFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
-import { agentId, agentSecret } from "../_support/vectors.ts";
+import { agentId, agentSecret, enrollmentCode } from "../_support/vectors.ts";
 import { until } from "../_support/wait.ts";
+import { withDesk } from "./_enrollment.ts";
 import { which, withFront } from "./_scenarios.ts";
 import { type Fleet, type Step, testSteps } from "./_steps.ts";
 
@@ -156,7 +157,14 @@ const spiedOn = languages.map((language): Step => ({
   work: (given) => spied(language, given),
 }));
 
-testSteps("the installers as they are handed out", [...handedOut, ...inEachShell, ...spiedOn]);
+const spiedOnEnrolling = languages.map((language): Step => ({
+  name: `no process that ${language.name} starts is given the enrollment code`,
+  tools: language.tools,
+  work: (given) => spiedEnrolling(language, given),
+}));
+
+const told = [...handedOut, ...inEachShell, ...spiedOn, ...spiedOnEnrolling];
+testSteps("the installers as they are handed out", told);
 
 async function traced(command: string[], { folder, fleet, url }: Fleet & { folder: string }): Promise<void> {
   const agent = await fleet.createAgent();
@@ -212,6 +220,37 @@ async function spied(language: Language, { folder, fleet, url }: Fleet & { folde
   if (isShell) assert.match(seen, /^curl .*-K -[^]*^OPENCLAW_GATEWAY_TOKEN=theirs$/m);
   assert.ok(!seen.includes(secret.slice(4, 20)), "a process was given the secret");
   assert.doesNotMatch(seen, /^OPENCLAW_(AGENT_SECRET|OPERATOR_KEY)/m);
+}
+
+async function spiedEnrolling(language: Language, given: Fleet & { folder: string }): Promise<void> {
+  const { folder } = given;
+  const { bin, log } = await spies(folder);
+  const home = join(folder, "home");
+  await Deno.mkdir(home);
+  const isShell = language.extension === "sh";
+  await withDesk(given, async (desk) => {
+    const own = "code env_code enrollment_id detail agent_secret value fields";
+    const env = {
+      HOME: home,
+      PATH: `${bin}:${Deno.env.get("PATH") ?? ""}`,
+      OPENCLAW_URL: desk.url,
+      OPENCLAW_ENROLLMENT_CODE: enrollmentCode,
+      ...Object.fromEntries(own.split(" ").map((name) => [name, "x"])),
+    };
+    const program = await which(language.command[0] ?? "");
+    const flags = isShell ? ["-a", "-x"] : [];
+    const command = [program, ...language.command.slice(1), ...flags, language.file, "--yes"];
+    const ended = await run(command, { env });
+    assertEnded(ended, 0);
+    const [agent] = desk.agents.values();
+    const id = String(desk.enrollments[0]?.enrollment_id);
+    const seen = `${await Deno.readTextFile(log)}${ended.stdout}${ended.stderr}`;
+    if (isShell) assert.match(seen, /^curl .*-K -/m);
+    for (const secret of [enrollmentCode, agent?.secret ?? enrollmentCode, id]) {
+      assert.ok(!seen.includes(secret.slice(4, 20)), "a process or a trace was given what is secret");
+    }
+    assert.doesNotMatch(seen, /^OPENCLAW_ENROLLMENT_CODE/m);
+  });
 }
 
 /** A folder of programs that write down how they are called, and are then what they are called. */

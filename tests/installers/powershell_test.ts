@@ -161,7 +161,17 @@ const said: [string, string, RegExp][] = [
   [
     "the manifest precedes all folders but its own",
     "Write-Files",
-    /New-Folder \$place\.State\n[^]*Write-Whole \$place\.Manifest [^]*New-Folder \(Get-Parent \$place\.Program\)/,
+    /Write-Manifest \$Folders\n[^]*New-Folder \(Get-Parent \$place\.Program\)/,
+  ],
+  [
+    "the manifest's own folder precedes the manifest",
+    "Write-Manifest",
+    /New-Folder \$place\.State\n[^]*Write-Whole \$place\.Manifest /,
+  ],
+  [
+    "the manifest and the id of an enrollment precede the request",
+    "Register-Host",
+    /Write-Manifest \$Folders\n\s+Write-Whole \$place\.Enrollment '600' [^]*Send-Request \$asking 'enroll' /,
   ],
 ];
 
@@ -285,7 +295,7 @@ Deno.test("the three installers have the same options, exit codes and help", asy
   for (
     const [file, start, end] of [
       [installSh, "<<'END_OF_USAGE'\n", "END_OF_USAGE\n}"],
-      [installPy, 'USAGE = """\\\n', '"""'],
+      [installPy, "USAGE = '''\\\n", "'''"],
       [installPs1, "$usage = @'\n", "'@"],
     ] as const
   ) {

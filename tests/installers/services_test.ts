@@ -12,6 +12,8 @@ import {
   sh,
 } from "../_support/installers.ts";
 import { until } from "../_support/wait.ts";
+import { enrollmentCode } from "../_support/vectors.ts";
+import { withDesk } from "./_enrollment.ts";
 import { type Fleet, type Step, testSteps } from "./_steps.ts";
 
 const systemctl = fileURLToPath(new URL("./_systemctl.sh", import.meta.url));
@@ -87,6 +89,7 @@ const scenes: [string, (scene: Scene) => Promise<void>][] = [
   ["undoes everything when the service does not start", failingService],
   ["replaces no unit that was changed, and believes no manifest that is not root's", changedUnit],
   ["hands over to a program, and undoes all when the program refuses", handedOver],
+  ["hands over the agent that it got for a code, which outlives a program that refuses", handedOverEnrolled],
   ["killed while a program installs itself, can be run again, and removes all that it left", killedHandOver],
   ["takes no folder, unit or user of another program", conflicts],
   ["runs beside a service called openclaw, and leaves it as it is", besideService],
@@ -233,6 +236,49 @@ async function handedOver({ system, language, fleet, url }: Scene): Promise<void
   assert.ok(!asked.includes(agent.secret.slice(4, 40)), "the secret is in the arguments or the environment");
   assert.deepEqual(await system.files(), []);
   await assert.rejects(system.log(), Deno.errors.NotFound, "systemd was asked for something");
+}
+
+async function handedOverEnrolled({ system, language, ...given }: Scene): Promise<void> {
+  const note = join(system.folder, "note");
+  const program = await standIn(system, `{ echo "$0 $*"; env; cat; } >'${note}'\nexit 5`);
+  await withDesk(given, async (desk) => {
+    const env = { OPENCLAW_URL: desk.url, OPENCLAW_ENROLLMENT_CODE: enrollmentCode };
+    const ended = await system.run([...commandOf(language), ...program], env);
+    assert.equal(ended.code, 5, ended.stderr);
+    assert.match(ended.stderr, /this host stays enrolled: run the installer again/);
+    const [agent] = desk.agents.values();
+    const asked = await Deno.readTextFile(note);
+    assert.match(
+      asked,
+      new RegExp(` --agent-id ${agent?.id} --agent-secret-file -\n[^]*\n${agent?.secret}\n$`),
+    );
+    assert.equal(
+      asked.split(agent?.secret ?? "").length,
+      2,
+      "the secret is in the arguments or the environment",
+    );
+    assert.ok(!asked.includes(enrollmentCode.slice(4, 40)), "the program was given the code");
+    const step = "Cannot install the service: the program ends with 5";
+    assert.deepEqual(desk.steps, [
+      "started",
+      "checked",
+      "enrolled",
+      "downloaded",
+      `downloaded, then ${step}`,
+    ]);
+    const state = "/var/lib/openclaw-agent";
+    assert.deepEqual(await system.files(), [
+      manifest.replace(/\/[^/]*$/, ""),
+      manifest,
+      state,
+      `${state}/credentials.json`,
+    ]);
+    assertEnded(await system.run([...commandOf(language), "--script-agent", "--url", desk.url]), 0, /online/);
+    const { stdout } = await system.run(["cat", "/etc/systemd/system/openclaw-agent.service", manifest]);
+    assert.ok(!stdout.includes(enrollmentCode.slice(4, 40)), "the unit or the manifest has the code");
+    assertEnded(await system.run([...commandOf(language), "--uninstall"]), 0);
+    assert.deepEqual(await system.files(), []);
+  });
 }
 
 async function watchedService({ system, language, fleet, url }: Scene): Promise<void> {

@@ -46,6 +46,13 @@ async function asks(host: Host, { fleet, url }: Fleet): Promise<void> {
       stdin: "",
     });
 
+  const shown = await ask("", ["--enrollment-code-file", "-"]);
+  assert.equal(shown.code, 2, shown.stdout);
+  assert.match(
+    shown.stdout,
+    /Cannot read the code from standard input: it is a terminal, which would show it/,
+  );
+
   const no = await ask("n", []);
   assert.equal(no.code, 1, no.stdout);
   assert.match(

@@ -1,6 +1,7 @@
 import { type Language, languages, powershell } from "../../_support/installers.ts";
 import { seededRandom, share } from "../../_support/seed.ts";
-import { type Scenario, scenarios } from "../../installers/_scenarios.ts";
+import { scenarios } from "../../installers/_list.ts";
+import type { Scenario } from "../../installers/_scenarios.ts";
 import { tellScenarios } from "../../installers/_tell_scenarios.ts";
 
 // All rows of all tables under every shell, and kills at many more random moments.
