@@ -11,11 +11,32 @@ export interface HandshakeReply {
   intervalSeconds: number;
   nextHeartbeatIn: number;
   agent: { id: string; name: string };
+  /** How long ago the secret was made that was used; null where the server does not tell. */
+  secretAgeSeconds: number | null;
+  /** An identity of its own, for a host that uses another one's. */
+  identity: Credentials | null;
 }
+
+/** What a server asks for in its reply to a beat. */
+export type Directive = "rotate" | "handshake";
 
 export interface HeartbeatReply {
   intervalSeconds: number;
   nextHeartbeatIn: number;
+  /** Those of them that this program knows. */
+  directives: Directive[];
+}
+
+/** An agent that an enrollment code made. */
+export interface Enrolled extends Credentials {
+  name: string;
+}
+
+/** How far an enrollment came: a word, and for a failure what is wrong. */
+export interface Progress {
+  step: string;
+  failed: boolean;
+  detail?: string;
 }
 
 export interface AgentView {
@@ -43,8 +64,14 @@ export interface BeatReport {
 
 /** What the process says of itself when it shakes hands. */
 export interface Client {
-  client: { version: string; hostname: string; os: string; arch: string };
+  client: { version: string; hostname: string; os: string; arch: string; supports?: readonly string[] };
   instanceId: string;
+}
+
+/** A code, and the random text by which a server knows the host again that used it. */
+export interface EnrollmentKey {
+  code: string;
+  enrollmentId: string;
 }
 
 /** What a beat's message may hold, in code points. */
@@ -64,6 +91,41 @@ export function handshake(
       client,
       instance_id: instanceId,
     }),
+    ...limits,
+  });
+}
+
+/** Asks for another secret in the place of this one, which stays good until a handshake with the other one. */
+export function rotateSecret(
+  connection: Connection,
+  { agentId, secret }: Credentials,
+  { instanceId, ...limits }: { instanceId: string } & Limits,
+): Promise<Outcome<string>> {
+  const body = { agent_id: agentId, agent_secret: secret, instance_id: instanceId };
+  const parse = ({ agent_secret: fresh }: Fields): string | null => isSecret(fresh) ? fresh : null;
+  return ask(connection, "rotate-secret", parse, { method: "POST", body: JSON.stringify(body), ...limits });
+}
+
+/** Exchanges an enrollment code for an agent. Asked again with the same key, it is the same agent. */
+export function enroll(
+  connection: Connection,
+  { code, enrollmentId }: EnrollmentKey,
+  { client, ...limits }: Pick<Client, "client"> & Limits,
+): Promise<Outcome<Enrolled>> {
+  const body = { code, enrollment_id: enrollmentId, client };
+  return ask(connection, "enroll", parseEnrolled, { method: "POST", body: JSON.stringify(body), ...limits });
+}
+
+/** Says how far an enrollment came. */
+export function reportProgress(
+  connection: Connection,
+  { code, enrollmentId }: EnrollmentKey,
+  { progress: { step, failed, detail }, ...limits }: { progress: Progress } & Limits,
+): Promise<Outcome<true>> {
+  const body = { code, enrollment_id: enrollmentId, step, failed, detail };
+  return ask(connection, "enroll/progress", () => true, {
+    method: "POST",
+    body: JSON.stringify(body),
     ...limits,
   });
 }
@@ -108,6 +170,7 @@ function ask<Value>(
 function parseGreeting(fields: Fields): HandshakeReply | null {
   const { token, expires_in, refresh_in, heartbeat_interval_seconds, next_heartbeat_in } = fields;
   const { id, name } = asObject(fields.agent) ?? {};
+  const { secret_age_seconds: age, identity } = fields;
   const sound = isToken(token) && isDuration(expires_in) &&
     isDuration(refresh_in) && isDuration(heartbeat_interval_seconds) && isDuration(next_heartbeat_in) &&
     isText(id) && isText(name);
@@ -119,13 +182,39 @@ function parseGreeting(fields: Fields): HandshakeReply | null {
     intervalSeconds: heartbeat_interval_seconds,
     nextHeartbeatIn: next_heartbeat_in,
     agent: { id: printable(id), name: printable(name) },
+    secretAgeSeconds: isDuration(age) ? age : null,
+    identity: parseIdentity(identity),
   };
 }
 
+function parseIdentity(value: unknown): Credentials | null {
+  const { agent_id: agentId, agent_secret: secret } = asObject(value) ?? {};
+  if (!isText(agentId) || !uuid.test(agentId) || !isSecret(secret)) return null;
+  return { agentId: agentId.toLowerCase(), secret };
+}
+
+function parseEnrolled({ agent, agent_secret: secret }: Fields): Enrolled | null {
+  const { id, name } = asObject(agent) ?? {};
+  if (!isText(id) || !uuid.test(id) || !isText(name) || !isSecret(secret)) return null;
+  return { agentId: id.toLowerCase(), name: printable(name), secret };
+}
+
+/** Whether a text looks like an agent's secret; what it is worth the next handshake tells. */
+function isSecret(value: unknown): value is string {
+  return isText(value) && /^ocs_[\w-]{50}$/.test(value);
+}
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
 function parseAcceptance(fields: Fields): HeartbeatReply | null {
-  const { ok, heartbeat_interval_seconds, next_heartbeat_in } = fields;
+  const { ok, heartbeat_interval_seconds, next_heartbeat_in, directives } = fields;
   if (ok !== true || !isDuration(heartbeat_interval_seconds) || !isDuration(next_heartbeat_in)) return null;
-  return { intervalSeconds: heartbeat_interval_seconds, nextHeartbeatIn: next_heartbeat_in };
+  const asked: unknown[] = Array.isArray(directives) ? directives : [];
+  return {
+    intervalSeconds: heartbeat_interval_seconds,
+    nextHeartbeatIn: next_heartbeat_in,
+    directives: (["handshake", "rotate"] as const).filter((word) => asked.includes(word)),
+  };
 }
 
 function parseSighting(fields: Fields): AgentView | null {

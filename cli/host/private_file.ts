@@ -38,6 +38,20 @@ export async function writePrivateFile(
   await syncFolder(dirname(path));
 }
 
+/** Why nothing can be written beside a file, or null. What it writes to see that is removed again. */
+export async function probeFolder(path: string): Promise<string | null> {
+  const beside = `${path}.${crypto.randomUUID()}`;
+  try {
+    await makeFile(beside, new TextEncoder().encode("probe\n"));
+    return null;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return error.message;
+  } finally {
+    await removeFile(beside).catch(() => false);
+  }
+}
+
 /**
  * The text of a file that only its owner can read, or what keeps it from being that; null when there is none. The
  * checks are made of the file that was opened: it is a regular file and no link, nobody else may read or change it
