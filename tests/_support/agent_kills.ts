@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { accepts, greets, isHandshake, startFaultServer } from "./fault_server.ts";
-import { identify, makeAgent, run, sessionPath, start } from "./program.ts";
+import { configureHome, credentialsPath, identify, makeAgent, run, sessionPath, start } from "./program.ts";
+import { type Asked, startRotatingServer } from "./rotating_server.ts";
 import { temporaryFolder } from "./server.ts";
 import { agentId, agentSecret } from "./vectors.ts";
 import { pause } from "./wait.ts";
@@ -46,6 +47,56 @@ export async function killWhileCredentialsAreWritten({ kills, random }: Kills): 
       await Deno.remove(join(dirname(path), name));
     }
   }
+}
+
+/** Where a process that rotates its secret is killed: at a request, before its reply or after it. */
+export interface RotationKill {
+  name: string;
+  asked: Asked;
+  index: number;
+  isAnswered: boolean;
+}
+
+export const rotationKills: readonly RotationKill[] = [
+  { name: "before the reply with the new secret", asked: "rotate", index: 0, isAnswered: false },
+  { name: "after the reply with the new secret", asked: "rotate", index: 0, isAnswered: true },
+  { name: "before the reply to the handshake with it", asked: "handshake", index: 1, isAnswered: false },
+  { name: "after the reply to the handshake with it", asked: "handshake", index: 1, isAnswered: true },
+];
+
+/**
+ * Kills a process that rotates its secret, some milliseconds after the reply where there is one. The next one gets in,
+ * and the one after it leaves one secret in the file: the server's.
+ */
+export async function killAtRotation(
+  { asked, index, isAnswered }: RotationKill,
+  milliseconds: number,
+): Promise<void> {
+  await using home = await temporaryFolder();
+  const agent = makeAgent();
+  const killed = Promise.withResolvers<void>();
+  let seen = 0;
+  using server = startRotatingServer(agent, {
+    directives: ["rotate"],
+    spoil(what) {
+      if (what !== asked || seen++ !== index) return null;
+      if (!isAnswered) killed.resolve();
+      else setTimeout(killed.resolve, milliseconds);
+      return isAnswered ? null : "hang";
+    },
+  });
+  await configureHome(home.path, agent, server.url);
+  await using rotating = start(["heartbeat"], { home: home.path });
+  await Promise.race([killed.promise, rotating.ended]);
+  await rotating.end();
+  assert.ok(seen > index, "it was killed too early");
+  for (let next = 0; next < 2; next++) {
+    const { code, stderr } = await run(["heartbeat"], { home: home.path });
+    assert.equal(code, 0, stderr);
+  }
+  const { agent_secret, next_agent_secret } = JSON.parse(await Deno.readTextFile(credentialsPath(home.path)));
+  assert.deepEqual([agent_secret, next_agent_secret], [server.world.rows.get(agent.id)?.current, undefined]);
+  assert.notEqual(agent_secret, agent.secret);
 }
 
 async function killWriter(args: string[], random: () => number): Promise<void> {

@@ -21,6 +21,9 @@ import { type IdentityFlags, namedAgent } from "../../identity/named_agent.ts";
 import { CliError } from "../../terminal/errors.ts";
 import { writeCredentials } from "./_store.ts";
 
+/** How long the server is waited for when it is told how far an enrollment came: that changes nothing here. */
+const progressMs = 3000;
+
 /** What an enrollment is made with. */
 export interface Means {
   connection: Connection;
@@ -90,7 +93,11 @@ export async function enrollHost(
     if (error instanceof Error) await tellFailure(connection, key, error.message);
     throw error;
   }
-  await reportProgress(connection, key, { progress: { step: "store_credentials", failed: false }, signal });
+  await reportProgress(connection, key, {
+    progress: { step: "store_credentials", failed: false },
+    timeoutMs: progressMs,
+    signal,
+  });
   return outcome;
 }
 
@@ -101,7 +108,8 @@ async function tellFailure(
   message: string,
 ): Promise<void> {
   const detail = [...message].slice(0, 500).join("");
-  await reportProgress(connection, key, { progress: { step: "store_credentials", failed: true, detail } });
+  const progress = { step: "store_credentials", failed: true, detail };
+  await reportProgress(connection, key, { progress, timeoutMs: progressMs });
 }
 
 interface Patience {

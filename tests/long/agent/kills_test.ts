@@ -1,4 +1,9 @@
-import { killWhileCredentialsAreWritten, killWhileSessionsAreKept } from "../../_support/agent_kills.ts";
+import {
+  killAtRotation,
+  killWhileCredentialsAreWritten,
+  killWhileSessionsAreKept,
+  rotationKills,
+} from "../../_support/agent_kills.ts";
 import { seededRandom, share } from "../../_support/seed.ts";
 
 const credentials = "kill -9 in a loop while the credentials are written: there is always a whole file";
@@ -12,3 +17,12 @@ Deno.test(
   sessions,
   () => killWhileSessionsAreKept({ kills: share(50), random: seededRandom(sessions).next }),
 );
+
+const rotations = "killed at each step of its rotation, again and again → it always gets in";
+Deno.test(rotations, async () => {
+  const { next } = seededRandom(rotations);
+  for (let kill = 0; kill < share(200); kill++) {
+    const step = rotationKills[kill % rotationKills.length];
+    if (step !== undefined) await killAtRotation(step, 60 * next());
+  }
+});
