@@ -49,27 +49,38 @@ export async function killWhileCredentialsAreWritten({ kills, random }: Kills): 
   }
 }
 
-/** Where a process that rotates its secret is killed: at a request, before its reply or after it. */
-export interface RotationKill {
+/** Where a process that takes another identity is killed: at a request, before its reply or after it. */
+export interface IdentityKill {
   name: string;
   asked: Asked;
   index: number;
   isAnswered: boolean;
+  /** The other identity is one of its own, in the reply to its first handshake; else it is another secret. */
+  adopts?: boolean;
 }
 
-export const rotationKills: readonly RotationKill[] = [
+export const identityKills: readonly IdentityKill[] = [
   { name: "before the reply with the new secret", asked: "rotate", index: 0, isAnswered: false },
   { name: "after the reply with the new secret", asked: "rotate", index: 0, isAnswered: true },
   { name: "before the reply to the handshake with it", asked: "handshake", index: 1, isAnswered: false },
   { name: "after the reply to the handshake with it", asked: "handshake", index: 1, isAnswered: true },
+  {
+    name: "after the reply with its own identity",
+    asked: "handshake",
+    index: 0,
+    isAnswered: true,
+    adopts: true,
+  },
+  { name: "before the first reply to it", asked: "handshake", index: 1, isAnswered: false, adopts: true },
+  { name: "after the first reply to it", asked: "handshake", index: 1, isAnswered: true, adopts: true },
 ];
 
 /**
- * Kills a process that rotates its secret, some milliseconds after the reply where there is one. The next one gets in,
+ * Kills a process that takes another identity, some milliseconds after the reply where there is one. The next one gets in,
  * and the one after it leaves one secret in the file: the server's.
  */
-export async function killAtRotation(
-  { asked, index, isAnswered }: RotationKill,
+export async function killAtChange(
+  { asked, index, isAnswered, adopts = false }: IdentityKill,
   milliseconds: number,
 ): Promise<void> {
   await using home = await temporaryFolder();
@@ -77,7 +88,8 @@ export async function killAtRotation(
   const killed = Promise.withResolvers<void>();
   let seen = 0;
   using server = startRotatingServer(agent, {
-    directives: ["rotate"],
+    directives: adopts ? [] : ["rotate"],
+    adopts,
     spoil(what) {
       if (what !== asked || seen++ !== index) return null;
       if (!isAnswered) killed.resolve();
@@ -94,8 +106,10 @@ export async function killAtRotation(
     const { code, stderr } = await run(["heartbeat"], { home: home.path });
     assert.equal(code, 0, stderr);
   }
-  const { agent_secret, next_agent_secret } = JSON.parse(await Deno.readTextFile(credentialsPath(home.path)));
-  assert.deepEqual([agent_secret, next_agent_secret], [server.world.rows.get(agent.id)?.current, undefined]);
+  const text = await Deno.readTextFile(credentialsPath(home.path));
+  const { agent_id, agent_secret, next_agent_secret } = JSON.parse(text);
+  assert.equal(agent_id, adopts ? agentId : agent.id);
+  assert.deepEqual([agent_secret, next_agent_secret], [server.world.rows.get(agent_id)?.current, undefined]);
   assert.notEqual(agent_secret, agent.secret);
 }
 

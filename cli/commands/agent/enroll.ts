@@ -6,7 +6,7 @@ import { exists } from "../../host/private_file.ts";
 import { type Environment, placesHere } from "../../host/paths.ts";
 import { giveUp } from "../../host/permissions.ts";
 import { enrollmentIdPath, forgetEnrollmentId, readCode } from "../../identity/enrollment.ts";
-import { type ConnectionFlags, readConnection, readSetup } from "../../identity/setup.ts";
+import { type ConnectionFlags, readConnection, readSetup, type Setup } from "../../identity/setup.ts";
 import { calledAs } from "../../terminal/called.ts";
 import { CliError } from "../../terminal/errors.ts";
 import { answerJson, say, warn } from "../../terminal/output.ts";
@@ -49,18 +49,18 @@ async function enrollCommand({ codeFile, json, ...flags }: Flags, environment: E
     const outcome = await enrollHost(code, { connection, places, process: describeProcess(abilities) });
     if (outcome.kind !== "already") unwrap(outcome);
   } else if (!json) say("this host is enrolled already: the enrollment code is not used");
-  await giveUp("enroll");
   // One that was cut off before its first handshake is brought to its end.
   const isOpen = isNew || await exists(enrollmentIdPath(places));
-  const name = isOpen ? await shakeHands(flags, environment) : null;
+  const setup = isOpen ? await readSetup(flags, { environment, warn }) : null;
+  await giveUp("enroll");
+  const name = setup === null ? null : await shakeHands(setup);
   if (json) return answerJson({ enrolled: isNew, path: places.credentials, accepted: name !== null });
   if (isNew) say(`wrote ${places.credentials}`);
   if (name !== null) say(`the server accepted this host as agent "${name}"`);
 }
 
 /** The agent's name; null when the server was not reached, which the monitor will try again. */
-async function shakeHands(flags: ConnectionFlags, environment: Environment): Promise<string | null> {
-  const setup = await readSetup(flags, { environment, warn });
+async function shakeHands(setup: Setup): Promise<string | null> {
   const { outcome } = await greet(setup, describeProcess(abilities));
   if (outcome.kind === "outage") {
     warn(`did not reach the server: ${outcome.reason}; try again with: ${calledAs} enroll`);

@@ -5,8 +5,9 @@ import { formatCredentials, parseCredentials } from "../../../cli/identity/crede
 import { describeProcess } from "../../../cli/agent/agent.ts";
 import { Keeper } from "../../../cli/agent/keeper.ts";
 import { LiveSetup } from "../../../cli/agent/reload.ts";
+import { claimHost } from "../../../cli/agent/host_claim.ts";
 import { lockCredentials } from "../../../cli/identity/credentials_lock.ts";
-import { killAtRotation, rotationKills } from "../../_support/agent_kills.ts";
+import { identityKills, killAtChange } from "../../_support/agent_kills.ts";
 import type { CreatedAgent } from "../../_support/client.ts";
 import { type Fault, handshakesOf, refuses } from "../../_support/fault_server.ts";
 import { namesIn, writePrivate } from "../../_support/home.ts";
@@ -20,6 +21,7 @@ import { configureHome, credentialsPath, identify, makeAgent, run, start } from 
 import { assertNoSecret } from "../../_support/refused.ts";
 import { temporaryFolder } from "../../_support/server.ts";
 import { testWith } from "../../_support/tools.ts";
+import { agentId } from "../../_support/vectors.ts";
 import { until } from "../../_support/wait.ts";
 
 const time = { clock: 20 };
@@ -72,7 +74,14 @@ Deno.test("openclaw heartbeat that is asked to rotate does so, and the next one 
   using server = startRotatingServer(agent, { directives });
   await configureHome(home.path, agent, server.url);
   for (const _ of [1, 2]) assert.equal((await run(["heartbeat"], { home: home.path })).code, 0);
-  assert.deepEqual(server.world.counts, { handshake: 2, beat: 2, rotate: 1, enroll: 0, progress: 0, look: 0 });
+  assert.deepEqual(server.world.counts, {
+    handshake: 2,
+    beat: 2,
+    rotate: 1,
+    enroll: 0,
+    progress: 0,
+    look: 0,
+  });
   await assertSettled(home.path, server, agent.id);
 });
 
@@ -317,8 +326,41 @@ Deno.test("while another process has the lock, nothing is rotated, and the beats
   assert.equal(server.world.counts.rotate, 1);
 });
 
-for (const step of rotationKills) {
-  Deno.test(`killed ${step.name}, the agent still gets in, and the rotation is brought to its end`, async () => {
-    await killAtRotation(step, 0);
+Deno.test("a copy that is given an identity of its own uses it, takes the lock of that agent, and beats on", async () => {
+  await using home = await temporaryFolder();
+  const agent = makeAgent();
+  using server = startRotatingServer(agent, { adopts: true });
+  await configureHome(home.path, agent, server.url);
+  await using monitor = start(["monitor", "--json"], { home: home.path, time });
+  await monitor.until("adopted");
+  await monitor.until("heartbeat", 2);
+  await assertSettled(home.path, server, agentId);
+  assert.deepEqual(monitor.events().filter(({ level }) => level === "warn"), []);
+  const asked = handshakesOf(server).map(({ body }) => JSON.parse(body).agent_id);
+  assert.deepEqual(asked, [agent.id, agentId]);
+  if (Deno.build.os !== "linux") return;
+  const claim = await claimHost({
+    agentId: agent.id,
+    secret: agent.secret,
+    warn: (text) => assert.fail(text),
+  });
+  claim.release();
+});
+
+Deno.test("an identity for a host that cannot store one is not used, is told once, and the beats go on", async () => {
+  await using home = await temporaryFolder();
+  const agent = makeAgent();
+  using server = startRotatingServer(agent, { adopts: true, directives: ["handshake"] });
+  const options = { home: home.path, env: identify(agent, server.url), time };
+  await using monitor = start(["monitor", "--json"], options);
+  await monitor.until("heartbeat", 3);
+  const told = monitor.events().filter(({ event, level }) => event === "not_adopted" && level === "warn");
+  assert.equal(told.length, 1);
+  assert.ok(handshakesOf(server).every(({ body }) => JSON.parse(body).agent_id === agent.id));
+});
+
+for (const step of identityKills) {
+  Deno.test(`killed ${step.name}, the agent still gets in, and one identity is left`, async () => {
+    await killAtChange(step, 0);
   });
 }

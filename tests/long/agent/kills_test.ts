@@ -1,8 +1,8 @@
 import {
-  killAtRotation,
+  identityKills,
+  killAtChange,
   killWhileCredentialsAreWritten,
   killWhileSessionsAreKept,
-  rotationKills,
 } from "../../_support/agent_kills.ts";
 import { seededRandom, share } from "../../_support/seed.ts";
 
@@ -18,11 +18,11 @@ Deno.test(
   () => killWhileSessionsAreKept({ kills: share(50), random: seededRandom(sessions).next }),
 );
 
-const rotations = "killed at each step of its rotation, again and again → it always gets in";
-Deno.test(rotations, async () => {
-  const { next } = seededRandom(rotations);
+const changes = "killed at each step of another identity, again and again → it always gets in";
+Deno.test(changes, async () => {
+  const { next } = seededRandom(changes);
   for (let kill = 0; kill < share(200); kill++) {
-    const step = rotationKills[kill % rotationKills.length];
-    if (step !== undefined) await killAtRotation(step, 60 * next());
+    const step = identityKills[kill % identityKills.length];
+    if (step !== undefined) await killAtChange(step, 60 * next());
   }
 });
