@@ -5,7 +5,7 @@ import { databaseOver } from "../../supabase/functions/_shared/database/port.ts"
 import { refuseRequest, respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { type Environment, readKeyRing, type Settings } from "../../supabase/functions/_shared/env.ts";
 import type { Log } from "../../supabase/functions/_shared/log.ts";
-import { upkeepJob } from "./upkeep.ts";
+import { copiesJob, upkeepJob } from "./upkeep.ts";
 import { batching } from "./store/batch.ts";
 import type { Store } from "./store/connection.ts";
 import { type DataFolder, openDataFolder, readOperatorKey, readSigningKeys } from "./data_folder.ts";
@@ -54,7 +54,7 @@ export async function startServer(
     const store = await openStore(options, { folder, log });
     opened.push(() => store.close());
     const database = batching(databaseOver(store.call));
-    const schedule = new Schedule([...store.jobs, upkeepJob(database, log)], log);
+    const schedule = new Schedule([...store.jobs, upkeepJob(database, log), copiesJob(database)], log);
     opened.push(() => schedule.stop());
     const agents = await database.agents.count();
     const operatorKey = await readOperatorKey(folder);

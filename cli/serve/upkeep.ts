@@ -18,3 +18,8 @@ export function upkeepJob({ health }: Pick<Database, "health">, log: Log): Job {
     },
   };
 }
+
+/** Lets copies go that have not beaten for a day, and what was made for those that never came for it. */
+export function copiesJob({ copies }: Pick<Database, "copies">): Job {
+  return { name: "copies", everyMs: 60_000, atStart: true, run: () => copies.forget() };
+}

@@ -6,6 +6,7 @@ import { endpoint as health } from "./health/handler.ts";
 import { endpoint as heartbeat } from "./heartbeat/handler.ts";
 import { endpoint as install } from "./install/handler.ts";
 import { endpoint as jwks } from "./jwks/handler.ts";
+import { endpoint as rotateSecret } from "./rotate-secret/handler.ts";
 
 /** Every function's endpoint, for the embedded server and for the tests. No function imports it. */
 export const endpoints: readonly Endpoint[] = [
@@ -16,4 +17,5 @@ export const endpoints: readonly Endpoint[] = [
   heartbeat,
   install,
   jwks,
+  rotateSecret,
 ];

@@ -2,6 +2,7 @@ alter table public.agents
   add column agent_secret text,
   add column secret_created_at timestamptz,
   add column previous_secret text,
+  add column previous_secret_created_at timestamptz,
   add column previous_secret_expires_at timestamptz,
   add column pending_secret text,
   add column pending_secret_created_at timestamptz,
@@ -20,6 +21,7 @@ alter table public.agents
   add constraint a_secret_has_its_time check (
     (secret_created_at is null or agent_secret is not null)
     and (previous_secret is null) = (previous_secret_expires_at is null)
+    and (previous_secret_created_at is null or previous_secret is not null)
     and (pending_secret is null) = (pending_secret_created_at is null)
   ),
   add constraint last_secret_is_current_or_previous check (last_secret in ('current', 'previous')),
@@ -36,6 +38,8 @@ comment on column public.agents.agent_secret is
   '"sha256:" and the hex SHA-256 of the agent''s secret, never the secret. Null: this agent cannot shake hands.';
 comment on column public.agents.previous_secret is
   'The digest of the secret before the last rotation. Good until its time has passed; kept after that, so that its use is told from a wrong one.';
+comment on column public.agents.previous_secret_expires_at is
+  '-infinity for a secret that ended at once: no clock that is set back makes it good again.';
 comment on column public.agents.pending_secret is
   'The digest of the secret that the agent asked for and has not used yet. Its first handshake makes it the current one.';
 comment on column public.agents.last_secret is
@@ -45,7 +49,9 @@ comment on column public.agents.rotation_requested_at is
 comment on column public.agents.session_epoch is
   'Every session carries the epoch it was opened in; raising it ends them all with their next heartbeat.';
 comment on column public.agents.refused_handshakes_count is
-  'Handshakes in this agent''s name that were refused, as far as the rate limit let them be counted.';
+  'Handshakes and rotations in this agent''s name that were refused, as far as the rate limit let them be counted.';
+comment on column public.agents.last_refusal is
+  'Why the last one was refused; the caller is never told.';
 
 grant select (
   secret_created_at, previous_secret_expires_at, pending_secret_created_at, last_secret, rotation_requested_at,
@@ -53,8 +59,8 @@ grant select (
 ) on public.agents to authenticated;
 grant insert (agent_secret, secret_created_at) on public.agents to service_role;
 grant update (
-  agent_secret, secret_created_at, previous_secret, previous_secret_expires_at, pending_secret,
-  pending_secret_created_at, last_secret, rotation_requested_at, session_epoch, revoked_at, last_handshake_at,
-  handshakes_count, last_refused_at, refused_handshakes_count, last_refusal
+  agent_secret, secret_created_at, previous_secret, previous_secret_created_at, previous_secret_expires_at,
+  pending_secret, pending_secret_created_at, last_secret, rotation_requested_at, session_epoch, revoked_at,
+  last_handshake_at, handshakes_count, last_refused_at, refused_handshakes_count, last_refusal
 ) on public.agents to service_role;
 -- Not granted: the three digests and session_epoch to authenticated.

@@ -6,6 +6,26 @@ comment on function public.rfc3339(timestamptz) is
 revoke all on function public.rfc3339(timestamptz) from public, anon, authenticated;
 grant execute on function public.rfc3339(timestamptz) to service_role;
 
+create function public.agent_copies(agent public.agents)
+  returns jsonb language sql stable set search_path = ''
+  return case when agent.copies = '{}' then '[]' else (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'instance_id', i.instance_id, 'hostname', i.hostname, 'address', i.address,
+      'last_seen_at', public.rfc3339(s.last_seen_at)
+    ) order by i.place), '[]')
+    from public.agent_instances as i
+    cross join lateral (
+      select case when i.instance_id = agent.last_instance_id then agent.last_seen_at else i.last_seen_at end
+        as last_seen_at
+    ) as s
+    where i.agent_id = agent.id and i.instance_id = any (agent.copies)
+      and s.last_seen_at > now() - interval '1 day'
+  ) end;
+comment on function public.agent_copies(public.agents) is
+  'The contract''s copies of an Agent: [{instance_id, hostname, address, last_seen_at}] of the last day.';
+revoke all on function public.agent_copies(public.agents) from public, anon, authenticated;
+grant execute on function public.agent_copies(public.agents) to service_role;
+
 create function public.agent_json(agent public.agents)
   returns jsonb language sql stable set search_path = ''
   return (
@@ -52,7 +72,7 @@ create function public.agent_json(agent public.agents)
       'refused_handshakes_count', agent.refused_handshakes_count,
       'last_refused_at', public.rfc3339(agent.last_refused_at),
       'last_refusal', agent.last_refusal,
-      'copies', '[]'::jsonb
+      'copies', public.agent_copies(agent)
     )
     from (
       select public.agent_liveness(

@@ -1,5 +1,9 @@
-create function public.open_session(agent_id uuid, secret_digest text, client jsonb)
+create function public.open_session(
+  agent_id uuid, secret_digest text, instance_id uuid, client jsonb, address text
+)
   returns jsonb language sql volatile set search_path = '' as $$
+  -- Only a row whose digest fits is locked. What waited for the lock is compared anew with the row as it is by then,
+  -- so that no handshake outlives a rotation or a revocation that it waited for.
   with opened as (
     update public.agents as a set
       last_handshake_at = now(),
@@ -8,37 +12,136 @@ create function public.open_session(agent_id uuid, secret_digest text, client js
       hostname = coalesce(client ->> 'hostname', a.hostname),
       os = coalesce(client ->> 'os', a.os),
       arch = coalesce(client ->> 'arch', a.arch),
-      supports = array(select jsonb_array_elements_text(coalesce(client -> 'supports', '[]')))
+      supports = array(select jsonb_array_elements_text(coalesce(client -> 'supports', '[]'))),
+      last_secret = case
+        when open_session.secret_digest in (a.agent_secret, a.pending_secret) then 'current' else 'previous'
+      end,
+      -- The first use of the pending secret ends the rotation: the one before it is kept, and good no longer.
+      (
+        agent_secret, secret_created_at, previous_secret, previous_secret_created_at, previous_secret_expires_at,
+        pending_secret, pending_secret_created_at, rotation_requested_at
+      ) = (
+        select
+          case when used then a.pending_secret else a.agent_secret end,
+          case when used then a.pending_secret_created_at else a.secret_created_at end,
+          case when used then a.agent_secret else a.previous_secret end,
+          case when used then a.secret_created_at else a.previous_secret_created_at end,
+          case when used then '-infinity' else a.previous_secret_expires_at end,
+          case when not used then a.pending_secret end,
+          case when not used then a.pending_secret_created_at end,
+          case when not used then a.rotation_requested_at end
+        from (select coalesce(a.pending_secret = open_session.secret_digest, false) as used) as pending
+      )
     where a.id = open_session.agent_id
-      and a.agent_secret = open_session.secret_digest
+      and open_session.secret_digest in (
+        a.agent_secret, a.pending_secret,
+        case when a.previous_secret_expires_at > now() then a.previous_secret end
+      )
       and a.revoked_at is null
+      and (open_session.instance_id = any (a.revoked_instances)) is not true
     returning a.*
-  ), noted as (
-    insert into public.agent_events (agent_id, owner_id, agent_name, kind, actor, detail)
-    select o.id, o.owner_id, o.name, 'first_handshake', 'agent', open_session.client
+  ), first as (
+    insert into public.agent_events (agent_id, owner_id, agent_name, kind, actor, address, detail)
+    select o.id, o.owner_id, o.name, 'first_handshake', 'agent', open_session.address, open_session.client
     from opened as o where o.handshakes_count = 1
+  ), instance as (
+    insert into public.agent_instances as i (agent_id, instance_id, hostname, address, supports)
+    select o.id, open_session.instance_id, open_session.client ->> 'hostname', open_session.address, o.supports
+    from opened as o where open_session.instance_id is not null
+    on conflict on constraint agent_instances_pkey do update set
+      noted_at = now(), hostname = excluded.hostname, address = excluded.address, supports = excluded.supports
+  ), forgotten as (
+    -- This statement does not see the row that it adds: with it there are eight.
+    delete from public.agent_instances as i using (
+      select other.agent_id, other.instance_id
+      from opened as o join public.agent_instances as other on other.agent_id = o.id
+      where other.instance_id <> open_session.instance_id
+      order by other.noted_at desc, other.place desc
+      offset 7
+    ) as old
+    where i.agent_id = old.agent_id and i.instance_id = old.instance_id
   )
   select jsonb_build_object(
     'id', o.id, 'name', o.name, 'epoch', o.session_epoch,
-    'heartbeat_interval_seconds', o.heartbeat_interval_seconds
+    'heartbeat_interval_seconds', o.heartbeat_interval_seconds,
+    'secret_age_seconds', floor(greatest(0, extract(epoch from now() - coalesce(
+      case o.last_secret when 'current' then o.secret_created_at else o.previous_secret_created_at end,
+      o.created_at
+    )))),
+    'adopting', coalesce(open_session.instance_id = any (o.adopting_instances), false),
+    'adopted', o.adopted_from is not null
   )
   from opened as o
 $$;
-comment on function public.open_session(uuid, text, jsonb) is
-  'Compares the digest, counts and stamps the handshake, and returns what its reply needs; null, with nothing written, for an unknown id, another secret, no secret and a revoked agent alike.';
-revoke all on function public.open_session(uuid, text, jsonb) from public, anon, authenticated;
-grant execute on function public.open_session(uuid, text, jsonb) to service_role;
+comment on function public.open_session(uuid, text, uuid, jsonb, text) is
+  'Compares the digest with the current secret, the pending one and the previous one in its overlap, counts and stamps the handshake, and returns what its reply needs; null, with nothing written and no row locked, for an unknown id, another secret, no secret, a revoked agent and a revoked copy alike.';
+revoke all on function public.open_session(uuid, text, uuid, jsonb, text) from public, anon, authenticated;
+grant execute on function public.open_session(uuid, text, uuid, jsonb, text) to service_role;
 
-create function public.record_refusal(agent_id uuid)
-  returns void language sql volatile set search_path = '' as $$
-  update public.agents as a set
-    last_refused_at = now(), refused_handshakes_count = a.refused_handshakes_count + 1
-  where a.id = record_refusal.agent_id
+create function public.rotate_own_secret(
+  agent_id uuid, secret_digest text, instance_id uuid, pending_digest text, address text
+)
+  returns boolean language sql volatile set search_path = '' as $$
+  with rotated as (
+    update public.agents as a set
+      pending_secret = pending_digest,
+      pending_secret_created_at = now(),
+      -- At most two are good at a time: the pending one takes the place of the one in its overlap.
+      previous_secret_expires_at = case when a.previous_secret is not null then '-infinity'::timestamptz end
+    where a.id = rotate_own_secret.agent_id
+      and a.agent_secret = rotate_own_secret.secret_digest
+      and a.revoked_at is null
+      and (rotate_own_secret.instance_id = any (a.revoked_instances)) is not true
+    returning a.*
+  ), noted as (
+    insert into public.agent_events (agent_id, owner_id, agent_name, kind, actor, address, detail)
+    select r.id, r.owner_id, r.name, 'secret_rotated', 'agent', rotate_own_secret.address,
+      jsonb_build_object('instance_id', rotate_own_secret.instance_id)
+    from rotated as r
+  )
+  select true from rotated
 $$;
-comment on function public.record_refusal(uuid) is
-  'Counts a refused handshake on the row, if there is one. Called after the reply, so that its time tells nothing.';
-revoke all on function public.record_refusal(uuid) from public, anon, authenticated;
-grant execute on function public.record_refusal(uuid) to service_role;
+comment on function public.rotate_own_secret(uuid, text, uuid, text, text) is
+  'Keeps the digest of a new secret beside the agent''s current one, which has to be the one presented; an unused one of before is dropped. Null, with nothing written and no row locked, where open_session would return null, and for a secret in its overlap or a pending one.';
+revoke all on function public.rotate_own_secret(uuid, text, uuid, text, text) from public, anon, authenticated;
+grant execute on function public.rotate_own_secret(uuid, text, uuid, text, text) to service_role;
+
+create function public.record_refusals(refusals jsonb)
+  returns void language sql volatile set search_path = '' as $$
+  with refusal as (
+    select
+      (r.value ->> 'agent_id')::uuid as agent_id,
+      r.value ->> 'secret_digest' as secret_digest,
+      (r.value ->> 'instance_id')::uuid as instance_id,
+      (r.value ->> 'count')::bigint as count
+    from jsonb_array_elements(record_refusals.refusals) as r (value)
+  ), locked as (
+    -- In the order of the ids, as every list of beats is locked.
+    select a.* from public.agents as a
+    where a.id in (select refusal.agent_id from refusal)
+    order by a.id
+    for update
+  )
+  update public.agents as a set
+    last_refused_at = now(),
+    refused_handshakes_count = locked.refused_handshakes_count + refusal.count,
+    last_refusal = case
+      when locked.revoked_at is not null then 'revoked'
+      when locked.agent_secret is null then 'no_secret'
+      when refusal.instance_id = any (locked.revoked_instances) and refusal.secret_digest in (
+        locked.agent_secret, locked.pending_secret,
+        case when locked.previous_secret_expires_at > now() then locked.previous_secret end
+      ) then 'revoked_copy'
+      when refusal.secret_digest = locked.previous_secret then 'expired_secret'
+      else 'wrong_secret'
+    end
+  from locked join refusal on refusal.agent_id = locked.id
+  where a.id = locked.id
+$$;
+comment on function public.record_refusals(jsonb) is
+  'Counts refused handshakes and rotations on the rows that there are: a list of {agent_id, secret_digest, instance_id, count} that names no agent twice. Called after the replies, so that their time tells nothing; why the last one was refused is decided here.';
+revoke all on function public.record_refusals(jsonb) from public, anon, authenticated;
+grant execute on function public.record_refusals(jsonb) to service_role;
 
 create function public.read_session(agent_id uuid, epoch integer)
   returns jsonb language sql stable set search_path = '' as $$

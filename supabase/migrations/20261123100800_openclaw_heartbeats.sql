@@ -2,6 +2,7 @@ create function public.record_heartbeats(beats jsonb)
   returns jsonb language plpgsql volatile set search_path = '' as $$
 declare
   verdicts jsonb;
+  turns jsonb;
 begin
   -- plpgsql keeps the plan of this statement; as a SQL function it was planned anew for every beat.
   with beat as (
@@ -27,8 +28,17 @@ begin
     select
       beat.*, locked.heartbeat_interval_seconds,
       count(*) over agent as beats,
-      first_value(beat.instance_id) over agent_backwards as latest_instance_id
+      first_value(beat.instance_id) over agent_backwards as latest_instance_id,
+      -- Of an agent with one instance, nothing more is asked.
+      bool_or(beat.instance_id <> locked.last_instance_id) over agent
+        or locked.last_instance_id is null and count(*) over agent > 1 as takes_turns,
+      case when locked.rotation_requested_at is not null or locked.adopting_instances <> '{}' then array_remove(array[
+        case when locked.rotation_requested_at is not null and (beat.instance_id = any (locked.copies)) is not true
+          then 'rotate' end,
+        case when beat.instance_id = any (locked.adopting_instances) then 'handshake' end
+      ], null) else '{}' end as directives
     from beat join locked on locked.id = beat.agent_id and locked.session_epoch = beat.epoch
+      and (beat.instance_id = any (locked.revoked_instances)) is not true
     window agent as (partition by beat.agent_id), agent_backwards as (partition by beat.agent_id order by beat.place desc)
   ), last as (
     -- Of the instance that beat last, the beat with the highest seq: seq counts within one instance alone.
@@ -66,17 +76,41 @@ begin
     where a.id = news.agent_id
   )
   select coalesce(jsonb_agg(
-    case when accepted.place is not null
-      then jsonb_build_object('heartbeat_interval_seconds', accepted.heartbeat_interval_seconds)
+    case
+      when accepted.place is null then null
+      when accepted.directives = '{}'
+        then jsonb_build_object('heartbeat_interval_seconds', accepted.heartbeat_interval_seconds)
+      else jsonb_build_object(
+        'heartbeat_interval_seconds', accepted.heartbeat_interval_seconds, 'directives', accepted.directives
+      )
     end
     order by beat.place
-  ), '[]')
-  into verdicts
-  from beat left join accepted on accepted.place = beat.place;
+  ), '[]'), jsonb_agg(
+    jsonb_build_object(
+      'agent_id', accepted.agent_id, 'instance_id', accepted.instance_id, 'seq', accepted.seq, 'at', now(),
+      'stopping', accepted.status = 'stopping', 'before', jsonb_build_object(
+        'instance_id', locked.last_instance_id, 'seq', locked.last_seq, 'at', locked.last_seen_at,
+        'stopping', locked.status = 'stopping'
+      )
+    )
+    order by beat.place
+  ) filter (where accepted.takes_turns)
+  into verdicts, turns
+  from beat
+  left join accepted on accepted.place = beat.place
+  left join locked on locked.id = accepted.agent_id and accepted.takes_turns;
+  if turns is not null then
+    perform public.note_turns(t.agent_id, t.beats)
+    from (
+      select (t.value ->> 'agent_id')::uuid as agent_id, jsonb_agg(t.value order by t.place) as beats
+      from jsonb_array_elements(turns) with ordinality as t (value, place)
+      group by 1
+    ) as t;
+  end if;
   return verdicts;
 end
 $$;
 comment on function public.record_heartbeats(jsonb) is
-  'Records a list of {agent_id, epoch, status, message, metrics, instance_id, seq, clock_offset_seconds} whose tokens were verified, and returns a list of the same length and order: {heartbeat_interval_seconds}, or null where the agent is gone, revoked, or its epoch has passed.';
+  'Records a list of {agent_id, epoch, status, message, metrics, instance_id, seq, clock_offset_seconds} whose tokens were verified, and returns a list of the same length and order: {heartbeat_interval_seconds, directives}, the latter only where there are any, or null where the agent is gone, revoked, its epoch has passed, or the instance is a revoked copy.';
 revoke all on function public.record_heartbeats(jsonb) from public, anon, authenticated;
 grant execute on function public.record_heartbeats(jsonb) to service_role;

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { generateSigningKey, importKeyRing, type KeyRing } from "../../supabase/functions/_shared/keys.ts";
 import type { Backend } from "../../supabase/functions/_shared/backend.ts";
-import { type Agent, type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
+import {
+  type Agent,
+  type Database,
+  databaseOver,
+  type OpenedSession,
+} from "../../supabase/functions/_shared/database/port.ts";
 import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import type { Endpoint } from "../../supabase/functions/_shared/http/routes.ts";
 import { Log } from "../../supabase/functions/_shared/log.ts";
 import { supabaseOperators } from "../../supabase/functions/_shared/operator.ts";
+import { RefusedAgents } from "../../supabase/functions/_shared/refused_agents.ts";
 import { Refusals } from "../../supabase/functions/_shared/http/refusals.ts";
 import { record, type Reply } from "./client.ts";
 
@@ -68,6 +74,16 @@ export const agent: Agent = {
   copies: [],
 };
 
+export const openedSession: OpenedSession = {
+  id: agentId,
+  name: agent.name,
+  epoch: 1,
+  heartbeatIntervalSeconds: 60,
+  secretAgeSeconds: 86_400,
+  adopting: false,
+  adopted: false,
+};
+
 /** A database whose every call fails, whichever there are. */
 export function failingDatabase(error: () => Error): Database {
   return databaseOver(() => Promise.reject(error()));
@@ -82,7 +98,6 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
   const calls: TestBackend["calls"] = [];
   const lines: string[] = [];
   const work: Promise<void>[] = [];
-  const opened = { id: agentId, name: agent.name, epoch: 1, heartbeatIntervalSeconds: 60 };
   const found = () => Promise.resolve(agent);
   const nothing = () => Promise.resolve();
   const answers: Database = {
@@ -94,10 +109,24 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
       ...database.agents,
     },
     sessions: {
-      open: () => Promise.resolve(opened),
-      recordRefusal: nothing,
+      open: () => Promise.resolve(openedSession),
+      recordRefusals: nothing,
       read: found,
       ...database.sessions,
+    },
+    secrets: {
+      rotate: found,
+      request: found,
+      rotateOwn: () => Promise.resolve(true),
+      ...database.secrets,
+    },
+    copies: {
+      adopt: found,
+      revoke: found,
+      identify: () => Promise.resolve(null),
+      confirm: nothing,
+      forget: nothing,
+      ...database.copies,
     },
     heartbeats: {
       record: (beats) => Promise.resolve(beats.map(() => ({ heartbeatIntervalSeconds: 60 }))),
@@ -105,8 +134,9 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
     },
     health: { ping: nothing, upkeep: () => Promise.resolve([]), ...database.health },
   };
+  const recorded = recording(answers, calls);
   return {
-    database: recording(answers, calls),
+    database: recorded,
     keys: await keys,
     operators: supabaseOperators({
       url: "https://fleet.example",
@@ -114,6 +144,7 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
       userKeys: () => Promise.resolve({ keys: [] }),
     }),
     refusals: new Refusals(() => clock.now),
+    refusedAgents: new RefusedAgents((refused) => recorded.sessions.recordRefusals(refused), nothing),
     log: new Log((line) => lines.push(line)),
     issuer,
     sessionLifetimeSeconds: 900,
@@ -159,9 +190,11 @@ function recording(database: Database, calls: TestBackend["calls"]): Database {
         };
       },
     });
-  const { agents, sessions, heartbeats, health } = database;
+  const { agents, secrets, copies, sessions, heartbeats, health } = database;
   return {
     agents: noted("agents", agents),
+    secrets: noted("secrets", secrets),
+    copies: noted("copies", copies),
     sessions: noted("sessions", sessions),
     heartbeats: noted("heartbeats", heartbeats),
     health: noted("health", health),

@@ -5,6 +5,7 @@ import type {
   Client,
   Database,
   NewAgent,
+  OpenedSession,
   Verdict,
 } from "../../supabase/functions/_shared/database/port.ts";
 import { ContractError } from "../../supabase/functions/_shared/http/errors.ts";
@@ -18,9 +19,11 @@ export interface Subject {
 type Scenario = (subject: Subject) => Promise<void>;
 
 const digest = `sha256:${"a".repeat(64)}`;
+const thirdDigest = `sha256:${"c".repeat(64)}`;
 const otherDigest = `sha256:${"b".repeat(64)}`;
 const nobody = "f0000000-0000-4000-8000-00000000000f";
 const instance = "11111111-0000-4000-8000-000000000001";
+const copy = "22222222-0000-4000-8000-000000000002";
 const key = { ownerId: null, act: { actor: "key:default", address: null } };
 const recorded = { heartbeatIntervalSeconds: 60 };
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -49,18 +52,33 @@ export const scenarios: Record<string, Scenario> = {
       name: "an agent",
       labels: { zone: "a" },
       heartbeat_interval_seconds: 30,
+      progress_deadline_seconds: null,
       status: null,
       message: null,
       liveness: "pending",
+      liveness_since: agent.created_at,
       last_seen_at: null,
+      back_at: null,
+      busy: null,
+      last_progress_at: null,
       last_handshake_at: null,
       metrics: {},
       version: null,
       hostname: null,
       os: null,
       arch: null,
+      clock_offset_seconds: null,
       created_at: agent.created_at,
       revoked_at: null,
+      muted_until: null,
+      secret_created_at: agent.created_at,
+      previous_secret_expires_at: null,
+      last_secret: null,
+      rotation: "none",
+      refused_handshakes_count: 0,
+      last_refused_at: null,
+      last_refusal: null,
+      copies: [],
     });
   },
 
@@ -105,11 +123,15 @@ export const scenarios: Record<string, Scenario> = {
   "sessions.open → what the reply needs, and what the client said": async ({ database }) => {
     const { id } = await create(database, { name: "edge 1" });
     const client: Client = { version: "1.0", hostname: awkward, os: "linux", arch: "arm64" };
-    assert.deepEqual(await database.sessions.open(id, { secretDigest: digest, client }), {
+    const { secretAgeSeconds, ...opened } = await open(database, id, { client }) ?? {};
+    assert.ok(secretAgeSeconds !== undefined && secretAgeSeconds >= 0 && secretAgeSeconds < 600);
+    assert.deepEqual(opened, {
       id,
       name: "edge 1",
       epoch: 1,
       heartbeatIntervalSeconds: 60,
+      adopting: false,
+      adopted: false,
     });
     const agent = await database.agents.get(id, null);
     assert.match(agent?.last_handshake_at ?? "", time);
@@ -123,18 +145,121 @@ export const scenarios: Record<string, Scenario> = {
       const agent = await create(database);
       const revoked = await create(database);
       await database.agents.revoke(revoked.id, key);
-      const presented = { secretDigest: digest, client: { version: "9" } };
-      assert.equal(await database.sessions.open(agent.id, { ...presented, secretDigest: otherDigest }), null);
-      assert.equal(await database.sessions.open(nobody, presented), null);
-      assert.equal(await database.sessions.open(revoked.id, presented), null);
+      const client = { version: "9" };
+      assert.equal(await open(database, agent.id, { client, secretDigest: otherDigest }), null);
+      assert.equal(await open(database, nobody, { client }), null);
+      assert.equal(await open(database, revoked.id, { client }), null);
       assert.deepEqual(await database.agents.get(agent.id, null), agent);
     },
 
-  "sessions.recordRefusal → nothing that the Agent shows": async ({ database }) => {
+  "sessions.recordRefusals → the Agent tells how many, when and why, and nothing else of it changes": async (
+    { database },
+  ) => {
     const agent = await create(database);
-    assert.equal(await database.sessions.recordRefusal(agent.id), undefined);
-    assert.equal(await database.sessions.recordRefusal(nobody), undefined);
-    assert.deepEqual(await database.agents.get(agent.id, null), agent);
+    const presented = { secretDigest: otherDigest, instanceId: instance };
+    const refused = [{ ...presented, agentId: nobody, count: 7 }, {
+      ...presented,
+      agentId: agent.id,
+      count: 3,
+    }];
+    assert.equal(await database.sessions.recordRefusals(refused), undefined);
+    assert.equal(await database.sessions.recordRefusals([]), undefined);
+    const after = await database.agents.get(agent.id, null);
+    assert.match(after?.last_refused_at ?? "", time);
+    assert.deepEqual(after, {
+      ...agent,
+      refused_handshakes_count: 3,
+      last_refused_at: after?.last_refused_at,
+      last_refusal: "wrong_secret",
+    });
+  },
+
+  "secrets.rotate → the Agent, and both secrets are good; without an overlap, the new one only": async (
+    { database, userId },
+  ) => {
+    const { id } = await create(database, { ownerId: userId });
+    const rotation = { secretDigest: otherDigest, overlapSeconds: 60 };
+    assert.equal(await database.secrets.rotate(id, { ...rotation, ...key, ownerId: nobody }), null);
+    assert.equal(await database.secrets.rotate(nobody, { ...rotation, ...key }), null);
+    const rotated = await database.secrets.rotate(id, { ...rotation, ...key, ownerId: userId });
+    assert.match(rotated?.previous_secret_expires_at ?? "", time);
+    assert.notEqual(await open(database, id), null);
+    assert.notEqual(await open(database, id, { secretDigest: otherDigest }), null);
+    await database.secrets.rotate(id, { secretDigest: thirdDigest, overlapSeconds: 0, ...key });
+    for (const secretDigest of [digest, otherDigest]) {
+      assert.equal(await open(database, id, { secretDigest }), null);
+    }
+    assert.equal((await open(database, id, { secretDigest: thirdDigest }))?.epoch, 2);
+  },
+
+  "secrets.rotateOwn → with the current secret only, and its first use ends the one before": async (
+    { database },
+  ) => {
+    const { id } = await create(database);
+    const current = { agentId: id, secretDigest: digest, instanceId: instance };
+    const made = { pendingDigest: otherDigest, address: null };
+    const wrong = { ...current, secretDigest: thirdDigest };
+    assert.equal(await database.secrets.rotateOwn(wrong, made), false);
+    assert.equal(await database.secrets.rotateOwn({ ...current, agentId: nobody }, made), false);
+    assert.equal(await database.secrets.rotateOwn(current, made), true);
+    assert.equal((await database.agents.get(id, null))?.rotation, "under_way");
+    assert.notEqual(await open(database, id), null);
+    assert.notEqual(await open(database, id, { secretDigest: otherDigest }), null);
+    assert.equal(await open(database, id), null);
+  },
+
+  "secrets.request → the beats ask for it; of a client that does not rotate: unsupported": async (
+    { database },
+  ) => {
+    const { id } = await create(database);
+    assert.equal(await database.secrets.request(id, key), "unsupported");
+    assert.equal(await database.secrets.request(nobody, key), null);
+    await open(database, id, { client: { supports: ["rotate"] } });
+    const asked = await database.secrets.request(id, key);
+    assert.ok(asked !== null && asked !== "unsupported");
+    assert.equal(asked.rotation, "requested");
+    assert.deepEqual(await database.heartbeats.record([beat(id)]), [{ ...recorded, directives: ["rotate"] }]);
+  },
+
+  "copies.adopt → the copy gets an agent of its own, and the original is asked to rotate": async (
+    { database, userId },
+  ) => {
+    const { id } = await copied(database, { ownerId: userId });
+    const by = { instanceId: copy, ownerLimit: null, ...key };
+    const client = { hostname: "copy", supports: ["rotate", "adopt"] };
+    assert.equal(await database.copies.adopt(nobody, by), null);
+    assert.equal(await database.copies.adopt(id, { ...by, instanceId: instance }), "unknown_copy");
+    assert.equal(await database.copies.adopt(id, { ...by, ownerLimit: 1 }), "owner_limit");
+    const adopted = await database.copies.adopt(id, by);
+    assert.partialDeepStrictEqual(adopted, { id, copies: [{ instance_id: copy, hostname: "copy" }] });
+    const beats = [beat(id, { instanceId: copy, seq: 3 })];
+    assert.deepEqual(await database.heartbeats.record(beats), [{ ...recorded, directives: ["handshake"] }]);
+    assert.equal((await open(database, id, { instanceId: copy, client }))?.adopting, true);
+    const newId = await database.copies.identify(id, copy, otherDigest);
+    assert.ok(newId !== null && newId !== id);
+    assert.equal((await open(database, newId, { secretDigest: otherDigest }))?.adopted, true);
+    assert.equal(await database.copies.confirm(newId), undefined);
+    assert.partialDeepStrictEqual(await database.agents.get(id, null), { rotation: "requested", copies: [] });
+    assert.partialDeepStrictEqual(await database.agents.get(newId, userId), {
+      name: "an agent (copy on copy)",
+    });
+  },
+
+  "copies.revoke → the copy is refused, and the original is not": async ({ database }) => {
+    const { id } = await copied(database);
+    assert.equal(await database.copies.revoke(nobody, { instanceId: copy, ...key }), null);
+    assert.equal(await database.copies.revoke(id, { instanceId: instance, ...key }), "unknown_copy");
+    assert.partialDeepStrictEqual(await database.copies.revoke(id, { instanceId: copy, ...key }), { id });
+    assert.equal(await open(database, id, { instanceId: copy }), null);
+    const asked = { ...recorded, directives: ["rotate"] };
+    const beats = [beat(id, { instanceId: copy, seq: 3 }), beat(id, { instanceId: instance, seq: 4 })];
+    assert.deepEqual(await database.heartbeats.record(beats), [null, asked]);
+  },
+
+  "copies.forget → nothing that the Agent shows of a copy of today": async ({ database }) => {
+    const { id } = await copied(database);
+    assert.equal(await database.copies.forget(), undefined);
+    assert.equal((await database.agents.get(id, null))?.copies.length, 1);
   },
 
   "sessions.read → the Agent, or null for another epoch": async ({ database }) => {
@@ -220,6 +345,31 @@ export const newAgent: NewAgent = {
 async function create(database: Database, fields: Partial<NewAgent> = {}): Promise<Agent> {
   const agent = await database.agents.create({ ...newAgent, ...fields });
   assert.ok(typeof agent === "object", `no agent: ${agent}`);
+  return agent;
+}
+
+/** A handshake with the agent's first secret, as far as the test says nothing else. */
+async function open(
+  database: Database,
+  agentId: string,
+  { client = {}, ...presented }: { secretDigest?: string; instanceId?: string; client?: Client } = {},
+): Promise<OpenedSession | null> {
+  const credentials = { agentId, secretDigest: digest, instanceId: null, ...presented };
+  return await database.sessions.open(credentials, { client, address: "192.0.2.1" });
+}
+
+/** An agent of which one copy was seen. */
+async function copied(database: Database, fields: Partial<NewAgent> = {}): Promise<Agent> {
+  const agent = await create(database, fields);
+  for (const [instanceId, hostname] of [[instance, "original"], [copy, "copy"]] as const) {
+    const client = { hostname, supports: ["rotate", "adopt"] };
+    await open(database, agent.id, { instanceId, client });
+  }
+  for (
+    const [instanceId, seq] of [[instance, 1], [copy, 1], [instance, 2], [copy, 2], [instance, 3]] as const
+  ) {
+    await database.heartbeats.record([beat(agent.id, { instanceId, seq })]);
+  }
   return agent;
 }
 

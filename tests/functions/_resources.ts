@@ -20,16 +20,29 @@ interface Facts {
   asks: "operator" | "session" | "anybody";
   /** The body that it reads, or null when it reads none. */
   body: Record<string, unknown> | null;
+  /** Whether an operator may send no body. */
+  isBodyOptional?: true;
   /** Whether it needs the database. */
   usesDatabase: boolean;
 }
 
+const instanceId = "3d1c7a52-8a3e-4a43-9d7e-2f1f0f9f7a01";
 const common = { status: 200, body: null, usesDatabase: true } as const;
 
 const facts: Record<string, Facts> = {
   "POST /create-agent": { ...common, status: 201, asks: "operator", body: { name: "edge 1" } },
   "GET /agents/<id>": { ...common, asks: "operator" },
   "POST /agents/<id>/revoke": { ...common, asks: "operator" },
+  "POST /agents/<id>/rotate-secret": {
+    ...common,
+    asks: "operator",
+    body: { overlap_seconds: 0 },
+    isBodyOptional: true,
+  },
+  "POST /agents/<id>/request-rotation": { ...common, asks: "operator" },
+  "POST /agents/<id>/adopt": { ...common, asks: "operator", body: { instance_id: instanceId } },
+  "POST /agents/<id>/revoke-copy": { ...common, asks: "operator", body: { instance_id: instanceId } },
+  "POST /rotate-secret": { ...common, asks: "anybody", body: { agent_id: agentId, agent_secret: secret } },
   "POST /handshake": { ...common, asks: "anybody", body: { agent_id: agentId, agent_secret: secret } },
   "POST /heartbeat": { ...common, asks: "session", body: { status: "healthy" } },
   "GET /heartbeat": { ...common, asks: "session" },

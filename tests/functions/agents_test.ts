@@ -11,8 +11,11 @@ const revoked = { ...agent, liveness: "revoked", revoked_at: now.toISOString() }
 Deno.test("GET /agents/<id> answers the Agent, with the contract's fields and no other", async () => {
   const reply = await ask(endpoint, await testBackend(), { rest: one, headers: apikey });
   assert.deepEqual(reply.body, agent);
-  const fields = "id owner_id name labels heartbeat_interval_seconds status message liveness last_seen_at " +
-    "last_handshake_at metrics version hostname os arch created_at revoked_at";
+  const fields =
+    "id owner_id name labels heartbeat_interval_seconds progress_deadline_seconds status message " +
+    "liveness liveness_since last_seen_at back_at busy last_progress_at last_handshake_at metrics version hostname " +
+    "os arch clock_offset_seconds created_at revoked_at muted_until secret_created_at previous_secret_expires_at " +
+    "last_secret rotation refused_handshakes_count last_refused_at last_refusal copies";
   assert.deepEqual(Object.keys(reply.body).sort(), fields.split(" ").sort());
 });
 
@@ -35,7 +38,7 @@ Deno.test("POST /agents/<id>/revoke answers the Agent after its revocation", asy
   const reply = await ask(endpoint, backend, { method: "POST", rest: `${one}/revoke`, headers: apikey });
   assert.equal(reply.status, 200);
   assert.deepEqual(reply.body, revoked);
-  const args = [agentId, { ownerId: null, act: { actor: "key:default", address: null } }];
+  const args = [agentId, { ownerId: null, act: { actor: "key:default", address: "192.0.2.1" } }];
   assert.deepEqual(backend.calls, [{ name: "agents.revoke", args }]);
 });
 
@@ -44,7 +47,7 @@ Deno.test("a user revokes the rows that they own, and is named as the one who di
   backend.operators = await operatorsWithUsers();
   const headers = await userAuthorization();
   await ask(endpoint, backend, { method: "POST", rest: `${one}/revoke`, headers });
-  const args = [agentId, { ownerId: userId, act: { actor: `user:${userId}`, address: null } }];
+  const args = [agentId, { ownerId: userId, act: { actor: `user:${userId}`, address: "192.0.2.1" } }];
   assert.deepEqual(backend.calls, [{ name: "agents.revoke", args }]);
 });
 

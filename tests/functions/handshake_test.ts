@@ -3,11 +3,23 @@ import { jwtVerify } from "jose";
 import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { makeSecret } from "../../supabase/functions/_shared/secret.ts";
 import { endpoint } from "../../supabase/functions/handshake/handler.ts";
-import { agent, agentId, ask, issuer, keys, now, secret, testBackend } from "../_support/backend.ts";
+import {
+  agent,
+  agentId,
+  ask,
+  issuer,
+  keys,
+  now,
+  openedSession,
+  secret,
+  testBackend,
+} from "../_support/backend.ts";
 import { assertError, type Reply, text } from "../_support/client.ts";
 
 const body = { agent_id: agentId, agent_secret: secret };
 const digest = "sha256:7d774b9fd90df2752ac4d1671dd09199cd72e8e80187e82740a4d6203b03e334";
+const credentials = { agentId, secretDigest: digest, instanceId: null };
+const instanceId = "3d1c7a52-8a3e-4a43-9d7e-2f1f0f9f7a01";
 const refusing = { sessions: { open: () => Promise.resolve(null) } };
 
 function post(fields: unknown): { method: string; body: string } {
@@ -36,6 +48,7 @@ Deno.test("POST /handshake answers a session, exactly as the contract shows it",
     heartbeat_interval_seconds: 60,
     next_heartbeat_in: 0,
     agent: { id: agentId, name: agent.name },
+    secret_age_seconds: 86_400,
     server_time: now.toISOString(),
   });
   assert.equal(text(token).split(".").length, 3);
@@ -45,7 +58,7 @@ Deno.test("POST /handshake opens the session by the secret's digest, in one call
   const backend = await testBackend();
   await ask(endpoint, backend, post(body));
   assert.deepEqual(backend.calls, [
-    { name: "sessions.open", args: [agentId, { secretDigest: digest, client: {} }] },
+    { name: "sessions.open", args: [credentials, { client: {}, address: "192.0.2.1" }] },
   ]);
 });
 
@@ -65,7 +78,7 @@ Deno.test("any JWT library verifies the session's token with the public key", as
 });
 
 Deno.test("POST /handshake puts the row's epoch in the token, not its own", async () => {
-  const opened = { id: agentId, name: "edge 1", epoch: 7, heartbeatIntervalSeconds: 5 };
+  const opened = { ...openedSession, epoch: 7, heartbeatIntervalSeconds: 5 };
   const reply = await ask(
     endpoint,
     await testBackend({ sessions: { open: () => Promise.resolve(opened) } }),
@@ -102,7 +115,6 @@ const goodFields: [name: string, fields: Record<string, unknown>, client: Record
   ["a client field of 255 characters", { client: { os: "a".repeat(255) } }, { os: "a".repeat(255) }],
   ["a client field of 255 emoji", { client: { os: "🦊".repeat(255) } }, { os: "🦊".repeat(255) }],
   ["a client field that nobody knows", { client: { colour: 1, os: "linux" } }, { os: "linux" }],
-  ["an instance_id", { instance_id: crypto.randomUUID().toUpperCase() }, {}],
   ["a field that nobody knows", { colour: ["red"], token: null }, {}],
 ];
 
@@ -111,9 +123,44 @@ for (const [name, fields, client] of goodFields) {
     const backend = await testBackend();
     const reply = await ask(endpoint, backend, post({ ...body, ...fields }));
     assert.equal(reply.status, 200, JSON.stringify(reply.body));
-    assert.deepEqual(backend.calls[0]?.args, [agentId, { secretDigest: digest, client }]);
+    assert.deepEqual(backend.calls[0]?.args, [credentials, { client, address: "192.0.2.1" }]);
   });
 }
+
+Deno.test("POST /handshake takes an instance_id in either case, and asks for the lower one", async () => {
+  const backend = await testBackend();
+  await ask(endpoint, backend, post({ ...body, instance_id: instanceId.toUpperCase() }));
+  assert.deepEqual(backend.calls[0]?.args[0], { ...credentials, instanceId });
+});
+
+Deno.test("POST /handshake of a copy that was adopted brings its identity, with a secret that only its digest leaves here", async () => {
+  const newId = crypto.randomUUID();
+  const backend = await testBackend({
+    sessions: { open: () => Promise.resolve({ ...openedSession, adopting: true }) },
+    copies: { identify: () => Promise.resolve(newId) },
+  });
+  const reply = await ask(endpoint, backend, post({ ...body, instance_id: instanceId }));
+  assert.equal(reply.status, 200);
+  assert.deepEqual(reply.body.identity, { agent_id: newId, agent_secret: secret });
+  assert.deepEqual(backend.calls[1], { name: "copies.identify", args: [agentId, instanceId, digest] });
+});
+
+Deno.test("POST /handshake of a copy whose identity is gone is a handshake as any other", async () => {
+  const backend = await testBackend({
+    sessions: { open: () => Promise.resolve({ ...openedSession, adopting: true }) },
+  });
+  const reply = await ask(endpoint, backend, post({ ...body, instance_id: instanceId }));
+  assert.equal(reply.status, 200);
+  assert.ok(!("identity" in reply.body));
+});
+
+Deno.test("the first handshake of an agent that was a copy is told to the other one after the reply", async () => {
+  const backend = await testBackend({
+    sessions: { open: () => Promise.resolve({ ...openedSession, adopted: true }) },
+  });
+  assert.equal((await ask(endpoint, backend, post(body))).status, 200);
+  assert.deepEqual(backend.calls[1], { name: "copies.confirm", args: [agentId] });
+});
 
 const badSecrets: [name: string, value: unknown][] = [
   ["missing", undefined],
@@ -187,12 +234,14 @@ Deno.test("a refusal is left on the row after the reply, not before", async () =
   assert.deepEqual(backend.calls.map(({ name }) => name), ["sessions.open"]);
   await Promise.all(backend.work);
   backend.log.flush();
-  assert.deepEqual(backend.calls.slice(1), [{ name: "sessions.recordRefusal", args: [agentId] }]);
+  assert.deepEqual(backend.calls.slice(1), [
+    { name: "sessions.recordRefusals", args: [[{ ...credentials, count: 1 }]] },
+  ]);
 });
 
 Deno.test("what goes wrong after the reply is logged with the request id, and changes nothing for the caller", async () => {
-  const recordRefusal = () => Promise.reject(new Error("no connection"));
-  const backend = await testBackend({ sessions: { ...refusing.sessions, recordRefusal } });
+  const recordRefusals = () => Promise.reject(new Error("no connection"));
+  const backend = await testBackend({ sessions: { ...refusing.sessions, recordRefusals } });
   const reply = await ask(endpoint, backend, post(body));
   assertError(reply, "invalid_credentials", 401);
   const line = backend.lines.find((one) => one.includes("no connection")) ?? "";
@@ -221,10 +270,10 @@ Deno.test("after 20 refused handshakes → rate_limited with retry-after, and th
 });
 
 Deno.test("a valid secret is never turned away, whatever comes from its address", async () => {
-  let open: null | { id: string; name: string; epoch: number; heartbeatIntervalSeconds: number } = null;
+  let open: typeof openedSession | null = null;
   const backend = await testBackend({ sessions: { open: () => Promise.resolve(open) } });
   for (let index = 0; index < 30; index++) await ask(endpoint, backend, post(body));
-  open = { id: agentId, name: "edge 1", epoch: 1, heartbeatIntervalSeconds: 60 };
+  open = openedSession;
   assert.equal((await ask(endpoint, backend, post(body))).status, 200);
 });
 

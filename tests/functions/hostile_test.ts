@@ -172,6 +172,8 @@ for (const resource of resources.filter(({ rest }) => rest !== "")) {
   const { name, endpoint, method } = resource;
   const missing = {
     agents: { get: () => Promise.resolve(null), revoke: () => Promise.resolve(null) },
+    secrets: { rotate: () => Promise.resolve(null), request: () => Promise.resolve(null) },
+    copies: { adopt: () => Promise.resolve(null), revoke: () => Promise.resolve(null) },
   };
 
   Deno.test(`${name} of a missing row → not_found`, async () => {
@@ -218,7 +220,7 @@ for (const resource of resources.filter(({ rest }) => rest !== "")) {
   Deno.test(`${name} with an uppercase id is answered, and asks for the lower case`, async () => {
     const backend = await testBackend();
     const rest = resource.rest.replace(agentId, agentId.toUpperCase());
-    const reply = await ask(endpoint, backend, { method, rest, headers: { apikey: operatorKey } });
+    const reply = await ask(endpoint, backend, { ...await goodRequest(resource), method, rest });
     assert.equal(reply.status, 200);
     assert.equal(backend.calls[0]?.args[0], agentId);
   });

@@ -4,6 +4,7 @@ import { Refusals } from "./http/refusals.ts";
 import type { KeyRing } from "./keys.ts";
 import type { Log } from "./log.ts";
 import { type Operators, type OperatorSettings, supabaseOperators } from "./operator.ts";
+import { RefusedAgents } from "./refused_agents.ts";
 import { jitter, randomBytes, randomFraction } from "./random.ts";
 
 /** What the handlers work with. Each one names the parts that it needs. */
@@ -12,6 +13,7 @@ export interface Backend {
   keys: KeyRing;
   operators: Operators;
   refusals: Refusals;
+  refusedAgents: RefusedAgents;
   log: Log;
   /** `<public url>/functions/v1`. */
   issuer: string;
@@ -45,6 +47,7 @@ export function makeBackend({ settings, url, operators, ...host }: Host): Backen
     issuer: issuerOf(settings.publicUrl ?? url),
     operators: supabaseOperators({ url, ...operators }),
     refusals: new Refusals(now),
+    refusedAgents: new RefusedAgents(host.database.sessions.recordRefusals),
     now,
     random: randomFraction,
     jitter,

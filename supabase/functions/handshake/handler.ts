@@ -1,31 +1,36 @@
 import { issueSession } from "../_shared/auth.ts";
 import type { Backend } from "../_shared/backend.ts";
+import { type Credentials, parseCredentials, refuseCredentials } from "../_shared/credentials.ts";
 import { readJson } from "../_shared/http/body.ts";
 import type { Client } from "../_shared/database/port.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
-import { ContractError } from "../_shared/http/errors.ts";
-import { badField, type Fields, parseFields, parseText, parseUuid } from "../_shared/http/fields.ts";
+import { badField, type Fields, parseFields, parseText } from "../_shared/http/fields.ts";
 import { resource } from "../_shared/http/routes.ts";
 import { wholeNumberWithin } from "../_shared/random.ts";
-import { digestSecret, secretFault } from "../_shared/secret.ts";
+import { digestSecret, makeSecret } from "../_shared/secret.ts";
 
 type Deps =
-  & Pick<Backend, "database" | "keys" | "issuer" | "sessionLifetimeSeconds" | "refusals" | "now" | "random">
+  & Pick<
+    Backend,
+    | "database"
+    | "keys"
+    | "issuer"
+    | "sessionLifetimeSeconds"
+    | "refusals"
+    | "refusedAgents"
+    | "now"
+    | "random"
+    | "randomBytes"
+  >
   & Exchange;
-
-interface Credentials {
-  agentId: string;
-  secret: string;
-  client: Client;
-}
 
 export const endpoint = resource("handshake", { POST: (request, deps) => handshake(request, deps) });
 
 /**
  * Exchanges an agent's id and secret for a session token.
  *
- * An unknown id, a wrong secret, an agent without a secret and a revoked one are refused alike: by the same
- * one call of the database, which wrote nothing. What the refusal leaves on the row comes after the reply.
+ * An unknown id, a wrong secret, an agent without a secret, a revoked one and a revoked copy are refused alike: by the
+ * same one call of the database, which wrote nothing. What the refusal leaves on the row comes after the reply.
  *
  * @param options.read how the body is read
  */
@@ -34,19 +39,13 @@ export async function handshake(
   deps: Deps,
   { read = readJson }: { read?: (request: Request) => Promise<Fields> } = {},
 ): Promise<Response> {
-  const { agentId, secret, client } = await parseCredentials(await read(request));
-  const opened = await deps.database.sessions.open(agentId, {
-    secretDigest: await digestSecret(secret),
-    client,
-  });
-  if (opened === null) {
-    deps.refusals.count(deps.address);
-    deps.afterReply(() => deps.database.sessions.recordRefusal(agentId));
-    throw new ContractError(
-      "invalid_credentials",
-      "Cannot open a session: this id and secret belong to no active agent",
-    );
-  }
+  const fields = await read(request);
+  const credentials = await parseCredentials(fields);
+  const client = fields.client === undefined ? {} : parseClient(fields.client);
+  const opened = await deps.database.sessions.open(credentials, { client, address: deps.address || null });
+  if (opened === null) throw refuseCredentials(credentials, deps);
+  if (opened.adopted) deps.afterReply(() => deps.database.copies.confirm(opened.id));
+  const identity = opened.adopting ? await identify(credentials, deps) : null;
   const now = deps.now();
   const lifetimeSeconds = deps.sessionLifetimeSeconds;
   const { id, name, epoch } = opened;
@@ -58,26 +57,22 @@ export async function handshake(
     heartbeat_interval_seconds: opened.heartbeatIntervalSeconds,
     next_heartbeat_in: 0,
     agent: { id, name },
+    secret_age_seconds: opened.secretAgeSeconds,
+    ...(identity === null ? {} : { identity }),
     server_time: now.toISOString(),
   });
+}
+
+/** The identity of its own that an adopted copy gets, with a fresh secret each time; null when there is none any more. */
+async function identify({ agentId, instanceId }: Credentials, { database, randomBytes }: Deps) {
+  const secret = await makeSecret(randomBytes(32));
+  const id = await database.copies.identify(agentId, instanceId, await digestSecret(secret));
+  return id === null ? null : { agent_id: id, agent_secret: secret };
 }
 
 /** From 70 to 90 % of the lifetime, so that a fleet that started together does not return together. */
 function refreshIn(lifetimeSeconds: number, random: number): number {
   return wholeNumberWithin({ from: 7 * lifetimeSeconds / 10, to: 9 * lifetimeSeconds / 10 }, random);
-}
-
-async function parseCredentials(
-  { agent_id, agent_secret, client, instance_id }: Fields,
-): Promise<Credentials> {
-  const agentId = parseUuid(agent_id, "agent_id");
-  if (typeof agent_secret !== "string") {
-    throw badField("agent_secret", agent_secret === undefined ? "is missing" : "is not a string");
-  }
-  const fault = await secretFault(agent_secret);
-  if (fault !== null) throw badField("agent_secret", fault);
-  if (instance_id !== undefined) parseUuid(instance_id, "instance_id");
-  return { agentId, secret: agent_secret, client: client === undefined ? {} : parseClient(client) };
 }
 
 function parseClient(value: unknown): Client {

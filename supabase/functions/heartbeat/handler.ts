@@ -40,11 +40,12 @@ export async function heartbeat(
   const beat = parseBeat(await read(request), { session, now: deps.now() });
   const [recorded = null] = await deps.database.heartbeats.record([beat]);
   if (recorded === null) throw revoked();
-  const interval = recorded.heartbeatIntervalSeconds;
+  const { heartbeatIntervalSeconds: interval, directives } = recorded;
   return Response.json({
     ok: true,
     next_heartbeat_in: nextHeartbeatIn(interval, deps.random()),
     heartbeat_interval_seconds: interval,
+    ...(directives === undefined ? {} : { directives }),
     server_time: deps.now().toISOString(),
   });
 }

@@ -24,7 +24,7 @@ select throws_ok(
   $$select public.agent_liveness(null, null, null, null, 60, now())$$, '42501', null, 'anon cannot call agent_liveness'
 );
 select throws_ok(
-  $$select public.open_session('a1000000-0000-4000-8000-000000000001', 'sha256:', '{}')$$, '42501', null,
+  $$select public.open_session('a1000000-0000-4000-8000-000000000001', 'sha256:', null, '{}', null)$$, '42501', null,
   'anon cannot open a session past the functions'
 );
 select throws_ok(

@@ -5,6 +5,8 @@ select no_plan();
 insert into public.agents (id, name) values ('a1000000-0000-4000-8000-000000000001', 'an agent');
 insert into public.agent_events (agent_id, kind, actor)
   values ('a1000000-0000-4000-8000-000000000001', 'created', 'key:default');
+insert into public.agent_instances (agent_id, instance_id)
+  values ('a1000000-0000-4000-8000-000000000001', 'e1000000-0000-4000-8000-00000000000e');
 
 create temporary table bad (rule text, relation text, change text);
 insert into bad
@@ -80,6 +82,12 @@ insert into bad
   ('supports_is_at_most_16_words', 'agents', 'supports = array[null]::text[]'),
   ('address_is_at_most_64_characters', 'agent_events', 'address = '''''),
   ('address_is_at_most_64_characters', 'agent_events', 'address = repeat(''x'', 65)'),
+  ('a_secret_has_its_time', 'agents', 'previous_secret_created_at = now()'),
+  ('instances_are_at_most_eight', 'agents', 'copies = array_fill(id, array[9])'),
+  ('instances_are_at_most_eight', 'agents', 'adopting_instances = array_fill(id, array[9])'),
+  ('instances_are_at_most_eight', 'agents', 'revoked_instances = array_fill(id, array[9])'),
+  ('instance_address_is_at_most_64_characters', 'agent_instances', 'address = '''''),
+  ('instance_address_is_at_most_64_characters', 'agent_instances', 'address = repeat(''x'', 65)'),
   ('session_epoch_is_positive', 'agents', 'session_epoch = 0'),
   ('session_epoch_is_positive', 'agents', 'session_epoch = -1'),
   ('an_agent_with_handshakes_has_a_last_one', 'agents', 'handshakes_count = 1'),
@@ -90,12 +98,13 @@ insert into bad
   ('an_agent_with_refusals_has_a_last_one', 'agents', 'last_refused_at = now(), refused_handshakes_count = -1'),
   ('kind_is_one_we_record', 'agent_events', $$kind = 'heartbeat'$$),
   ('kind_is_one_we_record', 'agent_events', $$kind = ''$$),
-  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = ''$$),
-  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = 'somebody'$$),
-  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = 'agent:x'$$),
-  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = 'user:me'$$),
-  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = 'key:'$$),
-  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = 'key:' || repeat('x', 256)$$),
+  ('actor_is_the_agent_the_server_a_user_or_a_key', 'agent_events', $$actor = ''$$),
+  ('actor_is_the_agent_the_server_a_user_or_a_key', 'agent_events', $$actor = 'somebody'$$),
+  ('actor_is_the_agent_the_server_a_user_or_a_key', 'agent_events', $$actor = 'agent:x'$$),
+  ('actor_is_the_agent_the_server_a_user_or_a_key', 'agent_events', $$actor = 'server:x'$$),
+  ('actor_is_the_agent_the_server_a_user_or_a_key', 'agent_events', $$actor = 'user:me'$$),
+  ('actor_is_the_agent_the_server_a_user_or_a_key', 'agent_events', $$actor = 'key:'$$),
+  ('actor_is_the_agent_the_server_a_user_or_a_key', 'agent_events', $$actor = 'key:' || repeat('x', 256)$$),
   ('detail_is_an_object', 'agent_events', $$detail = '[]'$$),
   ('detail_is_an_object', 'agent_events', $$detail = 'null'$$),
   ('detail_is_an_object', 'agent_events', $$detail = '"text"'$$);
@@ -137,6 +146,9 @@ from (values
   ('agents', 'last_seq = 9007199254740991'),
   ('agents', $$agent_secret = 'sha256:' || repeat('0f', 32)$$),
   ('agents', 'agent_secret = null'),
+  ('agents', 'copies = array_fill(id, array[8]), revoked_instances = array_fill(id, array[8])'),
+  ('agents', $$previous_secret = 'sha256:' || repeat('0f', 32), previous_secret_expires_at = '-infinity'$$),
+  ('agent_events', $$kind = 'copy_seen', actor = 'server'$$),
   ('agent_events', $$kind = 'first_handshake', actor = 'agent'$$),
   ('agent_events', $$kind = 'revoked', actor = 'user:a0000000-0000-4000-8000-000000000001'$$),
   ('agent_events', $$actor = 'key:' || repeat('x', 255)$$)

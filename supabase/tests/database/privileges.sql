@@ -16,7 +16,7 @@ create temporary view our_relations as
 
 select isnt_empty('select 1 from our_functions', 'there are functions to look at');
 select set_eq(
-  'select relname::text from our_relations', $$values ('agents'), ('agent_events'), ('fleet')$$,
+  'select relname::text from our_relations', $$values ('agents'), ('agent_events'), ('agent_instances'), ('agent_turns'), ('fleet')$$,
   'there are these tables and views, and no others'
 );
 
@@ -68,8 +68,10 @@ select set_eq(
   $$values
     ('authenticated', 'agent_events', 'SELECT'), ('authenticated', 'fleet', 'SELECT'),
     ('service_role', 'agents', 'SELECT'), ('service_role', 'agents', 'DELETE'),
-    ('service_role', 'agent_events', 'SELECT'), ('service_role', 'fleet', 'SELECT')$$,
-  'whole tables are granted only for reading, and agents for deleting, to these'
+    ('service_role', 'agent_events', 'SELECT'), ('service_role', 'fleet', 'SELECT'),
+    ('service_role', 'agent_instances', 'SELECT'), ('service_role', 'agent_instances', 'DELETE'),
+    ('service_role', 'agent_turns', 'SELECT'), ('service_role', 'agent_turns', 'DELETE')$$,
+  'whole tables are granted only for reading, and agents and their instances for deleting, to these'
 );
 select set_eq(
   $$select grantee::text, privilege_type::text from information_schema.column_privileges
@@ -83,6 +85,10 @@ select set_eq(
     where table_schema = 'public' and privilege_type = 'INSERT' and grantee = 'service_role'$$,
   $$values ('agents', 'owner_id'), ('agents', 'name'), ('agents', 'labels'),
     ('agents', 'heartbeat_interval_seconds'), ('agents', 'progress_deadline_seconds'),
+    ('agents', 'adopted_from'), ('agent_instances', 'agent_id'), ('agent_instances', 'instance_id'),
+    ('agent_instances', 'hostname'), ('agent_instances', 'address'), ('agent_instances', 'supports'),
+    ('agent_instances', 'last_seen_at'), ('agent_turns', 'agent_id'), ('agent_turns', 'instance_id'),
+    ('agent_turns', 'seq'), ('agent_turns', 'at'), ('agent_turns', 'stopping'),
     ('agents', 'agent_secret'), ('agents', 'secret_created_at'), ('agent_events', 'agent_id'),
     ('agent_events', 'owner_id'), ('agent_events', 'agent_name'), ('agent_events', 'kind'),
     ('agent_events', 'actor'), ('agent_events', 'address'), ('agent_events', 'detail')$$,
@@ -96,7 +102,10 @@ select set_eq(
     'last_seen_at', 'online_since', 'clock_offset_seconds', 'heartbeats_count', 'status', 'message', 'metrics', 'last_instance_id', 'last_seq', 'session_epoch',
     'revoked_at', 'last_handshake_at', 'handshakes_count', 'last_refused_at', 'refused_handshakes_count',
     'last_refusal', 'agent_secret', 'secret_created_at', 'previous_secret', 'previous_secret_expires_at',
-    'pending_secret', 'pending_secret_created_at', 'last_secret', 'rotation_requested_at']) as name$$,
+    'previous_secret_created_at', 'pending_secret', 'pending_secret_created_at', 'last_secret', 'rotation_requested_at',
+    'copies', 'adopting_instances', 'revoked_instances', 'adopted_from']) as name
+  union all select 'agent_instances', name from unnest(array['noted_at', 'hostname', 'address', 'supports',
+    'last_seen_at', 'adopted_as', 'adopted_at']) as name$$,
   'the service role updates these columns alone, and no event'
 );
 select is_empty(
@@ -113,8 +122,9 @@ select is_empty(
 select is_empty(
   $$select role, relname, act from our_relations, unnest(array['anon', 'authenticated', 'service_role']) as role,
       unnest(array['delete', 'truncate', 'trigger']) as act
-    where has_table_privilege(role, oid, act) and (role, relname, act) <> ('service_role', 'agents', 'delete')$$,
-  'nobody empties or adds triggers, and nobody deletes, but the service role agents'
+    where has_table_privilege(role, oid, act) and (role, relname, act) not in (('service_role', 'agents', 'delete'),
+      ('service_role', 'agent_instances', 'delete'), ('service_role', 'agent_turns', 'delete'))$$,
+  'nobody empties or adds triggers, and nobody deletes, but the service role agents and their instances'
 );
 select is_empty(
   $$select role from unnest(array['anon', 'authenticated', 'service_role']) as role
@@ -145,7 +155,14 @@ select set_eq(
     ('agents', 'the service role deletes agents', '{service_role}', 'DELETE', 'PERMISSIVE'),
     ('agent_events', 'owners read their own events', '{authenticated}', 'SELECT', 'PERMISSIVE'),
     ('agent_events', 'the service role sees every event', '{service_role}', 'SELECT', 'PERMISSIVE'),
-    ('agent_events', 'the service role adds events', '{service_role}', 'INSERT', 'PERMISSIVE')$$,
+    ('agent_events', 'the service role adds events', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('agent_instances', 'the service role sees every instance', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('agent_instances', 'the service role adds instances', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('agent_instances', 'the service role notes what instances do', '{service_role}', 'UPDATE', 'PERMISSIVE'),
+    ('agent_instances', 'the service role forgets instances', '{service_role}', 'DELETE', 'PERMISSIVE'),
+    ('agent_turns', 'the service role sees every turn', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('agent_turns', 'the service role adds turns', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('agent_turns', 'the service role forgets turns', '{service_role}', 'DELETE', 'PERMISSIVE')$$,
   'there are these policies, and no others'
 );
 

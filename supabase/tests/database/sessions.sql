@@ -1,4 +1,4 @@
--- open_session, record_refusal and read_session.
+-- open_session, record_refusals and read_session. What secrets do beyond it is in secrets.sql.
 begin;
 select no_plan();
 
@@ -11,7 +11,7 @@ grant select on before to service_role;
 set local role service_role;
 
 -- Refusals
-select is(public.open_session(id, digest, '{"version": "1"}'), null, format('open_session refuses %s', what))
+select is(public.open_session(id, digest, 'e1000000-0000-4000-8000-00000000000e', '{"version": "1"}', null), null, format('open_session refuses %s', what))
 from (values
   ('f0000000-0000-4000-8000-00000000000f'::uuid, 'sha256:' || repeat('a', 64), 'an unknown id'),
   ('a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat('b', 64), 'a wrong secret'),
@@ -27,14 +27,16 @@ select set_eq(
   'and writes no row, not even the same anew'
 );
 select is_empty('select 1 from public.agent_events', 'and no event');
+select is_empty('select 1 from public.agent_instances', 'and no instance');
 
 -- The first handshake
 select is(
   public.open_session(
-    'a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat('a', 64),
-    '{"version": "1.0", "hostname": "h", "os": "linux", "arch": "x86_64"}'
+    'a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat('a', 64), null,
+    '{"version": "1.0", "hostname": "h", "os": "linux", "arch": "x86_64"}', '192.0.2.1'
   ),
-  '{"id": "a1000000-0000-4000-8000-000000000001", "name": "active", "epoch": 3, "heartbeat_interval_seconds": 60}',
+  '{"id": "a1000000-0000-4000-8000-000000000001", "name": "active", "epoch": 3, "heartbeat_interval_seconds": 60,
+    "secret_age_seconds": 0, "adopting": false, "adopted": false}',
   'open_session returns what the reply needs'
 );
 select results_eq(
@@ -44,15 +46,15 @@ select results_eq(
   'it counts and stamps the handshake, and does not move last_seen_at'
 );
 select results_eq(
-  'select agent_id, kind, actor, detail from public.agent_events',
-  $$values ('a1000000-0000-4000-8000-000000000001'::uuid, 'first_handshake', 'agent',
+  'select agent_id, kind, actor, address, detail from public.agent_events',
+  $$values ('a1000000-0000-4000-8000-000000000001'::uuid, 'first_handshake', 'agent', '192.0.2.1',
     '{"version": "1.0", "hostname": "h", "os": "linux", "arch": "x86_64"}'::jsonb)$$,
   'the first handshake is an event'
 );
 
 -- The second
 select isnt(
-  public.open_session('a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat('a', 64), '{"version": "1.1"}'),
+  public.open_session('a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat('a', 64), null, '{"version": "1.1"}', null),
   null, 'the second handshake is let in as well'
 );
 select results_eq(
@@ -63,19 +65,6 @@ select results_eq('select count(*) from public.agent_events', 'values (1::bigint
 select set_eq(
   $$select a::text from public.agents as a where name <> 'active'$$,
   $$select a::text from before where (a).name <> 'active'$$, 'the other agents are untouched'
-);
-
--- What a refusal leaves
-select lives_ok(
-  format('select public.record_refusal(%L)', id), format('record_refusal takes %s', id)
-) from unnest(array[
-  'a1000000-0000-4000-8000-000000000001', 'c1000000-0000-4000-8000-000000000003',
-  'c1000000-0000-4000-8000-000000000003', 'f0000000-0000-4000-8000-00000000000f'
-]) as id;
-select results_eq(
-  'select name, refused_handshakes_count, last_refused_at from public.agents order by name',
-  $$values ('active', 1::bigint, now()), ('no secret', 0, null), ('revoked', 2, now())$$,
-  'and counts on the rows that there are'
 );
 
 -- Reading

@@ -13,6 +13,8 @@ const beat: Beat = {
   clockOffsetSeconds: null,
 };
 
+const credentials = { agentId, secretDigest: "sha256:00", instanceId: null };
+
 /** A database that answers every call with the same value. */
 function answering(value: unknown, calls: unknown[] = []) {
   return databaseOver(({ name, args }) => {
@@ -42,7 +44,7 @@ Deno.test("nothing is null: no agent, no session", async () => {
     null,
   );
   assert.equal(await empty.sessions.read(agentId, 1), null);
-  assert.equal(await empty.sessions.open(agentId, { secretDigest: "sha256:00", client: {} }), null);
+  assert.equal(await empty.sessions.open(credentials, { client: {}, address: null }), null);
 });
 
 Deno.test("a label named __proto__ is read as any other", async () => {
@@ -63,7 +65,7 @@ Deno.test("each verdict belongs to the beat at its place", async () => {
 Deno.test("the arguments go by their names in SQL", async () => {
   const calls: unknown[] = [];
   await answering([null], calls).heartbeats.record([beat]);
-  await answering(null, calls).sessions.open(agentId, { secretDigest: "sha256:00", client: { os: "linux" } });
+  await answering(null, calls).sessions.open(credentials, { client: { os: "linux" }, address: null });
   assert.deepEqual(calls, [
     ["record_heartbeats", {
       beats: [{
@@ -74,9 +76,16 @@ Deno.test("the arguments go by their names in SQL", async () => {
         metrics: { load_1m: 1 },
         instance_id: null,
         seq: 3,
+        clock_offset_seconds: null,
       }],
     }],
-    ["open_session", { agent_id: agentId, secret_digest: "sha256:00", client: { os: "linux" } }],
+    ["open_session", {
+      agent_id: agentId,
+      secret_digest: "sha256:00",
+      instance_id: null,
+      client: { os: "linux" },
+      address: null,
+    }],
   ]);
 });
 

@@ -90,7 +90,7 @@ export interface Act {
 }
 
 /** The arguments of an act on an agent of one owner; of anybody's, where the owner is null. */
-function actArguments(agentId: string, { ownerId, act }: { ownerId: string | null; act: Act }) {
+export function actArguments(agentId: string, { ownerId, act }: { ownerId: string | null; act: Act }) {
   return { agent_id: agentId, owner_id: ownerId, act: { ...act } };
 }
 

@@ -40,11 +40,126 @@ export type Database = {
         };
         Relationships: [];
       };
+      "agent_instances": {
+        Row: {
+          "address": string | null;
+          "adopted_as": string | null;
+          "adopted_at": string | null;
+          "agent_id": string;
+          "hostname": string | null;
+          "instance_id": string;
+          "last_seen_at": string | null;
+          "noted_at": string;
+          "place": number;
+          "supports": (string)[];
+        };
+        ComputedFields: never;
+        Insert: {
+          "address"?: string | null;
+          "adopted_as"?: string | null;
+          "adopted_at"?: string | null;
+          "agent_id": string;
+          "hostname"?: string | null;
+          "instance_id": string;
+          "last_seen_at"?: string | null;
+          "noted_at"?: string;
+          "place"?: never;
+          "supports"?: (string)[];
+        };
+        Update: {
+          "address"?: string | null;
+          "adopted_as"?: string | null;
+          "adopted_at"?: string | null;
+          "agent_id"?: string;
+          "hostname"?: string | null;
+          "instance_id"?: string;
+          "last_seen_at"?: string | null;
+          "noted_at"?: string;
+          "place"?: never;
+          "supports"?: (string)[];
+        };
+        Relationships: [
+          {
+            foreignKeyName: "agent_instances_adopted_as_fkey";
+            columns: ["adopted_as"];
+            isOneToOne: false;
+            referencedRelation: "agents";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "agent_instances_adopted_as_fkey";
+            columns: ["adopted_as"];
+            isOneToOne: false;
+            referencedRelation: "fleet";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "agent_instances_agent_id_fkey";
+            columns: ["agent_id"];
+            isOneToOne: false;
+            referencedRelation: "agents";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "agent_instances_agent_id_fkey";
+            columns: ["agent_id"];
+            isOneToOne: false;
+            referencedRelation: "fleet";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "agent_turns": {
+        Row: {
+          "agent_id": string;
+          "at": string;
+          "instance_id": string;
+          "place": number;
+          "seq": number | null;
+          "stopping": boolean;
+        };
+        ComputedFields: never;
+        Insert: {
+          "agent_id": string;
+          "at": string;
+          "instance_id": string;
+          "place"?: never;
+          "seq"?: number | null;
+          "stopping": boolean;
+        };
+        Update: {
+          "agent_id"?: string;
+          "at"?: string;
+          "instance_id"?: string;
+          "place"?: never;
+          "seq"?: number | null;
+          "stopping"?: boolean;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "agent_turns_agent_id_fkey";
+            columns: ["agent_id"];
+            isOneToOne: false;
+            referencedRelation: "agents";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "agent_turns_agent_id_fkey";
+            columns: ["agent_id"];
+            isOneToOne: false;
+            referencedRelation: "fleet";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "agents": {
         Row: {
+          "adopted_from": string | null;
+          "adopting_instances": (string)[];
           "agent_secret": string | null;
           "arch": string | null;
           "clock_offset_seconds": number | null;
+          "copies": (string)[];
           "created_at": string;
           "handshakes_count": number;
           "heartbeat_interval_seconds": number;
@@ -69,24 +184,30 @@ export type Database = {
           "pending_secret": string | null;
           "pending_secret_created_at": string | null;
           "previous_secret": string | null;
+          "previous_secret_created_at": string | null;
           "previous_secret_expires_at": string | null;
           "progress_deadline_seconds": number | null;
           "refused_handshakes_count": number;
           "restored_at": string | null;
           "revoked_at": string | null;
+          "revoked_instances": (string)[];
           "rotation_requested_at": string | null;
           "secret_created_at": string | null;
           "session_epoch": number;
           "status": string | null;
           "supports": (string)[];
           "version": string | null;
+          "agent_copies": Json | null;
           "agent_json": Json | null;
         };
-        ComputedFields: "agent_json";
+        ComputedFields: "agent_copies" | "agent_json";
         Insert: {
+          "adopted_from"?: string | null;
+          "adopting_instances"?: (string)[];
           "agent_secret"?: string | null;
           "arch"?: string | null;
           "clock_offset_seconds"?: number | null;
+          "copies"?: (string)[];
           "created_at"?: string;
           "handshakes_count"?: number;
           "heartbeat_interval_seconds"?: number;
@@ -111,11 +232,13 @@ export type Database = {
           "pending_secret"?: string | null;
           "pending_secret_created_at"?: string | null;
           "previous_secret"?: string | null;
+          "previous_secret_created_at"?: string | null;
           "previous_secret_expires_at"?: string | null;
           "progress_deadline_seconds"?: number | null;
           "refused_handshakes_count"?: number;
           "restored_at"?: string | null;
           "revoked_at"?: string | null;
+          "revoked_instances"?: (string)[];
           "rotation_requested_at"?: string | null;
           "secret_created_at"?: string | null;
           "session_epoch"?: number;
@@ -124,9 +247,12 @@ export type Database = {
           "version"?: string | null;
         };
         Update: {
+          "adopted_from"?: string | null;
+          "adopting_instances"?: (string)[];
           "agent_secret"?: string | null;
           "arch"?: string | null;
           "clock_offset_seconds"?: number | null;
+          "copies"?: (string)[];
           "created_at"?: string;
           "handshakes_count"?: number;
           "heartbeat_interval_seconds"?: number;
@@ -151,11 +277,13 @@ export type Database = {
           "pending_secret"?: string | null;
           "pending_secret_created_at"?: string | null;
           "previous_secret"?: string | null;
+          "previous_secret_created_at"?: string | null;
           "previous_secret_expires_at"?: string | null;
           "progress_deadline_seconds"?: number | null;
           "refused_handshakes_count"?: number;
           "restored_at"?: string | null;
           "revoked_at"?: string | null;
+          "revoked_instances"?: (string)[];
           "rotation_requested_at"?: string | null;
           "secret_created_at"?: string | null;
           "session_epoch"?: number;
@@ -205,6 +333,25 @@ export type Database = {
       };
     };
     Functions: {
+      "adopt_copy": {
+        Args: {
+          "act": Json;
+          "agent_id": string;
+          "instance_id": string;
+          "owner_id": string;
+          "owner_limit": number;
+        };
+        Returns: Json;
+      };
+      "agent_copies": {
+        Args: {
+          "agent": Omit<
+            Database["public"]["Tables"]["agents"]["Row"],
+            Database["public"]["Tables"]["agents"]["ComputedFields"]
+          >;
+        };
+        Returns: Json;
+      };
       "agent_json": {
         Args: {
           "agent": Omit<
@@ -238,6 +385,17 @@ export type Database = {
         Returns: string;
       };
       "check_health": { Args: Record<PropertyKey, never>; Returns: boolean };
+      "confirm_adoption": { Args: { "agent_id": string }; Returns: undefined };
+      "copies_among_turns": {
+        Args: {
+          "agent_id": string;
+          "instance_id": string;
+          "seq": number;
+          "since": string;
+          "stopping": boolean;
+        };
+        Returns: string[];
+      };
       "count_agents": { Args: Record<PropertyKey, never>; Returns: Json };
       "create_agent": {
         Args: {
@@ -249,9 +407,21 @@ export type Database = {
         };
         Returns: Json;
       };
+      "end_turn": { Args: { "agent_id": string; "beat": Json; "ended": Json }; Returns: undefined };
+      "forget_copies": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "forget_instance": { Args: { "agent_id": string; "instance_id": string }; Returns: undefined };
       "get_agent": { Args: { "agent_id": string; "owner_id": string }; Returns: Json };
+      "identify_copy": {
+        Args: { "agent_id": string; "instance_id": string; "secret_digest": string };
+        Returns: string;
+      };
       "labels_are_sound": { Args: { "labels": Json }; Returns: boolean };
       "metrics_are_sound": { Args: { "metrics": Json }; Returns: boolean };
+      "name_of_copy": { Args: { "hostname": string; "name": string }; Returns: string };
+      "note_copy": {
+        Args: { "agent_id": string; "beside": string; "instance_id": string };
+        Returns: undefined;
+      };
       "note_event": {
         Args: {
           "act": Json;
@@ -264,15 +434,47 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "note_turns": { Args: { "agent_id": string; "beats": Json }; Returns: undefined };
       "open_session": {
-        Args: { "agent_id": string; "client": Json; "secret_digest": string };
+        Args: {
+          "address": string;
+          "agent_id": string;
+          "client": Json;
+          "instance_id": string;
+          "secret_digest": string;
+        };
         Returns: Json;
       };
       "read_session": { Args: { "agent_id": string; "epoch": number }; Returns: Json };
       "record_heartbeats": { Args: { "beats": Json }; Returns: Json };
-      "record_refusal": { Args: { "agent_id": string }; Returns: undefined };
+      "record_refusals": { Args: { "refusals": Json }; Returns: undefined };
+      "request_rotation": { Args: { "act": Json; "agent_id": string; "owner_id": string }; Returns: Json };
       "revoke_agent": { Args: { "act": Json; "agent_id": string; "owner_id": string }; Returns: Json };
+      "revoke_copy": {
+        Args: { "act": Json; "agent_id": string; "instance_id": string; "owner_id": string };
+        Returns: Json;
+      };
       "rfc3339": { Args: { "moment": string }; Returns: string };
+      "rotate_own_secret": {
+        Args: {
+          "address": string;
+          "agent_id": string;
+          "instance_id": string;
+          "pending_digest": string;
+          "secret_digest": string;
+        };
+        Returns: boolean;
+      };
+      "rotate_secret": {
+        Args: {
+          "act": Json;
+          "agent_id": string;
+          "overlap_seconds": number;
+          "owner_id": string;
+          "secret_digest": string;
+        };
+        Returns: Json;
+      };
       "upkeep": { Args: Record<PropertyKey, never>; Returns: Json };
     };
     Enums: {

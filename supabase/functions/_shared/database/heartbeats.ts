@@ -1,4 +1,4 @@
-import { fields, list, number, orNull } from "./readers.ts";
+import { each, fields, list, number, orNull, record, text } from "./readers.ts";
 import { row } from "./row.ts";
 
 export interface Beat {
@@ -14,7 +14,11 @@ export interface Beat {
 }
 
 /** What became of a beat: recorded, or null when its session was ended. */
-export type Verdict = { heartbeatIntervalSeconds: number } | null;
+export type Verdict = {
+  heartbeatIntervalSeconds: number;
+  /** What the agent is asked to do; not there when it is nothing. */
+  directives?: string[];
+} | null;
 
 const readRecorded = fields({ heartbeat_interval_seconds: number });
 
@@ -35,5 +39,7 @@ export const heartbeats = {
 };
 
 function readVerdict(recorded: unknown): NonNullable<Verdict> {
-  return { heartbeatIntervalSeconds: readRecorded(recorded).heartbeat_interval_seconds };
+  const verdict = { heartbeatIntervalSeconds: readRecorded(recorded).heartbeat_interval_seconds };
+  const { directives } = record(recorded);
+  return directives === undefined ? verdict : { ...verdict, directives: each(text)(directives) };
 }

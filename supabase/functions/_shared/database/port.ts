@@ -1,14 +1,16 @@
 import { agents } from "./agents.ts";
+import { copies } from "./copies.ts";
 import { heartbeats } from "./heartbeats.ts";
 import { each, nothing, orNull, text } from "./readers.ts";
 import { type Call, type Methods, methods, row } from "./row.ts";
 import { watchRoom } from "./room.ts";
+import { secrets } from "./secrets.ts";
 import { sessions } from "./sessions.ts";
 
 export type { Act, Agent, NewAgent } from "./agents.ts";
 export type { Beat, Verdict } from "./heartbeats.ts";
 export type { Call, SqlCall } from "./row.ts";
-export type { Client, OpenedSession } from "./sessions.ts";
+export type { Client, OpenedSession, RefusedAgent } from "./sessions.ts";
 
 const health = {
   /** Whether the database answers, has our schema, and takes writes. */
@@ -21,7 +23,7 @@ const health = {
   }),
 };
 
-const nouns = { agents, sessions, heartbeats, health };
+const nouns = { agents, secrets, copies, sessions, heartbeats, health };
 
 /**
  * The calls that the handlers make. Each is one row of a noun: one SQL function in one round trip. The rules are in

@@ -1,5 +1,6 @@
+import type { Credentials } from "../credentials.ts";
 import { readAgent } from "./agents.ts";
-import { fields, nothing, number, orNull, text } from "./readers.ts";
+import { boolean, fields, nothing, number, orNull, text } from "./readers.ts";
 import { row } from "./row.ts";
 
 /** What an agent's program says of itself. */
@@ -11,24 +12,53 @@ export interface OpenedSession {
   name: string;
   epoch: number;
   heartbeatIntervalSeconds: number;
+  /** Of the secret that was used. */
+  secretAgeSeconds: number;
+  /** Whether this instance is a copy that is to have an identity of its own. */
+  adopting: boolean;
+  /** Whether this agent was a copy, and the agent that it was a copy of has not been told of its first handshake. */
+  adopted: boolean;
 }
 
-const openedColumns = fields({ id: text, name: text, epoch: number, heartbeat_interval_seconds: number });
+/** Handshakes and rotations in one agent's name that were refused. */
+export interface RefusedAgent extends Credentials {
+  count: number;
+}
+
+const openedColumns = fields({
+  id: text,
+  name: text,
+  epoch: number,
+  heartbeat_interval_seconds: number,
+  secret_age_seconds: number,
+  adopting: boolean,
+  adopted: boolean,
+});
 
 export const sessions = {
-  /** Null, and nothing written, unless the secret is that of an agent that is not revoked. */
+  /** Null, and nothing written, unless the secret is good for an agent that is not revoked. */
   open: row("open_session", {
     effect: "changes",
-    args: (agentId: string, { secretDigest, client }: { secretDigest: string; client: Client }) => ({
-      agent_id: agentId,
-      secret_digest: secretDigest,
+    args: (credentials: Credentials, { client, address }: { client: Client; address: string | null }) => ({
+      agent_id: credentials.agentId,
+      secret_digest: credentials.secretDigest,
+      instance_id: credentials.instanceId,
       client,
+      address,
     }),
     read: orNull(readOpened),
   }),
-  recordRefusal: row("record_refusal", {
+  /** Counts them, and notes why the last one was refused, on the rows that there are. Each agent is named once. */
+  recordRefusals: row("record_refusals", {
     effect: "changes",
-    args: (agentId: string) => ({ agent_id: agentId }),
+    args: (refused: readonly RefusedAgent[]) => ({
+      refusals: refused.map(({ agentId, secretDigest, instanceId, count }) => ({
+        agent_id: agentId,
+        secret_digest: secretDigest,
+        instance_id: instanceId,
+        count,
+      })),
+    }),
     read: nothing,
   }),
   /** The session's agent; null when the session was ended. */
@@ -40,6 +70,10 @@ export const sessions = {
 };
 
 function readOpened(reply: unknown): OpenedSession {
-  const { heartbeat_interval_seconds, ...opened } = openedColumns(reply);
-  return { ...opened, heartbeatIntervalSeconds: heartbeat_interval_seconds };
+  const { heartbeat_interval_seconds, secret_age_seconds, ...opened } = openedColumns(reply);
+  return {
+    ...opened,
+    heartbeatIntervalSeconds: heartbeat_interval_seconds,
+    secretAgeSeconds: secret_age_seconds,
+  };
 }
