@@ -70,7 +70,7 @@ export class Keeper {
       return await this.#finish(signal, { isLocked: lock !== null });
     }
     const reason = await this.unreplaceable();
-    if (reason !== null) return failed(`the credentials cannot be replaced: ${reason}`);
+    if (reason !== null) return failed(`it cannot be stored: ${reason}`);
     return await this.#change((path, stored) => this.#rotateAt(path, stored, signal), signal);
   }
 

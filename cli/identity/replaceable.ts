@@ -2,7 +2,6 @@ import { dirname } from "node:path";
 import type { Environment } from "../host/environment.ts";
 import { transienceOf } from "../host/lasting.ts";
 import { probeFolder } from "../host/private_file.ts";
-import { calledAs } from "../terminal/called.ts";
 import type { Setup } from "./setup.ts";
 
 /**
@@ -16,9 +15,7 @@ export async function makeReplaceableCheck(
 ): Promise<(setup: Pick<Setup, "identity">) => Promise<string | null>> {
   const transient = await transienceOf(await realFolder(dirname(places.credentials)), environment);
   return async ({ identity: { layer, path, brought } }) => {
-    if (layer !== "file" || path === null) {
-      return `they come from the ${layer}, and not from "${calledAs} configure"`;
-    }
+    if (layer !== "file" || path === null) return `it comes from the ${layer}`;
     if (brought) return "systemd brings the same credentials file at each start";
     if (transient !== null) return `"${dirname(path)}" does not last: ${transient}`;
     const fault = await probeFolder(path);

@@ -145,9 +145,9 @@ async function live(
   };
   // Its end may be far away.
   if (flags.once !== true) { for (const text of takeWarnings()) sayEarly(text); }
-  tell(startOf(setup));
   const kept = await keeper.unreplaceable();
-  if (kept !== null) tell(keptOf(kept, flags));
+  tell(startOf(setup, kept));
+  if (kept !== null && flags.rotateEvery !== undefined) complain(`--rotate-every is of no use here: ${kept}`);
   const warning = warningOfFirstProcess(Deno.pid, runsPrograms);
   if (warning !== null) complain(warning);
   try {
@@ -216,22 +216,18 @@ async function codeOr(former: string | null, environment: Environment): Promise<
   }
 }
 
-function startOf({ connection, identity }: Setup): News {
+/** `kept` is why the secret is not rotated, if it is not. */
+function startOf({ connection, identity }: Setup, kept: string | null): News {
+  const why = kept === null ? "" : `; its secret is not rotated: ${kept}`;
   return {
     level: "info",
     event: "started",
-    text: `watching over agent ${identity.agentId} at ${connection.url}`,
-    details: { agent_id: identity.agentId, url: connection.url },
-  };
-}
-
-/** Worth a warning only where somebody asked for what cannot be done. */
-function keptOf(reason: string, { rotateEvery }: Flags): News {
-  return {
-    level: rotateEvery === undefined ? "info" : "warn",
-    event: "not_rotatable",
-    text: `this agent's secret cannot be rotated from here: ${reason}`,
-    details: { reason },
+    text: `watching over agent ${identity.agentId} at ${connection.url}${why}`,
+    details: {
+      agent_id: identity.agentId,
+      url: connection.url,
+      ...(kept === null ? {} : { not_rotated: kept }),
+    },
   };
 }
 

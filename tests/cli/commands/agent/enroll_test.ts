@@ -63,23 +63,26 @@ for (const { name, args, given } of ways) {
   });
 }
 
+/** What the file with the id holds, and its rights, at this moment. */
+function look(path: string): { id: string; mode: number | null } {
+  return { id: Deno.readTextFileSync(path).trim(), mode: Deno.statSync(path).mode };
+}
+
 Deno.test("openclaw enroll has its id on the disk, 0600, before it asks", async () => {
   await using home = await temporaryFolder();
-  let found: [string, number | null] | null = null;
+  const found: ReturnType<typeof look>[] = [];
   using server = startRotatingServer(null, {
     code,
     spoil(asked) {
-      if (asked !== "enroll") return null;
-      const { mode } = Deno.statSync(idPath(home.path));
-      found = [Deno.readTextFileSync(idPath(home.path)).trim(), mode];
+      if (asked === "enroll") found.push(look(idPath(home.path)));
       return null;
     },
   });
   const env = { OPENCLAW_ENROLLMENT_CODE: code };
   assert.equal((await run(["enroll", "--url", server.url], { home: home.path, env })).code, 0);
-  const [id, mode] = found ?? [];
-  assert.match(String(id), /^[\w-]{43}$/);
-  assert.ok(server.world.enrolled.has(String(id)));
+  const [{ id, mode } = { id: "", mode: null }] = found;
+  assert.match(id, /^[\w-]{43}$/);
+  assert.ok(server.world.enrolled.has(id));
   if (unix) assert.equal((mode ?? 0) & 0o777, 0o600);
 });
 
