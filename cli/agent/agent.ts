@@ -3,51 +3,44 @@ import {
   type BeatReport,
   type Client,
   type Credentials,
-  handshake,
   type HandshakeReply,
   type HeartbeatReply,
-  type Limits,
   type Outcome,
 } from "../api/agent.ts";
 import type { Setup } from "../identity/setup.ts";
-import { fingerprint } from "../identity/secret.ts";
 import { version } from "../version.ts";
-import { SessionCache } from "./session_cache.ts";
+import type { Change, Keeper } from "./keeper.ts";
 
 /** The server, as one agent sees it. */
 export interface Server {
   handshake: (signal: AbortSignal) => Promise<Outcome<HandshakeReply>>;
   beat: (token: string, report: BeatReport, signal: AbortSignal) => Promise<Outcome<HeartbeatReply>>;
+  /** Has another secret made, and uses it; see Keeper. */
+  rotate: (signal: AbortSignal) => Promise<Change>;
+  /** Uses the identity that the server gave to this host; see Keeper. */
+  adopt: (identity: Credentials, signal: AbortSignal) => Promise<Change>;
   /** Gives up the connections that are kept: the next request opens a new one. */
   hangUp: () => void;
 }
 
 /** What this process says of itself; a new `instanceId` with every start. */
-export function describeProcess(): Client {
+export function describeProcess(supports: readonly string[] = []): Client {
+  const { os, arch } = Deno.build;
   return {
-    client: { version, hostname: cleanHostname(Deno.hostname()), os: Deno.build.os, arch: Deno.build.arch },
+    client: { version, hostname: cleanHostname(Deno.hostname()), os, arch, supports },
     instanceId: crypto.randomUUID(),
   };
 }
 
 /** The server as an agent sees it. The setup is asked for each time: the credentials may have been read again. */
-export function serverOf(setup: () => Setup, process: Client & Pick<Limits, "timeoutMs">): Server {
-  const { timeoutMs } = process;
+export function serverOf(setup: () => Setup, keeper: Keeper, timeoutMs?: number): Server {
   return {
-    handshake: (signal) => handshake(setup().connection, credentialsOf(setup()), { ...process, signal }),
+    handshake: (signal) => keeper.handshake(signal),
+    rotate: (signal) => keeper.rotate(signal),
+    adopt: (identity, signal) => keeper.adopt(identity, signal),
     beat: (token, report, signal) => beat(setup().connection, token, { report, signal, timeoutMs }),
     hangUp: () => setup().connection.pool?.renew(),
   };
-}
-
-/** The cached session of these credentials at this server. */
-export function cacheOf({ places, connection, identity }: Setup, warn: (text: string) => void): SessionCache {
-  const owner = fingerprint({ ...identity, url: connection.url });
-  return new SessionCache(places.state, { owner, warn });
-}
-
-export function credentialsOf({ identity: { agentId, secret } }: Setup): Credentials {
-  return { agentId, secret };
 }
 
 /**

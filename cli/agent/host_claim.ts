@@ -7,9 +7,14 @@ export interface HostClaim {
   release: () => void;
 }
 
-interface Claimant {
+/** An identity as it is stored; its holder may be proven with the secret of `next`, or still with the older one. */
+export interface KnownIdentity {
   agentId: string;
   secret: string;
+  next?: { secret: string } | null | undefined;
+}
+
+interface Claimant extends KnownIdentity {
   warn: (text: string) => void;
 }
 
@@ -50,12 +55,12 @@ export function socketOf(agentId: string): string {
 }
 
 /** Null when another program has the socket. A holder that is about to begin or to end is asked again. */
-async function take({ agentId, secret }: Claimant, path: string): Promise<HostClaim | null> {
+async function take({ agentId, secret, next }: Claimant, path: string): Promise<HostClaim | null> {
   for (let tries = 0; tries < mostTries; tries++) {
     if (tries > 0) await pause(againMilliseconds * (1 + Math.random()));
     const listener = listen(path);
     if (listener !== null) return hold(listener, secret);
-    const holder = await ask(path, secret);
+    const holder = await ask(path, next ? [secret, next.secret] : [secret]);
     if (holder === "ours") throw alreadyWatched(agentId);
     if (holder === "stranger") return null;
   }
@@ -117,7 +122,7 @@ async function answer(connection: Deno.Conn, secret: string): Promise<void> {
 /** `gone`: it broke off, as one does that ends. */
 type Holder = "ours" | "stranger" | "nobody" | "gone";
 
-async function ask(path: string, secret: string): Promise<Holder> {
+async function ask(path: string, secrets: readonly string[]): Promise<Holder> {
   const connection = await connect(path);
   if (connection === null) return "nobody";
   const nonce = crypto.getRandomValues(new Uint8Array(nonceBytes));
@@ -126,7 +131,9 @@ async function ask(path: string, secret: string): Promise<Holder> {
     return await read(connection, proofBytes);
   });
   if (proof === null) return "gone";
-  return proof !== "late" && await isProof(proof, { secret, nonce }) ? "ours" : "stranger";
+  if (proof === "late") return "stranger";
+  for (const secret of secrets) if (await isProof(proof, { secret, nonce })) return "ours";
+  return "stranger";
 }
 
 /** Null when nobody listens there any more. One that takes no more calls is an error: the system says so at once. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { tryLock } from "../host/file_lock.ts";
 import { openLockFile } from "../host/open_file.ts";
-import { alreadyWatched, claimHost, type HostClaim } from "./host_claim.ts";
+import { alreadyWatched, claimHost, type HostClaim, type KnownIdentity } from "./host_claim.ts";
 
 /** Held for as long as the process lives, however it ends. */
 export type Lock = HostClaim;
@@ -14,11 +14,11 @@ export type Lock = HostClaim;
  */
 export async function lockAgent(
   folder: string,
-  { agentId, secret, warn }: { agentId: string; secret: string; warn: (text: string) => void },
+  { agentId, secret, next, warn }: KnownIdentity & { warn: (text: string) => void },
 ): Promise<Lock> {
   const file = await lockFolder(folder, { agentId, warn });
   try {
-    const claim = await claimHost({ agentId, secret, warn });
+    const claim = await claimHost({ agentId, secret, next, warn });
     return {
       prove: claim.prove,
       release() {

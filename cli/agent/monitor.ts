@@ -2,8 +2,19 @@ import type { BeatReport, HandshakeReply, HeartbeatReply, Outcome } from "../api
 import type { Clock } from "../host/clock.ts";
 import type { Server } from "./agent.ts";
 import type { Inbox } from "./inbox.ts";
+import type { Change } from "./keeper.ts";
 import type { Reloaded } from "./reload.ts";
-import { type Act, type Event, initialState, next, type State } from "./rules.ts";
+import {
+  type Act,
+  afterFailedRotation,
+  type Event,
+  freshRotation,
+  initialState,
+  isOld,
+  next,
+  type Rotation,
+  type State,
+} from "./rules.ts";
 import type { KeptSession } from "./session_cache.ts";
 
 export interface Deps {
@@ -19,6 +30,10 @@ export interface Deps {
   touch: () => Promise<void>;
   /** Reads the credentials again; whether they are others now. */
   reload: () => Promise<Reloaded>;
+  /** The same, before `invalid_credentials` counts as a verdict. */
+  reread: () => Promise<Reloaded>;
+  /** The age at which the secret is rotated; null: only when the server asks for it. */
+  rotateEverySeconds: number | null;
   tell: (news: News) => void;
 }
 
@@ -44,6 +59,15 @@ export type End =
   /** With a code when it is the server's own refusal that is not a verdict. */
   | { type: "outage"; reason: string; code?: string };
 
+/** What is told of a change of the identity, and of one that failed. */
+const changes = {
+  rotated: { done: "the secret was rotated", failed: "the secret was not rotated" },
+  adopted: {
+    done: "this host has an identity of its own now",
+    failed: "the identity that the server gave to this host is not used",
+  },
+};
+
 const tickSeconds = 5;
 const jumpSeconds = 30;
 const farewellSeconds = 3;
@@ -66,10 +90,12 @@ export class Monitor {
   /** Whether there will be another try: a single beat has none. */
   #willRetry = true;
   #last: { wall: number; monotonic: number };
+  #rotation: Rotation;
 
   constructor(deps: Deps, kept: KeptSession | null) {
     this.#deps = deps;
     this.#last = this.#now();
+    this.#rotation = freshRotation(deps.random);
     this.#token = kept?.token ?? null;
     const at = this.#last.monotonic;
     this.#follow({
@@ -143,16 +169,21 @@ export class Monitor {
   }
 
   async #handleOrders(): Promise<void> {
-    const { inbox, tell } = this.#deps;
+    const { inbox } = this.#deps;
     const order = inbox.take();
     if (order === "stop") this.#follow({ type: "stop", at: this.#now().monotonic });
     if (order !== "reload") return;
-    const reloaded = await this.#deps.reload();
-    if (reloaded === "same") return;
-    tell({ level: "info", event: "reloaded", text: "the credentials were read again" });
+    this.#take(await this.#deps.reload());
+  }
+
+  /** Whether what was read again is other than what it had; then that is used from now on. */
+  #take(reloaded: Reloaded): boolean {
+    if (reloaded === "same") return false;
+    this.#deps.tell({ level: "info", event: "reloaded", text: "the credentials were read again" });
     this.#token = null;
     const event = { type: "reloaded", at: this.#now().monotonic } as const;
     this.#follow(reloaded === "other server" ? { ...event, isOtherServer: true } : event);
+    return true;
   }
 
   #noticeJump(): void {
@@ -188,29 +219,72 @@ export class Monitor {
     }
   }
 
-  async #handshake(signal: AbortSignal): Promise<(End & { verdict?: boolean }) | null> {
-    const { server, tell, keep } = this.#deps;
-    const outcome = await server.handshake(signal);
+  /** `isExtra`: it is not the one that was due, and changes no beat's time. */
+  async #handshake(
+    signal: AbortSignal,
+    { isExtra = false } = {},
+  ): Promise<(End & { verdict?: boolean }) | null> {
+    const outcome = await this.#deps.server.handshake(signal);
     // What was just received is not aged by a sleep before it; an outage is retried because of it.
     if (outcome.kind === "ok") this.#noticeJump();
     const at = this.#now().monotonic;
     if (outcome.kind === "ok") {
       const { value } = outcome;
-      this.#token = value.token;
-      this.#follow({ type: "greeted", at, ...value });
-      tell({
-        level: "info",
-        event: "handshake",
-        text: `shook hands as "${value.agent.name}", for ${value.expiresIn} s`,
-        details: { agent: value.agent.name, expires_in: value.expiresIn, refresh_in: value.refreshIn },
-      });
-      await keep(value);
+      this.#follow(isExtra ? { type: "renewed", at, ...value } : { type: "greeted", at, ...value });
+      await this.#useSession(value);
+      await this.#renewIdentity(value, signal);
       return null;
     }
     if (outcome.kind === "refused" && outcome.code === "invalid_credentials") {
+      // Another process of this host may have rotated the secret, or somebody mended it.
+      if (this.#take(await this.#deps.reread())) return null;
       return this.#refused(outcome.description, at);
     }
-    return this.#outage(outcome, at);
+    return isExtra ? null : this.#outage(outcome, at);
+  }
+
+  async #useSession(greeting: HandshakeReply): Promise<void> {
+    const { agent: { name }, token, expiresIn, refreshIn } = greeting;
+    this.#token = token;
+    this.#deps.tell({
+      level: "info",
+      event: "handshake",
+      text: `shook hands as "${name}", for ${expiresIn} s`,
+      details: { agent: name, expires_in: expiresIn, refresh_in: refreshIn },
+    });
+    await this.#deps.keep(greeting);
+  }
+
+  /** Uses the identity that the server gave to this host, and rotates a secret that is old enough. */
+  async #renewIdentity({ identity, secretAgeSeconds }: HandshakeReply, signal: AbortSignal): Promise<void> {
+    const { server, rotateEverySeconds: everySeconds } = this.#deps;
+    if (identity !== null) return await this.#takeChange("adopted", await server.adopt(identity, signal));
+    if (secretAgeSeconds === null || everySeconds === null) return;
+    if (isOld({ ageSeconds: secretAgeSeconds, everySeconds }, this.#rotation)) await this.#rotate(signal);
+  }
+
+  async #rotate(signal: AbortSignal): Promise<void> {
+    if (this.#now().monotonic < this.#rotation.notBefore) return;
+    await this.#takeChange("rotated", await this.#deps.server.rotate(signal));
+  }
+
+  /** What is wrong with a rotation keeps no beat from being sent. */
+  async #takeChange(event: keyof typeof changes, change: Change): Promise<void> {
+    const { tell, random, reread, inbox } = this.#deps;
+    const at = this.#now().monotonic;
+    if (change.kind === "changed") {
+      this.#rotation = freshRotation(random);
+      this.#follow({ type: "renewed", at, ...change.greeting });
+      await this.#useSession(change.greeting);
+      return tell({ level: "info", event, text: changes[event].done });
+    }
+    if (change.kind === "other" && this.#take(await reread())) return;
+    if (inbox.isStopping) return;
+    const { failures } = this.#rotation;
+    const retryAfter = change.kind === "failed" ? change.retryAfter : 0;
+    this.#rotation = afterFailedRotation(this.#rotation, { at, retryAfter }, random);
+    const level = failures === 0 ? "warn" : "debug";
+    tell({ level, event: `not_${event}`, text: `${changes[event].failed}: ${change.reason}` });
   }
 
   async #beat(token: string, signal: AbortSignal): Promise<(End & { verdict?: boolean }) | null> {
@@ -237,12 +311,19 @@ export class Monitor {
         details: { seq, next_heartbeat_in: value.nextHeartbeatIn, ...healthOf(observed) },
       });
       await touch();
+      await this.#obey(value, signal);
       return { type: "accepted", acceptance: value };
     }
     if (outcome.kind === "refused" && isSessionRejection(outcome.code)) {
       return this.#unauthorized(outcome, at);
     }
     return this.#outage(outcome, at);
+  }
+
+  /** Does what the server asks for besides beats. Done or not, the next beat comes when it is due. */
+  async #obey({ directives }: HeartbeatReply, signal: AbortSignal): Promise<void> {
+    if (directives.includes("handshake")) await this.#handshake(signal, { isExtra: true });
+    if (directives.includes("rotate")) await this.#rotate(signal);
   }
 
   /** Says it where the host is, too, and not at every beat. */

@@ -1,8 +1,11 @@
+import type { HandshakeReply } from "../api/agent.ts";
+import { forgetEnrollmentId } from "../identity/enrollment.ts";
+import type { Identity } from "../identity/identity.ts";
 import type { Setup } from "../identity/setup.ts";
-import { cacheOf } from "./agent.ts";
+import { CliError } from "../terminal/errors.ts";
 import { type Lock, lockAgent } from "./lock.ts";
 import { unlessAborted } from "../host/unless_aborted.ts";
-import type { SessionCache } from "./session_cache.ts";
+import { cacheOf, type SessionCache } from "./session_cache.ts";
 
 const timeoutMs = 5000;
 
@@ -15,6 +18,7 @@ export class LiveSetup {
   #setup: Setup;
   #cache: SessionCache;
   #lock: Lock | null;
+  #isKept = false;
 
   constructor({ setup, lock }: { setup: Setup; lock: Lock | null }, warn: (text: string) => void) {
     this.#setup = setup;
@@ -36,15 +40,39 @@ export class LiveSetup {
    * not come within 5 s (a pipe that nobody writes to), the old one stays.
    */
   async reload(reading: Promise<Setup>, stopping: AbortSignal): Promise<Reloaded> {
+    return await this.#read(reading, stopping, (reason) => this.#refuse(reason));
+  }
+
+  /** The same, before a refusal counts as a verdict. That there is nothing better to read is not worth a line. */
+  async reread(reading: Promise<Setup>, stopping: AbortSignal): Promise<Reloaded> {
+    return await this.#read(reading, stopping, () => undefined);
+  }
+
+  /** Takes another identity in the place of this one; the way to the server stays. */
+  async become(identity: Identity): Promise<void> {
+    const { setup: { identity: old } } = this;
+    const setup = { ...this.#setup, identity };
+    if (identity.agentId !== old.agentId) await this.#tryChangeLock(setup);
+    this.#lock?.prove(identity.secret);
+    this.#setup = setup;
+    const cache = cacheOf(setup, this.#warn);
+    if (cache.owner !== this.#cache.owner) this.#cache = cache;
+  }
+
+  async #read(
+    reading: Promise<Setup>,
+    stopping: AbortSignal,
+    refuse: (reason: string) => void,
+  ): Promise<Reloaded> {
     const over = AbortSignal.timeout(timeoutMs);
     try {
       const fresh = await unlessAborted(unlessAborted(reading, over), stopping);
       if (fresh !== null) return await this.#take(fresh);
       reading.then(({ connection }) => connection.pool?.renew(), () => undefined);
-      if (!stopping.aborted) this.#refuse(`they could not be read within ${timeoutMs / 1000} s`);
+      if (!stopping.aborted) refuse(`they could not be read within ${timeoutMs / 1000} s`);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      this.#refuse(error.message);
+      refuse(error.message);
     }
     return "same";
   }
@@ -62,6 +90,16 @@ export class LiveSetup {
     return fresh.connection.url === old.connection.url ? "other" : "other server";
   }
 
+  /** An identity that the server has given is used, even where somebody else says that he has it. */
+  async #tryChangeLock(setup: Setup): Promise<void> {
+    try {
+      await this.#changeLock(setup);
+    } catch (error) {
+      if (!(error instanceof CliError)) throw error;
+      this.#warn(error.message);
+    }
+  }
+
   async #changeLock({ places, identity, connection }: Setup): Promise<void> {
     if (this.#lock === null) return;
     try {
@@ -72,6 +110,14 @@ export class LiveSetup {
       connection.pool?.renew();
       throw error;
     }
+  }
+
+  /** Keeps a session for the next process. The first one ends an enrollment: its id is not needed any more. */
+  async keep(greeting: HandshakeReply): Promise<void> {
+    await this.#cache.write(greeting, new Date());
+    if (this.#isKept) return;
+    this.#isKept = true;
+    await forgetEnrollmentId(this.#setup.places);
   }
 
   /** Lets another process watch over the agent. */

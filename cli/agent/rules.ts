@@ -23,6 +23,8 @@ export type Event =
   & (
     | { type: "start"; session: { refreshAt: number } | null; intervalSeconds: number }
     | { type: "greeted"; refreshIn: number; intervalSeconds: number; nextHeartbeatIn: number }
+    /** A handshake besides those that were due: it changes no beat's time. */
+    | { type: "renewed"; refreshIn: number }
     | { type: "accepted"; intervalSeconds: number; nextHeartbeatIn: number }
     /** A 401 on a beat. */
     | { type: "unauthorized" }
@@ -70,6 +72,10 @@ export function next(state: State, event: Event, random: () => number): Plan {
     }
     case "greeted":
       return afterHandshake(state, event);
+    case "renewed": {
+      const session = { refreshAt: event.at + event.refreshIn };
+      return plan({ ...resetBackoff(state), session }, event.at, Math.max(0, state.due.at - event.at));
+    }
     case "accepted":
       return plan(
         { ...resetBackoff(state), rejectedBeats: 0, intervalSeconds: event.intervalSeconds },
@@ -82,7 +88,7 @@ export function next(state: State, event: Event, random: () => number): Plan {
       return plan(
         { ...state, session: null, refusals: state.refusals + 1 },
         event.at,
-        Math.min(3600, 60 * 4 ** state.refusals) * between(0.8, 1.2, random),
+        afterRefusals(state.refusals, random),
       );
     case "outage":
       return afterOutage(state, event, random);
@@ -93,6 +99,39 @@ export function next(state: State, event: Event, random: () => number): Plan {
     case "stop":
       return { state: { ...state, due: { at: event.at, act: "stop" } }, wait: 0, act: "stop" };
   }
+}
+
+/** How the tries to rotate the secret went, in seconds of the monotonic clock. */
+export interface Rotation {
+  /** Tries in a row of which nothing came. */
+  failures: number;
+  notBefore: number;
+  /** From 0 up to 1: drawn anew for each secret. */
+  draw: number;
+}
+
+/** The rotation before anything happened, or after one. */
+export function freshRotation(random: () => number): Rotation {
+  return { failures: 0, notBefore: -Infinity, draw: random() };
+}
+
+/** Whether a secret has the age at which it is rotated: `everySeconds` × U(0.9, 1), the draw of which is given. */
+export function isOld(
+  { ageSeconds, everySeconds }: { ageSeconds: number; everySeconds: number },
+  { draw }: Rotation,
+): boolean {
+  return ageSeconds > everySeconds * (0.9 + 0.1 * draw);
+}
+
+/** A rotation that failed is tried again as rarely as a refused agent asks, and no sooner than the server said. */
+export function afterFailedRotation(
+  rotation: Rotation,
+  { at, retryAfter }: { at: number; retryAfter: number },
+  random: () => number,
+): Rotation {
+  const asked = Math.min(longestWait, retryAfter) * between(1, 1.2, random);
+  const wait = Math.max(afterRefusals(rotation.failures, random), asked);
+  return { ...rotation, failures: rotation.failures + 1, notBefore: at + wait };
 }
 
 function afterHandshake(state: State, event: Event & { type: "greeted" }): Plan {
@@ -152,6 +191,10 @@ function plan(state: State, at: number, wait: number): Plan {
   const due = at + wait;
   const act = state.session !== null && due < state.session.refreshAt ? "beat" : "handshake";
   return { state: { ...state, due: { at: due, act } }, wait, act };
+}
+
+function afterRefusals(before: number, random: () => number): number {
+  return Math.min(3600, 60 * 4 ** before) * between(0.8, 1.2, random);
 }
 
 function backoff(failures: number, intervalSeconds: number, random: () => number): number {

@@ -1,5 +1,7 @@
 import { join } from "node:path";
 import { type HandshakeReply, isToken } from "../api/agent.ts";
+import { fingerprint } from "../identity/secret.ts";
+import type { Setup } from "../identity/setup.ts";
 import { isDuration, isText, parseObject } from "../host/json.ts";
 import { readPrivateFile, removeFile, setFileTime, writePrivateFile } from "../host/private_file.ts";
 
@@ -14,6 +16,13 @@ export interface KeptSession {
 export interface CachedSession extends KeptSession {
   ageSeconds: number;
   expiresIn: number;
+}
+
+/** The cached session of these credentials at this server: of the newest, where there are two. */
+export function cacheOf({ places, connection, identity }: Setup, warn: (text: string) => void): SessionCache {
+  const { agentId, secret } = identity.next ?? identity;
+  const owner = fingerprint({ agentId, secret, url: connection.url });
+  return new SessionCache(places.state, { owner, warn });
 }
 
 /** The time of a session with which no beat was accepted yet. */

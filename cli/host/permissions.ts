@@ -16,6 +16,7 @@ export const kept = {
   "status": ["net", "read", "write", "sys", "run", "env"],
   "doctor": ["net", "read", "sys"],
   "configure": ["net", "read", "write", "sys", "env"],
+  "enroll": ["net", "read", "write", "sys"],
   "forget": ["read", "write"],
   "service": ["read", "write", "sys", "run", "env"],
   "installer": ["read", "write", "sys"],

@@ -38,6 +38,20 @@ export async function writePrivateFile(
   await syncFolder(dirname(path));
 }
 
+/** Why nothing can be written beside a file, or null. What it writes to see that is removed again. */
+export async function probeFolder(path: string): Promise<string | null> {
+  const beside = `${path}.${crypto.randomUUID()}`;
+  try {
+    await makeFile(beside, new TextEncoder().encode("probe\n"));
+    return null;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return error.message;
+  } finally {
+    await removeFile(beside).catch(() => false);
+  }
+}
+
 /**
  * The text of a file that only its owner can read, or what keeps it from being that; null when there is none. The
  * checks are made of the file that was opened: it is a regular file and no link, nobody else may read or change it
@@ -54,6 +68,24 @@ export async function readPrivateFile(
     if (opened === null) return null;
     const open = await exposureOf(path, opened.info, folder);
     return open ?? { text: await readText(opened.file, maxBytes) };
+  } catch (error) {
+    if (!(error instanceof FileFault)) throw error;
+    return { fault: error.message, mend: `rm ${shellQuote(path)}` };
+  }
+}
+
+/**
+ * The text of a regular file that others may read, but only this user or root can change, or what keeps it from being
+ * that; null when there is none.
+ */
+export async function readOwnFile(path: string): Promise<{ text: string } | Exposure | null> {
+  try {
+    using opened = await openRegular(path);
+    if (opened === null) return null;
+    if (othersCanChange(opened.info)) {
+      return { fault: "others can change it", mend: `rm ${shellQuote(path)}` };
+    }
+    return { text: await readText(opened.file, usualMaxBytes) };
   } catch (error) {
     if (!(error instanceof FileFault)) throw error;
     return { fault: error.message, mend: `rm ${shellQuote(path)}` };
@@ -154,6 +186,11 @@ export async function folderExposure(folder: string): Promise<Exposure | null> {
     fault: `the mode of its folder is ${bitsOf(mode)}, which lets others put another file there`,
     mend: `${uid === me || me === 0 ? "" : "sudo "}chmod 700 ${shellQuote(folder)}`,
   };
+}
+
+function othersCanChange({ mode, uid }: Deno.FileInfo): boolean {
+  if (Deno.build.os === "windows") return false;
+  return (uid !== Deno.uid() && uid !== 0) || ((mode ?? 0) & 0o022) !== 0;
 }
 
 function bitsOf(mode: number | null): string {

@@ -1,11 +1,12 @@
 import { dirname } from "node:path";
 import { CliError } from "../terminal/errors.ts";
 import { isPrintable } from "../terminal/printable.ts";
-import { isText, parseObject } from "../host/json.ts";
+import { type Fields, isText, parseObject } from "../host/json.ts";
 import { type Environment, placesHere } from "../host/paths.ts";
 import { type Exposure, folderExposure, readWithExposure } from "../host/private_file.ts";
 import { shellQuote } from "../host/shell_quote.ts";
-import { uuid } from "./named_agent.ts";
+import { namesCode } from "./enrollment.ts";
+import { type AgentKey, uuid } from "./named_agent.ts";
 import { secretFault } from "./secret.ts";
 
 /** What a credentials file holds. */
@@ -13,10 +14,13 @@ export interface StoredCredentials {
   url: string;
   agentId: string;
   secret: string;
+  /** The identity that is to take the place of this one: kept beside it until a handshake with it was accepted. */
+  next?: AgentKey | null;
 }
 
-/** Credentials, and the file that they came from. */
-export type FoundCredentials = StoredCredentials & { path: string };
+/** Credentials, and the file that they came from. `brought`: by systemd, which brings the same again at each start. */
+export type FoundCredentials = StoredCredentials & Found;
+type Found = { path: string; brought: boolean };
 
 type Warn = (text: string) => void;
 type CredentialsFile = { text: string; open: Exposure | null };
@@ -40,7 +44,7 @@ export async function storedUrl(environment: Environment): Promise<string | null
 }
 
 /** Where the credentials file is, or would be: the user's or service's own, else the one that systemd brings. */
-export async function findCredentials(environment: Environment): Promise<{ path: string; brought: boolean }> {
+export async function findCredentials(environment: Environment): Promise<Found> {
   const { credentials: path } = await placesHere(environment);
   const folder = environment("CREDENTIALS_DIRECTORY");
   if (folder === undefined || await readCredentialsFile(path) !== null) return { path, brought: false };
@@ -50,9 +54,11 @@ export async function findCredentials(environment: Environment): Promise<{ path:
     : { path: given, brought: true };
 }
 
-/** The credentials file's text: an object with its keys in a fixed order. */
-export function formatCredentials({ url, agentId, secret }: StoredCredentials): string {
-  return `${JSON.stringify({ version: 1, url, agent_id: agentId, agent_secret: secret }, null, 2)}\n`;
+/** The credentials file's text: an object with its keys in a fixed order, a line each. */
+export function formatCredentials({ url, agentId, secret, next }: StoredCredentials): string {
+  const newer = next ? { next_agent_id: next.agentId, next_agent_secret: next.secret } : {};
+  const fields = { version: 1, url, agent_id: agentId, agent_secret: secret, ...newer };
+  return `${JSON.stringify(fields, null, 2)}\n`;
 }
 
 /** What the text of a credentials file says, or what is wrong with it. The fault repeats nothing of it. */
@@ -66,7 +72,23 @@ export function parseCredentials(text: string): StoredCredentials | { fault: str
   if (!isText(agent_id) || !uuid.test(agent_id)) return { fault: '"agent_id" is not a UUID' };
   const fault = isText(agent_secret) ? secretFault(agent_secret) : "it is missing";
   if (fault !== null || !isText(agent_secret)) return { fault: `"agent_secret" cannot be right: ${fault}` };
-  return { url, agentId: agent_id.toLowerCase(), secret: agent_secret };
+  return { url, agentId: agent_id.toLowerCase(), secret: agent_secret, next: parseNext(fields) };
+}
+
+/** Null where there is none. A newer identity that is malformed cannot be used, and keeps nobody from the other one. */
+function parseNext({ next_agent_id: id, next_agent_secret: secret }: Fields): AgentKey | null {
+  if (!isText(id) || !uuid.test(id) || !isText(secret) || secretFault(secret) !== null) return null;
+  return { agentId: id.toLowerCase(), secret };
+}
+
+/**
+ * What the credentials file at a path holds; null when there is none.
+ *
+ * @throws {CliError} when it may not be used
+ */
+export async function readStoredAt(path: string): Promise<StoredCredentials | null> {
+  const file = await readCredentialsFile(path);
+  return file === null ? null : await checkStored(file, { path, brought: false }, () => undefined);
 }
 
 /** What the credentials file holds, where it is there and may be used; else null. */
@@ -75,8 +97,8 @@ export async function readUsable(environment: Environment): Promise<StoredCreden
     const found = await findCredentials(environment);
     const file = await readCredentialsFile(found.path);
     if (file === null) return null;
-    const { agentId, secret, url } = await checkStored(file, found, () => undefined);
-    return { agentId, secret, url };
+    const { path: _, brought: __, ...stored } = await checkStored(file, found, () => undefined);
+    return stored;
   } catch (error) {
     if (error instanceof CliError) return null;
     throw error;
@@ -91,13 +113,13 @@ export async function readStored(environment: Environment, warn: Warn): Promise<
   throw new CliError(
     "usage",
     `Cannot tell which agent this is: no flags, no environment and no "${found.path}"`,
-    { hint },
+    { hint: namesCode(environment) ? "openclaw enroll" : hint },
   );
 }
 
 async function checkStored(
   file: CredentialsFile,
-  { path, brought }: { path: string; brought: boolean },
+  { path, brought }: Found,
   warn: Warn,
 ): Promise<FoundCredentials> {
   const open = file.open ?? await folderExposure(dirname(path));
@@ -111,7 +133,7 @@ async function checkStored(
   if ("fault" in read) {
     throw new CliError("usage", `Cannot use the credentials file "${path}": ${read.fault}`, { hint });
   }
-  return { ...read, path };
+  return { ...read, path, brought };
 }
 
 /** Null when there is none. */

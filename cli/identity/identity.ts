@@ -1,14 +1,18 @@
 import type { Environment } from "../host/paths.ts";
 import { readStored, storedUrl } from "./credentials.ts";
-import { type IdentityFlags, namedAgent, readAgentKey } from "./named_agent.ts";
+import { type AgentKey, type IdentityFlags, namedAgent, readAgentKey } from "./named_agent.ts";
 
 /** Which agent this is, and where that was found. */
 export interface Identity {
   agentId: string;
   secret: string;
   layer: "flags" | "environment" | "file";
+  /** The identity that is to take the place of this one, if there is one. */
+  next: AgentKey | null;
   /** The file that the secret came from, if it was one. */
   path: string | null;
+  /** Whether systemd brought the credentials file. */
+  brought: boolean;
   /** What the credentials file says of the server. */
   url: string | null;
 }
@@ -25,10 +29,14 @@ export async function readIdentity(
   { environment, warn }: { environment: Environment; warn: (text: string) => void },
 ): Promise<Identity> {
   const named = namedAgent(flags, environment);
-  if (named === null) return { ...await readStored(environment, warn), layer: "file" };
+  if (named === null) {
+    const { next = null, ...stored } = await readStored(environment, warn);
+    return { ...stored, next, layer: "file" };
+  }
   const key = await readAgentKey(named, warn);
   const isServerNamed = flags.url !== undefined || environment("OPENCLAW_URL") !== undefined;
   const url = isServerNamed ? null : await storedUrl(environment);
   const { secretFile = "-" } = named;
-  return { ...key, layer: named.layer, path: secretFile === "-" ? null : secretFile, url };
+  const path = secretFile === "-" ? null : secretFile;
+  return { ...key, next: null, layer: named.layer, path, brought: false, url };
 }

@@ -43,8 +43,8 @@ export async function credentialsFor(
   if (url === null) {
     throw new CliError("usage", "Cannot install the service: --url is missing", { hint });
   }
-  const { agentId, secret } = identity;
-  const credentials = { agentId, secret, url: parseUrl(url, { insecureHttp }) };
+  const { agentId, secret, next = null } = identity;
+  const credentials = { agentId, secret, next, url: parseUrl(url, { insecureHttp }) };
   const isStored = stored !== null && stored.agentId === agentId && stored.secret === secret &&
     stored.url === credentials.url;
   return { credentials, isStored };
@@ -92,7 +92,7 @@ async function storedUnlessBroken({ credentials }: ServiceLayout): Promise<Store
 async function ownOrSudoUsers(
   flags: IdentityFlags,
   { environment, ask, say, warn }: Context,
-): Promise<StoredCredentials | { agentId: string; secret: string; url: string | null }> {
+): Promise<Omit<StoredCredentials, "url"> & { url: string | null }> {
   const { credentials } = await placesHere(environment);
   const given = await sudoUsersFile(environment, ask);
   if (given === null || (given.path !== credentials && await readIfThere(credentials) !== null)) {

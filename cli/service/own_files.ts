@@ -7,7 +7,7 @@ import type { ServiceLayout } from "./layout.ts";
 const uuid = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 /** Names that no other program gives. */
 const certain = new RegExp(
-  `^(?:monitor-${uuid}\\.lock|(?:credentials|session)\\.json\\.${uuid}|(?:credentials|install)\\.json\\.openclaw-(?:new|old(?:\\.openclaw-new)?))$`,
+  `^(?:monitor-${uuid}\\.lock|(?:credentials|session)\\.json\\.${uuid}|(?:credentials|install)\\.json\\.openclaw-(?:new|old(?:\\.openclaw-new)?)|credentials\\.json\\.openclaw-lock)$`,
 );
 
 /** The files that another program may call so, too, and a field that only ours have. */
@@ -31,7 +31,8 @@ export function leftoversOf(path: string): string[] {
 /** The names of the files that the service itself writes, which no manifest has a hash of. */
 export function changingNames({ credentials, session, log }: ServiceLayout): string[] {
   const logs = log === null ? [] : [log, `${log}.1`, `${log}.2`, `${log}.3`];
-  return [credentials, session, ...logs].map((path) => path.replace(/^.*[/\\]/, ""));
+  const changing = [credentials, session, ...logs].map((path) => path.replace(/^.*[/\\]/, ""));
+  return [...changing, "enrollment-id"];
 }
 
 /** The names in a folder, sorted: ours are those given that another program did not write, and the certain ones. */

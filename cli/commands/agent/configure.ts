@@ -1,21 +1,21 @@
 import { type Command, Option } from "@commander-js/extra-typings";
-import { dirname, join } from "node:path";
 import type { Writable } from "node:stream";
 import { describeProcess } from "../../agent/agent.ts";
-import { handshake } from "../../api/agent.ts";
+import { greet } from "../../agent/greet.ts";
+import { abilities } from "../../agent/keeper.ts";
 import { isLoopback, parseUrl } from "../../api/url.ts";
-import { formatCredentials, readUsable, type StoredCredentials } from "../../identity/credentials.ts";
+import { readUsable, type StoredCredentials } from "../../identity/credentials.ts";
 import { checkAgentKey, namedAgent, readSecret, uuid, warnOfOpenFlag } from "../../identity/named_agent.ts";
+import { makeReplaceableCheck } from "../../identity/replaceable.ts";
 import { defaultUrl, readConnection } from "../../identity/setup.ts";
 import { asCalled } from "../../terminal/called.ts";
-import { CliError, isErrno } from "../../terminal/errors.ts";
+import { CliError } from "../../terminal/errors.ts";
 import { answerJson, say, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import { type Environment, placesHere } from "../../host/paths.ts";
-import { folderExposure, removeFile, writePrivateFile } from "../../host/private_file.ts";
-import { isForeign, isThere } from "../../service/own_files.ts";
 import { unwrap } from "./_outcome.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
+import { storeCredentials } from "./_store.ts";
 
 type Flags = AgentFlags & { json?: true; input: boolean; handshake: boolean };
 
@@ -39,13 +39,19 @@ export function addConfigure(program: Command, environment: Environment): void {
 }
 
 async function configure(flags: Flags, environment: Environment): Promise<void> {
+  const places = await placesHere(environment);
+  const unreplaceable = await makeReplaceableCheck({ places }, environment);
   await giveUp("configure");
   const stored = await gather(flags, environment);
   // What is wrong with the way to the server is said before anything is written.
   const connection = await readConnection({ ...flags, url: stored.url }, environment, null);
-  const path = await write(stored, environment);
+  const path = await storeCredentials(stored, places);
   if (!flags.json) say(`wrote ${path}`);
-  const reply = flags.handshake ? await handshake(connection, stored, describeProcess()) : null;
+  const identity = { ...stored, next: stored.next ?? null, layer: "file", path, brought: false } as const;
+  const supports = await unreplaceable({ identity }) === null ? abilities : [];
+  const reply = flags.handshake
+    ? (await greet({ connection, identity, places }, describeProcess(supports))).outcome
+    : null;
   const agent = reply === null || reply.kind === "outage" ? null : unwrap(reply).agent;
   if (flags.json) answerJson({ path, url: stored.url, agent_id: stored.agentId, accepted: agent !== null });
   else if (agent !== null) say(`the server accepted this id and secret, of agent "${agent.name}"`);
@@ -54,38 +60,6 @@ async function configure(flags: Flags, environment: Environment): Promise<void> 
     warn(
       `did not reach the server: ${reply.reason}; try again with: ${asCalled("openclaw handshake")}${flag}`,
     );
-  }
-}
-
-/** Writes the credentials file and drops the session of the agent that was there before. */
-async function write(stored: StoredCredentials, environment: Environment): Promise<string> {
-  const { credentials: path, state } = await placesHere(environment);
-  try {
-    await assertOursToWrite(path);
-    await writePrivateFile(path, formatCredentials(stored));
-    await removeFile(join(state, "session.json"));
-  } catch (error) {
-    if (!(error instanceof Error) || error instanceof CliError) throw error;
-    const isFull = isErrno(error, "ENOSPC", "EDQUOT");
-    throw new CliError("unexpected", `Cannot write "${path}": ${error.message}`, {
-      hint: isFull ? "df -h" : "run it as the user whose agent it is, with a home folder that it can write",
-      cause: error,
-    });
-  }
-  return path;
-}
-
-/** Another program may keep a file of this name, and a folder that all may write makes the file useless. */
-async function assertOursToWrite(path: string): Promise<void> {
-  if (await isForeign(path)) {
-    throw new CliError("conflict", `Cannot write "${path}": another program's file of that name is there`, {
-      hint: "XDG_CONFIG_HOME=<another folder> openclaw configure",
-    });
-  }
-  const folder = dirname(path);
-  const open = await isThere(Deno.stat, folder) ? await folderExposure(folder) : null;
-  if (open !== null) {
-    throw new CliError("refused", `Cannot write "${path}": ${open.fault}`, { hint: open.mend });
   }
 }
 

@@ -1,16 +1,18 @@
 import type { Command } from "@commander-js/extra-typings";
 import { describeProcess } from "../../agent/agent.ts";
+import { greet } from "../../agent/greet.ts";
 import { type Check, checkClock, checkDns, checkTcp, checkTls, tlsFault } from "../../api/checks.ts";
 import { proxyFor } from "../../api/proxy.ts";
-import { type Connection, getAgentView, handshake, health, type Outcome } from "../../api/agent.ts";
-import { readAuthorities, readConnection } from "../../identity/setup.ts";
+import { type Client, type Connection, getAgentView, health, type Outcome } from "../../api/agent.ts";
+import { readAuthorities, readConnection, type Setup } from "../../identity/setup.ts";
 import { storedUrl } from "../../identity/credentials.ts";
 import { type Identity, readIdentity } from "../../identity/identity.ts";
 import { asCalled } from "../../terminal/called.ts";
 import { CliError, NegativeResult } from "../../terminal/errors.ts";
 import { answer, answerJson, paint, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
-import type { Environment } from "../../host/paths.ts";
+import { type Environment, placesHere } from "../../host/paths.ts";
+import { supportsOf } from "./_keeper.ts";
 import { failureWithCode } from "./_outcome.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 
@@ -87,6 +89,8 @@ async function* examineWay(
     yield failureOf(placeOf(error), error);
     return;
   }
+  const places = await placesHere(environment);
+  const supports = identity === null ? [] : await supportsOf({ identity, places }, environment);
   await giveUp("doctor");
   const url = new URL(connection.url);
   yield { name: "url", ok: true, detail: connection.url };
@@ -94,7 +98,11 @@ async function* examineWay(
     yield check;
     if (check.ok === false) return;
   }
-  yield* examineService(connection, identity, authorities.length > 0);
+  const setup = identity === null ? null : { connection, identity, places };
+  yield* examineService(connection, setup, {
+    hasAuthority: authorities.length > 0,
+    process: describeProcess(supports),
+  });
 }
 
 /** What the way to the server is spoilt by, before anybody was asked. */
@@ -134,8 +142,8 @@ async function* examineProxy(proxy: URL): AsyncGenerator<Check> {
 
 async function* examineService(
   connection: Connection,
-  identity: Identity | null,
-  hasAuthority: boolean,
+  setup: Setup | null,
+  { hasAuthority, process }: { hasAuthority: boolean; process: Client },
 ): AsyncGenerator<Check> {
   const well = await health(connection);
   // Through a proxy, TLS has not been tried before.
@@ -147,8 +155,8 @@ async function* examineService(
     ? checkOf("service", well, (version) => `openclaw ${version} answers`)
     : { name: "service", ok: false, ...fault, failure: "unreachable" };
   if (well.kind !== "ok") return;
-  if (identity === null) return yield checkClock(well.timing);
-  const greeting = await handshake(connection, identity, describeProcess());
+  if (setup === null) return yield checkClock(well.timing);
+  const { outcome: greeting } = await greet(setup, process);
   yield checkClock(greeting.kind === "ok" ? greeting.timing : well.timing);
   yield checkOf("handshake", greeting, ({ agent, expiresIn }) => `as "${agent.name}", for ${expiresIn} s`);
   if (greeting.kind !== "ok") return;

@@ -38,6 +38,11 @@ export const agentEntries: readonly Entry[] = [
     load: async () => (await import("./configure.ts")).addConfigure,
   },
   {
+    name: "enroll",
+    summary: "exchange an enrollment code for an agent of this host",
+    load: async () => (await import("./enroll.ts")).addEnroll,
+  },
+  {
     name: "forget",
     summary: "remove the credentials file",
     load: async () => (await import("./forget.ts")).addForget,

@@ -5,6 +5,7 @@ import { answerJson, say } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import { type Environment, placesHere } from "../../host/paths.ts";
 import { removeFile } from "../../host/private_file.ts";
+import { enrollmentIdPath } from "../../identity/enrollment.ts";
 import { isForeign, sortNames } from "../../service/own_files.ts";
 import { shellQuote } from "../../host/shell_quote.ts";
 import { jsonOption } from "./_options.ts";
@@ -28,6 +29,8 @@ async function forget(json: boolean, environment: Environment): Promise<void> {
     const whole = await isForeign(path) ? [] : [path];
     for (const one of [...await partsOf(path), ...whole]) if (await remove(one)) removed.push(one);
   }
+  const enrollment = enrollmentIdPath({ credentials });
+  if (await remove(enrollment)) removed.push(enrollment);
   if (json) answerJson({ removed });
   else say(removed.length === 0 ? "there was nothing to remove" : `removed ${removed.join(" and ")}`);
 }

@@ -1,13 +1,15 @@
 import { Buffer } from "node:buffer";
 import { type Command, Option } from "@commander-js/extra-typings";
-import { credentialsOf, describeProcess } from "../../agent/agent.ts";
-import { handshake, type HandshakeReply } from "../../api/agent.ts";
+import { describeProcess } from "../../agent/agent.ts";
+import { greet } from "../../agent/greet.ts";
+import type { HandshakeReply } from "../../api/agent.ts";
 import { printable } from "../../terminal/printable.ts";
 import { readSetup } from "../../identity/setup.ts";
 import { parseObject } from "../../host/json.ts";
 import { answer, answerJson, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import type { Environment } from "../../host/paths.ts";
+import { supportsOf } from "./_keeper.ts";
 import { unwrap } from "./_outcome.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 
@@ -33,8 +35,9 @@ export function addHandshake(program: Command, environment: Environment): void {
 
 async function shakeHands({ printToken, json, ...flags }: Flags, environment: Environment): Promise<void> {
   const setup = await readSetup(flags, { environment, warn });
+  const supports = await supportsOf(setup, environment);
   await giveUp("handshake");
-  const greeting = unwrap(await handshake(setup.connection, credentialsOf(setup), describeProcess()));
+  const greeting = unwrap((await greet(setup, describeProcess(supports))).outcome);
   const { agent, token, expiresIn, refreshIn, intervalSeconds } = greeting;
   if (json) {
     return answerJson({

@@ -1,9 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import { cacheOf, describeProcess, serverOf } from "../../agent/agent.ts";
+import { describeProcess, serverOf } from "../../agent/agent.ts";
 import { hostClock } from "../../host/clock.ts";
 import { Inbox } from "../../agent/inbox.ts";
 import { Monitor } from "../../agent/monitor.ts";
 import { makeObserver, unwatched } from "../../agent/observe/observe.ts";
+import { LiveSetup } from "../../agent/reload.ts";
 import { longestText } from "../../api/agent.ts";
 import { unlessAborted } from "../../host/unless_aborted.ts";
 import { readSetup } from "../../identity/setup.ts";
@@ -11,6 +12,7 @@ import { comesFromPipe } from "../../identity/named_agent.ts";
 import { answerJson, say, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import type { Environment } from "../../host/paths.ts";
+import { makeKeeper } from "./_keeper.ts";
 import { assertDone } from "./_outcome.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 import { listenToSignals } from "./_signals.ts";
@@ -53,11 +55,12 @@ async function heartbeat(
   if (setup === null) return assertDone({ type: "interrupted" });
   if (waits) listenToSignals(inbox);
   const observe = makeObserver(unwatched, warn);
-  await giveUp("heartbeat");
-  const cache = cacheOf(setup, warn);
+  const current = new LiveSetup({ setup, lock: null }, warn);
   const process = describeProcess();
+  const keeper = await makeKeeper(current, { environment, process, warn });
+  await giveUp("heartbeat");
   const end = await new Monitor({
-    server: serverOf(() => setup, process),
+    server: serverOf(() => current.setup, keeper),
     clock: hostClock,
     inbox,
     random: Math.random,
@@ -66,11 +69,13 @@ async function heartbeat(
       const { metrics } = await observe(signal);
       return { status: status ?? "healthy", metrics, ...(message === undefined ? {} : { message }) };
     },
-    keep: (greeting) => cache.write(greeting, new Date()),
-    touch: () => cache.touch(new Date()),
+    keep: (greeting) => current.keep(greeting),
+    touch: () => current.cache.touch(new Date()),
     reload: () => Promise.resolve("same"),
+    reread: () => current.reread(readSetup(flags, { environment, warn: () => undefined }), inbox.stopping),
+    rotateEverySeconds: null,
     tell: () => undefined,
-  }, await cache.read(new Date())).once();
+  }, await current.cache.read(new Date())).once();
   assertDone(end);
   if (end.type !== "accepted") return;
   const { nextHeartbeatIn, intervalSeconds } = end.acceptance;

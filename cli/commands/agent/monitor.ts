@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { describeProcess, serverOf } from "../../agent/agent.ts";
+import { abilities } from "../../agent/keeper.ts";
 import { warningOfFirstProcess } from "../../agent/first_process.ts";
 import { type Clock, hostClock } from "../../host/clock.ts";
 import { LiveSetup } from "../../agent/reload.ts";
 import { Inbox } from "../../agent/inbox.ts";
-import { makeJournal } from "../../agent/log/journal.ts";
+import { type Journal, makeJournal } from "../../agent/log/journal.ts";
 import { LineWriter } from "../../agent/log/line_writer.ts";
 import { lockAgent } from "../../agent/lock.ts";
 import { LogFile } from "../../agent/log/log_file.ts";
@@ -13,13 +14,17 @@ import { makeObserver, type Watched } from "../../agent/observe/observe.ts";
 import { unlessAborted } from "../../host/unless_aborted.ts";
 import { parseCommand } from "../../host/child.ts";
 import { parseProbeUrl, parseWatch } from "../../api/url.ts";
-import { readSetup, type Setup } from "../../identity/setup.ts";
+import { namesCode, readCode } from "../../identity/enrollment.ts";
+import { readConnection, readSetup, type Setup } from "../../identity/setup.ts";
 import { comesFromPipe } from "../../identity/named_agent.ts";
 import { paint, redact, takeWarnings, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
-import type { Environment } from "../../host/paths.ts";
+import { type Environment, placesHere } from "../../host/paths.ts";
+import { CliError } from "../../terminal/errors.ts";
 import { type AgentFlags, agentOptions, jsonOption, type WatchFlags, watchOptions } from "./_options.ts";
-import { assertDone } from "./_outcome.ts";
+import { makeKeeper } from "./_keeper.ts";
+import { assertLastingPlace, enrollHost, enrollPatiently, isEnrolled } from "./_enroll.ts";
+import { assertDone, unwrap } from "./_outcome.ts";
 import { listenToSignals } from "./_signals.ts";
 
 interface Flags extends AgentFlags, WatchFlags {
@@ -28,6 +33,7 @@ interface Flags extends AgentFlags, WatchFlags {
   quiet?: true;
   logFile?: string;
   logMaxBytes?: number;
+  rotateEvery?: number;
 }
 
 const example = `
@@ -56,6 +62,8 @@ export function addMonitor(program: Command, environment: Environment, time: Tim
 function monitorOptions(): Option[] {
   return [
     ...watchOptions(),
+    new Option("--rotate-every <duration>", "have the secret replaced at about this age: 30d, 12h")
+      .argParser(parseDuration),
     new Option("--once", "one beat, then end"),
     jsonOption("one JSON object a line on stdout"),
     new Option("--quiet", "say only what is wrong"),
@@ -93,16 +101,20 @@ async function live(
   const waits = await comesFromPipe(flags, environment);
   if (!waits) listenToSignals(inbox);
   const { probeUrl, ...commands } = readWatched(flags);
+  const journal = journalOf(flags);
+  if (namesCode(environment)) {
+    const around = { environment, time, inbox, warn: warnEarly, journal };
+    if (!await enrollFirst(flags, around)) {
+      return assertDone({ type: flags.once ? "interrupted" : "stopped" });
+    }
+  }
   const setup = await unlessAborted(readSetup(flags, { environment, warn: warnEarly }), inbox.stopping);
   if (setup === null) return assertDone({ type: flags.once ? "interrupted" : "stopped" });
   if (waits) listenToSignals(inbox);
   const locking = flags.once ? null : lockAgent(setup.places.state, { ...setup.identity, warn: warnEarly });
   const lock = locking && await unlessAborted(locking, inbox.stopping);
   if (locking !== null && lock === null) return assertDone({ type: "stopped" });
-  const logFile = flags.logFile === undefined
-    ? null
-    : new LogFile(flags.logFile, { mostBytes: flags.logMaxBytes ?? 10_485_760, warn: complain });
-  const { tell, flush } = makeJournal({ json: flags.json === true, quiet: flags.quiet === true, logFile });
+  const { tell, flush } = journal();
   function complain(text: string): void {
     tell({ level: "warn", event: "warning", text });
   }
@@ -114,23 +126,28 @@ async function live(
   };
   const observe = makeObserver({ ...commands, probe }, complain);
   const runsPrograms = commands.statusCommand !== null || commands.metricsCommand !== null;
+  const process = { ...describeProcess(), timeoutMs: time.replyTimeoutMs };
+  const keeper = await makeKeeper(current, { environment, process, warn: complain });
   await giveUp(runsPrograms ? "monitor with a command" : "monitor");
-  const process = describeProcess();
   const deps: Deps = {
-    server: serverOf(() => current.setup, { ...process, timeoutMs: time.replyTimeoutMs }),
+    server: serverOf(() => current.setup, keeper, time.replyTimeoutMs),
     clock: time.clock ?? hostClock,
     inbox,
     random: Math.random,
     instanceId: process.instanceId,
     observe,
-    keep: (greeting) => current.cache.write(greeting, new Date()),
+    keep: (greeting) => current.keep(greeting),
     touch: () => current.cache.touch(new Date()),
     reload: () => current.reload(readSetup(flags, { environment, warn: once(complain) }), inbox.stopping),
+    reread: () => current.reread(readSetup(flags, { environment, warn: () => undefined }), inbox.stopping),
+    rotateEverySeconds: flags.rotateEvery ?? null,
     tell,
   };
   // Its end may be far away.
   if (flags.once !== true) { for (const text of takeWarnings()) sayEarly(text); }
-  tell(startOf(setup));
+  const kept = await keeper.unreplaceable();
+  tell(startOf(setup, kept));
+  if (kept !== null && flags.rotateEvery !== undefined) complain(`--rotate-every is of no use here: ${kept}`);
   const warning = warningOfFirstProcess(Deno.pid, runsPrograms);
   if (warning !== null) complain(warning);
   try {
@@ -142,12 +159,75 @@ async function live(
   }
 }
 
-function startOf({ connection, identity }: Setup): News {
+/** The journal, which begins with the first line that is told: a monitor that does not start leaves no log file. */
+function journalOf(
+  { json, quiet, logFile: path, logMaxBytes: mostBytes = 10_485_760 }: Flags,
+): () => Journal {
+  let journal: Journal | null = null;
+  const warn = (text: string): void => open().tell({ level: "warn", event: "warning", text });
+  function open(): Journal {
+    const logFile = journal === null && path !== undefined ? new LogFile(path, { mostBytes, warn }) : null;
+    return journal ??= makeJournal({ json: json === true, quiet: quiet === true, logFile });
+  }
+  return open;
+}
+
+interface Enrolling {
+  environment: Environment;
+  time: Time;
+  inbox: Inbox;
+  warn: (text: string) => void;
+  journal: () => Journal;
+}
+
+/** Exchanges the environment's code for an agent where this host has none. False: it was told to stop first. */
+async function enrollFirst(
+  flags: Flags,
+  { environment, time: { clock = hostClock }, inbox, warn, journal }: Enrolling,
+): Promise<boolean> {
+  const tell = (news: News): void => journal().tell(news);
+  if (await isEnrolled(flags, environment)) {
+    const text = "this host is enrolled already: the enrollment code is not used";
+    tell({ level: "info", event: "enrolled_already", text });
+    return true;
+  }
+  let code = await readCode(undefined, environment, warn);
+  if (code === null) return true;
+  const places = await placesHere(environment);
+  await assertLastingPlace(places, environment);
+  const connection = await readConnection(flags, environment, null);
+  const means = { connection, places, process: describeProcess(abilities) };
+  if (flags.once) {
+    const outcome = await enrollHost(code, { ...means, signal: inbox.stopping });
+    if (outcome.kind !== "already" && !inbox.isStopping) unwrap(outcome);
+    return !inbox.isStopping;
+  }
+  const readAgain = async (): Promise<string> => code = await codeOr(code, environment);
+  return await enrollPatiently({ readCode: readAgain, means, inbox, clock, random: Math.random, tell });
+}
+
+/** The code as it is named now, or the former one where that cannot be read. */
+async function codeOr(former: string | null, environment: Environment): Promise<string> {
+  try {
+    return await readCode(undefined, environment, () => undefined) ?? former ?? "";
+  } catch (error) {
+    if (error instanceof CliError) return former ?? "";
+    throw error;
+  }
+}
+
+/** `kept` is why the secret is not rotated, if it is not. */
+function startOf({ connection, identity }: Setup, kept: string | null): News {
+  const why = kept === null ? "" : `; its secret is not rotated: ${kept}`;
   return {
     level: "info",
     event: "started",
-    text: `watching over agent ${identity.agentId} at ${connection.url}`,
-    details: { agent_id: identity.agentId, url: connection.url },
+    text: `watching over agent ${identity.agentId} at ${connection.url}${why}`,
+    details: {
+      agent_id: identity.agentId,
+      url: connection.url,
+      ...(kept === null ? {} : { not_rotated: kept }),
+    },
   };
 }
 
@@ -161,6 +241,16 @@ function readWatched(
     metricsCommand: metricsCommand === undefined ? null : parseCommand(metricsCommand, "--metrics-command"),
     probeUrl: probeUrl === undefined ? null : parseProbeUrl(probeUrl),
   };
+}
+
+const secondsOf: Record<string, number> = { m: 60, h: 3600, d: 86_400, w: 604_800 };
+
+/** At least ten minutes: what is younger than a session is not worth a new one. */
+function parseDuration(text: string): number {
+  const [, number = "", unit = ""] = /^(\d{1,4})([mhdw])$/.exec(text) ?? [];
+  const seconds = Number(number) * (secondsOf[unit] ?? 0);
+  if (number !== "" && seconds >= 600) return seconds;
+  throw new InvalidArgumentError("It is not a duration of at least 10m, such as 12h, 30d or 4w.");
 }
 
 function parseSize(text: string): number {

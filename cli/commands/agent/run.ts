@@ -1,15 +1,17 @@
 import type { Command } from "@commander-js/extra-typings";
-import { cacheOf, describeProcess, serverOf } from "../../agent/agent.ts";
+import { describeProcess, serverOf } from "../../agent/agent.ts";
 import { Inbox } from "../../agent/inbox.ts";
 import { type Ended, runJob } from "../../agent/job.ts";
 import { type End, Monitor } from "../../agent/monitor.ts";
 import { makeObserver, unwatched } from "../../agent/observe/observe.ts";
+import { LiveSetup } from "../../agent/reload.ts";
 import { hostClock } from "../../host/clock.ts";
 import type { Environment } from "../../host/paths.ts";
 import { giveUp } from "../../host/permissions.ts";
 import { readSetup } from "../../identity/setup.ts";
 import { CliError, EndsWith } from "../../terminal/errors.ts";
 import { say, warn } from "../../terminal/output.ts";
+import { makeKeeper } from "./_keeper.ts";
 import { type AgentFlags, agentOptions } from "./_options.ts";
 
 /** How long a beat may take to be delivered. */
@@ -76,11 +78,12 @@ async function deliver(
   for (const signal of stopSignals) Deno.addSignalListener(signal, stop);
   try {
     const setup = await readSetup(flags, { environment, warn });
-    const cache = cacheOf(setup, warn);
+    const current = new LiveSetup({ setup, lock: null }, warn);
     const process = describeProcess();
+    const keeper = await makeKeeper(current, { environment, process, warn });
     const observe = makeObserver(unwatched, warn);
     return await new Monitor({
-      server: serverOf(() => setup, process),
+      server: serverOf(() => current.setup, keeper),
       clock: hostClock,
       inbox,
       random: hastily,
@@ -90,11 +93,13 @@ async function deliver(
         const message = lastWords === null ? {} : { message: lastWords };
         return { status: code === 0 ? "healthy" : "unhealthy", metrics, ...message };
       },
-      keep: (greeting) => cache.write(greeting, new Date()),
-      touch: () => cache.touch(new Date()),
+      keep: (greeting) => current.keep(greeting),
+      touch: () => current.cache.touch(new Date()),
       reload: () => Promise.resolve("same"),
+      reread: () => current.reread(readSetup(flags, { environment, warn: () => undefined }), inbox.stopping),
+      rotateEverySeconds: null,
       tell: () => undefined,
-    }, await cache.read(new Date())).untilAccepted(mostSeconds);
+    }, await current.cache.read(new Date())).untilAccepted(mostSeconds);
   } finally {
     clearTimeout(over);
     for (const signal of stopSignals) Deno.removeSignalListener(signal, stop);

@@ -1,13 +1,15 @@
 import type { Command } from "@commander-js/extra-typings";
-import { cacheOf, credentialsOf, describeProcess } from "../../agent/agent.ts";
-import type { CachedSession, SessionCache } from "../../agent/session_cache.ts";
-import { type AgentView, getAgentView, handshake, type Outcome } from "../../api/agent.ts";
+import { describeProcess } from "../../agent/agent.ts";
+import { greet } from "../../agent/greet.ts";
+import { type CachedSession, cacheOf, type SessionCache } from "../../agent/session_cache.ts";
+import { type AgentView, type Client, getAgentView, type Outcome } from "../../api/agent.ts";
 import { readSetup, type Setup } from "../../identity/setup.ts";
 import { CliError, NegativeResult } from "../../terminal/errors.ts";
 import { answer, answerJson, paint, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import type { Environment } from "../../host/paths.ts";
 import { serviceState } from "../../service/state.ts";
+import { supportsOf } from "./_keeper.ts";
 import { unwrap } from "./_outcome.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 
@@ -24,12 +26,13 @@ export function addStatus(program: Command, environment: Environment): void {
 
 async function status({ json, ...flags }: Flags, environment: Environment): Promise<void> {
   const setup = await readSetup(flags, { environment, warn });
+  const process = describeProcess(await supportsOf(setup, environment));
   await giveUp("status");
   const cache = cacheOf(setup, warn);
   const cached = await cache.read(new Date());
   const lastBeat = await cache.lastBeat();
   const service = await serviceState(environment);
-  const seen = await sight(setup, cache, cached);
+  const seen = await sight(setup, process, { cache, cached });
   const report = { setup, cached, lastBeat, service, seen };
   if (json) answerJson(inJson(report));
   else for (const line of inLines(report)) answer(line);
@@ -87,15 +90,15 @@ function inLines({ setup: { connection, identity }, cached, lastBeat, service, s
  */
 async function sight(
   setup: Setup,
-  cache: SessionCache,
-  cached: CachedSession | null,
+  process: Client,
+  { cache, cached }: { cache: SessionCache; cached: CachedSession | null },
 ): Promise<AgentView | CliError> {
   try {
     if (cached !== null) {
       const seen: Outcome<AgentView> = await getAgentView(setup.connection, cached.token);
       if (seen.kind !== "refused") return unwrap(seen);
     }
-    const greeting = unwrap(await handshake(setup.connection, credentialsOf(setup), describeProcess()));
+    const greeting = unwrap((await greet(setup, process)).outcome);
     await cache.write(greeting, new Date());
     return unwrap(await getAgentView(setup.connection, greeting.token));
   } catch (error) {

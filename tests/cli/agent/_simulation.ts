@@ -1,11 +1,19 @@
-import type { BeatReport, HandshakeReply, HeartbeatReply, Outcome } from "../../../cli/api/agent.ts";
+import type {
+  BeatReport,
+  Credentials,
+  Directive,
+  HandshakeReply,
+  HeartbeatReply,
+  Outcome,
+} from "../../../cli/api/agent.ts";
 import { Inbox } from "../../../cli/agent/inbox.ts";
+import type { Change } from "../../../cli/agent/keeper.ts";
 import { type Deps, type End, Monitor, type News } from "../../../cli/agent/monitor.ts";
 
 /** A request as the simulated server saw it, in seconds since the start. */
 export interface Seen {
   at: number;
-  act: "handshake" | "beat";
+  act: "handshake" | "beat" | "rotate" | "adopt";
   report?: BeatReport;
 }
 
@@ -23,6 +31,11 @@ interface Rules {
   tick?: (world: World, inbox: Inbox) => void;
   random?: () => number;
   reload?: () => boolean;
+  /** Whether another identity is found before a verdict counts. */
+  reread?: () => boolean;
+  rotate?: (world: World, seen: Seen[]) => Change;
+  adopt?: (identity: Credentials) => Change;
+  rotateEverySeconds?: number;
   /** How many seconds it takes to look at the host. */
   observing?: number;
   /** How the host is; by default healthy. */
@@ -47,13 +60,22 @@ export function greeting(more: Partial<HandshakeReply> = {}): Outcome<HandshakeR
       intervalSeconds: 60,
       nextHeartbeatIn: 0,
       agent,
+      secretAgeSeconds: 0,
+      identity: null,
       ...more,
     },
   };
 }
 
-export function acceptance(nextHeartbeatIn = 60): Outcome<HeartbeatReply> {
-  return { kind: "ok", timing, value: { intervalSeconds: 60, nextHeartbeatIn } };
+export function acceptance(nextHeartbeatIn = 60, directives: Directive[] = []): Outcome<HeartbeatReply> {
+  return { kind: "ok", timing, value: { intervalSeconds: 60, nextHeartbeatIn, directives } };
+}
+
+/** Another identity, with which a handshake was accepted. */
+export function changed(more: Partial<HandshakeReply> = {}): Change {
+  const outcome = greeting(more);
+  if (outcome.kind !== "ok") throw new Error("a greeting is one");
+  return { kind: "changed", greeting: outcome.value };
 }
 
 export function refusal(code: string): Outcome<never> {
@@ -76,7 +98,7 @@ export async function live(rules: Rules): Promise<Life> {
   const seen: Seen[] = [];
   const news: News[] = [];
   const hungUp: number[] = [];
-  const ask = <Value>(act: Seen["act"], answer: () => Outcome<Value>, report?: BeatReport) => {
+  const ask = <Value>(act: Seen["act"], answer: () => Value, report?: BeatReport) => {
     seen.push({ at: world.monotonic - 1000, act, ...(report === undefined ? {} : { report }) });
     world.monotonic += 0.05;
     world.wall += 0.05;
@@ -86,6 +108,8 @@ export async function live(rules: Rules): Promise<Life> {
     server: {
       handshake: () => ask("handshake", () => rules.handshake?.(world, seen) ?? greeting()),
       beat: (_token, report) => ask("beat", () => rules.beat?.(world, seen) ?? acceptance(), report),
+      rotate: () => ask("rotate", () => rules.rotate?.(world, seen) ?? changed()),
+      adopt: (identity) => ask("adopt", () => rules.adopt?.(identity) ?? changed()),
       hangUp: () => void hungUp.push(world.monotonic - 1000),
     },
     clock: {
@@ -110,6 +134,8 @@ export async function live(rules: Rules): Promise<Life> {
     keep: () => Promise.resolve(),
     touch: () => Promise.resolve(),
     reload: () => Promise.resolve(rules.reload?.() ? "other" : "same"),
+    reread: () => Promise.resolve(rules.reread?.() ? "other" : "same"),
+    rotateEverySeconds: rules.rotateEverySeconds ?? null,
     tell: (line) => void news.push(line),
   };
   const life = new Monitor(deps, null);

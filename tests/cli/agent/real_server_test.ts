@@ -127,6 +127,8 @@ async function untilSecondHandshake(
     server: {
       handshake: (signal) => handshake({ url }, { agentId, secret }, { ...process, signal }),
       beat: (token, report, signal) => beat({ url }, token, { report, signal }),
+      rotate: () => assert.fail("nobody asked for it"),
+      adopt: () => assert.fail("nobody asked for it"),
       hangUp: () => undefined,
     },
     clock,
@@ -137,6 +139,8 @@ async function untilSecondHandshake(
     keep: () => Promise.resolve(),
     touch: () => Promise.resolve(),
     reload: () => Promise.resolve("same"),
+    reread: () => Promise.resolve("same"),
+    rotateEverySeconds: null,
     tell,
   }, null);
   assert.deepEqual(await monitor.run(), { type: "stopped" });

@@ -11,6 +11,8 @@ const greeting = {
   intervalSeconds: 60,
   nextHeartbeatIn: 0,
   agent: { id: "an id", name: "edge 1" },
+  secretAgeSeconds: 60,
+  identity: null,
 };
 
 /** What a cache reads a minute after it wrote a session, and what it warned of, where the file was changed meanwhile. */

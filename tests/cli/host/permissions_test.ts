@@ -3,7 +3,7 @@ import { allEntries } from "../../../cli/commands/entries.ts";
 import { abilities, kept } from "../../../cli/host/permissions.ts";
 import { run, succeed } from "../../_support/run.ts";
 import { temporaryFolder } from "../../_support/server.ts";
-import { agentId, agentSecret } from "../../_support/vectors.ts";
+import { agentId, agentSecret, enrollmentCode } from "../../_support/vectors.ts";
 import { ownEnvironment, sourceEnvironment } from "../../_support/program.ts";
 
 const root = new URL("../../../", import.meta.url).href;
@@ -55,6 +55,10 @@ for (const command of ["keys", "monitor", "monitor with a command", "doctor"] as
 
 const agent = ["--url", "http://127.0.0.1:1", "--agent-id", agentId, "--agent-secret", agentSecret];
 
+const codeFile = await Deno.makeTempFile();
+await Deno.writeTextFile(codeFile, enrollmentCode);
+globalThis.addEventListener("unload", () => Deno.removeSync(codeFile));
+
 /** Each command, as it is run and ends soon. */
 const lines: [args: string[], command: keyof typeof kept][] = [
   [["monitor", "--once", ...agent], "monitor"],
@@ -65,6 +69,7 @@ const lines: [args: string[], command: keyof typeof kept][] = [
   [["status", ...agent], "status"],
   [["doctor", ...agent], "doctor"],
   [["configure", ...agent], "configure"],
+  [["enroll", "--url", "http://127.0.0.1:1", `--code-file=${codeFile}`], "enroll"],
   [["forget"], "forget"],
   [["service", "install", "--dry-run", ...agent], "service"],
   [["service", "uninstall", "--dry-run"], "service"],

@@ -1,4 +1,9 @@
-import { killWhileCredentialsAreWritten, killWhileSessionsAreKept } from "../../_support/agent_kills.ts";
+import {
+  identityKills,
+  killAtChange,
+  killWhileCredentialsAreWritten,
+  killWhileSessionsAreKept,
+} from "../../_support/agent_kills.ts";
 import { seededRandom, share } from "../../_support/seed.ts";
 
 const credentials = "kill -9 in a loop while the credentials are written: there is always a whole file";
@@ -12,3 +17,12 @@ Deno.test(
   sessions,
   () => killWhileSessionsAreKept({ kills: share(50), random: seededRandom(sessions).next }),
 );
+
+const changes = "killed at each step of another identity, again and again → it always gets in";
+Deno.test(changes, async () => {
+  const { next } = seededRandom(changes);
+  for (let kill = 0; kill < share(200); kill++) {
+    const step = identityKills[kill % identityKills.length];
+    if (step !== undefined) await killAtChange(step, 60 * next());
+  }
+});
