@@ -61,6 +61,24 @@ export async function readPrivateFile(
 }
 
 /**
+ * The text of a regular file that others may read, but only this user or root can change, or what keeps it from being
+ * that; null when there is none.
+ */
+export async function readOwnFile(path: string): Promise<{ text: string } | Exposure | null> {
+  try {
+    using opened = await openRegular(path);
+    if (opened === null) return null;
+    if (othersCanChange(opened.info)) {
+      return { fault: "others can change it", mend: `rm ${shellQuote(path)}` };
+    }
+    return { text: await readText(opened.file, usualMaxBytes) };
+  } catch (error) {
+    if (!(error instanceof FileFault)) throw error;
+    return { fault: error.message, mend: `rm ${shellQuote(path)}` };
+  }
+}
+
+/**
  * The text of a file that may be another program's or user's, and what gives it away to others; null when there is
  * none. It is a regular file, or a link to one, and has 64 KiB at most.
  *
@@ -154,6 +172,11 @@ export async function folderExposure(folder: string): Promise<Exposure | null> {
     fault: `the mode of its folder is ${bitsOf(mode)}, which lets others put another file there`,
     mend: `${uid === me || me === 0 ? "" : "sudo "}chmod 700 ${shellQuote(folder)}`,
   };
+}
+
+function othersCanChange({ mode, uid }: Deno.FileInfo): boolean {
+  if (Deno.build.os === "windows") return false;
+  return (uid !== Deno.uid() && uid !== 0) || ((mode ?? 0) & 0o022) !== 0;
 }
 
 function bitsOf(mode: number | null): string {

@@ -13,15 +13,21 @@ export async function closeToOthers(path: string): Promise<void> {
   if (mode !== null && (mode & 0o077) !== 0) await Deno.chmod(path, 0o700);
 }
 
-/** What lets others change what is in a folder of ours, or null: an owner that is neither this user nor root, or a right. */
-export async function folderFault(path: string): Promise<Exposure | null> {
+/**
+ * What lets others change what is in a folder of ours, or null: an owner that is neither this user nor root, or a
+ * right. `instead` is what to do where the folder is another user's.
+ */
+export async function folderFault(
+  path: string,
+  instead = "name another one with --data, or start the server as that user",
+): Promise<Exposure | null> {
   if (Deno.build.os === "windows") return null;
   const { mode, uid } = await Deno.stat(path);
   const me = Deno.uid();
   if (uid !== me && uid !== 0) {
     return {
       fault: `it belongs to user ${uid}, neither to this user (${me}) nor to root`,
-      mend: "name another one with --data, or start the server as that user",
+      mend: instead,
     };
   }
   if (((mode ?? 0) & 0o022) === 0) return null;

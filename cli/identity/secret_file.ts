@@ -1,6 +1,19 @@
 import { CliError } from "../terminal/errors.ts";
 import { exposureOf } from "../host/private_file.ts";
 
+/** What a secret in a file is called, and what else can be done where it cannot be read. */
+export interface SecretKind {
+  noun: string;
+  hint: string;
+  /** Where stdin is a terminal, which would show it. */
+  typedHint: string;
+}
+
+const agentSecret: SecretKind = {
+  noun: "the agent secret",
+  hint: "--agent-secret-file <file>, with a file that this user can read, or - for stdin",
+  typedHint: "openclaw configure, which asks for it and does not show it",
+};
 const maxLength = 4096;
 const texts = new Map<string, Promise<string>>();
 
@@ -10,9 +23,13 @@ const texts = new Map<string, Promise<string>>();
  *
  * @throws {CliError} `notFound` when there is no such file, `refused` when it cannot be read, `usage` for a terminal
  */
-export async function readSecretFile(path: string, warn: (text: string) => void): Promise<string> {
+export async function readSecretFile(
+  path: string,
+  warn: (text: string) => void,
+  kind: SecretKind = agentSecret,
+): Promise<string> {
   try {
-    if (path === "-" || !(await Deno.stat(path)).isFile) return await readOnce(path);
+    if (path === "-" || !(await Deno.stat(path)).isFile) return await readOnce(path, kind);
     const file = await Deno.open(path);
     const open = await exposureOf(path, await file.stat());
     if (open !== null) warn(`the secret's file "${path}" is open to others: ${open.fault}; ${open.mend}`);
@@ -22,11 +39,8 @@ export async function readSecretFile(path: string, warn: (text: string) => void)
     const missing = error instanceof Deno.errors.NotFound;
     throw new CliError(
       missing ? "notFound" : "refused",
-      `Cannot read the agent secret from "${path}": ${missing ? "there is no such file" : error.message}`,
-      {
-        hint: "--agent-secret-file <file>, with a file that this user can read, or - for stdin",
-        cause: error,
-      },
+      `Cannot read ${kind.noun} from "${path}": ${missing ? "there is no such file" : error.message}`,
+      { hint: kind.hint, cause: error },
     );
   }
 }
@@ -42,18 +56,18 @@ export async function isPipe(path: string): Promise<boolean> {
   }
 }
 
-function readOnce(path: string): Promise<string> {
-  const text = texts.get(path) ?? (path === "-" ? readStdin() : readPipe(path));
+function readOnce(path: string, kind: SecretKind): Promise<string> {
+  const text = texts.get(path) ?? (path === "-" ? readStdin(kind) : readPipe(path));
   texts.set(path, text);
   return text;
 }
 
-async function readStdin(): Promise<string> {
+async function readStdin({ noun, typedHint }: SecretKind): Promise<string> {
   if (!Deno.stdin.isTerminal()) return await readAll(Deno.stdin.readable);
   throw new CliError(
     "usage",
-    "Cannot read the agent secret from stdin: it is a terminal, which would show it",
-    { hint: "openclaw configure, which asks for it and does not show it" },
+    `Cannot read ${noun} from stdin: it is a terminal, which would show it`,
+    { hint: typedHint },
   );
 }
 

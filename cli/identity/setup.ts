@@ -16,6 +16,12 @@ export interface ConnectionFlags {
   insecureHttp?: true | undefined;
 }
 
+/** A server's address as it was written, and where. */
+export interface NamedUrl {
+  url: string;
+  from: string;
+}
+
 /** What every command of the agent's side works with. */
 export interface Setup {
   connection: Connection;
@@ -61,13 +67,26 @@ async function openConnection(
   flags: ConnectionFlags,
   { environment, stored }: { environment: Environment; stored: string | null },
 ): Promise<Connection> {
-  const [text, from] = flags.url !== undefined
-    ? [flags.url, "--url"]
-    : environment("OPENCLAW_URL") !== undefined
-    ? [environment("OPENCLAW_URL") ?? "", "OPENCLAW_URL"]
-    : stored !== null
-    ? [stored, "the credentials file"]
-    : [defaultUrl, "the default"];
+  const named = namedUrl(flags, environment) ??
+    (stored !== null
+      ? { url: stored, from: "the credentials file" }
+      : { url: defaultUrl, from: "the default" });
+  return await connectTo(named, flags, environment);
+}
+
+/** The server that a flag or the environment names, and which of them; null where neither does. */
+export function namedUrl(flags: ConnectionFlags, environment: Environment): NamedUrl | null {
+  if (flags.url !== undefined) return { url: flags.url, from: "--url" };
+  const url = environment("OPENCLAW_URL");
+  return url === undefined ? null : { url, from: "OPENCLAW_URL" };
+}
+
+/** The way to a server that was named. */
+export async function connectTo(
+  { url: text, from }: NamedUrl,
+  flags: ConnectionFlags,
+  environment: Environment,
+): Promise<Connection> {
   const url = parseUrl(text, { insecureHttp: flags.insecureHttp === true, from });
   keepLoopbackDirect(environment);
   proxyFor(new URL(url), environment);

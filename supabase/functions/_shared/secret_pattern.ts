@@ -1,8 +1,9 @@
 /**
- * What looks like a secret in a text that a person may read: an agent's secret, a secret API key, a JWT or a part of
- * one, the address of a Postgres. Each has a group for what tells its kind and may be shown.
+ * What looks like a secret in a text that a person may read: an agent's secret, an enrollment code, a reader's key, a
+ * secret API key, a JWT or a part of one, the address of a Postgres. Each has a group for what tells its kind and may
+ * be shown.
  *
  * This file stands in supabase/functions/_shared and in cli/terminal, byte for byte; a test compares them.
  */
 export const secretPattern =
-  /(ocs_)[\w-]{6,}|(sb_secret_)[\w-]+|\b(eyJ)[\w-]+(?:\.[\w-]*)*|\b(postgres(?:ql)?:\/\/)[^\s"'\\]+/g;
+  /(oc[ers]_)[\w-]{6,}|(sb_secret_)[\w-]+|\b(eyJ)[\w-]+(?:\.[\w-]*)*|\b(postgres(?:ql)?:\/\/)[^\s"'\\]+/g;

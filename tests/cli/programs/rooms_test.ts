@@ -16,7 +16,7 @@ const floors: string[][] = [
   ["cli/host"],
   ["cli/api"],
   ["cli/identity"],
-  ["cli/agent", "cli/service", "cli/serve"],
+  ["cli/agent", "cli/service", "cli/serve", "cli/operator"],
   ["cli/commands"],
 ];
 

@@ -1,0 +1,61 @@
+import type { OperatorConnection } from "../api/operator.ts";
+import { parseUrl } from "../api/url.ts";
+import type { Environment } from "../host/paths.ts";
+import { type ConnectionFlags, connectTo, defaultUrl, namedUrl } from "../identity/setup.ts";
+import { CliError } from "../terminal/errors.ts";
+import { readNamedKey } from "./key.ts";
+import { keyOfServerHere, urlOfServerHere } from "./server_folder.ts";
+
+/** One who administers agents, or only reads: the way to the server, and where the credential was found. */
+export interface Operator extends OperatorConnection {
+  credential: "environment" | "login" | "data folder";
+}
+
+interface Surroundings {
+  environment: Environment;
+  warn: (text: string) => void;
+}
+
+/**
+ * The operator: the key that the environment names, else the login at this server, else the key in the data folder of
+ * a server that was started here. The server: `--url`, `OPENCLAW_URL`, the one that was started here, the one of the
+ * last login (for that login only), the default. A key that was made by one server is never sent to another.
+ *
+ * @throws {CliError} `usage` when there is no credential for that server; what readNamedKey, urlOfServerHere and
+ * keyOfServerHere throw
+ */
+export async function openOperator(flags: ConnectionFlags, around: Surroundings): Promise<Operator> {
+  const { environment, warn } = around;
+  const key = await readNamedKey(environment, warn);
+  const named = namedUrl(flags, environment) ?? await foundUrl();
+  const connection = await connectTo(named, flags, environment);
+  if (key !== null) return { ...connection, credential: "environment", authorize: sending(key) };
+  const found = await keyFor(connection.url);
+  if (found !== null) return { ...connection, credential: "data folder", authorize: sending(found) };
+  throw new CliError(
+    "usage",
+    `Cannot tell who you are at ${connection.url}: there is no key in the environment, no login, and no data folder ` +
+      "of that server here",
+    {
+      hint:
+        `OPENCLAW_OPERATOR_KEY_FILE=<the server's data folder>/operator-key openclaw fleet --url ${connection.url}`,
+    },
+  );
+}
+
+async function foundUrl(): Promise<{ url: string; from: string }> {
+  const here = await urlOfServerHere();
+  if (here !== null) return { url: here, from: "openclaw-data/url" };
+  return { url: defaultUrl, from: "the default" };
+}
+
+/** The key of the server that was started here, if it is this one. */
+async function keyFor(url: string): Promise<string | null> {
+  const here = await urlOfServerHere();
+  const isHere = here !== null && parseUrl(here, { insecureHttp: true, from: "openclaw-data/url" }) === url;
+  return isHere ? await keyOfServerHere() : null;
+}
+
+function sending(key: string): OperatorConnection["authorize"] {
+  return () => Promise.resolve({ apikey: key });
+}
