@@ -4,6 +4,16 @@ import type { Entry } from "./program.ts";
 /** The commands of the server and of its operators, which are in `openclaw-server` and `deno task openclaw` only. */
 const serverEntries: readonly Entry[] = [
   {
+    name: "agents",
+    summary: "make agents, and act on them",
+    load: async () => (await import("./fleet/agents.ts")).addAgents,
+  },
+  {
+    name: "enrollments",
+    summary: "make the codes by which hosts enroll themselves",
+    load: async () => (await import("./fleet/enrollments.ts")).addEnrollments,
+  },
+  {
     name: "installer",
     summary: "make the installer for a host that has nothing but its shell",
     load: async () => (await import("./installer.ts")).addInstaller,

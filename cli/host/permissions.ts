@@ -19,6 +19,8 @@ export const kept = {
   "forget": ["read", "write"],
   "service": ["read", "write", "sys", "run", "env"],
   "installer": ["read", "write", "sys"],
+  "agents": ["net", "read", "write", "sys", "env"],
+  "enrollments": ["net", "read", "sys", "env"],
   "keys": [],
   "completions": [],
   "version": [],
