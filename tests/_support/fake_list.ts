@@ -1,4 +1,11 @@
-import { type Caught, type Fault, type FaultServer, ours, refuses, startFaultServer } from "./fault_server.ts";
+import {
+  type Caught,
+  type Fault,
+  type FaultServer,
+  ours,
+  refuses,
+  startFaultServer,
+} from "./fault_server.ts";
 
 /** A secret API key, as a server's operator has it. */
 export const operatorKey = "sb_secret_0123456789abcdefghijklmnop";
@@ -64,7 +71,7 @@ interface Options {
 }
 
 /** A server that lists these agents by pages, in the order in which they are given, as `GET /agents` does. */
-export function startFakeFleet(
+export function startFakeList(
   agents: readonly FakeAgent[] | (() => readonly FakeAgent[]),
   { accepts = hasKey, instead = () => null }: Options = {},
 ): FaultServer {
