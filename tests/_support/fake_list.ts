@@ -85,7 +85,7 @@ export function startFakeList(
   });
 }
 
-export function hasKey({ headers }: Caught): boolean {
+export function hasKey({ headers }: Pick<Caught, "headers">): boolean {
   return headers.includes(`apikey: ${operatorKey}`);
 }
 
