@@ -46,7 +46,7 @@ const serverPermissions = ["--allow-net", "--allow-env", "--allow-sys", "--allow
  */
 export function openclaw(args: string[]): { program: string; args: string[] } {
   if (binary !== undefined) {
-    const isServers = ["serve", "keys", "installer"].includes(args[0] ?? "");
+    const isServers = ["serve", "keys", "installer", "agents", "enrollments"].includes(args[0] ?? "");
     return { program: isServers ? binary.replace(/(\.exe)?$/, "-server$1") : binary, args };
   }
   const permissions = args[0] === "serve" ? serverPermissions : ["--allow-all"];

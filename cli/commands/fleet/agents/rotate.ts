@@ -130,7 +130,7 @@ async function rotateEach(
   const rotated: Issued[] = [];
   try {
     using progress = new Progress(environment, { isQuiet: json || isOne });
-    using stop = listenForStop();
+    using stop = listenForStop({ isQuiet: json });
     for (const agent of agents) {
       if (stop.isOrdered) {
         throw new CliError("unexpected", "Cannot rotate the other secrets: the program was told to stop", {
@@ -204,7 +204,9 @@ function sayHow(rotated: readonly Issued[], plan: HandOver): void {
   if (plan.by === "line") {
     say(
       "on a host with the program, this asks for the secret: " +
-        `openclaw-agent configure --url ${plan.hostsUrl} --agent-id ${first.agent.id}`,
+        `openclaw-agent configure --url ${plan.hostsUrl} --agent-id ${
+          rotated.length === 1 ? first.agent.id : "<id>"
+        }`,
     );
   }
 }
