@@ -14,6 +14,26 @@ const serverEntries: readonly Entry[] = [
     load: async () => (await import("./fleet/enrollments.ts")).addEnrollments,
   },
   {
+    name: "fleet",
+    summary: "show which agents are alive, the worst first",
+    load: async () => (await import("./fleet/fleet.ts")).addFleet,
+  },
+  {
+    name: "login",
+    summary: "log in as a user of a Supabase project",
+    load: async () => (await import("./fleet/login.ts")).addLogin,
+  },
+  {
+    name: "logout",
+    summary: "end a login",
+    load: async () => (await import("./fleet/logout.ts")).addLogout,
+  },
+  {
+    name: "reader-keys",
+    summary: "make the keys that only read",
+    load: async () => (await import("./fleet/reader_keys.ts")).addReaderKeys,
+  },
+  {
     name: "installer",
     summary: "make the installer for a host that has nothing but its shell",
     load: async () => (await import("./installer.ts")).addInstaller,

@@ -17,6 +17,11 @@ export interface Column<Row> {
 const gap = "  ";
 const gapWidth = 2;
 
+/** The columns that are shown, and how wide they are. */
+export interface Layout<Row> {
+  columns: readonly { column: Column<Row>; width: number }[];
+}
+
 /**
  * The lines of a table, its titles first, none wider than `width`: first columns are cut to their least width, then
  * dropped, then the last one is cut. A null width is endless, and pads nothing at the end of a line.
@@ -26,13 +31,36 @@ export function formatTable<Row>(
   columns: readonly Column<Row>[],
   width: number | null,
 ): string[] {
-  const cells = columns.map((column) => cellsOf(column, rows));
-  const fitted = fit(cells, width ?? Infinity);
-  const title = lineOf(fitted.map(({ column, width }) => pad(column.title, width)), "bold");
-  return [
-    title,
-    ...rows.map((row, index) => lineOf(fitted.map((column) => cellOf(column, row, index)), null)),
-  ];
+  const layout = layOut(rows, columns, width);
+  return [titleOf(layout), ...rows.map((row) => rowOf(row, layout))];
+}
+
+/** The layout that fits these rows; others can be shown in it, too, cut where they are wider. */
+export function layOut<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  width: number | null,
+): Layout<Row> {
+  const wanted = columns.map((column) => {
+    const texts = [column.title, ...rows.map((row) => printable(column.text(row)))];
+    return { column, width: texts.reduce((most, text) => Math.max(most, widthOf(text)), 0) };
+  });
+  return { columns: fit(wanted, width ?? Infinity) };
+}
+
+export function titleOf<Row>({ columns }: Layout<Row>): string {
+  return paint("bold", lineOf(columns.map(({ column, width }) => pad(column.title, width))), "stdout");
+}
+
+export function rowOf<Row>(row: Row, { columns }: Layout<Row>): string {
+  const last = columns.length - 1;
+  return lineOf(columns.map(({ column, width }, index) => {
+    const text = printable(column.text(row));
+    // Nothing stands behind the last one.
+    const padded = index === last ? cut(text, width) : pad(text, width);
+    const colour = column.colour?.(row) ?? null;
+    return colour === null ? padded : paint(colour, padded, "stdout");
+  }));
 }
 
 /** The columns of a text on a terminal: a wide character, such as an emoji or one of Chinese, takes two. */
@@ -47,51 +75,44 @@ export function cut(text: string, width: number): string {
   return truncated ? `${text.slice(0, index)}${ellipsed ? "…" : ""}` : text;
 }
 
-interface Cells<Row> {
-  column: Column<Row>;
-  texts: string[];
-  width: number;
-}
-
-function cellsOf<Row>(column: Column<Row>, rows: readonly Row[]): Cells<Row> {
-  const texts = rows.map((row) => printable(column.text(row)));
-  const width = [column.title, ...texts].reduce((most, text) => Math.max(most, widthOf(text)), 0);
-  return { column, texts, width };
-}
-
-function fit<Row>(cells: readonly Cells<Row>[], width: number): Cells<Row>[] {
-  const narrowest = sum(cells.map(({ column, width }) => Math.min(width, column.least ?? width)));
-  const most = Math.max(-1, ...cells.map(({ column }) => column.dropped ?? -1));
-  if (narrowest > width && most >= 0) {
-    return fit(cells.filter(({ column }) => column.dropped !== most), width);
+/** A text in lines of this width at most, broken between words, or within one that is wider. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line !== undefined && widthOf(`${line} ${word}`) <= width) {
+      lines[lines.length - 1] = `${line} ${word}`;
+    } else lines.push(cut(word, width));
   }
-  return shrink(cells, sum(cells.map(({ width }) => width)) - width);
+  return lines;
+}
+
+type Sized<Row> = Layout<Row>["columns"][number];
+
+function fit<Row>(wanted: readonly Sized<Row>[], width: number): Sized<Row>[] {
+  const narrowest = sum(wanted.map(({ column, width }) => Math.min(width, column.least ?? width)));
+  const most = Math.max(-1, ...wanted.map(({ column }) => column.dropped ?? -1));
+  if (narrowest > width && most >= 0) {
+    return fit(wanted.filter(({ column }) => column.dropped !== most), width);
+  }
+  return shrink(wanted, sum(wanted.map(({ width }) => width)) - width);
 }
 
 /** Takes what is too much from the columns that may be cut, always from the widest. */
-function shrink<Row>(cells: readonly Cells<Row>[], excess: number): Cells<Row>[] {
-  const widths = cells.map(({ width }) => width);
+function shrink<Row>(wanted: readonly Sized<Row>[], excess: number): Sized<Row>[] {
+  const fitted = wanted.map((one) => ({ ...one, least: Math.min(one.width, one.column.least ?? one.width) }));
   for (; excess > 0; excess--) {
-    const widest = cells.reduce<number | null>((found, { column }, index) => {
-      const width = widths[index] ?? 0;
-      if (width <= Math.min(column.least ?? width, width)) return found;
-      return found === null || width > (widths[found] ?? 0) ? index : found;
-    }, null);
-    // Nothing may be cut any more: the last one is, or the line would break.
-    const index = widest ?? cells.length - 1;
-    widths[index] = Math.max(0, (widths[index] ?? 0) - 1);
+    const open = fitted.filter(({ width, least }) => width > least);
+    // Where nothing may be cut any more, the last one is, or the line would break.
+    const widest = open.toSorted((one, other) => other.width - one.width)[0] ?? fitted.at(-1);
+    if (widest === undefined || widest.width === 0) break;
+    widest.width -= 1;
   }
-  return cells.map((cell, index) => ({ ...cell, width: widths[index] ?? 0 }));
+  return fitted;
 }
 
 function sum(widths: readonly number[]): number {
   return widths.reduce((all, width) => all + width, gapWidth * Math.max(0, widths.length - 1));
-}
-
-function cellOf<Row>({ column, texts, width }: Cells<Row>, row: Row, index: number): string {
-  const padded = pad(texts[index] ?? "", width);
-  const colour = column.colour?.(row) ?? null;
-  return colour === null ? padded : paint(colour, padded, "stdout");
 }
 
 function pad(text: string, width: number): string {
@@ -100,7 +121,6 @@ function pad(text: string, width: number): string {
 }
 
 /** Without the spaces at its end, which a copied line would have. */
-function lineOf(cells: readonly string[], colour: Colour | null): string {
-  const line = cells.join(gap).trimEnd();
-  return colour === null ? line : paint(colour, line, "stdout");
+function lineOf(cells: readonly string[]): string {
+  return cells.join(gap).trimEnd();
 }

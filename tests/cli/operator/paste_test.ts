@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { agentLine, enrollmentLines } from "../../../cli/operator/paste.ts";
-import { makeToken } from "../../_support/fake_fleet.ts";
+import { makeToken } from "../../_support/fake_service.ts";
 import { succeed } from "../../_support/run.ts";
 import { temporaryFolder } from "../../_support/server.ts";
 import { showTerminal, terminal } from "../../_support/terminal.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { installerFileName } from "../../../../cli/operator/installer_folder.ts";
 import { shellQuote } from "../../../../cli/host/shell_quote.ts";
-import { type FakeFleet, refusal, startFakeFleet } from "../../../_support/fake_fleet.ts";
+import { type FakeService, refusal, startFakeService } from "../../../_support/fake_service.ts";
 import { namesIn } from "../../../_support/home.ts";
 import { ownEnvironment, type Run, run, start } from "../../../_support/program.ts";
 import { assertRefused } from "../../../_support/refused.ts";
@@ -13,7 +13,7 @@ import { until } from "../../../_support/wait.ts";
 
 const unix = Deno.build.os === "windows" ? ["the signals and modes of Unix"] : [];
 
-async function create(fleet: FakeFleet, home: string, args: string[], stdin?: string): Promise<Run> {
+async function create(fleet: FakeService, home: string, args: string[], stdin?: string): Promise<Run> {
   return await run(["agents", "create", ...args], {
     home,
     env: fleet.env,
@@ -23,7 +23,7 @@ async function create(fleet: FakeFleet, home: string, args: string[], stdin?: st
 
 Deno.test("openclaw agents create prints each secret on a line of its own, and a line without it that asks for it", async () => {
   await using home = await temporaryFolder();
-  await using fleet = startFakeFleet({ publicUrl: "https://fleet.example" });
+  await using fleet = startFakeService({ publicUrl: "https://fleet.example" });
   const args = ["web-1", "web-2", "--label", "role:web:1", "--interval", "30s"];
   const { code, stdout, stderr } = await create(fleet, home.path, args);
   assert.equal(code, 0, stderr);
@@ -42,7 +42,7 @@ Deno.test("openclaw agents create prints each secret on a line of its own, and a
 
 Deno.test("openclaw agents create --json is one object with the secrets, names from stdin", async () => {
   await using home = await temporaryFolder();
-  await using fleet = startFakeFleet();
+  await using fleet = startFakeService();
   const { code, stdout, stderr } = await create(
     fleet,
     home.path,
@@ -73,7 +73,7 @@ const wrong: { args: string[]; stdin?: string; says: RegExp }[] = [
 for (const { args, stdin, says } of wrong) {
   Deno.test(`openclaw agents create ${JSON.stringify(args)} → usage, and nothing is asked of the server`, async () => {
     await using home = await temporaryFolder();
-    await using fleet = startFakeFleet();
+    await using fleet = startFakeService();
     assertRefused(await create(fleet, home.path, args, stdin), 2, says);
     assert.deepEqual(fleet.asked, []);
   });
@@ -84,7 +84,7 @@ testWith(
   "openclaw agents create --output writes installers that only this user can read, under any umask",
   async () => {
     await using home = await temporaryFolder();
-    await using fleet = startFakeFleet();
+    await using fleet = startFakeService();
     const names = ["web-1", "../../escape", "Jörg 🦞"];
     const { program, args } = openclaw(["agents", "create", ...names, "--output", "made"]);
     const line = `umask 0; ${[program, ...args].map(shellQuote).join(" ")}`;
@@ -112,7 +112,7 @@ testWith(
   "openclaw agents create --output into a folder that others can write → refused, and no agent is made",
   async () => {
     await using home = await temporaryFolder();
-    await using fleet = startFakeFleet();
+    await using fleet = startFakeService();
     await Deno.mkdir(join(home.path, "open"));
     await Deno.chmod(join(home.path, "open"), 0o777);
     assertRefused(
@@ -126,7 +126,7 @@ testWith(
 
 Deno.test("openclaw agents create --output over an installer that is there → conflict, and no agent is made", async () => {
   await using home = await temporaryFolder();
-  await using fleet = startFakeFleet();
+  await using fleet = startFakeService();
   await Deno.mkdir(join(home.path, "made"), { mode: 0o700 });
   await Deno.writeTextFile(join(home.path, "made", "web-2.sh"), "as it was");
   const result = await create(fleet, home.path, ["web-1", "web-2", "--output", "made"]);
@@ -137,7 +137,7 @@ Deno.test("openclaw agents create --output over an installer that is there → c
 
 Deno.test("an agent whose installer cannot be written is revoked again, the others stay, and no more are made", async () => {
   await using home = await temporaryFolder();
-  await using fleet = startFakeFleet();
+  await using fleet = startFakeService();
   const taken = join(home.path, "made", "web-2.sh");
   fleet.intercept = async ({ path, body }) => {
     if (path === "create-agent" && body.name === "web-2") await Deno.mkdir(taken);
@@ -161,7 +161,7 @@ testWith(
   "a disk that is full → the agent without an installer is revoked, no part of a file is left, and it says so",
   async () => {
     await using home = await temporaryFolder();
-    await using fleet = startFakeFleet();
+    await using fleet = startFakeService();
     const { program, args } = openclaw(["agents", "create", "a", "b", "c", "d", "--output", "made"]);
     await Deno.mkdir(join(home.path, "made"), { mode: 0o700 });
     const line =
@@ -187,7 +187,7 @@ testWith(
 
 Deno.test("the server gone in the middle: what was made is said, and --skip-existing goes on from there", async () => {
   await using home = await temporaryFolder();
-  await using fleet = startFakeFleet();
+  await using fleet = startFakeService();
   const names = ["web-1", "web-2", "web-3"];
   fleet.intercept = ({ body }) => body.name === "web-2" ? refusal("unavailable", 503) : undefined;
   const broken = await create(fleet, home.path, [...names, "--output", "made"]);
@@ -204,7 +204,7 @@ Deno.test("the server gone in the middle: what was made is said, and --skip-exis
 
 Deno.test("the server gone in the middle of openclaw agents create --json: the secrets that were issued are in the object", async () => {
   await using home = await temporaryFolder();
-  await using fleet = startFakeFleet();
+  await using fleet = startFakeService();
   fleet.intercept = ({ body }) => body.name === "web-2" ? refusal("conflict", 409) : undefined;
   const { code, stdout, stderr } = await create(fleet, home.path, ["web-1", "web-2", "web-3", "--json"]);
   assert.deepEqual([code, stderr], [5, ""]);
@@ -215,7 +215,7 @@ Deno.test("the server gone in the middle of openclaw agents create --json: the s
 
 Deno.test("a reply that is lost: it is not known whether the agent was made, and it is said", async () => {
   await using home = await temporaryFolder();
-  await using fleet = startFakeFleet();
+  await using fleet = startFakeService();
   fleet.intercept = ({ path }) => path === "create-agent" ? new Response("<html>") : undefined;
   const { code, stdout, stderr } = await create(fleet, home.path, ["web-1"]);
   assert.deepEqual([code, stdout], [6, ""]);
@@ -224,7 +224,7 @@ Deno.test("a reply that is lost: it is not known whether the agent was made, and
 
 Deno.test("--skip-existing: a revoked agent of the name does not count, and one without a handshake and a file is warned of", async () => {
   await using home = await temporaryFolder();
-  await using fleet = startFakeFleet({ pageSize: 1 });
+  await using fleet = startFakeService({ pageSize: 1 });
   fleet.add("web-10");
   fleet.add("web-1", { revoked_at: "2026-11-23T12:00:00Z" });
   const lost = fleet.add("web-2");
@@ -246,7 +246,7 @@ testWith(
   "Ctrl-C in the middle: the agent under way gets its installer, and what was made is said",
   async () => {
     await using home = await temporaryFolder();
-    await using fleet = startFakeFleet();
+    await using fleet = startFakeService();
     const gate = Promise.withResolvers<void>();
     fleet.intercept = async ({ body }) => {
       if (body.name === "web-2") await gate.promise;
@@ -277,7 +277,7 @@ testWith(
   "killed in the middle: every file is whole, and the next run tells of the agent without one",
   async () => {
     await using home = await temporaryFolder();
-    await using fleet = startFakeFleet();
+    await using fleet = startFakeService();
     const names = ["web-1", "web-2", "web-3"];
     const all = ["agents", "create", ...names, "--output", "made"];
     const running = start(all, { home: home.path, env: fleet.env });
@@ -301,7 +301,7 @@ testWith(
 
 Deno.test("a server whose own address is loopback: the lines are said to work on its host only", async () => {
   await using home = await temporaryFolder();
-  await using fleet = startFakeFleet();
+  await using fleet = startFakeService();
   const { code, stderr } = await create(fleet, home.path, ["web-1"]);
   assert.equal(code, 0);
   assert.match(
