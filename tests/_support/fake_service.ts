@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { fakeAgent, operatorKey } from "./fake_fleet.ts";
 
 /** A request as it came in. */
 export interface Asked {
@@ -28,21 +29,6 @@ export interface FakeService extends AsyncDisposable {
   add: (name: string, more?: Partial<FakeAgent>) => FakeAgent;
   env: Record<string, string>;
 }
-
-/** The key that the fake service takes. */
-export const operatorKey = `sb_secret_${"k".repeat(32)}`;
-const noTimes = [
-  "liveness_since",
-  "last_seen_at",
-  "back_at",
-  "last_progress_at",
-  "last_handshake_at",
-  "revoked_at",
-  "muted_until",
-  "secret_created_at",
-  "previous_secret_expires_at",
-  "last_refused_at",
-];
 
 /**
  * A service of operators that keeps its fleet in memory and answers as the contract says: `agents`, `create-agent`,
@@ -219,31 +205,24 @@ function enrollments(
   return Response.json({ enrollment, hosts: [{ ...host, detail: "no\ndisk", at: "2026-11-23T12:00:00Z" }] });
 }
 
+/** An agent that has not been heard of yet. */
 function makeRow(name: string, more: Record<string, unknown>, number: number): FakeAgent {
-  const digits = String(number + 1).padStart(12, "0");
+  const unheard = [
+    "status",
+    "liveness_since",
+    "last_seen_at",
+    "last_handshake_at",
+    "hostname",
+    "os",
+    "arch",
+    "version",
+  ];
+  const { id, ...row } = fakeAgent(number + 1, { liveness: "pending", last_secret: null });
   return {
-    owner_id: null,
-    heartbeat_interval_seconds: 60,
-    progress_deadline_seconds: null,
-    status: null,
-    message: null,
-    liveness: "pending",
-    busy: null,
-    metrics: {},
-    version: null,
-    hostname: null,
-    os: null,
-    arch: null,
-    clock_offset_seconds: null,
-    created_at: "2026-11-23T12:00:00Z",
-    last_secret: null,
-    rotation: "none",
-    refused_handshakes_count: 0,
-    last_refusal: null,
-    copies: [],
-    ...Object.fromEntries(noTimes.map((field) => [field, null])),
+    ...row,
+    ...Object.fromEntries(unheard.map((field) => [field, null])),
     ...more,
-    id: `00000000-0000-4000-8000-${digits}`,
+    id,
     name,
     labels: { ...(typeof more.labels === "object" ? more.labels : {}) },
   };

@@ -113,7 +113,7 @@ function fileNames(agents: readonly Agent[], { shell }: HandOver): Map<string, s
   const count = Map.groupBy(agents, ({ name }) => name);
   return new Map(agents.map(({ id, name }) => {
     const isOnly = count.get(name)?.length === 1;
-    return [id, installerFileName(isOnly ? name : `${name}-${id.slice(0, 8)}`, shell)];
+    return [id, installerFileName(isOnly ? name : `${name}-${id}`, shell)];
   }));
 }
 
