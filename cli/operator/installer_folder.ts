@@ -20,7 +20,7 @@ export function installerFileName(name: string, shell: Shell): string {
   const extension = extensions[shell];
   const isPlain = /^[a-z0-9][a-z0-9._-]*$/.test(name) && !devices.test(name) && name.length <= longestName;
   if (isPlain) return `${name}.${extension}`;
-  const reduced = name.toLowerCase().replace(/[^a-z0-9._-]+/g, "-").replace(/^[^a-z0-9]+/, "").slice(0, 40);
+  const reduced = name.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 40);
   const digest = createHash("sha256").update(name).digest("hex").slice(0, 8);
   return `${reduced === "" ? "agent" : `agent-${reduced}`}-${digest}.${extension}`;
 }

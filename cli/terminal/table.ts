@@ -16,6 +16,7 @@ export interface Column<Row> {
 
 const gap = "  ";
 const gapWidth = 2;
+const characters = new Intl.Segmenter();
 
 /** The columns that are shown, and how wide they are. */
 export interface Layout<Row> {
@@ -71,8 +72,14 @@ export function widthOf(text: string): number {
 /** A text that takes this many columns at most, with "…" where it was cut; between characters, never within one. */
 export function cut(text: string, width: number): string {
   if (width < 1) return "";
-  const { truncated, ellipsed, index } = getWidth(text, { limit: width, ellipsis: "…", ellipsisWidth: 1 });
-  return truncated ? `${text.slice(0, index)}${ellipsed ? "…" : ""}` : text;
+  if (widthOf(text) <= width) return text;
+  // The package's own cutting loses count where letters outside Latin come before Latin ones (3.0.3).
+  let shown = "";
+  for (const { segment } of characters.segment(text)) {
+    if (widthOf(shown + segment) > width - 1) break;
+    shown += segment;
+  }
+  return `${shown}…`;
 }
 
 /** A text in lines of this width at most, broken between words, or within one that is wider. */

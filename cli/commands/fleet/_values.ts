@@ -12,10 +12,10 @@ export function secondsBetween(least: number, most: number): (text: string) => n
   };
 }
 
-/** The same, or `none`, which takes away what was set. */
-export function secondsOrNone(least: number, most: number): (text: string) => number | null {
+/** The same, or `none`, which takes away what was set. Commander makes an empty text of a null. */
+export function secondsOrNone(least: number, most: number): (text: string) => number | "none" {
   const parse = secondsBetween(least, most);
-  return (text) => text === "none" ? null : parse(text);
+  return (text) => text === "none" ? text : parse(text);
 }
 
 export function numberBetween(least: number, most: number): (text: string) => number {

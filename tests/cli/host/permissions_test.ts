@@ -71,6 +71,8 @@ const lines: [args: string[], command: keyof typeof kept][] = [
   [["service", "status", "--user"], "service"],
   [["service", "logs", "--user"], "service"],
   [["installer", "bash", "--url", "https://fleet.example"], "installer"],
+  [["agents", "show", agentId], "agents"],
+  [["enrollments", "list"], "enrollments"],
   [["keys", "generate"], "keys"],
   [["completions", "bash"], "completions"],
   [["complete", "--", "hea"], "completions"],

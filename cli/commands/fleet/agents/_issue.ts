@@ -1,6 +1,7 @@
 import type { IssuedSecret, Shell } from "../../../api/operator.ts";
 import { servedUrl } from "../../../api/served_url.ts";
 import { isLoopback } from "../../../api/url.ts";
+import { shellQuote } from "../../../host/shell_quote.ts";
 import { secretFault } from "../../../identity/secret.ts";
 import { writeInstaller } from "../../../operator/installer_folder.ts";
 import { agentLine } from "../../../operator/paste.ts";
@@ -70,7 +71,8 @@ export async function handOver(
   }
   if (!json) {
     const { line } = agentLine(plan.shell, { url: plan.hostsUrl, agentId: agent.id });
-    answer(`# ${agent.name}  ${agent.id}\n${agent_secret}\n${line}\n`);
+    // Quoted: a shell that is given the whole block may take the first line for a command, and a name may be anything.
+    answer(`# ${agent.id} ${shellQuote(agent.name)}\n${agent_secret}\n${line}\n`);
   }
   return { agent, agent_secret };
 }

@@ -47,7 +47,7 @@ export async function actOnEach(selection: Selection, act: AgentAct, context: Co
 async function performAll(agents: readonly Agent[], act: AgentAct, context: Context): Promise<Tally> {
   const tally: Tally = { agents: [], failed: [], untried: 0, wasStopped: false };
   using progress = new Progress(context.environment, { isQuiet: context.json });
-  using stop = listenForStop();
+  using stop = listenForStop({ isQuiet: context.json });
   let next = 0;
   let isOver = false;
   const work = async (): Promise<void> => {

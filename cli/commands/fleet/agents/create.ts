@@ -135,7 +135,7 @@ async function createEach(
   { made, plan, flags, context }: { made: Made; plan: HandOver; flags: Flags; context: Context },
 ): Promise<void> {
   using progress = new Progress(context.environment, { isQuiet: context.json || names.length === 1 });
-  using stop = listenForStop();
+  using stop = listenForStop({ isQuiet: context.json });
   for (const name of names) {
     if (stop.isOrdered) {
       throw new CliError("unexpected", "Cannot make the other agents: the program was told to stop", {

@@ -14,7 +14,7 @@ type Flags = OperatorFlags & SelectionFlags & {
   setLabel?: Record<string, string>;
   removeLabel?: string[];
   interval?: number;
-  progressDeadline?: number | null;
+  progressDeadline?: number | "none";
 };
 
 const example = `
@@ -88,6 +88,8 @@ function changesOf(
     ...(rename === undefined ? {} : { name: rename }),
     ...(setLabel === undefined && removeLabel === undefined ? {} : { labels }),
     ...(interval === undefined ? {} : { heartbeat_interval_seconds: interval }),
-    ...(progressDeadline === undefined ? {} : { progress_deadline_seconds: progressDeadline }),
+    ...(progressDeadline === undefined
+      ? {}
+      : { progress_deadline_seconds: progressDeadline === "none" ? null : progressDeadline }),
   };
 }

@@ -113,7 +113,7 @@ function fileNames(agents: readonly Agent[], { shell }: HandOver): Map<string, s
   const count = Map.groupBy(agents, ({ name }) => name);
   return new Map(agents.map(({ id, name }) => {
     const isOnly = count.get(name)?.length === 1;
-    return [id, installerFileName(isOnly ? name : `${name}-${id.slice(0, 8)}`, shell)];
+    return [id, installerFileName(isOnly ? name : `${name}-${id}`, shell)];
   }));
 }
 
@@ -130,7 +130,7 @@ async function rotateEach(
   const rotated: Issued[] = [];
   try {
     using progress = new Progress(environment, { isQuiet: json || isOne });
-    using stop = listenForStop();
+    using stop = listenForStop({ isQuiet: json });
     for (const agent of agents) {
       if (stop.isOrdered) {
         throw new CliError("unexpected", "Cannot rotate the other secrets: the program was told to stop", {
@@ -204,7 +204,9 @@ function sayHow(rotated: readonly Issued[], plan: HandOver): void {
   if (plan.by === "line") {
     say(
       "on a host with the program, this asks for the secret: " +
-        `openclaw-agent configure --url ${plan.hostsUrl} --agent-id ${first.agent.id}`,
+        `openclaw-agent configure --url ${plan.hostsUrl} --agent-id ${
+          rotated.length === 1 ? first.agent.id : "<id>"
+        }`,
     );
   }
 }
