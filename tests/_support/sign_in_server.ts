@@ -1,4 +1,4 @@
-import { fakeAgent, serverTime } from "./fake_list.ts";
+import { fakeAgent, serverTime } from "./fake_fleet.ts";
 
 /** A request as it came in. */
 export interface Asked {

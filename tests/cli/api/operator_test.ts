@@ -16,7 +16,7 @@ import {
   rotateSecret,
 } from "../../../cli/api/operator.ts";
 import { CliError } from "../../../cli/terminal/errors.ts";
-import { fakeAgent, serverTime } from "../../_support/fake_list.ts";
+import { fakeAgent, serverTime } from "../../_support/fake_fleet.ts";
 import {
   type Fault,
   type FaultServer,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { openOperator, type Operator } from "../../../cli/operator/operator.ts";
 import { keepLogin, type Login, loginsPath } from "../../../cli/operator/logins.ts";
 import { CliError } from "../../../cli/terminal/errors.ts";
-import { operatorKey } from "../../_support/fake_list.ts";
+import { operatorKey } from "../../_support/fake_fleet.ts";
 import { temporaryFolder } from "../../_support/server.ts";
 import { assertNoSecret } from "../../_support/refused.ts";
 import { agentSecret } from "../../_support/vectors.ts";

@@ -6,8 +6,8 @@ import {
   operatorKey,
   queriesOf,
   serverTime,
-  startFakeList,
-} from "../../../_support/fake_list.ts";
+  startFakeFleet,
+} from "../../../_support/fake_fleet.ts";
 import { atTerminal, type Shown, type Step } from "../../../_support/pty.ts";
 import { openclaw, temporaryFolder } from "../../../_support/server.ts";
 import { testWith } from "../../../_support/tools.ts";
@@ -52,7 +52,7 @@ for (const columns of [80, 200, 20]) {
     terminal,
     `openclaw fleet fits a terminal of ${columns} columns, whatever the agents are called`,
     async () => {
-      using server = startFakeList(hostile);
+      using server = startFakeFleet(hostile);
       const { code, text, isRestored } = await fleet(server.url, { columns });
       assert.deepEqual([code, isRestored], [0, true], text);
       for (const line of linesOf(text)) assert.ok(widthOf(line) <= columns, `${widthOf(line)}: ${line}`);
@@ -73,7 +73,7 @@ testWith(
   terminal,
   "openclaw fleet paints on a terminal, not with NO_COLOR, and tells liveness by a sign without color",
   async () => {
-    using server = startFakeList([offlineAgent(1), fakeAgent(2)]);
+    using server = startFakeFleet([offlineAgent(1), fakeAgent(2)]);
     assert.match((await fleet(server.url)).text, colour);
     const plain = (await fleet(server.url, { env: { NO_COLOR: "1" } })).text;
     assert.doesNotMatch(plain, colour);
@@ -87,7 +87,7 @@ testWith(
   "openclaw fleet of 50,000 agents shows its first screen after one request, and q leaves",
   async () => {
     const agents = Array.from({ length: 50_000 }, (_, index) => fakeAgent(index));
-    using server = startFakeList(agents);
+    using server = startFakeFleet(agents);
     const { code, text, isRestored } = await fleet(server.url, {
       steps: [["wait", "-- more"], ["type", "q"]],
     });
@@ -102,7 +102,7 @@ testWith(
   terminal,
   "openclaw fleet goes on by a screen with space and by a line with Enter, to the last agent",
   async () => {
-    using server = startFakeList(Array.from({ length: 45 }, (_, index) => fakeAgent(index)));
+    using server = startFakeFleet(Array.from({ length: 45 }, (_, index) => fakeAgent(index)));
     const steps: Step[] = [["wait", "-- more"], ["type", " "], ["wait", "-- more"], ["type", "\r"], [
       "wait",
       "-- more",
@@ -127,7 +127,7 @@ for (
     terminal,
     `openclaw fleet that is left by ${name} between two screens puts the terminal back`,
     async () => {
-      using server = startFakeList(Array.from({ length: 60 }, (_, index) => fakeAgent(index)));
+      using server = startFakeFleet(Array.from({ length: 60 }, (_, index) => fakeAgent(index)));
       const { code, text, isRestored } = await fleet(server.url, { steps: [["wait", "-- more"], step] });
       assert.deepEqual([code, isRestored], [0, true], text);
       assert.equal(server.caught.length, 1);
@@ -149,7 +149,7 @@ for (const [name, step] of ends) {
     `openclaw fleet --watch shows changes without clearing the screen, and ${name} puts the terminal back`,
     async () => {
       let agents = [fakeAgent(1)];
-      using server = startFakeList(() => agents, {
+      using server = startFakeFleet(() => agents, {
         instead: (_, index) => {
           if (index === 1) agents = [offlineAgent(1)];
           return null;
@@ -168,7 +168,7 @@ testWith(
   terminal,
   "openclaw fleet --watch keeps what it saw during an outage, says so, and goes on after it",
   async () => {
-    using server = startFakeList([offlineAgent(1)], {
+    using server = startFakeFleet([offlineAgent(1)], {
       instead: (_, index) => index === 1 ? { status: 503, body: "no" } : null,
     });
     const steps: Step[] = [["wait", "✗ offline"], ["wait", "no answer for 0 s"], ["wait", "leave: q"], [
@@ -187,7 +187,7 @@ testWith(
   terminal,
   "openclaw fleet --watch that is refused puts the terminal back, then says why, with exit code 3",
   async () => {
-    using server = startFakeList([fakeAgent(1)], { accepts: () => false });
+    using server = startFakeFleet([fakeAgent(1)], { accepts: () => false });
     const { code, text, isRestored } = await fleet(server.url, { args: ["--watch"] });
     assert.deepEqual([code, isRestored], [3, true], text);
     assert.match(text.slice(text.indexOf(restored)), /error:.+operator_required/);
@@ -195,7 +195,7 @@ testWith(
 );
 
 testWith(terminal, "openclaw fleet --watch fits a terminal that gets narrower", async () => {
-  using server = startFakeList(hostile);
+  using server = startFakeFleet(hostile);
   const steps: Step[] = [["wait", "leave: q"], ["resize", 50, 10], ["wait", "leave: q"], ["type", "q"]];
   const { code, text } = await fleet(server.url, { args: ["--watch", "60"], columns: 120, steps });
   assert.equal(code, 0, text);
@@ -204,7 +204,7 @@ testWith(terminal, "openclaw fleet --watch fits a terminal that gets narrower", 
 });
 
 testWith(terminal, "openclaw fleet on a dumb terminal prints everything, and cannot watch", async () => {
-  using server = startFakeList(Array.from({ length: 60 }, (_, index) => fakeAgent(index)));
+  using server = startFakeFleet(Array.from({ length: 60 }, (_, index) => fakeAgent(index)));
   const { code, text } = await fleet(server.url, { env: { TERM: "dumb" } });
   assert.equal(code, 0, text);
   assert.match(text, /host-59/);
@@ -213,7 +213,7 @@ testWith(terminal, "openclaw fleet on a dumb terminal prints everything, and can
 });
 
 testWith(terminal, "openclaw fleet without agents says how to make one, and shows no table", async () => {
-  using server = startFakeList([], {
+  using server = startFakeFleet([], {
     instead: () => ours({ agents: [], counts: {}, next_cursor: null, server_time: serverTime }),
   });
   const { code, text } = await fleet(server.url);

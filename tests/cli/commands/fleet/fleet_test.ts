@@ -6,8 +6,8 @@ import {
   operatorKey,
   queriesOf,
   serverTime,
-  startFakeList,
-} from "../../../_support/fake_list.ts";
+  startFakeFleet,
+} from "../../../_support/fake_fleet.ts";
 import { closedPort } from "../../../_support/port.ts";
 import { type Run, run } from "../../../_support/program.ts";
 import { assertRefused } from "../../../_support/refused.ts";
@@ -21,7 +21,7 @@ async function fleet(url: string, ...args: string[]): Promise<Run> {
 
 Deno.test("openclaw fleet into a pipe prints every agent of every page, uncut and without color", async () => {
   const name = "n".repeat(100);
-  using server = startFakeList(
+  using server = startFakeFleet(
     Array.from({ length: 250 }, (_, index) => fakeAgent(index, { name: `${name}${index}` })),
   );
   const { code, stdout, stderr } = await fleet(server.url);
@@ -40,7 +40,7 @@ Deno.test("openclaw fleet --json is one object with every agent once, as the ser
     ...Array.from({ length: 250 }, (_, index) => fakeAgent(index + 2)),
     offlineAgent(1),
   ];
-  using server = startFakeList(agents);
+  using server = startFakeFleet(agents);
   const { code, stdout, stderr } = await fleet(server.url, "--json");
   assert.deepEqual([code, stderr, stdout.split("\n").length], [0, "", 2]);
   const told = JSON.parse(stdout);
@@ -50,7 +50,7 @@ Deno.test("openclaw fleet --json is one object with every agent once, as the ser
 });
 
 Deno.test("openclaw fleet asks the server for what its flags choose", async () => {
-  using server = startFakeList([fakeAgent(1)]);
+  using server = startFakeFleet([fakeAgent(1)]);
   const args = [
     "--liveness",
     "offline,late",
@@ -96,7 +96,7 @@ const sentences: [agents: ReturnType<typeof fakeAgent>[], sentence: string][] = 
 ];
 for (const [agents, sentence] of sentences) {
   Deno.test(`openclaw fleet says: ${sentence}`, async () => {
-    using server = startFakeList(agents);
+    using server = startFakeFleet(agents);
     const { stdout } = await fleet(server.url);
     assert.equal(stdout.split("\n")[0], sentence);
   });
@@ -119,7 +119,7 @@ const notes: [more: Record<string, unknown>, note: RegExp][] = [
 ];
 for (const [more, note] of notes) {
   Deno.test(`openclaw fleet notes of ${JSON.stringify(more)}: ${note.source}`, async () => {
-    using server = startFakeList([fakeAgent(1, more)]);
+    using server = startFakeFleet([fakeAgent(1, more)]);
     const { stdout } = await fleet(server.url);
     assert.match(stdout, note);
   });
@@ -151,7 +151,7 @@ for (const [args, agents, code, stdout] of checks) {
     `${liveness}${status === "unhealthy" ? " unhealthy" : ""}${muted_until ? " muted" : ""}`
   );
   Deno.test(`openclaw fleet ${args.join(" ")} of ${kinds.join(", ")} → exit code ${code}`, async () => {
-    using server = startFakeList(agents);
+    using server = startFakeFleet(agents);
     const result = await fleet(server.url, ...args);
     assert.equal(result.code, code, result.stderr);
     assert.equal(result.stderr, "");
@@ -159,26 +159,29 @@ for (const [args, agents, code, stdout] of checks) {
   });
 }
 
-Deno.test("openclaw fleet --check finds the one unhealthy agent on the last page, in the order in which agents were made", async () => {
-  const agents = Array.from(
-    { length: 401 },
-    (_, index) => fakeAgent(index, index === 400 ? { status: "unhealthy" } : {}),
+Deno.test("openclaw fleet --check looks at every offline agent, and at no more of those that beat than are unhealthy", async () => {
+  const offline = Array.from({ length: 201 }, (_, index) => offlineAgent(index));
+  const online = Array.from(
+    { length: 600 },
+    (_, index) => fakeAgent(1000 + index, index < 200 ? { status: "unhealthy" } : {}),
   );
-  using server = startFakeList(agents);
+  using server = startFakeFleet([...offline, ...online]);
   const { code, stdout } = await fleet(server.url, "--check", "--json");
   assert.equal(code, 1);
   const { ok, checked, agents: bad } = JSON.parse(stdout);
   assert.deepEqual([ok, checked], [false, ["offline", "stalled", "unhealthy"]]);
-  assert.deepEqual(bad, [agents[400]]);
-  assert.deepEqual(queriesOf(server).map(({ sort, liveness }) => [sort, liveness])[0], [
-    "created_at",
-    "offline,stalled,online,late",
+  assert.deepEqual(bad, [...offline, ...online.slice(0, 200)]);
+  assert.deepEqual(queriesOf(server), [
+    { liveness: "offline,stalled", sort: "created_at", limit: "200" },
+    { liveness: "offline,stalled", sort: "created_at", limit: "200", cursor: "200" },
+    { liveness: "online,late", sort: "trouble", limit: "200" },
+    { liveness: "online,late", sort: "trouble", limit: "200", cursor: "200" },
   ]);
 });
 
 for (const [name, url] of [["is down", closedPort()], ["redirects", null]] as const) {
   Deno.test(`openclaw fleet --nagios whose server ${name} → UNKNOWN in one line, exit code 3`, async () => {
-    using server = startFakeList([], {
+    using server = startFakeFleet([], {
       instead: () => ({ status: 302, body: "", headers: { location: "http://192.0.2.1/" } }),
     });
     const { code, stdout, stderr } = await fleet(url ?? server.url, "--nagios");
@@ -199,7 +202,7 @@ const refusals: [error: string, status: number, code: number][] = [
 ];
 for (const [error, status, code] of refusals) {
   Deno.test(`openclaw fleet that is answered ${error} → exit code ${code}, in the server's words`, async () => {
-    using server = startFakeList([], { instead: () => refuses(error, status) });
+    using server = startFakeFleet([], { instead: () => refuses(error, status) });
     assertRefused(await fleet(server.url), code, new RegExp(`error: Cannot do it: ${error}\n`));
     assert.equal(server.caught.length, 1);
   });
@@ -214,14 +217,14 @@ const malformed: Record<string, unknown>[] = [
 ];
 for (const body of malformed) {
   Deno.test(`openclaw fleet that is answered ${JSON.stringify(body).slice(0, 60)} → unreachable, no table`, async () => {
-    using server = startFakeList([], { instead: () => ours(body) });
+    using server = startFakeFleet([], { instead: () => ours(body) });
     assertRefused(await fleet(server.url), 6, /not this service's \(HTTP 200\)/);
   });
 }
 
 Deno.test("openclaw fleet sends its key to nobody to whom it is redirected", async () => {
-  using thief = startFakeList([]);
-  using server = startFakeList([], {
+  using thief = startFakeFleet([]);
+  using server = startFakeFleet([], {
     instead: () => ({ status: 307, body: "", headers: { location: `${thief.url}/functions/v1/agents` } }),
   });
   assertRefused(await fleet(server.url), 6, /redirects \(307\)/);
@@ -243,7 +246,7 @@ const usages: [args: string[], message: RegExp][] = [
 ];
 for (const [args, message] of usages) {
   Deno.test(`openclaw fleet ${args.join(" ").replace(operatorKey, "<key>")} → usage, and the server is not asked`, async () => {
-    using server = startFakeList([]);
+    using server = startFakeFleet([]);
     const { code, stdout, stderr } = await fleet(server.url, ...args);
     assert.deepEqual([code, stdout, server.caught.length], [2, "", 0], stderr);
     if (!args.includes("--json")) assert.match(stderr, message);

@@ -6,7 +6,7 @@ import {
   refuses,
   startFaultServer,
 } from "../../../_support/fault_server.ts";
-import { hasKey, operatorKey, serverTime } from "../../../_support/fake_list.ts";
+import { hasKey, operatorKey, serverTime } from "../../../_support/fake_fleet.ts";
 import { type Run, run } from "../../../_support/program.ts";
 import { assertRefused } from "../../../_support/refused.ts";
 import { temporaryFolder } from "../../../_support/server.ts";

@@ -71,7 +71,7 @@ interface Options {
 }
 
 /** A server that lists these agents by pages, in the order in which they are given, as `GET /agents` does. */
-export function startFakeList(
+export function startFakeFleet(
   agents: readonly FakeAgent[] | (() => readonly FakeAgent[]),
   { accepts = hasKey, instead = () => null }: Options = {},
 ): FaultServer {
