@@ -144,7 +144,7 @@ async function serve(flags: Flags, environment: Environment): Promise<void> {
 }
 
 function welcome(
-  { url, endsStalled, operatorKeyPath, agents }: RunningServer,
+  { url, endsStalled, operatorKeyPath, readerKeyPath, agents }: RunningServer,
   { databaseUrl, host, tlsCert }: Flags,
   publicUrl: string | null,
 ): string {
@@ -158,6 +158,7 @@ function welcome(
     `openclaw ${version} listens on ${url}`,
     `its data is in ${folder}`,
     `the operator's key is in ${operatorKeyPath}`,
+    `a key that only reads is in ${readerKeyPath}`,
     ...(isOpen
       ? ["warning: without TLS, secrets cross the network in the clear: give --tls-cert and --tls-key"]
       : []),

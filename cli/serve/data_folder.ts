@@ -3,6 +3,7 @@ import { base64url } from "jose";
 import { generateSigningKey, type KeyRing } from "../../supabase/functions/_shared/keys.ts";
 import { parseKeyRing } from "../../supabase/functions/_shared/env.ts";
 import { randomBytes } from "../../supabase/functions/_shared/random.ts";
+import { makeSecret, secretFault } from "../../supabase/functions/_shared/secret.ts";
 import { tryLock } from "../host/file_lock.ts";
 import { openLockFile } from "../host/open_file.ts";
 import { readPrivateFile, writePrivateFile } from "../host/private_file.ts";
@@ -14,6 +15,7 @@ import { StartError } from "./start_error.ts";
 export interface DataFolder {
   path: string;
   operatorKeyPath: string;
+  readerKeyPath: string;
   databasePath: string;
   snapshotsPath: string;
   release: () => void;
@@ -38,6 +40,7 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
     return {
       path: folder,
       operatorKeyPath: join(folder, "operator-key"),
+      readerKeyPath: join(folder, "reader-key"),
       databasePath: join(folder, "postgres"),
       snapshotsPath: join(folder, "snapshots"),
       release: () => lock.close(),
@@ -74,6 +77,25 @@ export async function readOperatorKey({ operatorKeyPath: path }: DataFolder): Pr
     `Cannot read the operator key in "${path}": it does not have the form of one`,
     "remove it to have a new one made",
   );
+}
+
+/**
+ * The embedded server's own reader's key, made at its first start. It is in no database: several servers on one
+ * Postgres have a folder each, and a key whose file was removed has to be good for nothing after the next start.
+ */
+export async function readReaderKey({ readerKeyPath: path }: DataFolder): Promise<string> {
+  const key = (await readOrMake(path, async () => `${await makeSecret(randomBytes(32), "ocr_")}\n`)).trim();
+  const fault = await secretFault(key, "ocr_");
+  if (fault === null) return key;
+  throw new StartError(
+    `Cannot read the reader's key in "${path}": it ${fault}`,
+    "remove it to have a new one made",
+  );
+}
+
+/** Notes which server's keys are in the folder, for the operator's commands: no key goes to another server. */
+export async function writeUrl({ path }: DataFolder, url: string): Promise<void> {
+  await writePrivateFile(join(path, "url"), `${url}\n`);
 }
 
 /** The signing keys of a server that was given none, made at its first start. */

@@ -3,7 +3,8 @@ import { readJson, readOptionalJson } from "../../supabase/functions/_shared/htt
 import { ContractError } from "../../supabase/functions/_shared/http/errors.ts";
 import type { Fields } from "../../supabase/functions/_shared/http/fields.ts";
 import { isRecord } from "../../supabase/functions/_shared/values.ts";
-import { endpoint as createAgent } from "../../supabase/functions/create-agent/handler.ts";
+import { listAgents } from "../../supabase/functions/agents/list.ts";
+import { createAgent } from "../../supabase/functions/create-agent/handler.ts";
 import { handshake } from "../../supabase/functions/handshake/handler.ts";
 import { heartbeat, showHeartbeat } from "../../supabase/functions/heartbeat/handler.ts";
 
@@ -14,7 +15,7 @@ const olderStatuses: Readonly<Record<string, string>> = { idle: "healthy", error
  * the status, and metrics that are text, which are left out.
  */
 export const olderPaths: ReadonlyMap<string, Endpoint> = new Map([
-  ["/api/agents", createAgent],
+  ["/api/agents", resource("agents", { GET: listAgents, POST: createAgent })],
   [
     "/api/agents/handshake",
     resource("handshake", { POST: (request, deps) => handshake(request, deps, { read: readHandshake }) }),

@@ -5,10 +5,18 @@ import { databaseOver } from "../../supabase/functions/_shared/database/port.ts"
 import { refuseRequest, respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { type Environment, readKeyRing, type Settings } from "../../supabase/functions/_shared/env.ts";
 import type { Log } from "../../supabase/functions/_shared/log.ts";
+import { digestSecret } from "../../supabase/functions/_shared/secret.ts";
 import { upkeepJob } from "./upkeep.ts";
 import { batching } from "./store/batch.ts";
 import type { Store } from "./store/connection.ts";
-import { type DataFolder, openDataFolder, readOperatorKey, readSigningKeys } from "./data_folder.ts";
+import {
+  type DataFolder,
+  openDataFolder,
+  readOperatorKey,
+  readReaderKey,
+  readSigningKeys,
+  writeUrl,
+} from "./data_folder.ts";
 import { assertFree, listen } from "./listen.ts";
 import { findEndpoint } from "./routes.ts";
 import { Schedule } from "./schedule.ts";
@@ -30,6 +38,7 @@ export interface RunningServer {
   /** See `Listener`. */
   endsStalled: boolean;
   operatorKeyPath: string;
+  readerKeyPath: string;
   /** How many agents there were at the start, by liveness. */
   agents: Readonly<Record<string, number>>;
   /** Takes no more requests, finishes what is in flight, closes the database and gives the folder back. */
@@ -58,6 +67,7 @@ export async function startServer(
     opened.push(() => schedule.stop());
     const agents = await database.agents.count();
     const operatorKey = await readOperatorKey(folder);
+    const readerKey = await readReaderKey(folder);
     const keys = given ?? await readSigningKeys(folder);
     const work = new Set<Promise<void>>();
     opened.push(async () => void await Promise.all(work));
@@ -70,6 +80,7 @@ export async function startServer(
       database,
       operators: {
         secretKeys: { default: operatorKey },
+        readerKeyDigest: await digestSecret(readerKey),
         userKeys: () => Promise.resolve({ keys: [] }),
       },
       log,
@@ -82,11 +93,13 @@ export async function startServer(
       const { endpoint, subpath } = findEndpoint(new URL(request.url).pathname);
       return respond(endpoint, request, backend, { subpath, socketAddress });
     }, refuseRequest);
+    await writeUrl(folder, settings.publicUrl ?? listener.url);
     log.line("info", "server started", { url: listener.url, issuer: backend.issuer });
     return {
       url: listener.url,
       endsStalled: listener.endsStalled,
       operatorKeyPath: folder.operatorKeyPath,
+      readerKeyPath: folder.readerKeyPath,
       agents,
       stop: () => stop(opened, log),
     };

@@ -13,7 +13,8 @@ create table public.agent_events (
     'secret_rotated', 'rotation_requested', 'copy_seen', 'adopted', 'copy_revoked', 'deleted',
     'reader_key_created', 'reader_key_revoked', 'enrollment_created', 'enrollment_revoked'
   )),
-  constraint actor_is_the_agent_a_user_or_a_key check (actor ~ '^(agent|user:[0-9a-f-]{36}|key:.{1,255})$'),
+  constraint actor_is_the_agent_a_user_a_key_or_an_enrollment
+    check (actor ~ '^(agent|user:[0-9a-f-]{36}|key:.{1,255}|enrollment:[0-9a-f-]{36})$'),
   constraint address_is_at_most_64_characters check (char_length(address) between 1 and 64),
   constraint detail_is_an_object check (jsonb_typeof(detail) = 'object')
 );
@@ -30,7 +31,7 @@ comment on column public.agent_events.owner_id is
   'The owner at that time, who sees the event also after the agent was deleted.';
 comment on column public.agent_events.agent_name is 'The agent''s name at that time.';
 comment on column public.agent_events.actor is
-  'agent; user:<the Supabase user''s id>; or key:<the secret API key''s name>.';
+  'agent; user:<the Supabase user''s id>; key:<the secret API key''s name>; or enrollment:<id>, for an agent that a code made.';
 comment on column public.agent_events.address is
   'The network address that the act came from, where the server knows it.';
 comment on column public.agent_events.detail is

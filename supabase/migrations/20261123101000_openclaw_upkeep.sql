@@ -33,10 +33,12 @@ begin
     returning a.id
   )
   select jsonb_agg(corrected.id order by corrected.id) into agents from corrected;
+  perform public.remove_old_enrollments();
+  perform public.remove_old_events();
   return agents;
 end
 $$;
 comment on function public.upkeep() is
-  'Sets every last beat of the future, which a clock that was ahead has left, to the end of what counts as online, and returns the ids of these agents; null: there was none.';
+  'Sets every last beat of the future, which a clock that was ahead has left, to the end of what counts as online, and returns the ids of these agents (null: there was none); removes old enrollments and events.';
 revoke all on function public.upkeep() from public, anon, authenticated;
 grant execute on function public.upkeep() to service_role;

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { generateSigningKey, importKeyRing, type KeyRing } from "../../supabase/functions/_shared/keys.ts";
 import type { Backend } from "../../supabase/functions/_shared/backend.ts";
-import { type Agent, type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
+import {
+  type Agent,
+  type Database,
+  databaseOver,
+  type Enrollment,
+  type Event,
+  type ReaderKey,
+} from "../../supabase/functions/_shared/database/port.ts";
 import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import type { Endpoint } from "../../supabase/functions/_shared/http/routes.ts";
 import { Log } from "../../supabase/functions/_shared/log.ts";
@@ -68,6 +75,38 @@ export const agent: Agent = {
   copies: [],
 };
 
+export const readerKeyRow: ReaderKey = {
+  id: agentId,
+  owner_id: null,
+  name: "a dashboard",
+  created_at: now.toISOString(),
+};
+
+export const event: Event = {
+  id: 7,
+  agent_id: agentId,
+  agent_name: agent.name,
+  kind: "created",
+  at: now.toISOString(),
+  actor: "key:default",
+  address: "192.0.2.1",
+  detail: {},
+};
+
+export const enrollment: Enrollment = {
+  id: agentId,
+  owner_id: null,
+  name: "{hostname}",
+  labels: {},
+  heartbeat_interval_seconds: 60,
+  progress_deadline_seconds: null,
+  uses: 1,
+  used: 0,
+  created_at: now.toISOString(),
+  expires_at: new Date(now.getTime() + 3_600_000).toISOString(),
+  revoked_at: null,
+};
+
 /** A database whose every call fails, whichever there are. */
 export function failingDatabase(error: () => Error): Database {
   return databaseOver(() => Promise.reject(error()));
@@ -90,6 +129,11 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
       create: found,
       get: found,
       revoke: found,
+      list: () => Promise.resolve({ rows: [agent], next: null, counts: { pending: 1 } }),
+      edit: found,
+      restore: found,
+      endSessions: found,
+      delete: found,
       count: () => Promise.resolve({}),
       ...database.agents,
     },
@@ -103,6 +147,23 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
       record: (beats) => Promise.resolve(beats.map(() => ({ heartbeatIntervalSeconds: 60 }))),
       ...database.heartbeats,
     },
+    enrollments: {
+      create: () => Promise.resolve(enrollment),
+      list: () => Promise.resolve({ rows: [enrollment], next: null }),
+      get: () => Promise.resolve({ enrollment, hosts: [] }),
+      revoke: () => Promise.resolve({ ...enrollment, revoked_at: now.toISOString() }),
+      enroll: () => Promise.resolve({ id: agentId, name: agent.name }),
+      recordProgress: () => Promise.resolve(true),
+      ...database.enrollments,
+    },
+    readerKeys: {
+      create: () => Promise.resolve(readerKeyRow),
+      find: () => Promise.resolve(readerKeyRow),
+      list: () => Promise.resolve({ rows: [readerKeyRow], next: null }),
+      revoke: () => Promise.resolve(readerKeyRow),
+      ...database.readerKeys,
+    },
+    events: { list: () => Promise.resolve({ rows: [event], next: null }), ...database.events },
     health: { ping: nothing, upkeep: () => Promise.resolve([]), ...database.health },
   };
   return {
@@ -138,7 +199,10 @@ export async function ask(
   { rest = "", address = "192.0.2.1", ...init }: RequestInit & { rest?: string; address?: string } = {},
 ): Promise<Reply> {
   const request = new Request(`https://fleet.example/functions/v1/${endpoint.name}${rest}`, init);
-  const response = await respond(endpoint, request, backend, { subpath: rest, socketAddress: address });
+  const response = await respond(endpoint, request, backend, {
+    subpath: rest.replace(/\?.*$/, ""),
+    socketAddress: address,
+  });
   await Promise.all(backend.work.splice(0));
   backend.log.flush();
   const text = await response.text();
@@ -159,11 +223,14 @@ function recording(database: Database, calls: TestBackend["calls"]): Database {
         };
       },
     });
-  const { agents, sessions, heartbeats, health } = database;
+  const { agents, sessions, heartbeats, enrollments, readerKeys, events, health } = database;
   return {
     agents: noted("agents", agents),
     sessions: noted("sessions", sessions),
     heartbeats: noted("heartbeats", heartbeats),
+    enrollments: noted("enrollments", enrollments),
+    readerKeys: noted("readerKeys", readerKeys),
+    events: noted("events", events),
     health: noted("health", health),
   };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type {
   Agent,
+  AgentsAfter,
   Beat,
   Client,
   Database,
@@ -8,6 +9,7 @@ import type {
   Verdict,
 } from "../../supabase/functions/_shared/database/port.ts";
 import { ContractError } from "../../supabase/functions/_shared/http/errors.ts";
+import type { Cursor } from "../../supabase/functions/_shared/http/pages.ts";
 
 /** What a scenario works on: an adapter, and the id of the one user that its database knows. */
 export interface Subject {
@@ -22,6 +24,7 @@ const otherDigest = `sha256:${"b".repeat(64)}`;
 const nobody = "f0000000-0000-4000-8000-00000000000f";
 const instance = "11111111-0000-4000-8000-000000000001";
 const key = { ownerId: null, act: { actor: "key:default", address: null } };
+const everyEvent = { kinds: null, page: { limit: 200, after: null } };
 const recorded = { heartbeatIntervalSeconds: 60 };
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const awkward = `quotes ' " \\ $1 %s {} [] null, ünïcode 漢字 👩‍🚀 \u{10ffff}`;
@@ -49,18 +52,33 @@ export const scenarios: Record<string, Scenario> = {
       name: "an agent",
       labels: { zone: "a" },
       heartbeat_interval_seconds: 30,
+      progress_deadline_seconds: null,
       status: null,
       message: null,
       liveness: "pending",
+      liveness_since: agent.created_at,
       last_seen_at: null,
+      back_at: null,
+      busy: null,
+      last_progress_at: null,
       last_handshake_at: null,
       metrics: {},
       version: null,
       hostname: null,
       os: null,
       arch: null,
+      clock_offset_seconds: null,
       created_at: agent.created_at,
       revoked_at: null,
+      muted_until: null,
+      secret_created_at: agent.created_at,
+      previous_secret_expires_at: null,
+      last_secret: null,
+      rotation: "none",
+      refused_handshakes_count: 0,
+      last_refused_at: null,
+      last_refusal: null,
+      copies: [],
     });
   },
 
@@ -130,11 +148,19 @@ export const scenarios: Record<string, Scenario> = {
       assert.deepEqual(await database.agents.get(agent.id, null), agent);
     },
 
-  "sessions.recordRefusal → nothing that the Agent shows": async ({ database }) => {
+  "sessions.recordRefusal → the Agent tells how many and when, and nothing else of it changes": async (
+    { database },
+  ) => {
     const agent = await create(database);
     assert.equal(await database.sessions.recordRefusal(agent.id), undefined);
     assert.equal(await database.sessions.recordRefusal(nobody), undefined);
-    assert.deepEqual(await database.agents.get(agent.id, null), agent);
+    const refused = await database.agents.get(agent.id, null);
+    assert.match(refused?.last_refused_at ?? "", time);
+    assert.deepEqual(refused, {
+      ...agent,
+      refused_handshakes_count: 1,
+      last_refused_at: refused?.last_refused_at,
+    });
   },
 
   "sessions.read → the Agent, or null for another epoch": async ({ database }) => {
@@ -204,6 +230,133 @@ export const scenarios: Record<string, Scenario> = {
     assert.deepEqual(await database.heartbeats.record([beat(id), beat(id, { epoch: 2 })]), [null, null]);
     assert.equal(await database.agents.revoke(nobody, key), null);
   },
+
+  "agents.restore → pending until its next beat, with the secret as it was": async ({ database }) => {
+    const { id } = await create(database);
+    await database.heartbeats.record([beat(id)]);
+    await database.agents.revoke(id, key);
+    const restored = await database.agents.restore(id, key);
+    assert.partialDeepStrictEqual(restored, { liveness: "pending", revoked_at: null });
+    assert.deepEqual(await database.agents.restore(id, key), restored);
+    assert.deepEqual(await database.heartbeats.record([beat(id)]), [null]);
+    const opened = await database.sessions.open(id, { secretDigest: digest, client: {} });
+    assert.equal(opened?.epoch, 2);
+    assert.deepEqual(await database.heartbeats.record([beat(id, { epoch: 2 })]), [recorded]);
+    assert.equal((await database.agents.get(id, null))?.liveness, "online");
+    assert.equal(await database.agents.restore(nobody, key), null);
+  },
+
+  "agents.endSessions → the beats of before are refused, those of the next session recorded": async (
+    { database, userId },
+  ) => {
+    const { id } = await create(database);
+    assert.equal(await database.agents.endSessions(id, { ...key, ownerId: userId }), null);
+    assert.deepEqual(await database.heartbeats.record([beat(id)]), [recorded]);
+    assert.equal((await database.agents.endSessions(id, key))?.liveness, "online");
+    assert.deepEqual(await database.heartbeats.record([beat(id), beat(id, { epoch: 2 })]), [null, recorded]);
+  },
+
+  "agents.edit → what is named is changed, and an event says what": async ({ database, userId }) => {
+    const made = await create(database, { labels: { zone: "a" } });
+    const until = "2030-01-01T00:00:00.000Z";
+    const changes = {
+      name: awkward,
+      labels: { a: awkward },
+      progress_deadline_seconds: 60,
+      muted_until: until,
+    };
+    assert.equal(await database.agents.edit(made.id, { ...key, ownerId: userId, changes }), null);
+    assert.deepEqual(await database.agents.get(made.id, null), made);
+    const edited = await database.agents.edit(made.id, { ...key, changes });
+    assert.deepEqual(edited, { ...made, ...changes });
+    assert.deepEqual(await database.agents.edit(made.id, { ...key, changes }), edited);
+    const listed = await database.events.list(null, { ...everyEvent, agentId: made.id });
+    assert.deepEqual(listed?.rows.map(({ kind, detail }) => [kind, Object.keys(detail).sort()]), [
+      ["edited", ["labels", "name", "progress_deadline_seconds"]],
+      ["muted", ["until"]],
+      ["created", ["heartbeat_interval_seconds", "labels", "name"]],
+    ]);
+    const back = { progress_deadline_seconds: null, muted_until: null };
+    assert.partialDeepStrictEqual(await database.agents.edit(made.id, { ...key, changes: back }), back);
+  },
+
+  "agents.delete → with its own name only; its beats are refused, its events stay": async (
+    { database, userId },
+  ) => {
+    const made = await create(database, { ownerId: userId, name: awkward });
+    assert.equal(await database.agents.delete(made.id, { ...key, ownerId: nobody, name: awkward }), null);
+    assert.equal(await database.agents.delete(made.id, { ...key, name: "another" }), "other_name");
+    assert.deepEqual(await database.agents.get(made.id, null), made);
+    assert.deepEqual(await database.agents.delete(made.id, { ...key, name: awkward }), made);
+    assert.equal(await database.agents.get(made.id, null), null);
+    assert.deepEqual(await database.heartbeats.record([beat(made.id)]), [null]);
+    const listed = await database.events.list(userId, { ...everyEvent, agentId: made.id });
+    assert.deepEqual(listed?.rows.map(({ kind }) => kind), ["deleted", "created"]);
+    assert.partialDeepStrictEqual(listed?.rows[0], {
+      agent_id: made.id,
+      agent_name: awkward,
+      actor: "key:default",
+    });
+    assert.equal(await database.events.list(nobody, { ...everyEvent, agentId: made.id }), null);
+  },
+
+  "agents.list → all pages together are the agents that fit, in their order, in every order there is": async (
+    { database },
+  ) => {
+    const labels = { walk: awkward };
+    const made: Agent[] = [];
+    for (const name of ["c", awkward, "a", "B", "d"]) made.push(await create(database, { name, labels }));
+    await database.heartbeats.record(made.slice(0, 2).map(({ id }) => beat(id)));
+    const filter = { liveness: null, labels: [{ key: "walk", value: awkward }], search: null };
+    for (const sort of ["trouble", "name", "last_seen_at", "created_at"].flatMap((one) => [one, `-${one}`])) {
+      const whole = await database.agents.list(null, { filter, sort, page: { limit: 200, after: null } });
+      assert.equal(whole.next, null);
+      assert.deepEqual(whole.counts, { online: 2, pending: 3 }, sort);
+      const walked: Agent[] = [];
+      for (let after: AgentsAfter | null = null;;) {
+        const page = await database.agents.list(null, { filter, sort, page: { limit: 2, after } });
+        walked.push(...page.rows);
+        if (page.next === null) break;
+        after = sent(page.next);
+      }
+      assert.deepEqual(walked, whole.rows, sort);
+      assert.deepEqual(walked.map(({ id }) => id).sort(), made.map(({ id }) => id).sort());
+    }
+    const online = { ...filter, liveness: ["online"], search: awkward.toUpperCase() };
+    const page = { limit: 1, after: null };
+    const { rows, counts } = await database.agents.list(null, { filter: online, sort: "name", page });
+    assert.deepEqual([rows.map(({ name }) => name), counts], [[awkward], { online: 1 }]);
+    assert.deepEqual((await database.agents.list(nobody, { filter, sort: "name", page })).rows, []);
+  },
+
+  "events.list → the newest first, page after page, of the kinds that are asked for": async (
+    { database, userId },
+  ) => {
+    const { id } = await create(database, { ownerId: userId });
+    await database.agents.revoke(id, key);
+    await database.agents.restore(id, key);
+    const first = await database.events.list(userId, {
+      agentId: id,
+      kinds: null,
+      page: { limit: 2, after: null },
+    });
+    assert.deepEqual(first?.rows.map(({ kind }) => kind), ["restored", "revoked"]);
+    assert.match(first?.rows[0]?.at ?? "", time);
+    const after: { id: number } | null = sent(first?.next ?? null);
+    const second = await database.events.list(userId, {
+      agentId: id,
+      kinds: null,
+      page: { limit: 2, after },
+    });
+    assert.deepEqual([second?.rows.map(({ kind }) => kind), second?.next], [["created"], null]);
+    const kinds = ["created", "revoked"];
+    const some = await database.events.list(null, { ...everyEvent, agentId: id, kinds });
+    assert.deepEqual(some?.rows.map(({ kind }) => kind), ["revoked", "created"]);
+    assert.deepEqual(await database.events.list(nobody, { ...everyEvent, agentId: null }), {
+      rows: [],
+      next: null,
+    });
+  },
 };
 
 export const newAgent: NewAgent = {
@@ -235,4 +388,9 @@ function beat(agentId: string, said: Partial<Beat> = {}): Beat {
     clockOffsetSeconds: null,
     ...said,
   };
+}
+
+/** A cursor as a client sends it back, of which the handlers check what is in it. */
+function sent(cursor: Cursor | null) {
+  return JSON.parse(JSON.stringify(cursor));
 }

@@ -17,6 +17,16 @@ const readable = [
   ...["os", "arch", "last_seen_at", "heartbeats_count", "status", "message", "metrics", "last_instance_id"],
   ...["last_seq", "revoked_at", "last_handshake_at", "handshakes_count", "last_refused_at"],
   "refused_handshakes_count",
+  ...[
+    "progress_deadline_seconds",
+    "muted_until",
+    "restored_at",
+    "supports",
+    "online_since",
+    "clock_offset_seconds",
+  ],
+  ...["secret_created_at", "previous_secret_expires_at", "pending_secret_created_at", "last_secret"],
+  ...["rotation_requested_at", "last_refusal"],
 ];
 
 type Ask = (path: string, init?: { method?: string; body?: unknown; prefer?: string }) => Promise<Answer>;
@@ -50,6 +60,9 @@ const writes: Record<string, [path: string, init: { method: string; body?: unkno
   "delete an event": ["agent_events?agent_id=eq.<mine>", { method: "DELETE" }],
 };
 
+/** What the functions do as the service role, so that a secret API key may, too. */
+const serviceMay = ["change an agent's name", "change an agent's digest", "delete an agent"];
+
 const serviceOnly: typeof writes = {
   "add an event": [
     "agent_events",
@@ -58,7 +71,7 @@ const serviceOnly: typeof writes = {
   "call get_agent": ["rpc/get_agent", { method: "POST", body: { agent_id: "<mine>", owner_id: null } }],
   "call revoke_agent": [
     "rpc/revoke_agent",
-    { method: "POST", body: { agent_id: "<mine>", owner_id: null, actor: "agent" } },
+    { method: "POST", body: { agent_id: "<mine>", owner_id: null, act: {} } },
   ],
   "call record_heartbeats": ["rpc/record_heartbeats", { method: "POST", body: { beats: [] } }],
 };
@@ -70,7 +83,6 @@ const digestReads = [
   "agents?select=*",
   "agents?select=id&agent_secret=like.sha256:a*",
   "agents?select=id&order=agent_secret",
-  "agent_events?select=id,agents(agent_secret)",
 ];
 
 const supabase = await part(supabaseApiParts, findSupabaseApi);
@@ -102,7 +114,7 @@ supabase.test(
         },
       );
       await context.step(
-        `${who} reads their own fleet and events, and no others, by joins and by ids`,
+        `${who} reads their own fleet and events, and no others, by ids either`,
         async () => {
           assert.deepEqual((await ask("fleet?select=id,liveness")).rows, [{
             id: ownId,
@@ -110,8 +122,6 @@ supabase.test(
           }]);
           const events = [{ agent_id: ownId, kind: "created" }];
           assert.deepEqual((await ask("agent_events?select=agent_id,kind")).rows, events);
-          const joined = [{ id: ownId, agent_events: [{ kind: "created" }] }];
-          assert.deepEqual((await ask("agents?select=id,agent_events(kind)")).rows, joined);
           for (const { id } of Object.values(fleet).filter(({ id }) => id !== ownId)) {
             assert.deepEqual((await ask(`agents?select=id&id=eq.${id}`)).rows, []);
             assert.deepEqual((await ask(`agent_events?select=id&agent_id=eq.${id}`)).rows, []);
@@ -140,9 +150,11 @@ supabase.test(
       );
     });
     await context.step(
-      "the service role changes no name, owner, digest or event, and deletes nothing",
+      "the service role changes no owner and no event, and deletes no event",
       async () => {
-        const { "insert an agent": _, ...others } = writes;
+        const { "insert an agent": _, ...others } = Object.fromEntries(
+          Object.entries(writes).filter(([name]) => !serviceMay.includes(name)),
+        );
         await assertDenied(asking(api, { apikey: api.secretKey }), others, { fleet, status: 403 });
       },
     );
@@ -174,7 +186,9 @@ async function assertDenied(
   for (const [name, [path, init]] of Object.entries(requests)) {
     const body: unknown = JSON.parse(JSON.stringify(init.body ?? null).replace("<mine>", fleet.mine.id));
     const sent = init.body === undefined ? init : { ...init, body };
-    assert.deepEqual(codeOf(await ask(path.replace("<mine>", fleet.mine.id), sent)), [status, "42501"], name);
+    // Nobody's right to write is asked where a view cannot be written to at all.
+    const wanted = path.startsWith("fleet") ? [500, "55000"] : [status, "42501"];
+    assert.deepEqual(codeOf(await ask(path.replace("<mine>", fleet.mine.id), sent)), wanted, name);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Endpoint } from "../../supabase/functions/_shared/http/routes.ts";
 import { endpoints } from "../../supabase/functions/endpoints.ts";
 import { agentId, operatorKey, secret } from "../_support/backend.ts";
+import { enrollmentCode } from "../_support/vectors.ts";
 import { forge } from "./_tokens.ts";
 
 /** One method of one resource, and the request that it answers well. */
@@ -17,7 +18,9 @@ interface Facts {
   /** The status of its good reply. */
   status: number;
   /** Who may ask. */
-  asks: "operator" | "session" | "anybody";
+  asks: "operator" | "reader" | "session" | "anybody";
+  /** The query that it needs. */
+  query?: string;
   /** The body that it reads, or null when it reads none. */
   body: Record<string, unknown> | null;
   /** Whether it needs the database. */
@@ -26,10 +29,34 @@ interface Facts {
 
 const common = { status: 200, body: null, usesDatabase: true } as const;
 
+/** The code of bytes 00 to 1f, and a host that drew the same ones. */
+const enrolling = { code: enrollmentCode, enrollment_id: enrollmentCode.slice(4, 47) };
+
 const facts: Record<string, Facts> = {
   "POST /create-agent": { ...common, status: 201, asks: "operator", body: { name: "edge 1" } },
-  "GET /agents/<id>": { ...common, asks: "operator" },
+  "GET /agents/<id>": { ...common, asks: "reader" },
+  "GET /agents": { ...common, asks: "reader" },
+  "PATCH /agents/<id>": { ...common, asks: "operator", body: { name: "edge 2" } },
+  "DELETE /agents/<id>": { ...common, asks: "operator", query: "?name=edge%201" },
   "POST /agents/<id>/revoke": { ...common, asks: "operator" },
+  "POST /agents/<id>/restore": { ...common, asks: "operator" },
+  "POST /agents/<id>/end-sessions": { ...common, asks: "operator" },
+  "GET /agents/<id>/events": { ...common, asks: "reader" },
+  "GET /events": { ...common, asks: "reader" },
+  "GET /reader-keys": { ...common, asks: "reader" },
+  "POST /reader-keys": { ...common, status: 201, asks: "operator", body: { name: "a dashboard" } },
+  "DELETE /reader-keys/<id>": { ...common, asks: "operator" },
+  "GET /enrollments": { ...common, asks: "reader" },
+  "POST /enrollments": { ...common, status: 201, asks: "operator", body: { uses: 10 } },
+  "GET /enrollments/<id>": { ...common, asks: "reader" },
+  "POST /enrollments/<id>/revoke": { ...common, asks: "operator" },
+  "POST /enroll": { ...common, status: 201, asks: "anybody", body: enrolling },
+  "POST /enroll/progress": {
+    ...common,
+    status: 204,
+    asks: "anybody",
+    body: { ...enrolling, step: "download", failed: false },
+  },
   "POST /handshake": { ...common, asks: "anybody", body: { agent_id: agentId, agent_secret: secret } },
   "POST /heartbeat": { ...common, asks: "session", body: { status: "healthy" } },
   "GET /heartbeat": { ...common, asks: "session" },
@@ -55,7 +82,7 @@ const routed = endpoints.flatMap((endpoint) =>
 export const resources: readonly Resource[] = Object.entries(facts).map(([name, known]) => {
   const route = routed.find((one) => one.name === name);
   if (route === undefined) throw new Error(`No function has a route ${name}`);
-  return { ...route, ...known };
+  return { ...route, ...known, rest: `${route.rest}${known.query ?? ""}` };
 });
 
 const unknown = routed.filter(({ name }) => facts[name] === undefined).map(({ name }) => name);
@@ -63,7 +90,7 @@ if (unknown.length > 0) throw new Error(`The hostile set needs a line for each r
 
 /** The credential that a resource asks for. */
 export async function credential({ asks }: Resource): Promise<Record<string, string>> {
-  if (asks === "operator") return { apikey: operatorKey };
+  if (asks === "operator" || asks === "reader") return { apikey: operatorKey };
   return asks === "session" ? { authorization: `Bearer ${await forge()}` } : {};
 }
 

@@ -16,7 +16,7 @@ const plain = {
   ownerId: null,
   ownerLimit: null,
   secretDigest: digest,
-  act: { actor: "key:default", address: null },
+  act: { actor: "key:default", address: "192.0.2.1" },
 };
 
 function post(fields: unknown, headers: Record<string, string> = apikey): RequestInit {
@@ -60,6 +60,9 @@ const good: [name: string, fields: Record<string, unknown>, told: Record<string,
   ["32 labels", { labels: many(32) }, { labels: many(32) }],
   ["an interval of 5 s", { heartbeat_interval_seconds: 5 }, { heartbeatIntervalSeconds: 5 }],
   ["an interval of a day", { heartbeat_interval_seconds: 86_400 }, { heartbeatIntervalSeconds: 86_400 }],
+  ["a deadline of 10 s", { progress_deadline_seconds: 10 }, { progressDeadlineSeconds: 10 }],
+  ["a deadline of a week", { progress_deadline_seconds: 604_800 }, { progressDeadlineSeconds: 604_800 }],
+  ["a deadline of null", { progress_deadline_seconds: null }, {}],
   ["an owner", { owner_id: userId }, { ownerId: userId }],
   ["an owner in upper case", { owner_id: userId.toUpperCase() }, { ownerId: userId }],
   ["fields that nobody knows", { id: strangerId, agent_secret: "mine", epoch: 9 }, {}],
@@ -119,6 +122,9 @@ const bad: [name: string, fields: Record<string, unknown>, field: string][] = [
   ["an interval of 5.5 s", { heartbeat_interval_seconds: 5.5 }, "heartbeat_interval_seconds"],
   ["an interval in a text", { heartbeat_interval_seconds: "60" }, "heartbeat_interval_seconds"],
   ["an interval of true", { heartbeat_interval_seconds: true }, "heartbeat_interval_seconds"],
+  ["a deadline of 9 s", { progress_deadline_seconds: 9 }, "progress_deadline_seconds"],
+  ["a deadline of a week and a second", { progress_deadline_seconds: 604_801 }, "progress_deadline_seconds"],
+  ["a deadline in a text", { progress_deadline_seconds: "60" }, "progress_deadline_seconds"],
   ["a null owner_id", { owner_id: null }, "owner_id"],
   ["an owner_id that is no uuid", { owner_id: "me" }, "owner_id"],
   ["a null installer", { installer: null }, "installer"],
@@ -158,7 +164,12 @@ for (const own of [undefined, userId, userId.toUpperCase()]) {
       post({ name: "edge 1", owner_id: own }, await userAuthorization()),
     );
     assert.equal(reply.status, 201);
-    const told = { ...plain, ownerId: userId, ownerLimit: 1000, actor: `user:${userId}` };
+    const told = {
+      ...plain,
+      ownerId: userId,
+      ownerLimit: 1000,
+      act: { ...plain.act, actor: `user:${userId}` },
+    };
     assert.deepEqual(backend.calls, [{ name: "agents.create", args: [told] }]);
   });
 }

@@ -7,7 +7,7 @@ import { withoutWaiting } from "./_timers.ts";
 const encoder = new TextEncoder();
 
 for (const resource of resources.filter(({ body }) => body !== null)) {
-  const { name, endpoint, method, body, status } = resource;
+  const { name, endpoint, method, rest, body, status } = resource;
   const padded = (length: number): string => {
     const short = JSON.stringify({ ...body, padding: "" });
     return JSON.stringify({ ...body, padding: "x".repeat(length - short.length) });
@@ -36,7 +36,7 @@ for (const resource of resources.filter(({ body }) => body !== null)) {
   for (const [what, text] of good) {
     Deno.test(`${name} with ${what} answers ${status}`, async () => {
       assert.ok(encoder.encode(text).length <= 65_536);
-      const init = { method, ...await sent(text)() };
+      const init = { method, rest, ...await sent(text)() };
       const reply = await ask(endpoint, await testBackend(), init);
       assert.equal(reply.status, status, JSON.stringify(reply.body));
     });
@@ -105,7 +105,7 @@ for (const resource of resources.filter(({ body }) => body !== null)) {
   if (resource.asks === "session") {
     for (const empty of ["", " \n"]) {
       Deno.test(`${name} with the empty body ${JSON.stringify(empty)} answers ${status}`, async () => {
-        const init = { method, ...await sent(empty)() };
+        const init = { method, rest, ...await sent(empty)() };
         assert.equal((await ask(endpoint, await testBackend(), init)).status, status);
       });
     }

@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
 import { base64url } from "jose";
 import { unavailable } from "../../supabase/functions/_shared/http/errors.ts";
-import { agentId, ask, failingDatabase, operatorKey, secret, testBackend } from "../_support/backend.ts";
+import {
+  agentId,
+  ask,
+  failingDatabase,
+  operatorKey,
+  readerKeyRow,
+  secret,
+  testBackend,
+} from "../_support/backend.ts";
 import { assertError, type Reply } from "../_support/client.ts";
+import { enrollmentCode, readerKey } from "../_support/vectors.ts";
 import { assertCommon, refused } from "./_hostile.ts";
 import { credential, goodRequest, resources } from "./_resources.ts";
 import { badAuthorizations, forge } from "./_tokens.ts";
@@ -127,7 +136,7 @@ for (const resource of resources.filter(({ asks }) => asks === "session")) {
   });
 }
 
-for (const resource of resources.filter(({ asks }) => asks === "operator")) {
+for (const resource of resources.filter(({ asks }) => asks === "operator" || asks === "reader")) {
   const { name, endpoint } = resource;
   const bad: [name: string, headers: () => Promise<Record<string, string>>][] = [
     ["no credential", () => Promise.resolve({})],
@@ -135,6 +144,12 @@ for (const resource of resources.filter(({ asks }) => asks === "operator")) {
     ["a wrong key", () => Promise.resolve({ apikey: "sb_secret_wrong" })],
     ["an agent's session", async () => ({ authorization: `Bearer ${await forge()}` })],
     ["an agent's secret as key", () => Promise.resolve({ apikey: secret })],
+    ["an enrollment code as key", () => Promise.resolve({ apikey: enrollmentCode })],
+    ["a mistyped reader's key", () => Promise.resolve({ apikey: `${readerKey.slice(0, -1)}x` })],
+    [
+      "a cut reader's key as bearer token",
+      () => Promise.resolve({ authorization: `Bearer ${readerKey.slice(0, -1)}` }),
+    ],
     ["a user's token of another audience", () => userAuthorization({ aud: "openclaw:agent" })],
     ["a user's token of another role", () => userAuthorization({ role: "anon" })],
     ["a user's token that has expired", () => userAuthorization({ iat: 1, exp: 2 })],
@@ -168,10 +183,59 @@ for (const resource of resources.filter(({ asks }) => asks === "operator")) {
   });
 }
 
-for (const resource of resources.filter(({ rest }) => rest !== "")) {
-  const { name, endpoint, method } = resource;
+const readerHeaders: [how: string, headers: Record<string, string>][] = [
+  ["as API key", { apikey: readerKey }],
+  ["as bearer token", { authorization: `Bearer ${readerKey}` }],
+  ["as both, as supabase-js sends a key", { apikey: readerKey, authorization: `bearer ${readerKey}` }],
+];
+
+for (const resource of resources.filter(({ asks }) => asks === "reader")) {
+  for (const [how, headers] of readerHeaders) {
+    Deno.test(`${resource.name} with a reader's key ${how} answers ${resource.status}, and shows its maker's rows`, async () => {
+      const find = () => Promise.resolve({ ...readerKeyRow, owner_id: userId });
+      const backend = await testBackend({ readerKeys: { find } });
+      const reply = await ask(resource.endpoint, backend, { ...await goodRequest(resource), headers });
+      assert.equal(reply.status, resource.status, JSON.stringify(reply.body));
+      assert.equal(backend.calls.length, 2);
+      assert.ok(JSON.stringify(backend.calls[1]?.args).includes(userId));
+    });
+  }
+}
+
+for (const resource of resources.filter(({ asks }) => asks === "operator")) {
+  for (const [how, headers] of readerHeaders) {
+    Deno.test(`${resource.name} with a reader's key ${how} → forbidden, and nothing is done`, async () => {
+      const backend = await testBackend();
+      const reply = await ask(resource.endpoint, backend, { ...await goodRequest(resource), headers });
+      assertError(reply, "forbidden", 403);
+      assertCommon(reply);
+      assert.deepEqual(backend.calls.map(({ name }) => name), ["readerKeys.find"]);
+      assert.equal(backend.refusals.size, 0);
+    });
+  }
+}
+
+for (const resource of resources.filter(({ asks }) => asks === "operator" || asks === "reader")) {
+  Deno.test(`${resource.name} with an unknown reader's key → operator_required, counted, and nothing is done`, async () => {
+    const backend = await testBackend({ readerKeys: { find: () => Promise.resolve(null) } });
+    const headers = { apikey: readerKey };
+    const reply = await ask(resource.endpoint, backend, { ...await goodRequest(resource), headers });
+    assertError(reply, "operator_required", 401);
+    assertCommon(reply);
+    assert.deepEqual(backend.calls.map(({ name }) => name), ["readerKeys.find"]);
+    assert.equal(backend.refusals.size, 1);
+  });
+}
+
+for (const resource of resources.filter(({ rest }) => rest.includes(agentId))) {
+  const { name, endpoint } = resource;
+  const none = () => Promise.resolve(null);
+  const nobody = { get: none, revoke: none };
   const missing = {
-    agents: { get: () => Promise.resolve(null), revoke: () => Promise.resolve(null) },
+    agents: { ...nobody, edit: none, restore: none, endSessions: none, delete: none },
+    events: { list: none },
+    enrollments: nobody,
+    readerKeys: { revoke: none },
   };
 
   Deno.test(`${name} of a missing row → not_found`, async () => {
@@ -188,7 +252,10 @@ for (const resource of resources.filter(({ rest }) => rest !== "")) {
     assertError(reply, "not_found", 404);
     const [call] = backend.calls;
     assert.ok(JSON.stringify(call?.args).includes(userId), "the database is asked for the user's own rows");
-    assert.ok(backend.lines.every((line) => !line.includes('"event":"agent')), backend.lines.join("\n"));
+    assert.ok(
+      backend.lines.every((line) => !/"event":"(agent|enrollment|reader key)/.test(line)),
+      backend.lines.join("\n"),
+    );
   });
 
   const badIds = [
@@ -218,16 +285,21 @@ for (const resource of resources.filter(({ rest }) => rest !== "")) {
   Deno.test(`${name} with an uppercase id is answered, and asks for the lower case`, async () => {
     const backend = await testBackend();
     const rest = resource.rest.replace(agentId, agentId.toUpperCase());
-    const reply = await ask(endpoint, backend, { method, rest, headers: { apikey: operatorKey } });
+    const reply = await ask(endpoint, backend, { ...await goodRequest(resource), rest });
     assert.equal(reply.status, 200);
-    assert.equal(backend.calls[0]?.args[0], agentId);
+    const args = JSON.stringify(backend.calls[0]?.args);
+    assert.ok(args.includes(agentId) && !args.includes(agentId.toUpperCase()), args);
   });
 }
 
 for (const resource of resources) {
-  const paths = resource.endpoint.name === "agents"
-    ? ["", "/", `/${agentId}/`, `/${agentId}/delete`, `/${agentId}/revoke/now`, `//revoke`]
-    : ["/", "/more", `/${agentId}`];
+  const { routes } = resource.endpoint;
+  const hasIds = routes.some(({ path }) => path.includes(":id"));
+  const paths = [
+    ...(hasIds
+      ? ["/", `/${agentId}/`, `/${agentId}/remove`, `/${agentId}/revoke/now`, "//revoke"]
+      : ["/", "/more", `/${agentId}`]),
+  ];
   for (const rest of paths) {
     Deno.test(`${resource.method} /${resource.endpoint.name}${rest} → not_found (beside ${resource.name})`, async () => {
       await refused({ ...resource, rest }, { headers: await credential(resource) }, ["not_found", 404]);

@@ -88,7 +88,9 @@ export const stories: Story[] = [
         await client.createAgent(),
       ];
       await client.revoke(revoked.id);
-      await fleet.sql(`update public.agents set agent_secret = null where id = '${without.id}'`);
+      await fleet.sql(
+        `update public.agents set agent_secret = null, secret_created_at = null where id = '${without.id}'`,
+      );
       const replies = [
         await fleet.client.handshake({ id: unknownAgent, secret: wrong.secret }),
         await fleet.client.handshake({ id: wrong.id, secret: agentSecret }),

@@ -88,7 +88,7 @@ async function vacuum(run: Run): Promise<void> {
 }
 
 /** Every table of the migrations. */
-export const vacuumedTables = ["agents", "agent_events"];
+export const vacuumedTables = ["agents", "agent_events", "reader_keys", "enrollments", "enrollment_hosts"];
 
 /**
  * PGlite is a standalone backend, which does not stop when transaction numbers run out: old rows would vanish. A

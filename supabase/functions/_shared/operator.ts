@@ -1,54 +1,107 @@
 import { createRemoteJWKSet, decodeProtectedHeader, type JSONWebKeySet } from "npm:jose@6.2.18";
 import { verifyCredentials } from "npm:@supabase/server@1.8.1/core";
 import { bearerToken } from "./auth.ts";
-import type { Act } from "./database/port.ts";
+import type { Act, Database } from "./database/port.ts";
 import { ContractError, unavailable } from "./http/errors.ts";
 import type { Refusals } from "./http/refusals.ts";
+import { digestSecret, secretFault } from "./secret.ts";
 import { uuid } from "./values.ts";
 
 /** An administrator: a Supabase user, for their own agents, or a secret API key, for all agents. */
 export type Operator = { kind: "user"; id: string } | { kind: "key"; name: string };
 
-/** Identifies the operator of a request. */
+/** Who may read: an operator, or a reader's key, which sees what its maker sees. */
+export type Reader = Operator | { kind: "reader"; ownerId: string | null };
+
+/** What is known of a request that is to be identified. */
+interface From {
+  address: string;
+  refusals: Refusals;
+  /** Asked only when a well-formed reader's key is presented. */
+  database: { readerKeys: Pick<Database["readerKeys"], "find"> };
+}
+
+/** Identifies the operator or reader of a request. */
 export interface Operators {
   /**
    * @throws {ContractError} `operator_required` when there is no credential or an invalid one,
-   * `forbidden` for an anonymous user, `unavailable` when the issuer's keys are unreachable.
+   * `forbidden` for an anonymous user and for a reader's key that holds, `unavailable` when the issuer's keys are
+   * unreachable.
    */
-  identify: (request: Request, from: { address: string; refusals: Refusals }) => Promise<Operator>;
-  /** Identifies who may read: an operator. Throws as `identify` does. */
-  identifyReader: (request: Request, from: { address: string; refusals: Refusals }) => Promise<Operator>;
+  identify: (request: Request, from: From) => Promise<Operator>;
+  /** The same, but a reader's key that holds is let in. */
+  identifyReader: (request: Request, from: From) => Promise<Reader>;
 }
 
 export interface OperatorSettings {
   url: string;
   secretKeys: Record<string, string>;
+  /** The digest of a reader's key beside those of the database, which sees all rows; null: there is none. */
+  readerKeyDigest?: string | null;
   /** The keys that sign users' tokens; asked for only when a token is presented. */
   userKeys: (kid: string | undefined) => Promise<JSONWebKeySet>;
 }
 
-/** Operators by Supabase's own rules, as `@supabase/server` checks them (modes `user` and `secret:*`). */
+/** Operators by Supabase's own rules, as `@supabase/server` checks them (modes `user` and `secret:*`), and readers. */
 export function supabaseOperators(settings: OperatorSettings): Operators {
   const operators: Operators = {
-    identifyReader: (request, from) => operators.identify(request, from),
-    async identify(request, { address, refusals }) {
-      const token = bearerToken(request);
-      const apikey = request.headers.get("apikey");
-      const isUserToken = token !== null && !token.startsWith("sb_");
-      const jwks = isUserToken ? await settings.userKeys(kidOf(token)) : { keys: [] };
-      const { data } = await verifyCredentials({ token, apikey }, {
-        auth: ["user", "secret:*"],
-        env: { url: settings.url, publishableKeys: {}, secretKeys: settings.secretKeys, jwks },
-      });
-      const operator = data === null ? null : operatorOf(data);
-      if (operator !== null) return operator;
-      refusals.count(address);
-      throw operatorRequired(
-        token === null && apikey === null ? "none was sent" : "the one that was sent is not valid",
+    async identifyReader(request, from) {
+      const key = readerKeyOf(request);
+      if (key === null) return await identifyOperator(request, from, settings);
+      const reader = await findReader(key, from, settings);
+      if (reader !== null) return reader;
+      from.refusals.count(from.address);
+      throw operatorRequired("the reader's key that was sent is not valid");
+    },
+    async identify(request, from) {
+      const reader = await operators.identifyReader(request, from);
+      if (reader.kind !== "reader") return reader;
+      throw new ContractError(
+        "forbidden",
+        "Cannot do this with a reader's key: it only reads, expected a user's access token or a secret API key",
       );
     },
   };
   return operators;
+}
+
+async function identifyOperator(
+  request: Request,
+  { address, refusals }: From,
+  settings: OperatorSettings,
+): Promise<Operator> {
+  const token = bearerToken(request);
+  const apikey = request.headers.get("apikey");
+  const isUserToken = token !== null && !token.startsWith("sb_");
+  const jwks = isUserToken ? await settings.userKeys(kidOf(token)) : { keys: [] };
+  const { data } = await verifyCredentials({ token, apikey }, {
+    auth: ["user", "secret:*"],
+    env: { url: settings.url, publishableKeys: {}, secretKeys: settings.secretKeys, jwks },
+  });
+  const operator = data === null ? null : operatorOf(data);
+  if (operator !== null) return operator;
+  refusals.count(address);
+  throw operatorRequired(
+    token === null && apikey === null ? "none was sent" : "the one that was sent is not valid",
+  );
+}
+
+/** The reader's key that a request presents, or null. A bearer token counts before an API key, as for operators. */
+function readerKeyOf(request: Request): string | null {
+  const key = bearerToken(request) ?? request.headers.get("apikey");
+  return key?.startsWith("ocr_") ? key : null;
+}
+
+async function findReader(
+  key: string,
+  { database }: From,
+  { readerKeyDigest = null }: OperatorSettings,
+): Promise<Reader | null> {
+  if (await secretFault(key, "ocr_") !== null) return null;
+  const digest = await digestSecret(key);
+  if (digest === readerKeyDigest) return { kind: "reader", ownerId: null };
+  const found = await database.readerKeys.find(digest);
+  return found === null ? null : { kind: "reader", ownerId: found.owner_id };
 }
 
 /** The refusal of a request without a valid operator. */
@@ -69,9 +122,10 @@ export function actOf(operator: Operator, address: string): Act {
   return { actor: actorOf(operator), address: address || null };
 }
 
-/** The owner to whose rows an operator is limited, or null for all rows. */
-export function scopeOf(operator: Operator): string | null {
-  return operator.kind === "user" ? operator.id : null;
+/** The owner to whose rows an operator or reader is limited, or null for all rows. */
+export function scopeOf(reader: Reader): string | null {
+  if (reader.kind === "reader") return reader.ownerId;
+  return reader.kind === "user" ? reader.id : null;
 }
 
 /** The keys of a project that gave us no JWK Set: fetched, kept, and fetched again for a key that is not among them. */

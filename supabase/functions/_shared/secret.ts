@@ -1,26 +1,32 @@
 import { base64url } from "npm:jose@6.2.18";
 
+/** What a secret of ours begins with: an agent's, an enrollment code, a reader's key. */
+export type SecretPrefix = "ocs_" | "oce_" | "ocr_";
+
 /**
- * An agent's secret: `ocs_`, 43 characters of base64url (32 random bytes), `_`, and 6 characters of
+ * A secret: its prefix, 43 characters of base64url (32 random bytes), `_`, and 6 characters of
  * base64url: the first 4 bytes of the SHA-256 of the 47 characters before them. The checksum tells a
  * mistyped or cut secret from a wrong one without asking anybody; it proves nothing.
  */
-export async function makeSecret(random: Uint8Array): Promise<string> {
+export async function makeSecret(random: Uint8Array, prefix: SecretPrefix = "ocs_"): Promise<string> {
   if (random.length !== 32) {
     throw new RangeError(`Cannot make a secret: ${random.length} bytes, expected 32`);
   }
-  const body = `ocs_${base64url.encode(random)}`;
+  const body = `${prefix}${base64url.encode(random)}`;
   return `${body}_${await checksum(body)}`;
 }
 
 /**
- * What keeps a text from being a secret, or null if it is well-formed. The fault never repeats the text.
+ * What keeps a text from being a secret with this prefix, or null if it is well-formed. The fault never repeats the
+ * text.
  *
  * Read by position, never by splitting: base64url has `_` too.
  */
-export async function secretFault(text: string): Promise<string | null> {
-  if (text.length !== 54) return `has ${text.length} characters, a secret has 54`;
-  if (!/^ocs_[A-Za-z0-9_-]{43}_[A-Za-z0-9_-]{6}$/.test(text)) return 'is not of the form "ocs_…_…"';
+export async function secretFault(text: string, prefix: SecretPrefix = "ocs_"): Promise<string | null> {
+  if (text.length !== 54) return `has ${text.length} characters, expected 54`;
+  if (!text.startsWith(prefix) || !/^[A-Za-z0-9_-]{43}_[A-Za-z0-9_-]{6}$/.test(text.slice(4))) {
+    return `is not of the form "${prefix}…_…"`;
+  }
   const body = text.slice(0, 47);
   if (text.slice(48) !== await checksum(body)) {
     return "has a checksum that does not match: it was mistyped or cut";
@@ -28,7 +34,7 @@ export async function secretFault(text: string): Promise<string | null> {
   return null;
 }
 
-/** What the database keeps of a secret: `sha256:` and the hex of the SHA-256 of all its 54 characters. */
+/** What the database keeps of a secret: `sha256:` and the hex of the SHA-256 of all its characters. */
 export async function digestSecret(secret: string): Promise<string> {
   const digest = await sha256(secret);
   return `sha256:${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;

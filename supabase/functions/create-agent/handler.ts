@@ -1,15 +1,17 @@
 import type { Backend } from "../_shared/backend.ts";
 import { readJson } from "../_shared/http/body.ts";
+import { createdReply } from "../_shared/http/created.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
 import { ContractError } from "../_shared/http/errors.ts";
 import {
   badField,
   type Fields,
   parseChoice,
+  parseHeartbeatInterval,
   parseLabels,
   parseName,
+  parseProgressDeadline,
   parseUuid,
-  parseWholeNumber,
 } from "../_shared/http/fields.ts";
 import { resource } from "../_shared/http/routes.ts";
 import { installerUrl, makeInstaller, type Shell, shells } from "../_shared/installer/installer.ts";
@@ -52,14 +54,11 @@ export async function createAgent(request: Request, deps: Deps): Promise<Respons
     request_id: deps.requestId,
   });
   const reply = { agent: created, agent_secret: secret };
-  if (shell === null || url === null) return madeReply(reply);
-  return madeReply({ ...reply, installer: makeInstaller(shell, { url, agent: { id: created.id, secret } }) });
-}
-
-/** It ends with a line feed: people read it from curl. */
-function madeReply(value: unknown): Response {
-  const headers = { "content-type": "application/json" };
-  return new Response(`${JSON.stringify(value)}\n`, { status: 201, headers });
+  if (shell === null || url === null) return createdReply(reply);
+  return createdReply({
+    ...reply,
+    installer: makeInstaller(shell, { url, agent: { id: created.id, secret } }),
+  });
 }
 
 function parseNewAgent(
@@ -76,13 +75,8 @@ function parseNewAgent(
   return {
     name: parseName(name, "name"),
     labels: parseLabels(labels),
-    heartbeatIntervalSeconds: parseWholeNumber(heartbeat_interval_seconds, "heartbeat_interval_seconds", {
-      from: 5,
-      to: 86_400,
-    }),
-    progressDeadlineSeconds: progress_deadline_seconds === null
-      ? null
-      : parseWholeNumber(progress_deadline_seconds, "progress_deadline_seconds", { from: 10, to: 604_800 }),
+    heartbeatIntervalSeconds: parseHeartbeatInterval(heartbeat_interval_seconds),
+    progressDeadlineSeconds: parseProgressDeadline(progress_deadline_seconds),
     ownerId: parseOwner(owner_id, operator),
     shell: installer === undefined ? null : parseChoice<Shell>(installer, "installer", shells),
   };

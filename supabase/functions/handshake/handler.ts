@@ -1,10 +1,11 @@
 import { issueSession } from "../_shared/auth.ts";
 import type { Backend } from "../_shared/backend.ts";
 import { readJson } from "../_shared/http/body.ts";
+import { parseClient } from "../_shared/client.ts";
 import type { Client } from "../_shared/database/port.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
 import { ContractError } from "../_shared/http/errors.ts";
-import { badField, type Fields, parseFields, parseText, parseUuid } from "../_shared/http/fields.ts";
+import { badField, type Fields, parseUuid } from "../_shared/http/fields.ts";
 import { resource } from "../_shared/http/routes.ts";
 import { wholeNumberWithin } from "../_shared/random.ts";
 import { digestSecret, secretFault } from "../_shared/secret.ts";
@@ -78,27 +79,4 @@ async function parseCredentials(
   if (fault !== null) throw badField("agent_secret", fault);
   if (instance_id !== undefined) parseUuid(instance_id, "instance_id");
   return { agentId, secret: agent_secret, client: client === undefined ? {} : parseClient(client) };
-}
-
-function parseClient(value: unknown): Client {
-  const given = parseFields(value, "client");
-  const names = ["version", "hostname", "os", "arch"] as const;
-  const client: Client = Object.fromEntries(
-    names.filter((name) => given[name] !== undefined)
-      .map((name) => [name, parseText(given[name], `client.${name}`, { shortest: 1, longest: 255 })]),
-  );
-  return given.supports === undefined ? client : { ...client, supports: parseSupports(given.supports) };
-}
-
-/** At most 16 words for what the client can do. */
-function parseSupports(value: unknown): string[] {
-  const words: unknown[] = Array.isArray(value) ? value : [null];
-  if (words.length > 16 || !words.every(isWord)) {
-    throw badField("client.supports", "is not a list of at most 16 words of a to z and _");
-  }
-  return words;
-}
-
-function isWord(value: unknown): value is string {
-  return typeof value === "string" && /^[a-z_]{1,32}$/.test(value);
 }

@@ -6,6 +6,17 @@ insert into public.agents (id, name) values ('a1000000-0000-4000-8000-0000000000
 insert into public.agent_events (agent_id, kind, actor)
   values ('a1000000-0000-4000-8000-000000000001', 'created', 'key:default');
 
+insert into public.reader_keys (name, key_digest) values ('a key', 'sha256:' || repeat('0f', 32));
+insert into public.enrollments (
+    id, code_digest, name, labels, heartbeat_interval_seconds, uses, expires_at
+  )
+  values (
+    'e1000000-0000-4000-8000-000000000005', 'sha256:' || repeat('0f', 32), '{hostname}', '{}', 60, 10,
+    now() + interval '1 hour'
+  );
+insert into public.enrollment_hosts (enrollment_id, host_digest)
+  values ('e1000000-0000-4000-8000-000000000005', 'sha256:' || repeat('0f', 32));
+
 create temporary table bad (rule text, relation text, change text);
 insert into bad
   select 'name_is_1_to_100_characters_without_controls', 'agents', format('name = %s', value)
@@ -90,15 +101,55 @@ insert into bad
   ('an_agent_with_refusals_has_a_last_one', 'agents', 'last_refused_at = now(), refused_handshakes_count = -1'),
   ('kind_is_one_we_record', 'agent_events', $$kind = 'heartbeat'$$),
   ('kind_is_one_we_record', 'agent_events', $$kind = ''$$),
-  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = ''$$),
-  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = 'somebody'$$),
-  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = 'agent:x'$$),
-  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = 'user:me'$$),
-  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = 'key:'$$),
-  ('actor_is_the_agent_a_user_or_a_key', 'agent_events', $$actor = 'key:' || repeat('x', 256)$$),
+  ('actor_is_the_agent_a_user_a_key_or_an_enrollment', 'agent_events', $$actor = ''$$),
+  ('actor_is_the_agent_a_user_a_key_or_an_enrollment', 'agent_events', $$actor = 'somebody'$$),
+  ('actor_is_the_agent_a_user_a_key_or_an_enrollment', 'agent_events', $$actor = 'agent:x'$$),
+  ('actor_is_the_agent_a_user_a_key_or_an_enrollment', 'agent_events', $$actor = 'user:me'$$),
+  ('actor_is_the_agent_a_user_a_key_or_an_enrollment', 'agent_events', $$actor = 'key:'$$),
+  ('actor_is_the_agent_a_user_a_key_or_an_enrollment', 'agent_events', $$actor = 'key:' || repeat('x', 256)$$),
   ('detail_is_an_object', 'agent_events', $$detail = '[]'$$),
   ('detail_is_an_object', 'agent_events', $$detail = 'null'$$),
-  ('detail_is_an_object', 'agent_events', $$detail = '"text"'$$);
+  ('actor_is_the_agent_a_user_a_key_or_an_enrollment', 'agent_events', $$actor = 'enrollment:'$$),
+  ('actor_is_the_agent_a_user_a_key_or_an_enrollment', 'agent_events', $$actor = 'enrollment:oce_x'$$),
+  ('detail_is_an_object', 'agent_events', $$detail = '"text"'$$),
+  ('reader_key_name_is_1_to_100_characters_without_controls', 'reader_keys', $$name = ''$$),
+  ('reader_key_name_is_1_to_100_characters_without_controls', 'reader_keys', $$name = repeat('x', 101)$$),
+  ('reader_key_name_is_1_to_100_characters_without_controls', 'reader_keys', $$name = e'a\nb'$$),
+  ('reader_key_is_a_sha256_digest', 'reader_keys', $$key_digest = repeat('a', 64)$$),
+  ('reader_key_is_a_sha256_digest', 'reader_keys',
+    $$key_digest = 'ocr_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_GNiFIw'$$),
+  ('enrollment_code_is_a_sha256_digest', 'enrollments', $$code_digest = ''$$),
+  ('enrollment_code_is_a_sha256_digest', 'enrollments',
+    $$code_digest = 'oce_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_TJTH1w'$$),
+  ('enrollment_name_is_1_to_100_characters_without_controls', 'enrollments', $$name = ''$$),
+  ('enrollment_name_is_1_to_100_characters_without_controls', 'enrollments', $$name = repeat('x', 101)$$),
+  ('enrollment_name_is_1_to_100_characters_without_controls', 'enrollments', $$name = e'a\u009fb'$$),
+  ('enrollment_labels_are_at_most_32_strings', 'enrollments', $$labels = '[]'$$),
+  ('enrollment_heartbeat_interval_is_5_seconds_to_a_day', 'enrollments', 'heartbeat_interval_seconds = 4'),
+  ('enrollment_heartbeat_interval_is_5_seconds_to_a_day', 'enrollments', 'heartbeat_interval_seconds = 86401'),
+  ('enrollment_progress_deadline_is_10_seconds_to_a_week', 'enrollments', 'progress_deadline_seconds = 9'),
+  ('enrollment_progress_deadline_is_10_seconds_to_a_week', 'enrollments', 'progress_deadline_seconds = 604801'),
+  ('enrollment_has_1_to_10000_uses', 'enrollments', 'uses = 0'),
+  ('enrollment_has_1_to_10000_uses', 'enrollments', 'uses = 10001'),
+  ('enrollment_is_used_at_most_as_often_as_it_may_be', 'enrollments', 'used = 11'),
+  ('enrollment_is_used_at_most_as_often_as_it_may_be', 'enrollments', 'used = -1'),
+  ('enrollment_expires_within_30_days', 'enrollments', 'expires_at = created_at'),
+  ('enrollment_expires_within_30_days', 'enrollments', $$expires_at = created_at + interval '30 days 1 second'$$),
+  ('enrollment_host_is_a_sha256_digest', 'enrollment_hosts', $$host_digest = repeat('A', 43)$$),
+  ('enrollment_hostname_is_1_to_255_characters_without_controls', 'enrollment_hosts', $$hostname = ''$$),
+  ('enrollment_hostname_is_1_to_255_characters_without_controls', 'enrollment_hosts',
+    $$hostname = repeat('x', 256)$$),
+  ('enrollment_hostname_is_1_to_255_characters_without_controls', 'enrollment_hosts', $$hostname = e'a\tb'$$),
+  ('enrollment_host_address_is_at_most_64_characters', 'enrollment_hosts', $$address = ''$$),
+  ('enrollment_host_address_is_at_most_64_characters', 'enrollment_hosts', $$address = repeat('x', 65)$$),
+  ('enrollment_step_is_a_word', 'enrollment_hosts', $$step = ''$$),
+  ('enrollment_step_is_a_word', 'enrollment_hosts', $$step = 'Download'$$),
+  ('enrollment_step_is_a_word', 'enrollment_hosts', $$step = repeat('a', 33)$$),
+  ('enrollment_step_is_a_word', 'enrollment_hosts', $$step = e'a\n'$$),
+  ('enrollment_detail_is_at_most_500_characters_without_controls', 'enrollment_hosts',
+    $$detail = repeat('x', 501)$$),
+  ('enrollment_detail_is_at_most_500_characters_without_controls', 'enrollment_hosts',
+    $$detail = e'\u001b[31m'$$);
 
 select throws_ok(
   format('update public.%s set %s', relation, change), '23514',
@@ -139,7 +190,12 @@ from (values
   ('agents', 'agent_secret = null'),
   ('agent_events', $$kind = 'first_handshake', actor = 'agent'$$),
   ('agent_events', $$kind = 'revoked', actor = 'user:a0000000-0000-4000-8000-000000000001'$$),
-  ('agent_events', $$actor = 'key:' || repeat('x', 255)$$)
+  ('agent_events', $$actor = 'key:' || repeat('x', 255)$$),
+  ('agent_events', $$actor = 'enrollment:e1000000-0000-4000-8000-000000000005'$$),
+  ('reader_keys', $$name = repeat(U&'\+01F600', 100)$$),
+  ('enrollments', 'uses = 10000, used = 10000, progress_deadline_seconds = 10'),
+  ('enrollments', $$expires_at = created_at + interval '30 days'$$),
+  ('enrollment_hosts', $$step = 'check_host', failed = true, detail = repeat('ü', 500), hostname = 'h'$$)
 ) as good (relation, change);
 
 select throws_ok(

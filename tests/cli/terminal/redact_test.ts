@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { redact } from "../../../cli/terminal/output.ts";
-import { agentId, agentSecret } from "../../_support/vectors.ts";
+import { agentId, agentSecret, enrollmentCode, readerKey } from "../../_support/vectors.ts";
 
 const cases: readonly [what: string, secret: string, shown: string][] = [
   ["an agent's secret", agentSecret, "ocs_…"],
   ["a part of one", agentSecret.slice(0, 10), "ocs_…"],
+  ["an enrollment code", enrollmentCode, "oce_…"],
+  ["a reader's key", readerKey, "ocr_…"],
   ["an operator's key", "sb_secret_0123456789abcdef", "sb_secret_…"],
   ["a session token", "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "eyJ…"],
   ["a database's address", "postgres://fleet:word@db.example:5432/fleet", "postgres://…"],

@@ -74,6 +74,7 @@ Deno.test("the arguments go by their names in SQL", async () => {
         metrics: { load_1m: 1 },
         instance_id: null,
         seq: 3,
+        clock_offset_seconds: null,
       }],
     }],
     ["open_session", { agent_id: agentId, secret_digest: "sha256:00", client: { os: "linux" } }],

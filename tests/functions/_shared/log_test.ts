@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, Log, redact } from "../../../supabase/functions/_shared/log.ts";
 import { record, text } from "../../_support/client.ts";
 import { agentId, operatorKey, secret } from "../../_support/backend.ts";
+import { enrollmentCode, readerKey } from "../../_support/vectors.ts";
 import { forge } from "../_tokens.ts";
 import { withoutWaiting } from "../_timers.ts";
 
@@ -106,6 +107,8 @@ for (
   const [name, make] of [
     ["an agent's secret", () => secret],
     ["a cut secret", () => secret.slice(0, 20)],
+    ["an enrollment code", () => enrollmentCode],
+    ["a reader's key", () => readerKey],
     ["a secret API key", () => operatorKey],
     ["a session token", () => forge()],
     ["a token's first part", async () => (await forge()).split(".")[0] ?? ""],

@@ -1,7 +1,20 @@
 import assert from "node:assert/strict";
 import { base64url } from "jose";
-import { digestSecret, makeSecret, secretFault } from "../../../supabase/functions/_shared/secret.ts";
+import {
+  digestSecret,
+  makeSecret,
+  secretFault,
+  type SecretPrefix,
+} from "../../../supabase/functions/_shared/secret.ts";
 import { secret } from "../../_support/backend.ts";
+import { enrollmentCode, readerKey } from "../../_support/vectors.ts";
+
+/** The contract's vectors: bytes 00 to 1f. */
+const vectors: [prefix: SecretPrefix, what: string, text: string][] = [
+  ["ocs_", "secret", secret],
+  ["oce_", "code", enrollmentCode],
+  ["ocr_", "reader's key", readerKey],
+];
 
 /** What is not a secret, and why. The handshake refuses each of them too. */
 const malformed: [name: string, text: string, fault: RegExp][] = [
@@ -26,17 +39,23 @@ const malformed: [name: string, text: string, fault: RegExp][] = [
   ["the other case", `ocs_${secret.slice(4).toLowerCase()}`, /checksum/],
 ];
 
-Deno.test("bytes 00 to 1f make the contract's secret", async () => {
-  assert.equal(await makeSecret(Uint8Array.from({ length: 32 }, (_, index) => index)), secret);
-});
+for (const [prefix, what, text] of vectors) {
+  Deno.test(`bytes 00 to 1f make the contract's ${what}, which is well-formed`, async () => {
+    assert.equal(await makeSecret(Uint8Array.from({ length: 32 }, (_, index) => index), prefix), text);
+    assert.equal(await secretFault(text, prefix), null);
+  });
+
+  for (const [other] of vectors.filter(([one]) => one !== prefix)) {
+    Deno.test(`a ${what} is nothing that begins with ${other}, not even with another prefix put before it`, async () => {
+      assert.equal(await secretFault(text, other), `is not of the form "${other}…_…"`);
+      assert.match(await secretFault(`${other}${text.slice(4)}`, other) ?? "", /checksum/);
+    });
+  }
+}
 
 Deno.test("the contract's secret has the contract's digest", async () => {
   const digest = "sha256:7d774b9fd90df2752ac4d1671dd09199cd72e8e80187e82740a4d6203b03e334";
   assert.equal(await digestSecret(secret), digest);
-});
-
-Deno.test("the contract's secret is well-formed", async () => {
-  assert.equal(await secretFault(secret), null);
 });
 
 Deno.test("a secret is read by position: `_` at every place of its body is fine", async () => {

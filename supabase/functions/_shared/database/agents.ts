@@ -1,4 +1,5 @@
 import { boolean, each, entries, fields, number, orNull, type ReadBy, record, text } from "./readers.ts";
+import { type Listed, readListed } from "./lists.ts";
 import { row } from "./row.ts";
 
 const columns = {
@@ -43,6 +44,51 @@ export type Agent = ReadBy<typeof columns>;
 
 export const readAgent = fields(columns);
 
+/** Every word of liveness there will be. */
+export const livenessWords = [
+  "online",
+  "late",
+  "offline",
+  "stalled",
+  "pending",
+  "stopped",
+  "revoked",
+] as const;
+
+/** Which agents a list is of: all that fit each of these. */
+export interface AgentsFilter {
+  /** Null for any. */
+  liveness: string[] | null;
+  /** Null for any value. */
+  labels: { key: string; value: string | null }[];
+  /** A part of the name or of the hostname, in any case; null for any. */
+  search: string | null;
+}
+
+/** The last row of the page before: its key in this order, and its id. */
+export interface AgentsAfter {
+  sort: string;
+  /** A name, microseconds since the epoch (null: never), or, as text, what `agent_trouble` says. */
+  key: string | number | null;
+  id: string;
+}
+
+interface AgentsQuery {
+  filter: AgentsFilter;
+  /** `trouble`, `name`, `last_seen_at` or `created_at`, or the same behind a `-`. */
+  sort: string;
+  page: { limit: number; after: AgentsAfter | null };
+}
+
+/** What an operator edits; a field that is not there stays as it is. The names are those of the columns. */
+export interface AgentChanges {
+  name?: string;
+  labels?: Record<string, string>;
+  heartbeat_interval_seconds?: number;
+  progress_deadline_seconds?: number | null;
+  muted_until?: string | null;
+}
+
 export interface NewAgent {
   name: string;
   labels: Record<string, string>;
@@ -80,7 +126,38 @@ export const agents = {
   }),
   /** How many agents there are, by liveness. */
   count: row("count_agents", { effect: "reads", args: () => ({}), read: entries(number) }),
+  /** A page of one owner's agents; of anybody's, where the owner is null. */
+  list: row("list_agents", {
+    effect: "reads",
+    args: (ownerId: string | null, { filter, sort, page }: AgentsQuery) => ({
+      owner_id: ownerId,
+      filter: { ...filter },
+      sort,
+      page_limit: page.limit,
+      after: page.after === null ? null : { ...page.after },
+    }),
+    read: readAgentsPage,
+  }),
+  edit: row("edit_agent", {
+    effect: "changes",
+    args: (agentId: string, { changes, ...by }: ActBy & { changes: AgentChanges }) => ({
+      ...actArguments(agentId, by),
+      changes: { ...changes },
+    }),
+    read: orNull(readAgent),
+  }),
   revoke: row("revoke_agent", { effect: "changes", args: actArguments, read: orNull(readAgent) }),
+  restore: row("restore_agent", { effect: "changes", args: actArguments, read: orNull(readAgent) }),
+  endSessions: row("end_agent_sessions", { effect: "changes", args: actArguments, read: orNull(readAgent) }),
+  /** What the agent was; "other_name", and it is still there, when it has another name than this one. */
+  delete: row("delete_agent", {
+    effect: "changes",
+    args: (agentId: string, { name, ...by }: ActBy & { name: string }) => ({
+      ...actArguments(agentId, by),
+      name,
+    }),
+    read: orNull(readDeleted),
+  }),
 };
 
 /** Who acts, and from which address; null where the server does not know it. */
@@ -89,12 +166,28 @@ export interface Act {
   address: string | null;
 }
 
+interface ActBy {
+  ownerId: string | null;
+  act: Act;
+}
+
 /** The arguments of an act on an agent of one owner; of anybody's, where the owner is null. */
-function actArguments(agentId: string, { ownerId, act }: { ownerId: string | null; act: Act }) {
+function actArguments(agentId: string, { ownerId, act }: ActBy) {
   return { agent_id: agentId, owner_id: ownerId, act: { ...act } };
 }
 
 function readCreated(reply: unknown): Agent | "owner_limit" | "owner_unknown" {
   const { refused, agent } = record(reply);
   return refused === "owner_limit" || refused === "owner_unknown" ? refused : readAgent(agent);
+}
+
+function readDeleted(reply: unknown): Agent | "other_name" {
+  const { refused, agent } = record(reply);
+  return refused === "other_name" ? refused : readAgent(agent);
+}
+
+/** The page, with how many agents there are of each liveness; null after the first one. */
+function readAgentsPage(reply: unknown): Listed<Agent> & { counts: Record<string, number> | null } {
+  const { counts } = record(reply);
+  return { ...readListed(reply, readAgent), counts: orNull(entries(number))(counts) };
 }

@@ -14,8 +14,9 @@ export type Database = {
           "id": number;
           "kind": string;
           "owner_id": string | null;
+          "event_json": Json | null;
         };
-        ComputedFields: never;
+        ComputedFields: "event_json";
         Insert: {
           "actor": string;
           "address"?: string | null;
@@ -165,6 +166,127 @@ export type Database = {
         };
         Relationships: [];
       };
+      "enrollment_hosts": {
+        Row: {
+          "address": string | null;
+          "agent_id": string | null;
+          "created_at": string;
+          "detail": string | null;
+          "enrollment_id": string;
+          "failed": boolean;
+          "happened_at": string;
+          "host_digest": string;
+          "hostname": string | null;
+          "step": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "address"?: string | null;
+          "agent_id"?: string | null;
+          "created_at"?: string;
+          "detail"?: string | null;
+          "enrollment_id": string;
+          "failed"?: boolean;
+          "happened_at"?: string;
+          "host_digest": string;
+          "hostname"?: string | null;
+          "step"?: string | null;
+        };
+        Update: {
+          "address"?: string | null;
+          "agent_id"?: string | null;
+          "created_at"?: string;
+          "detail"?: string | null;
+          "enrollment_id"?: string;
+          "failed"?: boolean;
+          "happened_at"?: string;
+          "host_digest"?: string;
+          "hostname"?: string | null;
+          "step"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "enrollment_hosts_enrollment_id_fkey";
+            columns: ["enrollment_id"];
+            isOneToOne: false;
+            referencedRelation: "enrollments";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "enrollments": {
+        Row: {
+          "code_digest": string;
+          "created_at": string;
+          "expires_at": string;
+          "heartbeat_interval_seconds": number;
+          "id": string;
+          "labels": NonNullable<Json>;
+          "name": string;
+          "owner_id": string | null;
+          "progress_deadline_seconds": number | null;
+          "revoked_at": string | null;
+          "used": number;
+          "uses": number;
+          "enrollment_json": Json | null;
+        };
+        ComputedFields: "enrollment_json";
+        Insert: {
+          "code_digest": string;
+          "created_at"?: string;
+          "expires_at": string;
+          "heartbeat_interval_seconds": number;
+          "id"?: string;
+          "labels": NonNullable<Json>;
+          "name": string;
+          "owner_id"?: string | null;
+          "progress_deadline_seconds"?: number | null;
+          "revoked_at"?: string | null;
+          "used"?: number;
+          "uses": number;
+        };
+        Update: {
+          "code_digest"?: string;
+          "created_at"?: string;
+          "expires_at"?: string;
+          "heartbeat_interval_seconds"?: number;
+          "id"?: string;
+          "labels"?: NonNullable<Json>;
+          "name"?: string;
+          "owner_id"?: string | null;
+          "progress_deadline_seconds"?: number | null;
+          "revoked_at"?: string | null;
+          "used"?: number;
+          "uses"?: number;
+        };
+        Relationships: [];
+      };
+      "reader_keys": {
+        Row: {
+          "created_at": string;
+          "id": string;
+          "key_digest": string;
+          "name": string;
+          "owner_id": string | null;
+          "reader_key_json": Json | null;
+        };
+        ComputedFields: "reader_key_json";
+        Insert: {
+          "created_at"?: string;
+          "id"?: string;
+          "key_digest": string;
+          "name": string;
+          "owner_id"?: string | null;
+        };
+        Update: {
+          "created_at"?: string;
+          "id"?: string;
+          "key_digest"?: string;
+          "name"?: string;
+          "owner_id"?: string | null;
+        };
+        Relationships: [];
+      };
     };
     Views: {
       "fleet": {
@@ -237,6 +359,10 @@ export type Database = {
         };
         Returns: string;
       };
+      "agent_trouble": {
+        Args: { "created_at": string; "liveness": string; "liveness_since": string; "status": string };
+        Returns: number;
+      };
       "check_health": { Args: Record<PropertyKey, never>; Returns: boolean };
       "count_agents": { Args: Record<PropertyKey, never>; Returns: Json };
       "create_agent": {
@@ -249,9 +375,145 @@ export type Database = {
         };
         Returns: Json;
       };
+      "create_enrollment": {
+        Args: {
+          "act": Json;
+          "code_digest": string;
+          "enrollment": Json;
+          "owner_id": string;
+          "owner_limit": number;
+        };
+        Returns: Json;
+      };
+      "create_reader_key": {
+        Args: {
+          "act": Json;
+          "key_digest": string;
+          "name": string;
+          "owner_id": string;
+          "owner_limit": number;
+        };
+        Returns: Json;
+      };
+      "delete_agent": {
+        Args: { "act": Json; "agent_id": string; "name": string; "owner_id": string };
+        Returns: Json;
+      };
+      "edit_agent": {
+        Args: { "act": Json; "agent_id": string; "changes": Json; "owner_id": string };
+        Returns: Json;
+      };
+      "end_agent_sessions": { Args: { "act": Json; "agent_id": string; "owner_id": string }; Returns: Json };
+      "enroll": {
+        Args: {
+          "address": string;
+          "code_digest": string;
+          "host_digest": string;
+          "hostname": string;
+          "owner_limit": number;
+          "secret_digest": string;
+        };
+        Returns: Json;
+      };
+      "enroll_agent": {
+        Args: {
+          "address": string;
+          "code": Omit<
+            Database["public"]["Tables"]["enrollments"]["Row"],
+            Database["public"]["Tables"]["enrollments"]["ComputedFields"]
+          >;
+          "hostname": string;
+          "secret_digest": string;
+        };
+        Returns: {
+          "agent_secret": string | null;
+          "arch": string | null;
+          "clock_offset_seconds": number | null;
+          "created_at": string;
+          "handshakes_count": number;
+          "heartbeat_interval_seconds": number;
+          "heartbeats_count": number;
+          "hostname": string | null;
+          "id": string;
+          "labels": NonNullable<Json>;
+          "last_handshake_at": string | null;
+          "last_instance_id": string | null;
+          "last_refusal": string | null;
+          "last_refused_at": string | null;
+          "last_secret": string | null;
+          "last_seen_at": string | null;
+          "last_seq": number | null;
+          "message": string | null;
+          "metrics": NonNullable<Json>;
+          "muted_until": string | null;
+          "name": string;
+          "online_since": string | null;
+          "os": string | null;
+          "owner_id": string | null;
+          "pending_secret": string | null;
+          "pending_secret_created_at": string | null;
+          "previous_secret": string | null;
+          "previous_secret_expires_at": string | null;
+          "progress_deadline_seconds": number | null;
+          "refused_handshakes_count": number;
+          "restored_at": string | null;
+          "revoked_at": string | null;
+          "rotation_requested_at": string | null;
+          "secret_created_at": string | null;
+          "session_epoch": number;
+          "status": string | null;
+          "supports": (string)[];
+          "version": string | null;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "agents";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "enrollment_json": {
+        Args: {
+          "enrollment": Omit<
+            Database["public"]["Tables"]["enrollments"]["Row"],
+            Database["public"]["Tables"]["enrollments"]["ComputedFields"]
+          >;
+        };
+        Returns: Json;
+      };
+      "enrollment_use": { Args: { "code_digest": string; "host_digest": string }; Returns: string };
+      "event_json": {
+        Args: {
+          "event": Omit<
+            Database["public"]["Tables"]["agent_events"]["Row"],
+            Database["public"]["Tables"]["agent_events"]["ComputedFields"]
+          >;
+        };
+        Returns: Json;
+      };
+      "expression_of": { Args: { "function": unknown }; Returns: string };
+      "find_reader_key": { Args: { "key_digest": string }; Returns: Json };
       "get_agent": { Args: { "agent_id": string; "owner_id": string }; Returns: Json };
+      "get_enrollment": { Args: { "enrollment_id": string; "owner_id": string }; Returns: Json };
       "labels_are_sound": { Args: { "labels": Json }; Returns: boolean };
+      "list_agents": {
+        Args: { "after": Json; "filter": Json; "owner_id": string; "page_limit": number; "sort": string };
+        Returns: Json;
+      };
+      "list_enrollments": {
+        Args: { "after": Json; "owner_id": string; "page_limit": number };
+        Returns: Json;
+      };
+      "list_events": {
+        Args: { "after": Json; "agent_id": string; "kinds": Json; "owner_id": string; "page_limit": number };
+        Returns: Json;
+      };
+      "list_reader_keys": {
+        Args: { "after": Json; "owner_id": string; "page_limit": number };
+        Returns: Json;
+      };
       "metrics_are_sound": { Args: { "metrics": Json }; Returns: boolean };
+      "microseconds": { Args: { "moment": string }; Returns: number };
       "note_event": {
         Args: {
           "act": Json;
@@ -264,14 +526,40 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "note_owner_event": {
+        Args: { "act": Json; "detail": Json; "kind": string; "owner_id": string };
+        Returns: undefined;
+      };
       "open_session": {
         Args: { "agent_id": string; "client": Json; "secret_digest": string };
         Returns: Json;
       };
+      "page_of": { Args: { "items": Json; "page_limit": number }; Returns: Json };
       "read_session": { Args: { "agent_id": string; "epoch": number }; Returns: Json };
+      "reader_key_json": {
+        Args: {
+          "reader_key": Omit<
+            Database["public"]["Tables"]["reader_keys"]["Row"],
+            Database["public"]["Tables"]["reader_keys"]["ComputedFields"]
+          >;
+        };
+        Returns: Json;
+      };
       "record_heartbeats": { Args: { "beats": Json }; Returns: Json };
+      "record_progress": {
+        Args: { "address": string; "code_digest": string; "host_digest": string; "progress": Json };
+        Returns: boolean;
+      };
       "record_refusal": { Args: { "agent_id": string }; Returns: undefined };
+      "remove_old_enrollments": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "remove_old_events": { Args: Record<PropertyKey, never>; Returns: number };
+      "restore_agent": { Args: { "act": Json; "agent_id": string; "owner_id": string }; Returns: Json };
       "revoke_agent": { Args: { "act": Json; "agent_id": string; "owner_id": string }; Returns: Json };
+      "revoke_enrollment": {
+        Args: { "act": Json; "enrollment_id": string; "owner_id": string };
+        Returns: Json;
+      };
+      "revoke_reader_key": { Args: { "act": Json; "key_id": string; "owner_id": string }; Returns: Json };
       "rfc3339": { Args: { "moment": string }; Returns: string };
       "upkeep": { Args: Record<PropertyKey, never>; Returns: Json };
     };

@@ -1,12 +1,27 @@
 import { agents } from "./agents.ts";
+import { enrollments } from "./enrollments.ts";
+import { events } from "./events.ts";
 import { heartbeats } from "./heartbeats.ts";
+import { readerKeys } from "./reader_keys.ts";
 import { each, nothing, orNull, text } from "./readers.ts";
 import { type Call, type Methods, methods, row } from "./row.ts";
 import { watchRoom } from "./room.ts";
 import { sessions } from "./sessions.ts";
 
-export type { Act, Agent, NewAgent } from "./agents.ts";
+export type { Act, Agent, AgentChanges, AgentsAfter, AgentsFilter, NewAgent } from "./agents.ts";
+export { livenessWords } from "./agents.ts";
+export { type Event, eventKinds } from "./events.ts";
+export type {
+  Enrolled,
+  Enrolling,
+  Enrollment,
+  EnrollmentHost,
+  NewEnrollment,
+  Progress,
+} from "./enrollments.ts";
 export type { Beat, Verdict } from "./heartbeats.ts";
+export type { Listed } from "./lists.ts";
+export type { NewReaderKey, ReaderKey } from "./reader_keys.ts";
 export type { Call, SqlCall } from "./row.ts";
 export type { Client, OpenedSession } from "./sessions.ts";
 
@@ -21,7 +36,7 @@ const health = {
   }),
 };
 
-const nouns = { agents, sessions, heartbeats, health };
+const nouns = { agents, sessions, heartbeats, enrollments, readerKeys, events, health };
 
 /**
  * The calls that the handlers make. Each is one row of a noun: one SQL function in one round trip. The rules are in

@@ -22,6 +22,7 @@ const controls = /[\u0000-\u001f\u007f-\u009f]/;
 const controlsButNewline = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
 const utcTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|\+00:00)$/i;
 const bidirectional = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+const allBidirectional = new RegExp(bidirectional, "g");
 const maxEntries = 32;
 
 /** The refusal of a field: its name, what it is, and what was expected. */
@@ -63,6 +64,11 @@ export function parseName(value: unknown, name: string): string {
   return text;
 }
 
+/** As much of a host's name as may be in an agent's, or null when nothing is. */
+export function cleanName(hostname: string): string | null {
+  return [...hostname.replaceAll(allBidirectional, "")].slice(0, 100).join("").trim() || null;
+}
+
 export function parseChoice<Choice extends string>(
   value: unknown,
   name: string,
@@ -87,6 +93,18 @@ export function parseWholeNumber(value: unknown, name: string, rule: RangeRule):
     throw badField(name, `is not a whole number from ${rule.from} to ${rule.to}`);
   }
   return value;
+}
+
+/** How often an agent beats. */
+export function parseHeartbeatInterval(value: unknown): number {
+  return parseWholeNumber(value, "heartbeat_interval_seconds", { from: 5, to: 86_400 });
+}
+
+/** How long an agent's work may stand still; null for any time. */
+export function parseProgressDeadline(value: unknown): number | null {
+  return value === null
+    ? null
+    : parseWholeNumber(value, "progress_deadline_seconds", { from: 10, to: 604_800 });
 }
 
 /** An RFC 3339 time in UTC. */

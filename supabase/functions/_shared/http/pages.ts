@@ -1,4 +1,5 @@
-import { isRecord } from "../values.ts";
+import { isRecord, uuid } from "../values.ts";
+import type { ContractError } from "./errors.ts";
 import { badField } from "./fields.ts";
 
 /** Where a page begins: the key of the last row before it, as its SQL function reads it. */
@@ -9,6 +10,13 @@ export interface Page {
   limit: number;
   /** Null for the first page. */
   after: Cursor | null;
+}
+
+/** Which page of a list that is ordered by creation is asked for. */
+export interface PageByCreation {
+  limit: number;
+  /** The microseconds since the epoch at which the last row before it was made, and its id. */
+  after: { created_us: number; id: string } | null;
 }
 
 const defaultLimit = 50;
@@ -22,6 +30,16 @@ export function parsePage(query: URLSearchParams): Page {
     limit: limit === null ? defaultLimit : parseLimit(limit),
     after: cursor === null ? null : parseCursor(cursor),
   };
+}
+
+/** The page of a list that is ordered by creation. */
+export function parsePageByCreation(query: URLSearchParams): PageByCreation {
+  const { limit, after } = parsePage(query);
+  if (after === null) return { limit, after };
+  const { created_us, id } = after;
+  const isTime = typeof created_us === "number" && Number.isSafeInteger(created_us) && created_us >= 0;
+  if (!isTime || typeof id !== "string" || !uuid.test(id)) throw badCursor();
+  return { limit, after: { created_us, id } };
 }
 
 /** A list's reply: its rows under their noun, the cursor of the page after it (null: there is none), the time. */
@@ -63,8 +81,7 @@ function formatCursor(cursor: Cursor): string {
 
 /** The SQL function casts what is in it, so its own check has to say what each key holds. */
 function parseCursor(text: string): Cursor {
-  const refused = badField("cursor", "is not one that a page of this list ended with");
-  if (!/^[\w-]{1,2048}$/.test(text)) throw refused;
+  if (!/^[\w-]{1,2048}$/.test(text)) throw badCursor();
   try {
     const bytes = Uint8Array.from(
       atob(text.replaceAll("-", "+").replaceAll("_", "/")),
@@ -77,5 +94,10 @@ function parseCursor(text: string): Cursor {
       (error instanceof DOMException && error.name === "InvalidCharacterError");
     if (!isMalformed) throw error;
   }
-  throw refused;
+  throw badCursor();
+}
+
+/** The refusal of a cursor that no page of this list ended with. */
+export function badCursor(): ContractError {
+  return badField("cursor", "is not one that a page of this list ended with");
 }

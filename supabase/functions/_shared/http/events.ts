@@ -1,0 +1,23 @@
+import { type Event, eventKinds, type Listed } from "../database/port.ts";
+import { badCursor, listReply, parsePage, parseWords } from "./pages.ts";
+
+/** Which events are asked for: of these kinds (null: of all), and which page of them. */
+export interface EventsQuery {
+  kinds: string[] | null;
+  page: { limit: number; after: { id: number } | null };
+}
+
+/** The query of a list of events: `kind`, `limit` and `cursor`. */
+export function parseEventsQuery(request: Request): EventsQuery {
+  const query = new URL(request.url).searchParams;
+  const kinds = parseWords(query, "kind", eventKinds);
+  const { limit, after } = parsePage(query);
+  if (after === null) return { kinds, page: { limit, after } };
+  const { id } = after;
+  if (typeof id !== "number" || !Number.isSafeInteger(id)) throw badCursor();
+  return { kinds, page: { limit, after: { id } } };
+}
+
+export function eventsReply(listed: Listed<Event>, now: Date): Response {
+  return listReply("events", { ...listed }, now);
+}

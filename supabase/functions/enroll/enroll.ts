@@ -1,0 +1,39 @@
+import type { Backend } from "../_shared/backend.ts";
+import { parseClient } from "../_shared/client.ts";
+import { readJson } from "../_shared/http/body.ts";
+import { createdReply } from "../_shared/http/created.ts";
+import { ContractError } from "../_shared/http/errors.ts";
+import { cleanName } from "../_shared/http/fields.ts";
+import type { Exchange } from "../_shared/http/routes.ts";
+import { digestSecret, makeSecret } from "../_shared/secret.ts";
+import { parseEnrolling, refusedCode } from "./_code.ts";
+
+type Deps = Pick<Backend, "database" | "refusals" | "agentLimitPerOwner" | "randomBytes" | "log"> & Exchange;
+
+/**
+ * Makes an agent for a host that has an enrollment code. A host that asks again, because the reply was lost, gets the
+ * same agent with a fresh secret until the agent's first handshake.
+ *
+ * A code that is unknown, expired, revoked or used up is refused alike: by the same one call of the database, which
+ * wrote nothing.
+ */
+export async function enroll(request: Request, deps: Deps): Promise<Response> {
+  const fields = await readJson(request);
+  const enrolling = await parseEnrolling(fields, deps);
+  const { hostname } = fields.client === undefined ? {} : parseClient(fields.client);
+  const secret = await makeSecret(deps.randomBytes(32));
+  const enrolled = await deps.database.enrollments.enroll(enrolling, {
+    secretDigest: await digestSecret(secret),
+    hostname: hostname === undefined ? null : cleanName(hostname),
+    ownerLimit: deps.agentLimitPerOwner,
+  });
+  if (enrolled === null) throw refusedCode(deps);
+  if (enrolled === "owner_limit") {
+    throw new ContractError(
+      "conflict",
+      `Cannot enroll another agent: the code's owner has at most ${deps.agentLimitPerOwner}`,
+    );
+  }
+  deps.log.line("info", "agent enrolled", { agent_id: enrolled.id, request_id: deps.requestId });
+  return createdReply({ agent: enrolled, agent_secret: secret });
+}
