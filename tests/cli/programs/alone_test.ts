@@ -34,6 +34,8 @@ const commands: Alone[] = [
   { args: ["help", "serve"], code: 2, stdout: /^$/, stderr: notHere },
   { args: ["keys", "generate"], code: 2, stdout: /^$/, stderr: notHere },
   { args: ["installer", "bash", "--url", "https://fleet.example"], code: 2, stdout: /^$/, stderr: notHere },
+  { args: ["agents", "create", "web-1"], code: 2, stdout: /^$/, stderr: notHere },
+  { args: ["enrollments", "create", "--uses", "2"], code: 2, stdout: /^$/, stderr: notHere },
   { args: ["completions", "bash"], code: 0, stdout: /openclaw-agent complete '?--/, stderr: /^$/ },
   { args: ["complete", "--", "hea"], code: 0, stdout: /^heartbeat\t/m, stderr: /^$/ },
   { args: ["handshake", ...flags], code: 6, stdout: /^$/, stderr: unreachable, needsHome: true },
