@@ -5,7 +5,7 @@ import { operatorKey } from "../../_support/fake_fleet.ts";
 import { run, succeed } from "../../_support/run.ts";
 import { temporaryFolder } from "../../_support/server.ts";
 import { agentId, agentSecret } from "../../_support/vectors.ts";
-import { ownEnvironment } from "../../_support/program.ts";
+import { ownEnvironment, sourceEnvironment } from "../../_support/program.ts";
 
 const root = new URL("../../../", import.meta.url).href;
 
@@ -109,7 +109,10 @@ async function assertGivesUp(main: string, args: string[], command: keyof typeof
   const ended = await run(
     Deno.execPath(),
     ["run", "--quiet", "--no-prompt", "--allow-all", ...watch, `${root}${main}`, ...args],
-    { cwd: home.path, env: { ...ownEnvironment(home.path), OPENCLAW_OPERATOR_KEY: operatorKey } },
+    {
+      cwd: home.path,
+      env: { ...ownEnvironment(home.path), ...sourceEnvironment, OPENCLAW_OPERATOR_KEY: operatorKey },
+    },
   );
   const { able, early } = JSON.parse(/^WATCHED (.+)$/m.exec(ended?.stderr ?? "")?.[1] ?? "{}");
   assert.deepEqual(able?.toSorted(), [...kept[command]].toSorted(), ended?.stderr);
