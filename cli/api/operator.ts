@@ -1,3 +1,4 @@
+import { CliError } from "../terminal/errors.ts";
 import {
   boolean,
   content,
@@ -20,6 +21,8 @@ import { type Call, type Connection, type Limits, type Outcome, send } from "./t
 export interface OperatorConnection extends Connection {
   /** The headers with the credential, for the next request: a login's are renewed in time. */
   authorize: () => Promise<Record<string, string>>;
+  /** Gets another credential for one that the service does not take any more, where that can be done. */
+  renew?: () => Promise<void>;
 }
 
 const agentFields = {
@@ -338,8 +341,21 @@ async function ask<Value>(
   read: Reader<Value>,
   call: Omit<Call<Value>, "parse" | "headers">,
 ): Promise<Outcome<Value>> {
-  const headers = await operator.authorize();
-  return await send(operator, path, { ...call, headers, parse: reply(read), maxBytes: mostBytes });
+  const once = async (): Promise<Outcome<Value>> => {
+    const headers = await operator.authorize();
+    return await send(operator, path, { ...call, headers, parse: reply(read), maxBytes: mostBytes });
+  };
+  try {
+    const outcome = await once();
+    const isRefused = outcome.kind === "refused" && outcome.code === "operator_required";
+    if (!isRefused || operator.renew === undefined) return outcome;
+    // This host's clock may have kept a login for good that is over.
+    await operator.renew();
+    return await once();
+  } catch (error) {
+    if (!(error instanceof CliError) || error.failure !== "unreachable") throw error;
+    return { kind: "outage", reason: error.message, retryAfter: 0, cause: error, code: "unavailable" };
+  }
 }
 
 function agentPath(id: string): string {

@@ -6,7 +6,17 @@ import type { Entry } from "./program.ts";
  * The commands that the program for an agent's host does not have. It says where they are: the server, the keys and
  * the installers would make it half as large again.
  */
-const names = ["serve", "keys", "installer"] as const;
+const names = [
+  "serve",
+  "keys",
+  "installer",
+  "agents",
+  "enrollments",
+  "fleet",
+  "login",
+  "logout",
+  "reader-keys",
+] as const;
 
 /** One entry for each of them; help does not list it. */
 export const elsewhereEntries: readonly Entry[] = names.map((name) => ({

@@ -1,9 +1,11 @@
 import type { OperatorConnection } from "../api/operator.ts";
 import { parseUrl } from "../api/url.ts";
 import type { Environment } from "../host/paths.ts";
-import { type ConnectionFlags, connectTo, defaultUrl, namedUrl } from "../identity/setup.ts";
+import { type ConnectionFlags, connectTo, defaultUrl, type NamedUrl, namedUrl } from "../identity/setup.ts";
 import { CliError } from "../terminal/errors.ts";
 import { readNamedKey } from "./key.ts";
+import { LoginSession } from "./login_session.ts";
+import { findLogin, loginsPath, readLogins } from "./logins.ts";
 import { keyOfServerHere, urlOfServerHere } from "./server_folder.ts";
 
 /** One who administers agents, or only reads: the way to the server, and where the credential was found. */
@@ -27,9 +29,16 @@ interface Surroundings {
 export async function openOperator(flags: ConnectionFlags, around: Surroundings): Promise<Operator> {
   const { environment, warn } = around;
   const key = await readNamedKey(environment, warn);
-  const named = namedUrl(flags, environment) ?? await foundUrl();
+  const path = loginsPath(environment);
+  const named = namedUrl(flags, environment) ?? await foundUrl(key === null ? path : null);
   const connection = await connectTo(named, flags, environment);
   if (key !== null) return { ...connection, credential: "environment", authorize: sending(key) };
+  const login = await findLogin(path, connection.url);
+  if (login !== null) {
+    const session = new LoginSession(login, { path, connection });
+    const authorize = (): Promise<Record<string, string>> => session.authorize();
+    return { ...connection, credential: "login", authorize, renew: () => session.renew() };
+  }
   const found = await keyFor(connection.url);
   if (found !== null) return { ...connection, credential: "data folder", authorize: sending(found) };
   throw new CliError(
@@ -43,10 +52,14 @@ export async function openOperator(flags: ConnectionFlags, around: Surroundings)
   );
 }
 
-async function foundUrl(): Promise<{ url: string; from: string }> {
+/** @param logins where the logins are; null where another credential is used, which is no project's of theirs */
+async function foundUrl(logins: string | null): Promise<NamedUrl> {
   const here = await urlOfServerHere();
   if (here !== null) return { url: here, from: "openclaw-data/url" };
-  return { url: defaultUrl, from: "the default" };
+  const [last] = logins === null ? [] : await readLogins(logins);
+  return last === undefined
+    ? { url: defaultUrl, from: "the default" }
+    : { url: last.url, from: "the last login" };
 }
 
 /** The key of the server that was started here, if it is this one. */

@@ -1,6 +1,6 @@
 const maxLength = 500;
 // deno-lint-ignore no-control-regex -- control characters are what is taken out
-const unprintable = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const unprintable = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /**
  * A text from elsewhere as it may be shown on a terminal: without control and bidirectional characters, well-formed,

@@ -16,23 +16,52 @@ export interface Column<Row> {
 
 const gap = "  ";
 const gapWidth = 2;
+const characters = new Intl.Segmenter();
+
+/** The columns that are shown, and how wide they are. */
+export interface Layout<Row> {
+  columns: readonly { column: Column<Row>; width: number }[];
+}
 
 /**
- * The lines of a table, its titles first, none wider than `width`: first columns are cut to their least width, then
- * dropped, then the last one is cut. A null width is endless, and pads nothing at the end of a line.
+ * The lines of a table, its titles first, none wider than `width`: columns are cut to their least width, then dropped,
+ * those that may be first. A null width is endless.
  */
 export function formatTable<Row>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],
   width: number | null,
 ): string[] {
-  const cells = columns.map((column) => cellsOf(column, rows));
-  const fitted = fit(cells, width ?? Infinity);
-  const title = lineOf(fitted.map(({ column, width }) => pad(column.title, width)), "bold");
-  return [
-    title,
-    ...rows.map((row, index) => lineOf(fitted.map((column) => cellOf(column, row, index)), null)),
-  ];
+  const layout = layOut(rows, columns, width);
+  return [titleOf(layout), ...rows.map((row) => rowOf(row, layout))];
+}
+
+/** The layout that fits these rows; others can be shown in it, too, cut where they are wider. */
+export function layOut<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  width: number | null,
+): Layout<Row> {
+  const wanted = columns.map((column) => {
+    const texts = [column.title, ...rows.map((row) => printable(column.text(row)))];
+    return { column, width: texts.reduce((most, text) => Math.max(most, widthOf(text)), 0) };
+  });
+  return { columns: fit(wanted, width ?? Infinity) };
+}
+
+export function titleOf<Row>({ columns }: Layout<Row>): string {
+  return paint("bold", lineOf(columns.map(({ column, width }) => pad(column.title, width))), "stdout");
+}
+
+export function rowOf<Row>(row: Row, { columns }: Layout<Row>): string {
+  const last = columns.length - 1;
+  return lineOf(columns.map(({ column, width }, index) => {
+    const text = printable(column.text(row));
+    // Nothing stands behind the last one.
+    const padded = index === last ? cut(text, width) : pad(text, width);
+    const colour = column.colour?.(row) ?? null;
+    return colour === null ? padded : paint(colour, padded, "stdout");
+  }));
 }
 
 /** The columns of a text on a terminal: a wide character, such as an emoji or one of Chinese, takes two. */
@@ -43,55 +72,57 @@ export function widthOf(text: string): number {
 /** A text that takes this many columns at most, with "…" where it was cut; between characters, never within one. */
 export function cut(text: string, width: number): string {
   if (width < 1) return "";
-  const { truncated, ellipsed, index } = getWidth(text, { limit: width, ellipsis: "…", ellipsisWidth: 1 });
-  return truncated ? `${text.slice(0, index)}${ellipsed ? "…" : ""}` : text;
-}
-
-interface Cells<Row> {
-  column: Column<Row>;
-  texts: string[];
-  width: number;
-}
-
-function cellsOf<Row>(column: Column<Row>, rows: readonly Row[]): Cells<Row> {
-  const texts = rows.map((row) => printable(column.text(row)));
-  const width = [column.title, ...texts].reduce((most, text) => Math.max(most, widthOf(text)), 0);
-  return { column, texts, width };
-}
-
-function fit<Row>(cells: readonly Cells<Row>[], width: number): Cells<Row>[] {
-  const narrowest = sum(cells.map(({ column, width }) => Math.min(width, column.least ?? width)));
-  const most = Math.max(-1, ...cells.map(({ column }) => column.dropped ?? -1));
-  if (narrowest > width && most >= 0) {
-    return fit(cells.filter(({ column }) => column.dropped !== most), width);
+  if (widthOf(text) <= width) return text;
+  // The package's own cutting loses count where letters outside Latin come before Latin ones (3.0.3).
+  let shown = "";
+  for (const { segment } of characters.segment(text)) {
+    if (widthOf(shown + segment) > width - 1) break;
+    shown += segment;
   }
-  return shrink(cells, sum(cells.map(({ width }) => width)) - width);
+  return `${shown}…`;
+}
+
+/** A text in lines of this width at most, broken between words, or within one that is wider. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line !== undefined && widthOf(`${line} ${word}`) <= width) {
+      lines[lines.length - 1] = `${line} ${word}`;
+    } else lines.push(cut(word, width));
+  }
+  return lines;
+}
+
+type Sized<Row> = Layout<Row>["columns"][number];
+
+function fit<Row>(wanted: readonly Sized<Row>[], width: number): Sized<Row>[] {
+  const narrowest = sum(wanted.map(({ column, width }) => Math.min(width, column.least ?? width)));
+  if (narrowest > width && wanted.length > 1) return fit(withoutOne(wanted), width);
+  return shrink(wanted, sum(wanted.map(({ width }) => width)) - width);
+}
+
+/** Without the column that is dropped first; where all that are left should stay, without the last one. */
+function withoutOne<Row>(wanted: readonly Sized<Row>[]): Sized<Row>[] {
+  const most = Math.max(...wanted.map(({ column }) => column.dropped ?? -1));
+  return most < 0 ? wanted.slice(0, -1) : wanted.filter(({ column }) => column.dropped !== most);
 }
 
 /** Takes what is too much from the columns that may be cut, always from the widest. */
-function shrink<Row>(cells: readonly Cells<Row>[], excess: number): Cells<Row>[] {
-  const widths = cells.map(({ width }) => width);
+function shrink<Row>(wanted: readonly Sized<Row>[], excess: number): Sized<Row>[] {
+  const fitted = wanted.map((one) => ({ ...one, least: Math.min(one.width, one.column.least ?? one.width) }));
   for (; excess > 0; excess--) {
-    const widest = cells.reduce<number | null>((found, { column }, index) => {
-      const width = widths[index] ?? 0;
-      if (width <= Math.min(column.least ?? width, width)) return found;
-      return found === null || width > (widths[found] ?? 0) ? index : found;
-    }, null);
-    // Nothing may be cut any more: the last one is, or the line would break.
-    const index = widest ?? cells.length - 1;
-    widths[index] = Math.max(0, (widths[index] ?? 0) - 1);
+    const open = fitted.filter(({ width, least }) => width > least);
+    // One column that may not be cut is left: it is, or the line would break.
+    const widest = open.toSorted((one, other) => other.width - one.width)[0] ?? fitted.at(-1);
+    if (widest === undefined || widest.width === 0) break;
+    widest.width -= 1;
   }
-  return cells.map((cell, index) => ({ ...cell, width: widths[index] ?? 0 }));
+  return fitted;
 }
 
 function sum(widths: readonly number[]): number {
   return widths.reduce((all, width) => all + width, gapWidth * Math.max(0, widths.length - 1));
-}
-
-function cellOf<Row>({ column, texts, width }: Cells<Row>, row: Row, index: number): string {
-  const padded = pad(texts[index] ?? "", width);
-  const colour = column.colour?.(row) ?? null;
-  return colour === null ? padded : paint(colour, padded, "stdout");
 }
 
 function pad(text: string, width: number): string {
@@ -100,7 +131,6 @@ function pad(text: string, width: number): string {
 }
 
 /** Without the spaces at its end, which a copied line would have. */
-function lineOf(cells: readonly string[], colour: Colour | null): string {
-  const line = cells.join(gap).trimEnd();
-  return colour === null ? line : paint(colour, line, "stdout");
+function lineOf(cells: readonly string[]): string {
+  return cells.join(gap).trimEnd();
 }

@@ -1,5 +1,4 @@
 import { type Command, Option } from "@commander-js/extra-typings";
-import type { Writable } from "node:stream";
 import { describeProcess } from "../../agent/agent.ts";
 import { greet } from "../../agent/greet.ts";
 import { abilities } from "../../agent/keeper.ts";
@@ -11,6 +10,7 @@ import { defaultUrl, readConnection } from "../../identity/setup.ts";
 import { asCalled } from "../../terminal/called.ts";
 import { CliError } from "../../terminal/errors.ts";
 import { answerJson, say, warn } from "../../terminal/output.ts";
+import { ask, mayAsk } from "../../terminal/prompt.ts";
 import { giveUp } from "../../host/permissions.ts";
 import { type Environment, placesHere } from "../../host/paths.ts";
 import { unwrap } from "./_outcome.ts";
@@ -73,7 +73,7 @@ function needsInsecureHttp(url: string): boolean {
  * named without an agent is for the agent that this host has.
  */
 async function gather(flags: Flags, environment: Environment): Promise<StoredCredentials> {
-  const asker = mayAsk(flags, environment) ? new Asker(environment) : null;
+  const asker = flags.input && mayAsk(environment) ? new Asker(environment) : null;
   const insecureHttp = flags.insecureHttp === true;
   const stored = await readUsable(environment);
   const named = flags.url ?? environment("OPENCLAW_URL");
@@ -94,12 +94,6 @@ async function gather(flags: Flags, environment: Environment): Promise<StoredCre
   return { url: checkedUrl, ...key };
 }
 
-/** A dumb terminal shows what it is told to hide, so nothing is asked on it. */
-function mayAsk({ input }: Flags, environment: Environment): boolean {
-  return input !== false && environment("TERM") !== "dumb" && Deno.stdin.isTerminal() &&
-    Deno.stderr.isTerminal();
-}
-
 function missing(flag: string): never {
   throw new CliError(
     "usage",
@@ -113,10 +107,10 @@ function missing(flag: string): never {
 
 /** Asks on the terminal, each question until its answer fits. */
 class Asker {
-  readonly #hasColours: boolean;
+  readonly #environment: Environment;
 
   constructor(environment: Environment) {
-    this.#hasColours = environment("NO_COLOR") === undefined;
+    this.#environment = environment;
   }
 
   async url(insecureHttp: boolean, stored: string | undefined): Promise<string> {
@@ -142,46 +136,22 @@ class Asker {
     return await this.#ask("password", "The agent's secret (it is not shown)", { check });
   }
 
-  /** Ctrl-C ends the command, and so do Ctrl-D and Ctrl-Z, which the prompt would go on showing its answer after. */
   async #ask(
     kind: "text" | "password",
     message: string,
     { check, otherwise }: { check: (text: string) => void; otherwise?: string },
   ): Promise<string> {
-    const prompts = await import("@clack/prompts");
-    const { stdin } = await import("node:process");
-    const left = new AbortController();
-    const leave = (_text: unknown, key: { ctrl?: boolean; name?: string } | undefined): void => {
-      if (key?.ctrl === true && (key.name === "d" || key.name === "z")) left.abort();
-    };
-    stdin.on("keypress", leave);
-    const given = await prompts[kind]({
-      message,
-      output: await this.#output(),
-      signal: left.signal,
-      ...(otherwise === undefined ? {} : { placeholder: otherwise, defaultValue: otherwise }),
-      validate: (text) => faultOf(text || (otherwise ?? ""), check),
-    });
-    stdin.off("keypress", leave);
-    if (typeof given === "string") return given;
+    const given = await ask<string>((prompts, common) =>
+      prompts[kind]({
+        message,
+        ...common,
+        ...(otherwise === undefined ? {} : { placeholder: otherwise, defaultValue: otherwise }),
+        validate: (text) => faultOf(text || (otherwise ?? ""), check),
+      }), this.#environment);
+    if (given !== null) return given;
     throw new CliError("usage", "Cannot write the credentials: the question was not answered", {
       hint: "openclaw configure",
     });
-  }
-
-  async #output(): Promise<Writable> {
-    const { stderr } = await import("node:process");
-    if (this.#hasColours) return stderr;
-    const { Writable } = await import("node:stream");
-    // What moves the cursor stays: the question is drawn anew with every key.
-    const plain = new Writable({
-      write(chunk, _encoding, done) {
-        // deno-lint-ignore no-control-regex -- what paints a terminal begins with one
-        const text = String(chunk).replace(/\u001b\[[\d;]*m/g, "");
-        stderr.write(text, () => done());
-      },
-    });
-    return Object.assign(plain, { columns: stderr.columns, rows: stderr.rows, isTTY: true });
   }
 }
 
