@@ -24,8 +24,8 @@ export interface Layout<Row> {
 }
 
 /**
- * The lines of a table, its titles first, none wider than `width`: first columns are cut to their least width, then
- * dropped, then the last one is cut. A null width is endless, and pads nothing at the end of a line.
+ * The lines of a table, its titles first, none wider than `width`: columns are cut to their least width, then dropped,
+ * those that may be first. A null width is endless.
  */
 export function formatTable<Row>(
   rows: readonly Row[],
@@ -98,11 +98,14 @@ type Sized<Row> = Layout<Row>["columns"][number];
 
 function fit<Row>(wanted: readonly Sized<Row>[], width: number): Sized<Row>[] {
   const narrowest = sum(wanted.map(({ column, width }) => Math.min(width, column.least ?? width)));
-  const most = Math.max(-1, ...wanted.map(({ column }) => column.dropped ?? -1));
-  if (narrowest > width && most >= 0) {
-    return fit(wanted.filter(({ column }) => column.dropped !== most), width);
-  }
+  if (narrowest > width && wanted.length > 1) return fit(withoutOne(wanted), width);
   return shrink(wanted, sum(wanted.map(({ width }) => width)) - width);
+}
+
+/** Without the column that is dropped first; where all that are left should stay, without the last one. */
+function withoutOne<Row>(wanted: readonly Sized<Row>[]): Sized<Row>[] {
+  const most = Math.max(...wanted.map(({ column }) => column.dropped ?? -1));
+  return most < 0 ? wanted.slice(0, -1) : wanted.filter(({ column }) => column.dropped !== most);
 }
 
 /** Takes what is too much from the columns that may be cut, always from the widest. */
@@ -110,7 +113,7 @@ function shrink<Row>(wanted: readonly Sized<Row>[], excess: number): Sized<Row>[
   const fitted = wanted.map((one) => ({ ...one, least: Math.min(one.width, one.column.least ?? one.width) }));
   for (; excess > 0; excess--) {
     const open = fitted.filter(({ width, least }) => width > least);
-    // Where nothing may be cut any more, the last one is, or the line would break.
+    // One column that may not be cut is left: it is, or the line would break.
     const widest = open.toSorted((one, other) => other.width - one.width)[0] ?? fitted.at(-1);
     if (widest === undefined || widest.width === 0) break;
     widest.width -= 1;

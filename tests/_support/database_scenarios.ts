@@ -10,6 +10,7 @@ import type {
 } from "../../supabase/functions/_shared/database/port.ts";
 import { ContractError } from "../../supabase/functions/_shared/http/errors.ts";
 import type { Cursor } from "../../supabase/functions/_shared/http/pages.ts";
+import { enrollmentScenarios } from "./enrollment_scenarios.ts";
 
 /** What a scenario works on: an adapter, and the id of the one user that its database knows. */
 export interface Subject {
@@ -17,7 +18,7 @@ export interface Subject {
   userId: string;
 }
 
-type Scenario = (subject: Subject) => Promise<void>;
+export type Scenario = (subject: Subject) => Promise<void>;
 
 const digest = `sha256:${"a".repeat(64)}`;
 const otherDigest = `sha256:${"b".repeat(64)}`;
@@ -31,6 +32,8 @@ const awkward = `quotes ' " \\ $1 %s {} [] null, ünïcode 漢字 👩‍🚀 \u
 
 /** What every adapter of the port must do, whatever lies between it and the SQL functions. */
 export const scenarios: Record<string, Scenario> = {
+  ...enrollmentScenarios,
+
   "health.ping → the database answers": async ({ database }) =>
     assert.equal(await database.health.ping(), undefined),
 

@@ -1,4 +1,11 @@
-import { type Caught, type Fault, type FaultServer, ours, refuses, startFaultServer } from "./fault_server.ts";
+import {
+  type Caught,
+  type Fault,
+  type FaultServer,
+  ours,
+  refuses,
+  startFaultServer,
+} from "./fault_server.ts";
 
 /** A secret API key, as a server's operator has it. */
 export const operatorKey = "sb_secret_0123456789abcdefghijklmnop";
@@ -78,7 +85,7 @@ export function startFakeFleet(
   });
 }
 
-export function hasKey({ headers }: Caught): boolean {
+export function hasKey({ headers }: Pick<Caught, "headers">): boolean {
   return headers.includes(`apikey: ${operatorKey}`);
 }
 

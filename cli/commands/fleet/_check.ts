@@ -21,12 +21,6 @@ export const nagiosWords: readonly CheckWord[] = [...usualWords, "late"];
 /** What was found: the agents that should not be so, by the first of the words that fits. */
 export type Found = { agent: Agent; word: CheckWord }[];
 
-/** The words of liveness that agents have to be asked for, to find those of these words. */
-export function livenessFor(words: readonly CheckWord[]): string[] {
-  const asked = words.flatMap((word) => word === "unhealthy" ? ["online", "late"] : [word]);
-  return [...new Set(asked)];
-}
-
 /** The agents of a page that count: none that is muted. */
 export function findIn(agents: readonly Agent[], words: readonly CheckWord[], now: number): Found {
   return agents.flatMap((agent) => {

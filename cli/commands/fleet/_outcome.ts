@@ -29,7 +29,7 @@ const failures = new Map<string, Failure>([
 
 function refusal(code: string, description: string, operator: Operator): CliError {
   const hint = code === "operator_required" ? credentialHints[operator.credential] : hints.get(code);
-  return new CliError(failureWithCode(code), description, hint === undefined ? {} : { hint });
+  return new CliError(failureWithCode(code), description, { hint: hint ?? "openclaw fleet" });
 }
 
 /** What to do about a credential that the server does not take, by where it was found. */
@@ -41,6 +41,5 @@ const credentialHints: Record<Operator["credential"], string> = {
 
 const hints = new Map<string, string>([
   ["forbidden", "a reader's key only reads: take an operator's"],
-  ["not_found", "openclaw fleet"],
   ["method_not_allowed", "the server is older than this program: upgrade it"],
 ]);

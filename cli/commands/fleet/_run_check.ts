@@ -1,4 +1,4 @@
-import type { AgentsQuery } from "../../api/operator.ts";
+import type { AgentsPage, AgentsQuery } from "../../api/operator.ts";
 import type { Operator } from "../../operator/operator.ts";
 import { CliError, EndsWith, NegativeResult } from "../../terminal/errors.ts";
 import { answer, answerJson } from "../../terminal/output.ts";
@@ -9,13 +9,13 @@ import {
   countFound,
   findIn,
   type Found,
-  livenessFor,
   type NagiosResult,
   nagiosResult,
   nagiosUnknown,
 } from "./_check.ts";
-import { pagesOf, timeOf } from "./_fleet_pages.ts";
+import { pagesOf, timeOf, unseen } from "./_fleet_pages.ts";
 import { fleetColumns } from "./_fleet_table.ts";
+import { isUnhealthy } from "./_state.ts";
 
 interface Check {
   query: AgentsQuery;
@@ -59,20 +59,35 @@ async function nagiosOutcome(open: () => Promise<Operator>, check: Check): Promi
   }
 }
 
-/** Every agent of these words, in the order in which they were made: so none is passed over while others change. */
-async function lookFor(
-  operator: Operator,
-  { query, words }: Check,
-): Promise<{ found: Found; counts: Record<string, number>; now: number }> {
-  const asked = { ...query, liveness: livenessFor(words), sort: "created_at" };
-  const found: Found = [];
-  let counts: Record<string, number> = {};
-  let now = Date.now();
+interface Looked {
+  found: Found;
+  counts: Record<string, number>;
+  now: number;
+}
+
+/** The agents of these words, the worst word first, each once. */
+async function lookFor(operator: Operator, { query, words }: Check): Promise<Looked> {
+  const looked: Looked = { found: [], counts: {}, now: Date.now() };
+  const seen = new Set<string>();
+  const take = (page: AgentsPage): void => {
+    looked.counts = page.counts;
+    looked.now = timeOf(page);
+    looked.found.push(...findIn(unseen(page.agents, seen), words, looked.now));
+  };
+  const liveness = words.filter((word) => word !== "unhealthy");
+  // In the order in which they were made, so that none is passed over while others change.
+  const byWord = { ...query, liveness, sort: "created_at" };
+  if (liveness.length > 0) { for await (const page of pagesOf(operator, byWord)) take(page); }
+  if (words.includes("unhealthy")) { for await (const page of unhealthyPages(operator, query)) take(page); }
+  looked.found.sort((one, other) => words.indexOf(one.word) - words.indexOf(other.word));
+  return looked;
+}
+
+/** No word of liveness: but the worst come first, so the first page with one that is well is the last. */
+async function* unhealthyPages(operator: Operator, query: AgentsQuery): AsyncGenerator<AgentsPage> {
+  const asked = { ...query, liveness: ["online", "late"], sort: "trouble" };
   for await (const page of pagesOf(operator, asked)) {
-    counts = page.counts;
-    now = timeOf(page);
-    found.push(...findIn(page.agents, words, now));
+    yield page;
+    if (!page.agents.every(isUnhealthy)) return;
   }
-  found.sort((one, other) => words.indexOf(one.word) - words.indexOf(other.word));
-  return { found, counts, now };
 }

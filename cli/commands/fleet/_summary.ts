@@ -14,7 +14,7 @@ export interface Known {
 /** One sentence: how many are in trouble of how many, and what to do first. */
 export function summarize(known: Known): string {
   const total = Object.values(known.counts).reduce((sum, count) => sum + count, 0);
-  if (total === 0) return "no agents";
+  if (total === 0) return "no agents: make the first one with: openclaw agents create <name>";
   const troubles = troublesOf(known);
   const first = firstStep(known);
   const what = troubles.length === 0 ? allWell(known.counts, total) : `${troubles.join(", ")} of ${total}`;
