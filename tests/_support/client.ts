@@ -68,7 +68,16 @@ export class FleetClient {
   }
 
   revoke(id: string): Promise<Reply> {
-    return send(`${this.base}/agents/${id}/revoke`, { method: "POST", headers: this.operator });
+    return this.act(id, "revoke");
+  }
+
+  act(id: string, act: "revoke" | "restore" | "end-sessions"): Promise<Reply> {
+    return this.operate(`agents/${id}/${act}`, { method: "POST" });
+  }
+
+  /** Any request of the operator's. */
+  operate(path: string, init: { method?: string; body?: unknown } = {}): Promise<Reply> {
+    return send(`${this.base}/${path}`, { ...init, headers: this.operator });
   }
 }
 

@@ -245,7 +245,7 @@ export const stories: Story[] = [
   }),
   told("SIGTERM under load → what is in flight is answered, and the exit code is 0", async (fleet) => {
     const token = await fleet.client.session(await fleet.client.createAgent());
-    const beats = times(50, () => fleet.client.beat(token));
+    const beats = times(20, () => fleet.client.beat(token));
     await Promise.race(beats);
     const [code, ...results] = await Promise.all([fleet.server.stop(), ...beats.map(settled)]);
     assert.equal(code, 0);
@@ -261,6 +261,8 @@ export const stories: Story[] = [
       body: { name: "older" },
     });
     assert.equal(created.status, 201);
+    const listed = await send(`${server.url}/api/agents`, { headers: client.operator });
+    assert.deepEqual(listed.body.agents, [created.body.agent]);
     const agent: CreatedAgent = {
       id: text(record(created.body.agent).id),
       secret: text(created.body.agent_secret),
@@ -270,6 +272,55 @@ export const stories: Story[] = [
     const beat = await send(`${server.url}/api/heartbeat`, { headers: bearer(text(body.token)), body: {} });
     assert.equal(beat.body.ok, true);
   }),
+  told(
+    "a fleet is listed, muted, revoked, restored and deleted → each act is in its events",
+    async ({ client }) => {
+      const agents = await Promise.all(times(5, (index) => client.createAgent({ name: `web-${index}` })));
+      const [one, other] = [at(agents, 0), at(agents, 1)];
+      await client.beat(await client.session(one));
+      const first = (await client.operate("agents?limit=3&sort=-name")).body;
+      assert.deepEqual(first.counts, { online: 1, pending: 4 });
+      const second =
+        (await client.operate(`agents?limit=3&sort=-name&cursor=${text(first.next_cursor)}`)).body;
+      assert.deepEqual(namesOf([first, second]), ["web-4", "web-3", "web-2", "web-1", "web-0"]);
+      assert.deepEqual(second.next_cursor, null);
+      assert.deepEqual(namesOf([(await client.operate("agents?liveness=online&q=WEB")).body]), ["web-0"]);
+
+      const body = { name: "web zero", muted_until: "2030-01-01T00:00:00Z" };
+      assert.equal(
+        (await client.operate(`agents/${one.id}`, { method: "PATCH", body })).body.name,
+        "web zero",
+      );
+      const token = await client.session(one);
+      await client.act(one.id, "end-sessions");
+      assertError(await client.beat(token), "session_revoked", 401);
+      await client.revoke(one.id);
+      assertError(await client.handshake(one), "invalid_credentials", 401);
+      for (let index = 0; index < 2; index++) {
+        assert.equal((await client.act(one.id, "restore")).body.liveness, "pending");
+      }
+      assert.equal((await client.beat(await client.session(one))).status, 200);
+      assert.equal((await client.agent(one.id)).liveness, "online");
+
+      const gone = `agents/${other.id}`;
+      assertError(await client.operate(`${gone}?name=web`, { method: "DELETE" }), "conflict", 409);
+      assert.equal((await client.operate(`${gone}?name=web-1`, { method: "DELETE" })).status, 200);
+      assertError(await client.operate(gone), "not_found", 404);
+      assertError(await client.handshake(other), "invalid_credentials", 401);
+      assert.deepEqual(kindsOf((await client.operate(`${gone}/events`)).body), ["deleted", "created"]);
+      assert.deepEqual(
+        kindsOf((await client.operate(`agents/${one.id}/events`)).body),
+        ["restored", "revoked", "sessions_ended", "edited", "muted", "first_handshake", "created"],
+      );
+      const deletions = (await client.operate("events?kind=deleted")).body.events;
+      assert.ok(Array.isArray(deletions) && deletions.length === 1);
+      assert.partialDeepStrictEqual(deletions[0], {
+        agent_name: "web-1",
+        actor: "key:default",
+        address: "127.0.0.1",
+      });
+    },
+  ),
   told(
     "another operator's key, a user's token and no key → operator_required, and no row is made",
     async (fleet) => {
@@ -307,6 +358,16 @@ async function refusesToStart(stage: Stage, env: Record<string, string>, reason:
 }
 
 /** A reply without what differs in every one. */
+function namesOf(pages: Record<string, unknown>[]): unknown[] {
+  return pages.flatMap(({ agents }) =>
+    Array.isArray(agents) ? agents.map((agent) => record(agent).name) : []
+  );
+}
+
+function kindsOf({ events }: Record<string, unknown>): unknown[] {
+  return Array.isArray(events) ? events.map((event) => record(event).kind) : [];
+}
+
 function withoutIds({ status, headers, body }: Reply): unknown {
   const kept = [...headers].filter(([name]) => !["x-request-id", "date"].includes(name));
   return { status, headers: kept, body: { ...body, request_id: null } };

@@ -12,7 +12,7 @@ import { ask, mayAsk } from "../../terminal/prompt.ts";
 import { type OperatorFlags, operatorOptions } from "./_options.ts";
 
 interface Flags extends OperatorFlags {
-  publishableKey: string;
+  publishableKey?: string | undefined;
   email?: string | undefined;
   code?: true | undefined;
 }
@@ -32,19 +32,21 @@ export function addLogin(program: Command, environment: Environment): void {
     .addHelpText("after", example)
     .addOption(
       new Option("--publishable-key <key>", "the project's publishable key, which is no secret")
-        .makeOptionMandatory().argParser(parsePublishableKey),
+        .argParser(parsePublishableKey),
     )
     .addOption(new Option("--email <address>", "the user; asked for where it is left out"))
     .addOption(new Option("--code", "log in by a one-time code that is mailed to the user"));
   for (const option of operatorOptions()) command.addOption(option);
-  command.action((flags) => login(flags, environment));
+  command.action((flags: Flags) => login(flags, environment));
 }
 
 async function login(flags: Flags, environment: Environment): Promise<void> {
   await giveUp("login");
+  const { publishableKey } = flags;
+  if (publishableKey === undefined) throw missing("--publishable-key is missing");
   const named = namedUrl(flags, environment) ?? { url: defaultUrl, from: "the default" };
   const connection = await connectTo(named, flags, environment);
-  const project = { connection, publishableKey: flags.publishableKey };
+  const project = { connection, publishableKey };
   const email = flags.email ?? await askForEmail(environment);
   const made = await signIn(project, { email, byCode: flags.code === true, environment });
   const path = loginsPath(environment);

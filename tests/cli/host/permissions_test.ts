@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { allEntries } from "../../../cli/commands/entries.ts";
 import { abilities, kept } from "../../../cli/host/permissions.ts";
+import { operatorKey } from "../../_support/fake_fleet.ts";
 import { run, succeed } from "../../_support/run.ts";
 import { temporaryFolder } from "../../_support/server.ts";
 import { agentId, agentSecret } from "../../_support/vectors.ts";
-import { ownEnvironment } from "../../_support/program.ts";
+import { ownEnvironment, sourceEnvironment } from "../../_support/program.ts";
 
 const root = new URL("../../../", import.meta.url).href;
 
@@ -54,6 +55,7 @@ for (const command of ["keys", "monitor", "monitor with a command", "doctor"] as
 }
 
 const agent = ["--url", "http://127.0.0.1:1", "--agent-id", agentId, "--agent-secret", agentSecret];
+const operator = ["--url", "http://127.0.0.1:1"];
 
 /** Each command, as it is run and ends soon. */
 const lines: [args: string[], command: keyof typeof kept][] = [
@@ -73,6 +75,11 @@ const lines: [args: string[], command: keyof typeof kept][] = [
   [["installer", "bash", "--url", "https://fleet.example"], "installer"],
   [["agents", "show", agentId], "agents"],
   [["enrollments", "list"], "enrollments"],
+  [["fleet", ...operator], "fleet"],
+  [["fleet", "--nagios", ...operator], "fleet"],
+  [["reader-keys", "list", ...operator], "reader-keys"],
+  [["login", "--publishable-key", "sb_publishable_x", "--email", "you@example.com"], "login"],
+  [["logout"], "logout"],
   [["keys", "generate"], "keys"],
   [["completions", "bash"], "completions"],
   [["complete", "--", "hea"], "completions"],
@@ -102,7 +109,10 @@ async function assertGivesUp(main: string, args: string[], command: keyof typeof
   const ended = await run(
     Deno.execPath(),
     ["run", "--quiet", "--no-prompt", "--allow-all", ...watch, `${root}${main}`, ...args],
-    { cwd: home.path, env: ownEnvironment(home.path) },
+    {
+      cwd: home.path,
+      env: { ...ownEnvironment(home.path), ...sourceEnvironment, OPENCLAW_OPERATOR_KEY: operatorKey },
+    },
   );
   const { able, early } = JSON.parse(/^WATCHED (.+)$/m.exec(ended?.stderr ?? "")?.[1] ?? "{}");
   assert.deepEqual(able?.toSorted(), [...kept[command]].toSorted(), ended?.stderr);

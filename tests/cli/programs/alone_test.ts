@@ -14,7 +14,7 @@ const unreachable =
   /^error: Cannot reach the server: [^\n]+\nhint: (deno task )?openclaw(-server)? doctor\n$/m;
 
 const notHere =
-  /^error: Cannot run "\w+": it is a command of the program openclaw-server\nhint: openclaw-server /;
+  /^error: Cannot run "[\w-]+": it is a command of the program openclaw-server\nhint: openclaw-server /;
 
 interface Alone {
   args: string[];
@@ -36,6 +36,10 @@ const commands: Alone[] = [
   { args: ["installer", "bash", "--url", "https://fleet.example"], code: 2, stdout: /^$/, stderr: notHere },
   { args: ["agents", "create", "web-1"], code: 2, stdout: /^$/, stderr: notHere },
   { args: ["enrollments", "create", "--uses", "2"], code: 2, stdout: /^$/, stderr: notHere },
+  { args: ["fleet", "--watch"], code: 2, stdout: /^$/, stderr: notHere },
+  { args: ["login", "--help"], code: 2, stdout: /^$/, stderr: notHere },
+  { args: ["logout"], code: 2, stdout: /^$/, stderr: notHere },
+  { args: ["reader-keys", "list"], code: 2, stdout: /^$/, stderr: notHere },
   { args: ["completions", "bash"], code: 0, stdout: /openclaw-agent complete '?--/, stderr: /^$/ },
   { args: ["complete", "--", "hea"], code: 0, stdout: /^heartbeat\t/m, stderr: /^$/ },
   { args: ["handshake", ...flags], code: 6, stdout: /^$/, stderr: unreachable, needsHome: true },

@@ -194,6 +194,13 @@ Deno.test("openclaw login with a secret key in the command line → usage, and t
   assert.deepEqual(one.project.asked, []);
 });
 
+Deno.test("openclaw login without the project's publishable key → usage, and nobody is asked", async () => {
+  await using one = await scene();
+  const args = ["login", "--url", one.project.url, "--email", user.email];
+  assertRefused(await one.openclaw(args, user.password), 2, /Cannot log in: --publishable-key is missing/);
+  assert.deepEqual(one.project.asked, []);
+});
+
 Deno.test("openclaw login has no flag for a password or a code", async () => {
   await using one = await scene();
   for (const flag of ["--password", "--code=123456"]) {
