@@ -46,7 +46,8 @@ export async function probeFolder(path: string): Promise<string | null> {
     return null;
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    return error.message;
+    // The name that was tried tells nothing.
+    return error.message.replace(/, \w+ '.*'$/, "");
   } finally {
     await removeFile(beside).catch(() => false);
   }
