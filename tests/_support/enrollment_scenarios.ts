@@ -134,7 +134,11 @@ export const enrollmentScenarios: Record<string, Scenario> = {
     assert.ok(typeof enrolled === "object" && enrolled !== null, String(enrolled));
     assert.equal(enrolled.name, [...`web ${awkward}`].slice(0, 100).join(""));
     assert.deepEqual(await enroll(database, host, { secretDigest: second, hostname: awkward }), enrolled);
-    const open = (secretDigest: string) => database.sessions.open(enrolled.id, { secretDigest, client: {} });
+    const open = (secretDigest: string) =>
+      database.sessions.open({ agentId: enrolled.id, secretDigest, instanceId: null }, {
+        client: {},
+        address: null,
+      });
     assert.equal(await open(first), null, "the secret of the lost reply is good for nothing");
     assert.equal((await open(second))?.id, enrolled.id);
     assert.equal(await enroll(database, host), null, "after the first handshake there is no other secret");
