@@ -11,6 +11,7 @@ import type {
 } from "../../supabase/functions/_shared/database/port.ts";
 import { ContractError } from "../../supabase/functions/_shared/http/errors.ts";
 import type { Cursor } from "../../supabase/functions/_shared/http/pages.ts";
+import { enrollmentScenarios } from "./enrollment_scenarios.ts";
 
 /** What a scenario works on: an adapter, and the id of the one user that its database knows. */
 export interface Subject {
@@ -18,7 +19,7 @@ export interface Subject {
   userId: string;
 }
 
-type Scenario = (subject: Subject) => Promise<void>;
+export type Scenario = (subject: Subject) => Promise<void>;
 
 const digest = `sha256:${"a".repeat(64)}`;
 const thirdDigest = `sha256:${"c".repeat(64)}`;
@@ -34,6 +35,8 @@ const awkward = `quotes ' " \\ $1 %s {} [] null, ünïcode 漢字 👩‍🚀 \u
 
 /** What every adapter of the port must do, whatever lies between it and the SQL functions. */
 export const scenarios: Record<string, Scenario> = {
+  ...enrollmentScenarios,
+
   "health.ping → the database answers": async ({ database }) =>
     assert.equal(await database.health.ping(), undefined),
 

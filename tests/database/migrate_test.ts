@@ -34,7 +34,9 @@ const onSupabase: Record<string, Step> = {
         where table_schema = 'public' and (grantee = 'anon' or privilege_type <> 'SELECT' and grantee <> 'project_owner')
         order by table_name`,
     ]);
-    const deletes = ["agent_instances", "agent_turns", "agents"].map((table_name) => ({
+    const deletes = ["agent_instances", "agent_turns", "agents", "enrollments", "reader_keys"].map((
+      table_name,
+    ) => ({
       grantee: "service_role",
       privilege_type: "DELETE",
       table_name,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join, relative } from "node:path";
-import { FleetClient, send } from "../_support/client.ts";
+import { FleetClient, send, text } from "../_support/client.ts";
 import { readKey } from "../_support/forge.ts";
 import { findPostgres, startPostgres, type TestPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
@@ -8,7 +8,7 @@ import { type ServerProcess, startServerProcess, withFolder } from "../_support/
 
 const realPostgres = await part("Postgres 15 or later", findPostgres);
 const verbose = { DEBUG: "*", NODE_DEBUG: "*", LOG_LEVEL: "trace" };
-const privateFiles = ["operator-key", "jwt-keys.json"];
+const privateFiles = ["operator-key", "reader-key", "jwt-keys.json"];
 
 Deno.test("no secret, token or key is anywhere but in the 0600 files, over PGlite", async () => {
   await scan({});
@@ -70,6 +70,35 @@ async function wholeStory(
     });
     await send(`${server.base}/${path}/${agent.id}`, { body, headers: client.operator });
   }
+  const read = { apikey: (await Deno.readTextFile(join(server.data, "reader-key"))).trim() };
+  const { body: made } = await send(`${client.base}/reader-keys`, {
+    headers: client.operator,
+    body: { name: "a" },
+  });
+  const readerKey = text(made.key);
+  const { body: enrollment } = await send(`${client.base}/enrollments`, {
+    headers: client.operator,
+    body: {},
+  });
+  const code = text(enrollment.code);
+  const host = code.slice(4, 47).split("").reverse().join("");
+  const enrolling = { code, enrollment_id: host };
+  const { body: enrolled } = await send(`${client.base}/enroll`, { body: enrolling });
+  const enrolledSecret = text(enrolled.agent_secret);
+  for (
+    const headers of [read, { authorization: `Bearer ${readerKey}` }, { apikey: `${readerKey}x` }, {
+      apikey: code,
+    }]
+  ) {
+    await send(`${client.base}/agents/${agent.id}`, { headers });
+    await send(`${client.base}/create-agent`, { headers, body: enrolling });
+  }
+  for (const body of [enrolling, { ...enrolling, code: `${code}x` }, { ...enrolling, enrollment_id: code }]) {
+    await send(`${client.base}/enroll`, { body });
+    await send(`${client.base}/enroll/progress`, {
+      body: { ...body, step: "a", failed: true, detail: "why" },
+    });
+  }
   await client.revoke(agent.id);
   await client.handshake(agent);
   await client.beat(token);
@@ -82,6 +111,11 @@ async function wholeStory(
     secret: {
       "the agent's secret": agent.secret.slice(4, 40),
       "the operator's key": server.operatorKey.slice(10),
+      "the data folder's reader key": read.apikey.slice(4, 40),
+      "a reader's key": readerKey.slice(4, 40),
+      "an enrollment code": code.slice(4, 40),
+      "the number that a host drew": host,
+      "the secret of an agent that a code made": enrolledSecret.slice(4, 40),
       "the session token": token.slice(token.lastIndexOf(".") + 1),
       "the private key": d,
     },

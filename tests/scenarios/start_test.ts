@@ -11,14 +11,19 @@ Deno.test("a first start makes its folder and files for its user alone, and tell
     const data = join(folder, "fleet");
     await using server = await startServerProcess({ data, makesDatabase: true });
     assert.equal(await mode(data), 0o700);
-    for (const file of ["operator-key", "jwt-keys.json", "lock"]) {
+    for (const file of ["operator-key", "reader-key", "jwt-keys.json", "lock", "url"]) {
       assert.equal(await mode(join(data, file)), 0o600, file);
     }
     const { stderr } = server.output;
-    for (const words of [server.url, join(data, "operator-key"), "/create-agent -d", "/handshake -d"]) {
+    const keys = [join(data, "operator-key"), join(data, "reader-key")];
+    for (const words of [server.url, ...keys, "/create-agent -d", "/handshake -d"]) {
       assert.ok(stderr.includes(words), `${words} is not in ${stderr}`);
     }
-    assert.ok(!stderr.includes(server.operatorKey) && !server.output.stdout.includes(server.operatorKey));
+    assert.equal(await Deno.readTextFile(join(data, "url")), `${server.url}\n`);
+    for (const key of keys) {
+      const secret = (await Deno.readTextFile(key)).trim();
+      assert.ok(!stderr.includes(secret) && !server.output.stdout.includes(secret), key);
+    }
   });
 });
 
@@ -134,7 +139,10 @@ Deno.test("starts, restores and snapshots that were killed half-way → the next
     assert.deepEqual(await names(join(data, "snapshots")), []);
     await new FleetClient(server.base, server.operatorKey).createAgent();
     assert.equal(await server.stop(), 0);
-    assert.deepEqual(await names(data), ["jwt-keys.json", "lock", "operator-key", "postgres", "snapshots"]);
+    assert.deepEqual(
+      await names(data),
+      ["jwt-keys.json", "lock", "operator-key", "postgres", "reader-key", "snapshots", "url"],
+    );
   });
 });
 

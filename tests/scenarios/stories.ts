@@ -14,6 +14,7 @@ import { tryServerProcess, withFolder } from "../_support/server.ts";
 import { generateSigningKey } from "../../supabase/functions/_shared/keys.ts";
 import { agentSecret } from "../_support/vectors.ts";
 import { until } from "../_support/wait.ts";
+import { enrollmentStories } from "./enrollment_stories.ts";
 import { secretStories } from "./secret_stories.ts";
 import type { Stage } from "./stage.ts";
 import { type Story, told } from "./story.ts";
@@ -394,7 +395,7 @@ function at<Value>(list: Value[], index: number): Value {
 
 /** Plays the stories, three at a time: each has a fleet of its own. */
 export async function playAll(stage: Stage, context: Deno.TestContext): Promise<void> {
-  const left = [...stories, ...secretStories];
+  const left = [...stories, ...secretStories, ...enrollmentStories];
   // Steps that run at once cannot each watch what the others open.
   const together = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
   await Promise.all(Array.from({ length: 3 }, async () => {

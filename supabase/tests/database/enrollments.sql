@@ -223,9 +223,15 @@ select results_eq(
 );
 select results_eq($$execute report('1', 'start', false, null)$$, 'values (true)', 'it is heard when the code is used up');
 select results_eq(
-  $$select public.get_enrollment(nobodys, null) -> 'hosts' -> 0 -> 'step', jsonb_array_length(public.get_enrollment(nobodys, null) -> 'hosts')
-    from codes$$,
-  $$values ('"a"'::jsonb, 10)$$, 'get_enrollment shows the hosts'
+  $$select host - 'at' from codes, jsonb_array_elements(public.get_enrollment(nobodys, null) -> 'hosts') as host
+    where host ->> 'agent_id' is not null or host ->> 'step' <> 'a'$$,
+  $$select jsonb_build_object('agent_id', id, 'hostname', 'web-9', 'address', '192.0.2.7', 'step', 'start',
+    'failed', false, 'detail', null) from public.agents where name = 'web-9'$$,
+  'get_enrollment shows what it knows of a host, but not its digest'
+);
+select results_eq(
+  $$select jsonb_array_length(public.get_enrollment(nobodys, null) -> 'hosts') from codes$$, 'values (10)',
+  'and every host'
 );
 
 -- A day later, and after its end

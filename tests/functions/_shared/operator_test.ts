@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ContractError } from "../../../supabase/functions/_shared/http/errors.ts";
+import { ContractError, unavailable } from "../../../supabase/functions/_shared/http/errors.ts";
 import {
   actorOf,
   type Operator,
@@ -8,7 +8,9 @@ import {
   supabaseOperators,
 } from "../../../supabase/functions/_shared/operator.ts";
 import { Refusals } from "../../../supabase/functions/_shared/http/refusals.ts";
-import { operatorKey } from "../../_support/backend.ts";
+import { digestSecret } from "../../../supabase/functions/_shared/secret.ts";
+import { operatorKey, readerKeyRow } from "../../_support/backend.ts";
+import { readerKey } from "../../_support/vectors.ts";
 import { forge } from "../_tokens.ts";
 import { makeUserIssuer, operatorsWithUsers, userAuthorization, userId, users } from "../_users.ts";
 import { serveLoopback } from "../_loopback.ts";
@@ -18,7 +20,13 @@ const user: Operator = { kind: "user", id: userId };
 
 async function identify(headers: Record<string, string>, refusals = newRefusals()): Promise<Operator> {
   const request = new Request("https://fleet.example/functions/v1/create-agent", { method: "POST", headers });
-  return await (await operatorsWithUsers()).identify(request, { address: "192.0.2.1", refusals });
+  return await (await operatorsWithUsers()).identify(request, fromWhom(refusals));
+}
+
+/** A request's sender, and a database that knows no reader's key and must not be asked for one. */
+function fromWhom(refusals = newRefusals()) {
+  const find = () => Promise.reject(new Error("not asked for"));
+  return { address: "192.0.2.1", refusals, database: { readerKeys: { find } } };
 }
 
 function newRefusals(): Refusals {
@@ -50,7 +58,7 @@ Deno.test("a second secret API key administers, under its own name", async () =>
     userKeys: () => Promise.reject(new Error("not asked for")),
   });
   const request = new Request("https://fleet.example", { headers: { apikey: "sb_secret_for_ci" } });
-  const from = { address: "192.0.2.1", refusals: newRefusals() };
+  const from = fromWhom();
   assert.deepEqual(await operators.identify(request, from), { kind: "key", name: "ci" });
 });
 
@@ -152,7 +160,7 @@ Deno.test("users' keys are asked for only when a user's token is presented", asy
       return Promise.resolve({ keys: [] });
     },
   });
-  const from = { address: "192.0.2.1", refusals: newRefusals() };
+  const from = fromWhom();
   await operators.identify(new Request("https://fleet.example", { headers: { apikey: operatorKey } }), from);
   await assert.rejects(operators.identify(new Request("https://fleet.example"), from), ContractError);
   assert.equal(asked, 0);
@@ -163,6 +171,81 @@ Deno.test("an operator's act and scope: a user's own rows, a key's all rows", ()
   assert.equal(scopeOf(user), userId);
   assert.equal(actorOf(key), "key:default");
   assert.equal(scopeOf(key), null);
+});
+
+/** A database that knows the reader's key of bytes 00 to 1f, as its maker's. */
+function knowing(ownerId: string | null) {
+  const asked: string[] = [];
+  const find = (digest: string) => {
+    asked.push(digest);
+    return Promise.resolve({ ...readerKeyRow, owner_id: ownerId });
+  };
+  return { from: { ...fromWhom(), database: { readerKeys: { find } } }, asked };
+}
+
+for (const ownerId of [userId, null]) {
+  Deno.test(`a reader's key reads what its maker sees (${ownerId ?? "all rows"}), and the database is asked by its digest`, async () => {
+    const { from, asked } = knowing(ownerId);
+    const request = new Request("https://fleet.example", { headers: { apikey: readerKey } });
+    const reader = await (await operatorsWithUsers()).identifyReader(request, from);
+    assert.deepEqual(reader, { kind: "reader", ownerId });
+    assert.equal(scopeOf(reader), ownerId);
+    assert.deepEqual(asked, [await digestSecret(readerKey)]);
+  });
+}
+
+Deno.test("the reader's key of the data folder reads all rows, and no database is asked", async () => {
+  const operators = supabaseOperators({
+    url: "https://fleet.example",
+    secretKeys: { default: operatorKey },
+    readerKeyDigest: await digestSecret(readerKey),
+    userKeys: () => Promise.resolve({ keys: [] }),
+  });
+  const request = new Request("https://fleet.example", { headers: { apikey: readerKey } });
+  assert.deepEqual(await operators.identifyReader(request, fromWhom()), { kind: "reader", ownerId: null });
+  await assert.rejects(operators.identify(request, fromWhom()), { code: "forbidden" });
+});
+
+const beside: [what: string, headers: () => Promise<Record<string, string>>, read: object | string][] = [
+  ["a user's token with a reader's key for API key", async () => ({
+    apikey: readerKey,
+    ...await userAuthorization(),
+  }), user],
+  [
+    "a bad token with a reader's key for API key",
+    () => Promise.resolve({ apikey: readerKey, authorization: "Bearer a.b.c" }),
+    "operator_required",
+  ],
+  [
+    "a reader's key with a secret API key",
+    () => Promise.resolve({ apikey: operatorKey, authorization: `Bearer ${readerKey}` }),
+    {
+      kind: "reader",
+      ownerId: userId,
+    },
+  ],
+  [
+    "another scheme with a reader's key for API key",
+    () => Promise.resolve({ apikey: readerKey, authorization: "Basic YTpi" }),
+    { kind: "reader", ownerId: userId },
+  ],
+];
+for (const [what, headers, read] of beside) {
+  Deno.test(`${what} → the bearer token counts, else the API key`, async () => {
+    const operators = await operatorsWithUsers();
+    const request = new Request("https://fleet.example", { headers: await headers() });
+    const reader = operators.identifyReader(request, knowing(userId).from);
+    if (typeof read === "string") await assert.rejects(reader, { code: read });
+    else assert.deepEqual(await reader, read);
+  });
+}
+
+Deno.test("a database that is unreachable → unavailable, and the reader's key is not refused", async () => {
+  const from = fromWhom();
+  from.database.readerKeys.find = () => Promise.reject(unavailable("the database", null));
+  const request = new Request("https://fleet.example", { headers: { apikey: readerKey } });
+  await assert.rejects((await operatorsWithUsers()).identifyReader(request, from), { code: "unavailable" });
+  assert.equal(from.refusals.size, 0);
 });
 
 Deno.test("the issuer's keys are fetched once, and kept", async () => {
@@ -240,7 +323,7 @@ Deno.test("a user's token is unavailable, not refused, while the issuer's keys c
   });
   const refusals = newRefusals();
   const request = new Request("https://fleet.example", { headers: await userAuthorization() });
-  await isUnavailable(operators.identify(request, { address: "192.0.2.1", refusals }));
+  await isUnavailable(operators.identify(request, fromWhom(refusals)));
   assert.equal(refusals.size, 0);
 });
 

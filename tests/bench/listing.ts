@@ -1,0 +1,76 @@
+// deno-lint-ignore-file no-console -- a benchmark prints
+import { openPostgres } from "../../cli/serve/store/postgres.ts";
+import {
+  type AgentsAfter,
+  type Database,
+  databaseOver,
+} from "../../supabase/functions/_shared/database/port.ts";
+import { findPostgres, startPostgres } from "../_support/postgres.ts";
+import { execute } from "../_support/sql.ts";
+import { median, percentile, row } from "./_numbers.ts";
+
+// What a page of 200 of 100,000 agents takes, over Postgres: the first one, which counts them all, and those
+// after it, in each order. By created_at the whole fleet is walked, while agents beat, and has to come once each.
+
+const agents = 100_000;
+const limit = 200;
+const walkedPages = 25;
+const filter = { liveness: null, labels: [], search: null };
+
+const beat = {
+  epoch: 1,
+  status: "healthy",
+  message: null,
+  metrics: {},
+  instanceId: null,
+  seq: null,
+  clockOffsetSeconds: null,
+};
+const fleet = `
+  insert into public.agents (
+    name, labels, hostname, version, last_seen_at, online_since, heartbeats_count, status, metrics, created_at
+  )
+  select 'web-' || i, jsonb_build_object('zone', (i % 10)::text), 'host-' || i, '1.0.0',
+    now() - make_interval(secs => i % 400), now() - interval '1 hour', 1, 'healthy',
+    '{"cpu_percent": 12.5, "memory_percent": 40}', now() - make_interval(secs => i / 10.0)
+  from generate_series(1, ${agents}) as i;
+  vacuum analyze public.agents;
+`;
+
+const bin = await findPostgres();
+if (bin === null) console.log("left out: no Postgres is installed");
+else {
+  await using server = await startPostgres(bin);
+  const address = await server.createDatabase();
+  const store = await openPostgres(address);
+  for (const statement of fleet.split(";")) await execute(address, statement);
+  const database = databaseOver(store.call);
+  console.log(row("ms", "first page", "median after it", "99 % after it", "pages"));
+  await measure(database, { sort: "created_at", pages: agents / limit });
+  for (const sort of ["-created_at", "name", "-name", "last_seen_at", "trouble"]) {
+    await measure(database, { sort, pages: walkedPages });
+  }
+  await store.close();
+}
+
+async function measure(database: Database, { sort, pages }: { sort: string; pages: number }): Promise<void> {
+  const times: number[] = [];
+  const ids = new Set<string>();
+  let after: AgentsAfter | null = null;
+  do {
+    const start = performance.now();
+    const page = await database.agents.list(null, { filter, sort, page: { limit, after } });
+    times.push(performance.now() - start);
+    for (const { id } of page.rows) ids.add(id);
+    const next: unknown = page.next;
+    after = next === null ? null : JSON.parse(JSON.stringify(next));
+    const beats = page.rows.map(({ id }) => ({ ...beat, agentId: id }));
+    await database.heartbeats.record(beats);
+  } while (after !== null && times.length < pages);
+  const [first = NaN, ...others] = times;
+  const cells = [first, median(others), percentile(others, 99)].map((time) => time.toFixed(0));
+  console.log(row(sort, ...cells, String(times.length)));
+  if (pages === agents / limit && (ids.size !== agents || after !== null)) {
+    throw new Error(`${ids.size} agents came`);
+  }
+}
