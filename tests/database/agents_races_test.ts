@@ -13,7 +13,7 @@ import { withSql } from "../_support/sql.ts";
 
 const by = { ownerId: null, act: { actor: "key:default", address: null } };
 const act = JSON.stringify(by.act);
-const presented = { secretDigest: newAgent.secretDigest, client: {} };
+const presented = { secretDigest: newAgent.secretDigest, instanceId: null };
 
 type Race = (address: string, databases: [Database, Database, Database]) => Promise<void>;
 
@@ -23,7 +23,7 @@ const races: Record<string, Race> = {
     const opened = await whileOpen(
       address,
       `select public.revoke_agent('${agent?.id}', null, '${act}')`,
-      () => database.sessions.open(agent?.id ?? "", presented),
+      () => database.sessions.open({ ...presented, agentId: agent?.id ?? "" }, { client: {}, address: null }),
     );
     assert.equal(opened, null);
   },
