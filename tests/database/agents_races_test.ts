@@ -5,7 +5,6 @@ import {
   type AgentsAfter,
   type Database,
   databaseOver,
-  type OpenedSession,
 } from "../../supabase/functions/_shared/database/port.ts";
 import { newAgent } from "../_support/database_scenarios.ts";
 import { findPostgres, startPostgres } from "../_support/postgres.ts";
@@ -14,6 +13,7 @@ import { withSql } from "../_support/sql.ts";
 
 const by = { ownerId: null, act: { actor: "key:default", address: null } };
 const act = JSON.stringify(by.act);
+const presented = { secretDigest: newAgent.secretDigest, instanceId: null };
 
 type Race = (address: string, databases: [Database, Database, Database]) => Promise<void>;
 
@@ -23,7 +23,7 @@ const races: Record<string, Race> = {
     const opened = await whileOpen(
       address,
       `select public.revoke_agent('${agent?.id}', null, '${act}')`,
-      () => open(database, agent?.id ?? ""),
+      () => database.sessions.open({ ...presented, agentId: agent?.id ?? "" }, { client: {}, address: null }),
     );
     assert.equal(opened, null);
   },
@@ -36,7 +36,7 @@ const races: Record<string, Race> = {
     const id = agent?.id ?? "";
     const revoked = await whileOpen(
       address,
-      `select public.open_session('${id}', '${newAgent.secretDigest}', null, '{}', null)`,
+      `select public.open_session('${id}', '${presented.secretDigest}', '{}')`,
       () => database.agents.revoke(id, by),
     );
     assert.equal(revoked?.liveness, "revoked");
@@ -215,9 +215,4 @@ function shuffled<Item>(items: Item[]): Item[] {
   return items.map((item) => ({ item, key: Math.random() }))
     .sort((a, b) => a.key - b.key)
     .map(({ item }) => item);
-}
-
-function open(database: Database, agentId: string): Promise<OpenedSession | null> {
-  const presented = { agentId, secretDigest: newAgent.secretDigest, instanceId: null };
-  return database.sessions.open(presented, { client: {}, address: null });
 }
