@@ -36,7 +36,7 @@ const races: Record<string, Race> = {
     const id = agent?.id ?? "";
     const revoked = await whileOpen(
       address,
-      `select public.open_session('${id}', '${presented.secretDigest}', '{}')`,
+      `select public.open_session('${id}', '${presented.secretDigest}', null, '{}', null)`,
       () => database.agents.revoke(id, by),
     );
     assert.equal(revoked?.liveness, "revoked");

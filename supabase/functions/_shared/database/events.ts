@@ -1,4 +1,3 @@
-import type { EventsQuery } from "../http/events.ts";
 import { type Listed, readListed } from "./lists.ts";
 import { fields, number, orNull, type ReadBy, record, text } from "./readers.ts";
 import { row } from "./row.ts";
@@ -27,6 +26,12 @@ const columns = {
 export type Event = ReadBy<typeof columns>;
 
 const readEvent = fields(columns);
+
+/** Which events are asked for: of these kinds (null: of all), and which page of them. */
+export interface EventsQuery {
+  kinds: string[] | null;
+  page: { limit: number; after: { id: number } | null };
+}
 
 export const events = {
   /**

@@ -12,7 +12,7 @@ import { sessions } from "./sessions.ts";
 
 export type { Act, Agent, AgentChanges, AgentsAfter, AgentsFilter, NewAgent } from "./agents.ts";
 export { livenessWords } from "./agents.ts";
-export { type Event, eventKinds } from "./events.ts";
+export { type Event, eventKinds, type EventsQuery } from "./events.ts";
 export type {
   Enrolled,
   Enrolling,

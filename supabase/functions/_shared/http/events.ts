@@ -1,11 +1,5 @@
-import { type Event, eventKinds, type Listed } from "../database/port.ts";
+import { type Event, eventKinds, type EventsQuery, type Listed } from "../database/port.ts";
 import { badCursor, listReply, parsePage, parseWords } from "./pages.ts";
-
-/** Which events are asked for: of these kinds (null: of all), and which page of them. */
-export interface EventsQuery {
-  kinds: string[] | null;
-  page: { limit: number; after: { id: number } | null };
-}
 
 /** The query of a list of events: `kind`, `limit` and `cursor`. */
 export function parseEventsQuery(request: Request): EventsQuery {
