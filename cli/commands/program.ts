@@ -1,6 +1,6 @@
 import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { CliError, EndsWith, exitCodes, NegativeResult } from "../terminal/errors.ts";
-import { asCalled, calledAs } from "../terminal/called.ts";
+import { asCalled, calledAs, repeatName } from "../terminal/called.ts";
 import {
   answer,
   holdWarnings,
@@ -10,7 +10,7 @@ import {
   setColours,
   takeWarnings,
 } from "../terminal/output.ts";
-import { resolveName, useName } from "../host/names.ts";
+import { flagIn, resolveName, useName } from "../host/names.ts";
 import type { Environment } from "../host/paths.ts";
 import { version } from "../version.ts";
 
@@ -36,7 +36,7 @@ export async function run(
 ): Promise<number> {
   const own = ownArgs(args);
   const json = own.includes("--json");
-  const asked = own.filter((arg) => !arg.startsWith("-"));
+  const asked = wordsOf(own);
   const name = asked[0] === "help" ? asked[1] : asked[0];
   if (json) holdWarnings();
   try {
@@ -58,6 +58,7 @@ export async function run(
 function withName(args: string[], environment: Environment): Environment {
   const word = resolveName(args, environment);
   useName(word);
+  repeatName(flagIn(args) === undefined ? null : word);
   return (name) => name === "OPENCLAW_NAME" ? word : environment(name);
 }
 
@@ -101,13 +102,18 @@ function plainHelp(args: string[], program: Command): string[] {
   const own = ownArgs(asked);
   if (!own.some((arg) => arg === "--help" || arg === "-h")) return args;
   let command: CommandUnknownOpts = program;
-  for (const name of own.filter((arg) => !arg.startsWith("-"))) {
+  for (const name of wordsOf(own)) {
     if (command.commands.length === 0 || name === "help") break;
     const next = command.commands.find((one) => one.name() === name);
     if (next === undefined) return command.error(`error: unknown command '${name}'`);
     command = next;
   }
   return asked;
+}
+
+/** The words that are neither a flag nor the value of `--name`, which may stand before the command. */
+function wordsOf(args: string[]): string[] {
+  return args.filter((arg, index) => !arg.startsWith("-") && args[index - 1] !== "--name");
 }
 
 /** What stands before "--": the rest is another program's. */

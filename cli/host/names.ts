@@ -74,7 +74,8 @@ function isName(word: string): boolean {
   return /^[a-z][a-z0-9-]{0,30}$/.test(word) && word !== secondName;
 }
 
-function flagIn(args: string[]): string | undefined {
+/** The word that a command line gives by `--name`. */
+export function flagIn(args: string[]): string | undefined {
   const own = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
   const index = own.findLastIndex((arg) => arg === "--name" || arg.startsWith("--name="));
   return own[index] === "--name" ? own[index + 1] : own[index]?.slice("--name=".length);

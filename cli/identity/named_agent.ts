@@ -1,4 +1,4 @@
-import { calledAs } from "../terminal/called.ts";
+import { asCalled } from "../terminal/called.ts";
 import { CliError } from "../terminal/errors.ts";
 import type { Environment } from "../host/paths.ts";
 import { printable } from "../terminal/printable.ts";
@@ -100,7 +100,9 @@ export async function readSecret(
 export function warnOfOpenFlag({ layer, secret }: NamedAgent, warn: (text: string) => void): void {
   if (secret === undefined || layer !== "flags") return;
   warn(
-    `--agent-secret is visible to every user of this host in ps: --agent-secret-file and "${calledAs} configure" are safer`,
+    `--agent-secret is visible to every user of this host in ps: --agent-secret-file and "${
+      asCalled("openclaw configure")
+    }" are safer`,
   );
 }
 

@@ -7,7 +7,17 @@ export const calledAs: string = isCompiled
   ? basename(process.argv0).replace(/\.exe$/i, "")
   : "deno task openclaw";
 
-/** A hint or a help text, in which "openclaw <command>" stands for a command of this program: it names it as called. */
+let nameFlag = "";
+
+/** Has every command that is shown repeat the `--name` that was given; null: none was. */
+export function repeatName(word: string | null): void {
+  nameFlag = word === null ? "" : ` --name ${word}`;
+}
+
+/**
+ * A hint or a help text, in which "openclaw <command>" stands for a command of this program: it names it as called,
+ * with the `--name` that was given.
+ */
 export function asCalled(text: string): string {
-  return text.replace(/(?<![\w./@-]|deno task )openclaw(?= [a-z])/g, () => calledAs);
+  return text.replace(/(?<![\w./@-]|deno task )openclaw(?= [a-z])/g, () => `${calledAs}${nameFlag}`);
 }

@@ -51,7 +51,16 @@ export interface Running extends AsyncDisposable {
 const timeoutMs = 30_000;
 const fastMonitor = fileURLToPath(new URL("fast_monitor.ts", import.meta.url));
 export const isBinary = binary !== undefined;
-const denoFolder = Deno.env.get("DENO_DIR") ?? await cacheFolder();
+/**
+ * What the source is run with in a home of its own: Deno finds the packages that it has fetched and the code that it has
+ * compiled, and asks nobody for a newer Deno. Without it, each start fetches and compiles all of it again.
+ */
+export const sourceEnvironment: Record<string, string> = {
+  DENO_DIR: Deno.env.get("DENO_DIR") ?? await cacheFolder(),
+  DENO_NO_UPDATE_CHECK: "1",
+  // Of code that was compiled under other flags, nothing is used, and all is compiled and written again.
+  ...(Deno.env.has("DENO_V8_FLAGS") ? { DENO_V8_FLAGS: Deno.env.get("DENO_V8_FLAGS") ?? "" } : {}),
+};
 
 /** Runs the program to its end in an environment that holds only what is given, its cache when run from source. */
 export async function run(args: string[], options: RunOptions): Promise<Run> {
@@ -186,9 +195,8 @@ export function linesOf(text: string): Record<string, unknown>[] {
   return text.split("\n").slice(0, -1).map((line) => ({ ...JSON.parse(line) }));
 }
 
-/** From source, Deno needs to find the packages that it has fetched, and asks nobody for a newer Deno. */
 function cache(): Record<string, string> {
-  return isBinary ? {} : { DENO_DIR: denoFolder, DENO_NO_UPDATE_CHECK: "1" };
+  return isBinary ? {} : sourceEnvironment;
 }
 
 async function feed(stream: WritableStream<Uint8Array>, text: string): Promise<void> {

@@ -31,8 +31,8 @@ const haste = 25;
 
 /**
  * Starts the agent that is installed in the host's home. With `fast`, its clock moves by what it slept, in a small part
- * of that time, and stands still while it works, so that a busy host makes no wait longer; what is written to
- * `<home>/../ahead` is how many seconds its wall clock is ahead.
+ * of that time, and stands still while it works, so that a busy host makes no wait longer; its wall clock jumps as
+ * `planJumps` said.
  */
 export async function startAgent(host: Host, fast = false, options: string[] = []): Promise<RunningAgent> {
   const folder = join(host.home, "..");
@@ -141,7 +141,8 @@ async function fastClock(folder: string): Promise<Record<string, string>> {
   const slept = join(folder, "slept");
   const begun = Math.floor(Date.now() / 1000);
   await Deno.mkdir(bin, { recursive: true });
-  await Deno.writeTextFile(join(folder, "ahead"), "0");
+  // What planJumps wrote stays.
+  await Deno.writeTextFile(join(folder, "jumps"), "", { append: true });
   await Deno.writeTextFile(slept, "0");
   const sleep = `#!/bin/sh
 part=$(($1 * 1000 / ${haste} % 1000 + 1000))
@@ -152,22 +153,29 @@ echo "$((slept + $1))" >'${slept}'
   const date = `#!/bin/sh
 [ "$*" = +%s ] || exec /bin/date "$@"
 read -r slept <'${slept}'
-read -r ahead <'${folder}/ahead'
+ahead=0
+while read -r from more; do [ "$slept" -lt "$from" ] || ahead=$more; done <'${folder}/jumps'
 echo "$((${begun} + slept + ahead))"
 `;
   await Deno.writeTextFile(join(bin, "sleep"), sleep, { mode: 0o755 });
   await Deno.writeTextFile(join(bin, "date"), date, { mode: 0o755 });
   await Deno.writeTextFile(
     join(bin, "sitecustomize.py"),
-    `import time
+    `import os, time
 real, slept = time.sleep, 0.0
 def sleep(seconds):
     global slept
     real(seconds / ${haste})
     slept += seconds
-    with open('${slept}', 'w') as file:
+    # A signal may come in the middle of this.
+    with open('${slept}.%d' % os.getpid(), 'w') as file:
         file.write(str(slept))
-time.time = lambda: ${begun} + slept + float(open('${folder}/ahead').read())
+    os.replace('${slept}.%d' % os.getpid(), '${slept}')
+def jumped():
+    with open('${folder}/jumps') as file:
+        jumps = [[float(word) for word in line.split()] for line in file]
+    return max([0.0] + [ahead for start, ahead in jumps if slept >= start])
+time.time = lambda: ${begun} + slept + jumped()
 time.monotonic = lambda: ${begun} + slept
 time.sleep = sleep
 `,
@@ -187,7 +195,14 @@ function Wait-Fast {
     [IO.File]::WriteAllText('${slept}', "$($fast.Slept)")
 }
 function Get-FastSeconds { return $fast.Slept }
-function Get-FastWallSeconds { return ${begun} + $fast.Slept + [double][IO.File]::ReadAllText('${folder}/ahead') }
+function Get-FastWallSeconds {
+    $ahead = 0.0
+    foreach ($jump in [IO.File]::ReadAllLines('${folder}/jumps')) {
+        $from, $more = $jump.Split(' ')
+        if ($fast.Slept -ge [double]$from) { $ahead = [double]$more }
+    }
+    return ${begun} + $fast.Slept + $ahead
+}
 Set-Alias Wait-Seconds Wait-Fast
 Set-Alias Get-Seconds Get-FastSeconds
 Set-Alias Get-WallSeconds Get-FastWallSeconds
@@ -197,11 +212,14 @@ Set-Alias Get-WallSeconds Get-FastWallSeconds
   return { PATH: `${bin}:${Deno.env.get("PATH") ?? ""}`, PYTHONPATH: bin };
 }
 
-/** Moves the agent's wall clock, and that alone, to so many seconds ahead. */
-export async function jump({ home }: Host, ahead: number): Promise<void> {
-  const path = join(home, "../ahead");
-  // A clock that is read in the middle of being written would be another jump, or none.
-  await Deno.writeTextFile(`${path}.next`, String(ahead));
+/**
+ * Has the agent's wall clock, and that alone, jump: when it has slept so many seconds in all, it is so many seconds ahead.
+ * Said before its start, or before a reply that it waits for, no jump comes too late, however busy the machine is.
+ */
+export async function planJumps({ home }: Host, jumps: [slept: number, ahead: number][]): Promise<void> {
+  const path = join(home, "../jumps");
+  // A plan that is read in the middle of being written would be another one.
+  await Deno.writeTextFile(`${path}.next`, jumps.map((jump) => `${jump.join(" ")}\n`).join(""));
   await Deno.rename(`${path}.next`, path);
 }
 

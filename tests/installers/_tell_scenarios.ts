@@ -3,20 +3,24 @@ import { Host, type Language } from "../_support/installers.ts";
 import { PowerShellSession } from "../_support/powershell.ts";
 import { seededRandom } from "../_support/seed.ts";
 import { type Scenario, scenarios } from "./_scenarios.ts";
+import { scenariosOfEachShell } from "./_shells.ts";
 import { type Step, testSteps } from "./_steps.ts";
 
 interface Telling {
   kills: number;
-  /** Of tables every fourth row only: for a shell that runs the same script as one for which all are told. */
+  /**
+   * What each shell is told only, and of tables every fourth row: for a shell that runs the same script as one for which
+   * all are told.
+   */
   isRepetition?: boolean;
-  /** Which of the list are told; all, if it does not say. */
+  /** Which of the list are told, if it is neither all nor what a repetition tells. */
   chosen?: readonly Scenario[];
 }
 
 /** Holds one way to run an installer to the list of scenarios, in a home of its own each, with one server for all. */
 export function tellScenarios(
   language: Language,
-  { kills, isRepetition = false, chosen = scenarios }: Telling,
+  { kills, isRepetition = false, chosen = isRepetition ? scenariosOfEachShell() : scenarios }: Telling,
 ): void {
   const name = `${language.name}, against a real server`;
   const some = <Row>(rows: Row[]): Row[] => isRepetition ? rows.filter((_, index) => index % 4 === 0) : rows;

@@ -14,6 +14,7 @@ import {
   tree,
 } from "../_support/installers.ts";
 import { powershellEnvironment, pwsh } from "../_support/powershell.ts";
+import { sourceEnvironment } from "../_support/program.ts";
 import { openclaw, temporaryFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 import { agentId, agentSecret } from "../_support/vectors.ts";
@@ -332,5 +333,7 @@ Deno.test("openclaw installer without an agent prints the installer without a se
 function cli(args: string[], env: Record<string, string> = {}): ReturnType<typeof run> {
   const start = openclaw(args);
   const home = Deno.env.get("HOME") ?? "/";
-  return run([start.program, ...start.args], { env: { HOME: home, NO_COLOR: "1", ...env } });
+  return run([start.program, ...start.args], {
+    env: { HOME: home, NO_COLOR: "1", ...sourceEnvironment, ...env },
+  });
 }

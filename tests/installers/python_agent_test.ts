@@ -4,7 +4,7 @@ import { Host, python } from "../_support/installers.ts";
 import { temporaryFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 import { until as untilSo } from "../_support/wait.ts";
-import { jump, placeAgent, refusal, type Script, type Seen, sleptMore, well, withFake } from "./_agents.ts";
+import { placeAgent, planJumps, refusal, type Script, type Seen, well, withFake } from "./_agents.ts";
 
 const stories: { name: string; work: (host: Host) => Promise<void> }[] = [];
 
@@ -31,9 +31,9 @@ testWith(python.tools, "install.py's own agent", async (context) => {
   ));
 });
 
-/** Has the agent's host sleep for a hundred seconds more. */
-async function sleep(host: Host): Promise<void> {
-  await jump(host, Number(await Deno.readTextFile(join(host.home, "../ahead"))) + 100);
+/** Has the agent's host sleep for a hundred seconds at each of these moments of the agent's clock. */
+async function sleepAt(host: Host, ...moments: number[]): Promise<void> {
+  await planJumps(host, moments.map((moment, index) => [moment, 100 * (index + 1)]));
 }
 
 function waits(seen: Seen[]): number[] {
@@ -48,14 +48,12 @@ function assertWait(seen: Seen[], index: number, least: number, most: number): v
 }
 
 story("a host that dozes beats when it is due, however often it wakes", async (host) => {
-  await withFake(host, (one) => well(one, { beatIn: 24, interval: 24 }), async ({ seen, until }) => {
-    await until(2);
-    await sleep(host);
-    await until(3);
-    for (let times = 0; times < 3; times++) {
-      await sleptMore(host, 5);
-      await sleep(host);
-    }
+  const script: Script = async (one, index) => {
+    if (index === 1) await sleepAt(host, one.at + 1);
+    if (index === 2) await sleepAt(host, 1, one.at + 5, one.at + 10, one.at + 15);
+    return well(one, { beatIn: 24, interval: 24 });
+  };
+  await withFake(host, script, async ({ seen, until }) => {
     await until(4);
     assertWait(seen, 1, 0, 6);
     assertWait(seen, 2, 24, 24);
@@ -63,32 +61,35 @@ story("a host that dozes beats when it is due, however often it wakes", async (h
 });
 
 story("a host that wakes keeps to the time that a server asked for", async (host) => {
-  const script: Script = (one, index) =>
-    index === 1 ? refusal("unavailable", 503, { "retry-after": "40" }) : well(one);
+  const script: Script = async (one, index) => {
+    if (index !== 1) return well(one);
+    await sleepAt(host, one.at + 1);
+    return refusal("unavailable", 503, { "retry-after": "40" });
+  };
   await withFake(host, script, async ({ seen, until }) => {
-    await until(2);
-    await sleep(host);
     await until(3);
     assertWait(seen, 1, 40, 48);
   });
 });
 
 story("a host that wakes does not ask whether it is wanted sooner", async (host) => {
-  const script: Script = (one, index) => index === 0 ? refusal("invalid_credentials", 401) : well(one);
+  const script: Script = async (one, index) => {
+    if (index !== 0) return well(one);
+    await sleepAt(host, one.at + 1);
+    return refusal("invalid_credentials", 401);
+  };
   await withFake(host, script, async ({ seen, until }) => {
-    await until(1);
-    await sleep(host);
     await until(2);
     assertWait(seen, 0, 48, 72);
   });
 });
 
 story("a host that wakes during an outage tries at once", async (host) => {
-  const script: Script = (one, index) =>
-    [1, 2, 3, 4, 5, 6].includes(index) ? refusal("internal", 500) : well(one, { interval: 1 });
+  const script: Script = async (one, index) => {
+    if (index === 6) await sleepAt(host, one.at + 1);
+    return [1, 2, 3, 4, 5, 6].includes(index) ? refusal("internal", 500) : well(one, { interval: 1 });
+  };
   await withFake(host, script, async ({ seen, until }) => {
-    await until(7);
-    await sleep(host);
     await until(8);
     // Without the wake: 40 to 80 s.
     assertWait(seen, 6, 0, 6);
@@ -105,10 +106,11 @@ story("the waits of an outage are those of the contract", async (host) => {
 });
 
 story("a session that has aged while the host slept is renewed before the next beat", async (host) => {
-  const script: Script = (one) => well(one, { beatIn: 3600, interval: 3600, refreshIn: 90 });
+  const script: Script = async (one, index) => {
+    if (index === 1) await sleepAt(host, one.at + 1);
+    return well(one, { beatIn: 3600, interval: 3600, refreshIn: 90 });
+  };
   await withFake(host, script, async ({ seen, until }) => {
-    await until(2);
-    await sleep(host);
     await until(4);
     assert.deepEqual(seen.map(({ path }) => path), ["handshake", "heartbeat", "handshake", "heartbeat"]);
   });

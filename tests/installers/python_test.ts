@@ -197,9 +197,8 @@ story("a server that dribbles is given up after fifteen seconds", async (host) =
     }
   };
   await withRaw(dribble, async (url) => {
-    const start = performance.now();
+    // The server itself would end after 20 s, with another error.
     assertEnded(await host.install(agent, url), 6, /Cannot reach .*: timed out/);
-    assert.ok(performance.now() - start < 19_000);
   });
 });
 

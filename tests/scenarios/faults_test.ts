@@ -16,6 +16,11 @@ import {
 } from "../_support/server.ts";
 import { until } from "../_support/wait.ts";
 
+/**
+ * The server gives up after 4 s. Were replies waited for one after the other, twenty would take longer than this; a
+ * busy machine does not.
+ */
+const mostMs = 75_000;
 const realPostgres = await part("Postgres 15 or later", findPostgres);
 const disks = await part(
   "way to mount a small disk (it takes root on Linux)",
@@ -23,7 +28,7 @@ const disks = await part(
 );
 
 for (const [how, suffix] of [["", ""], [", behind a transaction pooler", "?prepare=false"]] as const) {
-  realPostgres.test(`Postgres stopped under load${how} → 503 within 5 s, and back by itself when it returns`, async (bin) => {
+  realPostgres.test(`Postgres stopped under load${how} → 503, none after another, and back by itself when it returns`, async (bin) => {
     const database = await startPostgres(bin);
     try {
       const url = await database.createDatabase();
@@ -41,7 +46,7 @@ for (const [how, suffix] of [["", ""], [", behind a transaction pooler", "?prepa
   });
 
   realPostgres.test(
-    `Postgres that freezes and takes no more connections${how} → 1000 beats at once are 503 within 5 s, and it comes back`,
+    `Postgres that freezes and takes no more connections${how} → 1000 beats at once are 503, none after another, and it comes back`,
     async (bin) => {
       const database = await startPostgres(bin);
       const line = await freezable(database.port);
@@ -63,7 +68,7 @@ for (const [how, suffix] of [["", ""], [", behind a transaction pooler", "?prepa
   );
 }
 
-realPostgres.test("Postgres that accepts and never answers → 503 within 5 s", async (bin) => {
+realPostgres.test("Postgres that accepts and never answers → 503, none after another", async (bin) => {
   const database = await startPostgres(bin);
   try {
     const url = await database.createDatabase();
@@ -78,7 +83,7 @@ realPostgres.test("Postgres that accepts and never answers → 503 within 5 s", 
           const started = performance.now();
           const replies = await Promise.all(Array.from({ length: 20 }, () => client.handshake(agent)));
           for (const reply of replies) assertUnavailable(reply);
-          assert.ok(performance.now() - started < mostMs());
+          assert.ok(performance.now() - started < mostMs);
         });
         assert.equal((await client.handshake(agent)).status, 200);
       } finally {
@@ -265,7 +270,7 @@ async function outage(
   loading = false;
   await Promise.all(load);
   assert.deepEqual([...seen.keys()].sort(), [200, 503]);
-  assert.ok(slowest < mostMs(), `the slowest reply took ${slowest} ms`);
+  assert.ok(slowest < mostMs, `the slowest reply took ${slowest} ms`);
   assert.equal((await send(`${server.base}/health`)).status, 200, server.output.stdout.slice(-500));
 }
 
@@ -277,7 +282,9 @@ async function frozen(server: ServerProcess, line: Freezable): Promise<void> {
   const replies = await Promise.all(Array.from({ length: 1000 }, () => client.beat(token)));
   const took = performance.now() - started;
   for (const reply of replies) assertUnavailable(reply);
-  assert.ok(took < mostMs() + 500, `the last of 1000 took ${took} ms`);
+  assert.ok(took < mostMs, `the last of 1000 took ${took} ms`);
+  // How long it waits, whatever else this machine does.
+  assert.match(server.output.stdout, /no reply within 4 s/);
   line.thaw();
   await until("a beat", async () => (await client.beat(token)).status === 200);
 }
@@ -342,12 +349,6 @@ async function firstFailure(client: FleetClient): Promise<Awaited<ReturnType<typ
     if (reply.status !== 201) return reply;
   }
   throw new Error("The disk did not fill");
-}
-
-/** The 5 s in which the server gives up; on a machine that is busy with other things too, these come on top. */
-function mostMs(): number {
-  const [load = 0] = Deno.loadavg();
-  return load < navigator.hardwareConcurrency ? 5000 : 30_000;
 }
 
 /** A folder to mount a disk of a few MB on; unmounted at the end. */

@@ -7,7 +7,7 @@ import { isLoopback, parseUrl } from "../../api/url.ts";
 import { formatCredentials, readUsable, type StoredCredentials } from "../../identity/credentials.ts";
 import { checkAgentKey, namedAgent, readSecret, uuid, warnOfOpenFlag } from "../../identity/named_agent.ts";
 import { defaultUrl, readConnection } from "../../identity/setup.ts";
-import { calledAs } from "../../terminal/called.ts";
+import { asCalled } from "../../terminal/called.ts";
 import { CliError, isErrno } from "../../terminal/errors.ts";
 import { answerJson, say, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
@@ -51,7 +51,9 @@ async function configure(flags: Flags, environment: Environment): Promise<void> 
   else if (agent !== null) say(`the server accepted this id and secret, of agent "${agent.name}"`);
   if (reply?.kind === "outage") {
     const flag = needsInsecureHttp(stored.url) ? " --insecure-http" : "";
-    warn(`did not reach the server: ${reply.reason}; try again with: ${calledAs} handshake${flag}`);
+    warn(
+      `did not reach the server: ${reply.reason}; try again with: ${asCalled("openclaw handshake")}${flag}`,
+    );
   }
 }
 

@@ -35,6 +35,13 @@ Deno.test("openclaw without a command, or with an unknown one → usage", async 
   assertRefused(unknown ?? assert.fail(), 2, /unknown command 'moniter'/);
 });
 
+Deno.test("--name before the command is heard, and a hint repeats it", async () => {
+  await using home = await temporaryFolder();
+  const { code, stderr } = await run(["--name", "fleetd", "status"], { home: home.path });
+  assert.equal(code, 2);
+  assert.match(stderr, /\/fleetd\/credentials\.json"\nhint: .*openclaw\S* --name fleetd configure\n$/);
+});
+
 for (const args of [["help", "moniter"], ["moniter", "--help"], ["help", "service", "moniter"]]) {
   Deno.test(`openclaw ${args.join(" ")} → usage, with the help that there is`, async () => {
     await using home = await temporaryFolder();

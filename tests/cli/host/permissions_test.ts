@@ -4,7 +4,7 @@ import { abilities, kept } from "../../../cli/host/permissions.ts";
 import { run, succeed } from "../../_support/run.ts";
 import { temporaryFolder } from "../../_support/server.ts";
 import { agentId, agentSecret } from "../../_support/vectors.ts";
-import { ownEnvironment } from "../../_support/program.ts";
+import { ownEnvironment, sourceEnvironment } from "../../_support/program.ts";
 
 const root = new URL("../../../", import.meta.url).href;
 
@@ -100,7 +100,7 @@ async function assertGivesUp(main: string, args: string[], command: keyof typeof
   const ended = await run(
     Deno.execPath(),
     ["run", "--quiet", "--no-prompt", "--allow-all", ...watch, `${root}${main}`, ...args],
-    { cwd: home.path, env: ownEnvironment(home.path) },
+    { cwd: home.path, env: { ...ownEnvironment(home.path), ...sourceEnvironment } },
   );
   const { able, early } = JSON.parse(/^WATCHED (.+)$/m.exec(ended?.stderr ?? "")?.[1] ?? "{}");
   assert.deepEqual(able?.toSorted(), [...kept[command]].toSorted(), ended?.stderr);

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { formatCredentials } from "../../../cli/identity/credentials.ts";
 import { type CreatedAgent, FleetClient } from "../../_support/client.ts";
 import { compiled } from "../../_support/compiled.ts";
-import { copyDatabaseTemplate } from "../../_support/database_template.ts";
 import { type Finished, python, sh } from "../../_support/installers.ts";
 import { startServerProcess, temporaryFolder } from "../../_support/server.ts";
 import { systemd, type SystemdHost, withSystemd } from "../../_support/systemd.ts";
@@ -16,14 +15,17 @@ const unit = "openclaw-agent.service";
 const installed = "/usr/local/bin/openclaw-agent";
 const manifest = "/usr/local/lib/openclaw-agent/install.json";
 
-// A service is installed only by the compiled program: it copies itself.
-function test(name: string, story: () => Promise<void>): void {
-  if (isBinary) systemd.test(`under a real systemd, ${name}`, story);
-  else testCompiled(`under a real systemd, ${name}`, story);
+type Story = (fleet: FleetClient, url: string) => Promise<void>;
+
+const stories: { name: string; story: Story }[] = [];
+
+function test(name: string, story: Story): void {
+  stories.push({ name: `under a real systemd, ${name}`, story });
 }
 
-test("openclaw service install, reload, a new secret and uninstall", () =>
-  withFleet((fleet, url) =>
+test(
+  "openclaw service install, reload, a new secret and uninstall",
+  (fleet, url) =>
     withSystemd(async (host) => {
       const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
       const other = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
@@ -55,12 +57,13 @@ test("openclaw service install, reload, a new secret and uninstall", () =>
       assert.equal((await fleet.agent(other.id)).liveness, "stopped");
       assert.equal((await show(host)).LoadState, "not-found");
       assert.equal(await leftOf(host), "");
-    })
-  ));
+    }),
+);
 
 for (const language of [sh, python]) {
-  test(`${language.name} hands over to this program, and so does its --uninstall`, () =>
-    withFleet((fleet, url) =>
+  test(
+    `${language.name} hands over to this program, and so does its --uninstall`,
+    (fleet, url) =>
       withSystemd(async (host) => {
         const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
         const program = await download(host);
@@ -77,11 +80,12 @@ for (const language of [sh, python]) {
         assertDone(await host.run([...installer, "--uninstall"]), /looked again: nothing is left/);
         assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
         assert.equal(await leftOf(host), "");
-      })
-    ));
+      }),
+  );
 
-  test(`${language.name} removes a program that does not start, and its service`, () =>
-    withFleet((fleet, url) =>
+  test(
+    `${language.name} removes a program that does not start, and its service`,
+    (fleet, url) =>
       withSystemd(async (host) => {
         const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
         const install = [await download(host), "service", "install", ...identity(url, agent.id)];
@@ -93,12 +97,13 @@ for (const language of [sh, python]) {
         assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
         assert.equal((await show(host)).LoadState, "not-found");
         assert.equal(await leftOf(host), "");
-      })
-    ));
+      }),
+  );
 }
 
-test("openclaw service takes over from install.sh, which can still remove it", () =>
-  withFleet((fleet, url) =>
+test(
+  "openclaw service takes over from install.sh, which can still remove it",
+  (fleet, url) =>
     withSystemd(async (host) => {
       const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
       const program = await download(host);
@@ -111,11 +116,12 @@ test("openclaw service takes over from install.sh, which can still remove it", (
       assertDone(await host.run(["sh", host.installer(sh), "--uninstall"]), /^removed \/etc\/systemd/m);
       assert.equal((await show(host)).LoadState, "not-found");
       assert.equal(await leftOf(host), "");
-    })
-  ));
+    }),
+);
 
-test("what the README types: configure as a user, then sudo service install", () =>
-  withFleet((fleet, url) =>
+test(
+  "what the README types: configure as a user, then sudo service install",
+  (fleet, url) =>
     withSystemd(async (host) => {
       const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
       const program = await download(host);
@@ -160,11 +166,12 @@ test("what the README types: configure as a user, then sudo service install", ()
       assertDone(await host.run(removal, { env: alice }), /^ {4}only root can see which ones$/m);
       assertDone(await host.run([installed, "service", "uninstall"], { env: sudo }), /nothing is left$/m);
       assert.equal((await host.run(["stat", "-c", "%u %a", path])).stdout, "4242 600\n");
-    })
-  ));
+    }),
+);
 
-test("a service is told of certificates as they are called, and keeps them", () =>
-  withFleet((fleet, url) =>
+test(
+  "a service is told of certificates as they are called, and keeps them",
+  (fleet, url) =>
     withSystemd(async (host) => {
       const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
       const program = await download(host);
@@ -186,11 +193,12 @@ test("a service is told of certificates as they are called, and keeps them", () 
       assert.deepEqual(await commandLine(host), words);
       assertDone(await host.run([program, "service", "install"]), /active \(system\)/);
       assert.deepEqual(await commandLine(host), words);
-    })
-  ));
+    }),
+);
 
-test("the credentials that LoadCredential brings are the first, not the last", () =>
-  withFleet((fleet, url) =>
+test(
+  "the credentials that LoadCredential brings are the first, not the last",
+  (fleet, url) =>
     withSystemd(async (host) => {
       const first = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
       const stored = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
@@ -219,11 +227,12 @@ test("the credentials that LoadCredential brings are the first, not the last", (
       const gone = await host.run([installed, "service", "uninstall"]);
       assertDone(gone, /looked again: nothing is left$/m);
       assertDone(gone, /^kept; .*: \/etc\/systemd\/system\/openclaw-agent.service.d$/m);
-    })
-  ));
+    }),
+);
 
-test("uninstall keeps others' files, and stops a service without its unit", () =>
-  withFleet((fleet, url) =>
+test(
+  "uninstall keeps others' files, and stops a service without its unit",
+  (fleet, url) =>
     withSystemd(async (host) => {
       const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
       const program = await download(host);
@@ -252,11 +261,12 @@ test("uninstall keeps others' files, and stops a service without its unit", () =
       ]);
       assertDone(await host.run([program, "service", "uninstall"]), /looked again: nothing is left$/m);
       assert.equal(await leftOf(host), "");
-    })
-  ));
+    }),
+);
 
-test("a service whose process is killed is started again, and beats", () =>
-  withFleet((fleet, url) =>
+test(
+  "a service whose process is killed is started again, and beats",
+  (fleet, url) =>
     withSystemd(async (host) => {
       const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
       const install = [await download(host), "service", "install", ...identity(url, agent.id)];
@@ -271,11 +281,12 @@ test("a service whose process is killed is started again, and beats", () =>
       const after = await show(host);
       assert.equal(after.NRestarts, "1");
       assert.notEqual(after.MainPID, before.MainPID);
-    })
-  ));
+    }),
+);
 
-test("a service gives way to a monitor that was there, and follows it", () =>
-  withFleet((fleet, url) =>
+test(
+  "a service gives way to a monitor that was there, and follows it",
+  (fleet, url) =>
     withSystemd(async (host) => {
       const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
       const program = await download(host);
@@ -304,8 +315,8 @@ test("a service gives way to a monitor that was there, and follows it", () =>
       const { MainPID } = await show(host);
       await pause(5000);
       assert.equal((await show(host)).MainPID, MainPID, "it keeps running");
-    })
-  ));
+    }),
+);
 
 test("a folder with a server's keys → conflict, and nothing is touched", () =>
   withSystemd(async (host) => {
@@ -356,6 +367,11 @@ test("a packaged service of our name is neither replaced nor stopped", () =>
     assertDone(await host.run([program, "service", "uninstall"]), /another one, in/);
     assert.equal((await host.run(["systemctl", "is-active", unit])).stdout, "active\n");
   }));
+
+// A service is installed only by the compiled program: it copies itself.
+const all = "the service of the compiled program";
+if (isBinary) systemd.test(all, (_, context) => tellStories(context));
+else testCompiled(all, tellStories);
 
 /** The options that name an agent, its secret in a file. */
 async function named(host: SystemdHost, agent: CreatedAgent, url: string): Promise<string[]> {
@@ -408,9 +424,10 @@ function until(what: string, isSo: () => Promise<boolean>): Promise<boolean> {
   return untilAnswer(what, isSo, { timeoutMs: 120_000, everyMs: 200 });
 }
 
-async function withFleet(work: (fleet: FleetClient, url: string) => Promise<void>): Promise<void> {
+/** One server for all: each story creates agents of its own, and boots a host of its own. */
+async function tellStories(context: Deno.TestContext): Promise<void> {
   await using folder = await temporaryFolder();
-  await copyDatabaseTemplate(folder.path);
   await using server = await startServerProcess({ data: folder.path });
-  await work(new FleetClient(server.base, server.operatorKey), server.url);
+  const fleet = new FleetClient(server.base, server.operatorKey);
+  for (const { name, story } of stories) await context.step(name, () => story(fleet, server.url));
 }

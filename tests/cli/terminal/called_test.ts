@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { asCalled, calledAs } from "../../../cli/terminal/called.ts";
+import { asCalled, calledAs, repeatName } from "../../../cli/terminal/called.ts";
 
 const texts: [text: string, shown: string][] = [
   ["openclaw configure", `${calledAs} configure`],
@@ -16,3 +16,13 @@ const texts: [text: string, shown: string][] = [
 for (const [text, shown] of texts) {
   Deno.test(`a hint "${text}" names the program as it was called`, () => assert.equal(asCalled(text), shown));
 }
+
+Deno.test("a hint repeats the --name that was given", () => {
+  repeatName("fleetd");
+  try {
+    assert.equal(asCalled("sudo openclaw service install"), `sudo ${calledAs} --name fleetd service install`);
+    assert.equal(asCalled("openclaw-server serve"), "openclaw-server serve");
+  } finally {
+    repeatName(null);
+  }
+});
