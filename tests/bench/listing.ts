@@ -64,7 +64,7 @@ async function measure(database: Database, { sort, pages }: { sort: string; page
     for (const { id } of page.rows) ids.add(id);
     const next: unknown = page.next;
     after = next === null ? null : JSON.parse(JSON.stringify(next));
-    const beats = page.rows.map(({ id }) => ({ ...beat, agentId: id }));
+    const beats = page.rows.slice(0, 10).map(({ id }) => ({ ...beat, agentId: id }));
     await database.heartbeats.record(beats);
   } while (after !== null && times.length < pages);
   const [first = NaN, ...others] = times;
