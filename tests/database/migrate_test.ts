@@ -191,7 +191,8 @@ async function liveOneAgent(database: Database): Promise<void> {
     act: { actor: "key:default", address: null },
   });
   assert.ok(typeof agent === "object");
-  const session = await database.sessions.open(agent.id, { secretDigest: digest, client: {} });
+  const credentials = { agentId: agent.id, secretDigest: digest, instanceId: null };
+  const session = await database.sessions.open(credentials, { client: {}, address: null });
   assert.equal(session?.epoch, 1);
   const beat = {
     agentId: agent.id,

@@ -1,15 +1,9 @@
 import type { Backend } from "./backend.ts";
+import type { Credentials } from "./database/port.ts";
 import { ContractError } from "./http/errors.ts";
 import { badField, type Fields, parseUuid } from "./http/fields.ts";
 import type { Exchange } from "./http/routes.ts";
 import { digestSecret, secretFault } from "./secret.ts";
-
-/** What an agent shows to prove who it is. The secret itself goes no further than this. */
-export interface Credentials {
-  agentId: string;
-  secretDigest: string;
-  instanceId: string | null;
-}
 
 /** Reads an agent's id and secret. A secret that is not well-formed is refused whatever the id, without the database. */
 export async function parseCredentials(

@@ -1,5 +1,4 @@
-import type { Credentials } from "./credentials.ts";
-import type { RefusedAgent } from "./database/port.ts";
+import type { Credentials, RefusedAgent } from "./database/port.ts";
 
 const maxAgents = 1000;
 const shortestPauseMs = 1000;

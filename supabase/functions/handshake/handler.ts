@@ -1,7 +1,8 @@
 import { issueSession } from "../_shared/auth.ts";
 import type { Backend } from "../_shared/backend.ts";
-import { type Credentials, parseCredentials, refuseCredentials } from "../_shared/credentials.ts";
+import { parseCredentials, refuseCredentials } from "../_shared/credentials.ts";
 import { readJson } from "../_shared/http/body.ts";
+import type { Credentials } from "../_shared/database/port.ts";
 import { parseClient } from "../_shared/client.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
 import type { Fields } from "../_shared/http/fields.ts";

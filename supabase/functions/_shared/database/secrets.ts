@@ -1,7 +1,7 @@
-import type { Credentials } from "../credentials.ts";
 import { type Act, actArguments, type Agent, readAgent } from "./agents.ts";
 import { boolean, orNull, record } from "./readers.ts";
 import { row } from "./row.ts";
+import type { Credentials } from "./sessions.ts";
 
 export const secrets = {
   /** Makes a secret the current one; the one before it is good for the overlap. Null as in `agents.get`. */

@@ -1,7 +1,13 @@
-import type { Credentials } from "../credentials.ts";
 import { readAgent } from "./agents.ts";
 import { boolean, fields, nothing, number, orNull, text } from "./readers.ts";
 import { row } from "./row.ts";
+
+/** What an agent shows to prove who it is. Of the secret, its digest. */
+export interface Credentials {
+  agentId: string;
+  secretDigest: string;
+  instanceId: string | null;
+}
 
 /** What an agent's program says of itself. */
 export type Client = { version?: string; hostname?: string; os?: string; arch?: string; supports?: string[] };
