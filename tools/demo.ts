@@ -6,6 +6,10 @@ import { issuerOf, readSettings } from "../supabase/functions/_shared/env.ts";
 import { generateSigningKey, importKeyRing, type KeyRing } from "../supabase/functions/_shared/keys.ts";
 import { Log } from "../supabase/functions/_shared/log.ts";
 import { version } from "../supabase/functions/_shared/version.ts";
+import { everyAgent, timeOf } from "../cli/commands/fleet/_fleet_pages.ts";
+import { picture } from "../cli/commands/fleet/_picture.ts";
+import { connectTo } from "../cli/identity/setup.ts";
+import type { Operator } from "../cli/operator/operator.ts";
 import { answer, say } from "../cli/terminal/output.ts";
 import { startServer } from "../cli/serve/server.ts";
 
@@ -87,7 +91,7 @@ async function serveAndPlay(data: string, signal: AbortSignal): Promise<void> {
 
 async function play(demo: Demo): Promise<void> {
   show("the server listens", demo.base);
-  const { id, secret } = await enrol(demo);
+  const { id, secret } = await enrol(demo, `demo on ${hostname()}`);
   await expectLiveness(demo, id, "pending");
 
   const handshake = await call(demo, "/handshake", { body: { agent_id: id, agent_secret: secret, client } });
@@ -115,6 +119,25 @@ async function play(demo: Demo): Promise<void> {
   expect(again, 401, "invalid_credentials");
   show("refused: a new handshake with the right secret", `401 ${again.body.error}`);
   await expectLiveness(demo, id, "revoked");
+  await showFleet(demo);
+}
+
+/** What `openclaw fleet` shows: one agent that beats, one that never came, and the one that was revoked. */
+async function showFleet(demo: Demo): Promise<void> {
+  const { id, secret } = await enrol(demo, "a second agent");
+  const handshake = await call(demo, "/handshake", { body: { agent_id: id, agent_secret: secret, client } });
+  expect(handshake, 200);
+  await beat(demo, text(handshake.body.token), 1);
+  await enrol(demo, "a third agent");
+  show("openclaw fleet", "what an operator sees of them, the worst first\n");
+  const fleet = await everyAgent(await operatorOf(demo), {});
+  for (const line of picture({ ...fleet, isPart: false, now: timeOf(fleet) }, 100)) answer(`    ${line}`);
+}
+
+async function operatorOf({ base, operatorKey }: Demo): Promise<Operator> {
+  const connection = await connectTo({ url: base, from: "the demo" }, {}, () => undefined);
+  const authorize = () => Promise.resolve({ apikey: operatorKey });
+  return { ...connection, credential: "data folder", authorize };
 }
 
 /** Beats that the server must not take, sent while the next one of the agent itself is not due yet. */
@@ -139,10 +162,10 @@ async function showRefusals(demo: Demo, id: string): Promise<void> {
 
 const client = { version, hostname: hostname(), os: platform(), arch: arch() };
 
-async function enrol(demo: Demo): Promise<{ id: string; secret: string }> {
+async function enrol(demo: Demo, name: string): Promise<{ id: string; secret: string }> {
   const created = await call(demo, "/create-agent", {
     headers: { apikey: demo.operatorKey },
-    body: { name: `demo on ${hostname()}`.slice(0, 100), heartbeat_interval_seconds: 5 },
+    body: { name: name.slice(0, 100), heartbeat_interval_seconds: 5 },
   });
   expect(created, 201);
   const id = text(record(created.body.agent).id);

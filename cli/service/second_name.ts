@@ -22,6 +22,20 @@ export async function secondNameSteps(
   return { steps: wanted && foreign === null ? [{ do: "make second name", path, program }] : [], remark };
 }
 
+/**
+ * Asks whether the program shall have the second name, where nobody has it yet.
+ *
+ * @returns undefined for no, and where there is nothing to ask
+ */
+export async function askForSecondName(
+  { program, second }: ServiceLayout,
+  { ask, environment }: { ask: (question: string) => Promise<boolean>; environment: Environment },
+): Promise<true | undefined> {
+  const isTaken = await isOurSecondName(second, program) ||
+    await foreignOnPath(program, environment) !== null;
+  return !isTaken && await ask(`May it be called "${secondName}", too?`) ? true : undefined;
+}
+
 /** The first file of the second name that is not ours: on the PATH, or beside the program. */
 async function foreignOnPath(program: string, environment: Environment): Promise<string | null> {
   const folders = [...(environment("PATH") ?? "").split(delimiter), dirname(program)];

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { CliError, NegativeResult } from "../../terminal/errors.ts";
 import { answer, answerJson, say, warn } from "../../terminal/output.ts";
+import { confirm, mayAsk } from "../../terminal/prompt.ts";
 import { withRealFolders } from "../../host/real_folder.ts";
 import { giveUp } from "../../host/permissions.ts";
 import type { Environment } from "../../host/paths.ts";
@@ -15,7 +16,7 @@ import { noOptions, watchedBy, type WatchedByService, watchWords } from "../../s
 import { stateAt } from "../../service/state.ts";
 import { logCommand } from "../../service/manager_commands.ts";
 import { outlineStep, showStep } from "../../service/show_step.ts";
-import { secondNameSteps } from "../../service/second_name.ts";
+import { askForSecondName, secondNameSteps } from "../../service/second_name.ts";
 import type { Step } from "../../service/steps.ts";
 import { findAt, findKept, findLeft, planRemoval, type Removal } from "../../service/uninstall.ts";
 import { type AgentFlags, agentOptions, jsonOption, type WatchFlags, watchOptions } from "./_options.ts";
@@ -91,8 +92,10 @@ async function installService(flags: InstallFlags, environment: Environment): Pr
   assertMayDo("install", layout, flags);
   const talk = { ask: askHost, say: flags.json ? () => undefined : say, warn };
   const plan = await planInstall(layout, flags, { environment, ...talk });
-  const second = await secondNameSteps(layout, flags.secondName, environment);
-  if (flags.dryRun) return await showSteps([...plan.steps, ...second.steps], flags);
+  if (flags.dryRun) {
+    const { steps } = await secondNameSteps(layout, flags.secondName, environment);
+    return await showSteps([...plan.steps, ...steps], flags);
+  }
   if (!isCompiled) {
     throw new CliError(
       "usage",
@@ -103,6 +106,8 @@ async function installService(flags: InstallFlags, environment: Environment): Pr
     );
   }
   await assertCanInstall(layout, askHost);
+  const wanted = plan.earlier === null ? await wantedName(layout, flags, environment) : flags.secondName;
+  const second = await secondNameSteps(layout, wanted, environment);
   const state = await install(layout, plan, talk);
   for (const step of second.steps) await perform(step, null, askHost);
   if (second.remark !== null) talk.say(second.remark);
@@ -112,6 +117,17 @@ async function installService(flags: InstallFlags, environment: Environment): Pr
     say("it ends when you log out, unless: loginctl enable-linger");
   }
   warnOfVariables(layout, environment);
+}
+
+/** What the flags say of the second name, else an answer at a terminal. */
+async function wantedName(
+  layout: ServiceLayout,
+  { secondName, json }: InstallFlags,
+  environment: Environment,
+): Promise<boolean | undefined> {
+  if (secondName !== undefined || json || !mayAsk(environment)) return secondName;
+  const ask = (question: string): Promise<boolean> => confirm(question, environment);
+  return await askForSecondName(layout, { ask, environment });
 }
 
 /** A shell's variables are not the service's. */

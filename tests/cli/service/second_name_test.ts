@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { type ServiceLayout, serviceLayout } from "../../../cli/service/layout.ts";
 import { perform } from "../../../cli/service/perform.ts";
-import { secondNameSteps } from "../../../cli/service/second_name.ts";
+import { askForSecondName, secondNameSteps } from "../../../cli/service/second_name.ts";
 import { temporaryFolder } from "../../_support/server.ts";
 
 const isWindows = Deno.build.os === "windows";
@@ -72,4 +72,24 @@ test("another program elsewhere on the PATH keeps the second name, and ours goes
     assert.equal(await linkAt(layout.second), null);
     await settle(true, elsewhere);
     assert.equal(await linkAt(layout.second), null);
+  }));
+
+test("whether it shall have the second name is asked only where nobody has it", () =>
+  inHome(async (layout, settle) => {
+    const folder = dirname(layout.program);
+    const asked: string[] = [];
+    const answer = (yes: boolean) =>
+      askForSecondName(layout, {
+        ask: (question) => Promise.resolve(asked.push(question) > 0 && yes),
+        environment: (name) => name === "PATH" ? folder : undefined,
+      });
+    assert.equal(await answer(false), undefined);
+    assert.equal(await answer(true), true);
+    assert.deepEqual(asked.splice(0), Array(2).fill('May it be called "openclaw", too?'));
+    await settle(true);
+    assert.equal(await answer(true), undefined);
+    await settle(false);
+    await Deno.writeTextFile(layout.second, "another program");
+    assert.equal(await answer(true), undefined);
+    assert.deepEqual(asked, []);
   }));
