@@ -254,8 +254,7 @@ function text(value: unknown): string {
 
 const farewell = `
 Every step was as it should be. To do it for real ("deno" is "npx -y deno@2.9.6" where there is no Deno):
-  deno task start        starts the server, keeps its data in ./openclaw-data, and prints the two curl lines
-                         that create an agent and shake hands
+  deno task start        starts the server, keeps its data in ./openclaw-data, and prints how to create an agent
   deno task test         proves the rest`;
 
 if (import.meta.main) Deno.exit(await main());

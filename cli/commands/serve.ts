@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { isLoopback } from "../../supabase/functions/_shared/address.ts";
 import {
   ConfigurationError,
@@ -9,6 +9,7 @@ import {
 } from "../../supabase/functions/_shared/env.ts";
 import { Log } from "../../supabase/functions/_shared/log.ts";
 import { version } from "../../supabase/functions/_shared/version.ts";
+import { asCalled } from "../terminal/called.ts";
 import { CliError } from "../terminal/errors.ts";
 import { answer, say } from "../terminal/output.ts";
 import { withoutMark } from "../host/json.ts";
@@ -172,14 +173,16 @@ function welcome(
 
 /** What there is to do with a server that has no agent yet. */
 function firstSteps(url: string, operatorKeyPath: string): string[] {
-  const key = `sed 's/^/apikey: /' ${shellQuote(operatorKeyPath)}`;
+  // An operator's command finds the key by itself in ./openclaw-data only.
+  const isHere = operatorKeyPath === resolve("openclaw-data", "operator-key");
+  const key = isHere ? "" : `OPENCLAW_OPERATOR_KEY_FILE=${shellQuote(operatorKeyPath)} `;
+  const server = isHere ? "" : ` --url ${url}`;
   return [
     "",
-    "Create an agent; its secret is in the answer, and is shown once:",
-    `  ${key} | curl -H @- ${url}/functions/v1/create-agent -d '{"name": "first"}'`,
-    "Shake hands with it (paste, then Ctrl-D; so the secret is in no process list and no shell history):",
-    `  curl ${url}/functions/v1/handshake -d @-`,
-    `  {"agent_id": "...", "agent_secret": "..."}`,
+    "Create an agent; this shows its secret, once, and the line that installs it on a host:",
+    `  ${key}${asCalled("openclaw agents create")} first${server}`,
+    "See which agents are alive:",
+    `  ${key}${asCalled("openclaw fleet")}${server}`,
     "",
   ];
 }

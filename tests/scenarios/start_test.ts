@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { calledAs } from "../../cli/terminal/called.ts";
 import { makeCertificate } from "../_support/certificate.ts";
 import { FleetClient, send } from "../_support/client.ts";
 import { freePort } from "../_support/postgres.ts";
@@ -16,35 +17,17 @@ Deno.test("a first start makes its folder and files for its user alone, and tell
     }
     const { stderr } = server.output;
     const keys = [join(data, "operator-key"), join(data, "reader-key")];
-    for (const words of [server.url, ...keys, "/create-agent -d", "/handshake -d"]) {
+    const asOperator = `OPENCLAW_OPERATOR_KEY_FILE='${keys[0]}' ${calledAs}`;
+    const steps = ["agents create first", "fleet"].map((step) =>
+      `${asOperator} ${step} --url ${server.url}\n`
+    );
+    for (const words of [server.url, ...keys, ...steps]) {
       assert.ok(stderr.includes(words), `${words} is not in ${stderr}`);
     }
     assert.equal(await Deno.readTextFile(join(data, "url")), `${server.url}\n`);
     for (const key of keys) {
       const secret = (await Deno.readTextFile(key)).trim();
       assert.ok(!stderr.includes(secret) && !server.output.stdout.includes(secret), key);
-    }
-  });
-});
-
-testWith(["curl", "sed"], "the two lines that a start prints do what they say", async () => {
-  await withFolder(async (data) => {
-    const server = await startServerProcess({ data });
-    try {
-      const [create = "", handshake = ""] = server.output.stderr.split("\n").filter((line) =>
-        line.includes("curl ")
-      );
-      const created: unknown = JSON.parse(await shell(`${create} --silent`));
-      assert.ok(
-        typeof created === "object" && created !== null && "agent" in created && "agent_secret" in created,
-      );
-      const agent: unknown = created.agent;
-      assert.ok(typeof agent === "object" && agent !== null && "id" in agent);
-      const [line = ""] = handshake.split("     {");
-      const body = JSON.stringify({ agent_id: agent.id, agent_secret: created.agent_secret });
-      assert.match(await shell(`${line} --silent`, body), /"token":"eyJ/);
-    } finally {
-      await server.stop("SIGKILL");
     }
   });
 });
