@@ -14,6 +14,8 @@ export interface SupabaseApi extends AsyncDisposable {
   publishableKey: string;
   /** The two users that there are. */
   userIds: readonly [string, string];
+  /** The keys that users' tokens are verified with, as JSON. */
+  jwks: string;
   /** An access token as Auth issues them, but for the changes. */
   token: (claims: Record<string, unknown>) => Promise<string>;
   /** The database, for a superuser. */
@@ -60,7 +62,7 @@ export async function startSupabaseApi(parts: SupabaseApiParts): Promise<Supabas
     open.push(gateway);
     const { url } = gateway;
     const keys = { secretKey, publishableKey };
-    return { url, ...keys, userIds, token, address, postgres, postgrest, [Symbol.asyncDispose]: close };
+    return { url, ...keys, userIds, jwks, token, address, postgres, postgrest, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;

@@ -3,6 +3,7 @@ import { createLocalJWKSet, jwtVerify } from "jose";
 import { generateSigningKey } from "../../supabase/functions/_shared/keys.ts";
 import { assertError, FleetClient, record, send, text } from "../_support/client.ts";
 import { type Edge, findEdgeDeno, functionArgs, functions, indexOf, withEdge } from "../_support/edge.ts";
+import { assertUnseen, tellOperatorStory, UserClient } from "../_support/operator_story.ts";
 import { part } from "../_support/require.ts";
 import { run, succeed } from "../_support/run.ts";
 import { until } from "../_support/wait.ts";
@@ -57,6 +58,7 @@ for (const [name, [env, said]] of Object.entries(refusedStarts)) {
     const sound = environment({
       url: "http://127.0.0.1:1",
       secretKey: "sb_secret_for_the_tests_alone_000000000000",
+      jwks: '{"keys":[]}',
     });
     const ended = await run(deno, functionArgs("handshake", [indexOf("handshake")]), {
       env: { ...sound, ...env },
@@ -108,6 +110,12 @@ async function liveOneStory(
     assert.equal((await client.revoke(agent.id)).body.liveness, "revoked");
     assertError(await client.beat(token), "session_revoked", 401);
     assertError(await client.handshake(agent), "invalid_credentials", 401);
+  });
+  await context.step("a user has an operator's day, of which another user sees nothing", async () => {
+    const [mine, others] = await Promise.all(api.userIds.map((sub) => userClient(base, api, sub)));
+    assert.ok(mine !== undefined && others !== undefined);
+    await mine.operate(`agents/${agent.id}?name=edge%201`, { method: "DELETE" });
+    await assertUnseen(others, await tellOperatorStory(mine));
   });
   await context.step("no operator's key, no agent", async () => {
     const bare = await send(`${base}/create-agent`, { body: { name: "x" } });
@@ -165,12 +173,18 @@ async function losePostgrest({ base }: Edge, api: SupabaseApi, context: Deno.Tes
 }
 
 /** What Supabase sets for a function, and the secrets that its owner sets. */
-function environment({ url, secretKey }: Pick<SupabaseApi, "url" | "secretKey">): Record<string, string> {
+async function userClient(base: string, api: SupabaseApi, sub: string): Promise<UserClient> {
+  return new UserClient(base, await api.token({ sub, role: "authenticated", aud: "authenticated" }));
+}
+
+function environment(
+  { url, secretKey, jwks }: Pick<SupabaseApi, "url" | "secretKey" | "jwks">,
+): Record<string, string> {
   return {
     SUPABASE_URL: url,
     SUPABASE_SECRET_KEYS: JSON.stringify({ default: secretKey }),
     SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: "sb_publishable_for_the_tests" }),
-    SUPABASE_JWKS: JSON.stringify({ keys: [] }),
+    SUPABASE_JWKS: jwks,
     AGENT_JWT_KEYS: keys,
     AGENT_SESSION_TTL_SECONDS: "",
     OPENCLAW_PUBLIC_URL: "",

@@ -14,6 +14,7 @@ import { tryServerProcess, withFolder } from "../_support/server.ts";
 import { generateSigningKey } from "../../supabase/functions/_shared/keys.ts";
 import { agentSecret } from "../_support/vectors.ts";
 import { until } from "../_support/wait.ts";
+import { tellOperatorStory } from "../_support/operator_story.ts";
 import { enrollmentStories } from "./enrollment_stories.ts";
 import { secretStories } from "./secret_stories.ts";
 import type { Stage } from "./stage.ts";
@@ -251,6 +252,10 @@ export const stories: Story[] = [
     const [row] = await fleet.sql("select heartbeats_count::integer as beats from public.agents");
     assert.equal(row?.beats, answered.length);
   }),
+  told(
+    "an operator's day: hosts enroll, are rotated, revoked and restored, cloned and adopted, deleted",
+    (fleet) => tellOperatorStory(fleet.client).then(() => undefined),
+  ),
   told("the older paths answer as the functions do", async ({ server, client }) => {
     const created = await send(`${server.url}/api/agents`, {
       headers: client.operator,
