@@ -31,6 +31,8 @@ const sorts = ["trouble", "name", "last_seen_at", "created_at"];
 
 const example = `
 Signs: ✗ offline, ! stalled, ~ late, ✓ online, ? pending, - stopped, / revoked.
+Late and offline follow from each agent's interval. Our own clients take it from the server; a client that beats at
+an interval of its own has to be created with that one.
 
 Examples:
   openclaw fleet
