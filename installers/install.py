@@ -285,6 +285,7 @@ class Installation:
         self.undo, self.backups, self.changed = [], [], False
         self.kind, self.sha256 = "script", options.sha256
         self.binary_url, self.binary_name, self.kept = options.binary_url, "", False
+        self.code = ""
         self.handed_over = self.enrolling = False
         # The files that outlive an undo: the server may have made an agent for them.
         self.lasting = []
@@ -429,7 +430,7 @@ class Installation:
         self.installed = installed
         secret, secret_file = env.get("OPENCLAW_AGENT_SECRET", ""), env.get("OPENCLAW_AGENT_SECRET_FILE", "")
         code, code_file = env.get("OPENCLAW_ENROLLMENT_CODE", ""), env.get("OPENCLAW_ENROLLMENT_CODE_FILE", "")
-        pair, self.code = None, ""
+        pair = None
         if options.agent_id or options.agent_secret_file or options.enrollment_code_file:
             code, code_file = "", options.enrollment_code_file
             self.need_one(options.agent_id or options.agent_secret_file, code_file, "--agent-id and --agent-secret-file", "--enrollment-code-file")
