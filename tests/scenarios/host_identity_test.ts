@@ -75,7 +75,8 @@ async function isAdopted(client: FleetClient, server: ServerProcess): Promise<vo
   const adopted = await client.agent(text(id));
   assert.match(text(adopted.name), /^disk \(copy on /);
   assert.equal(adopted.liveness, "online");
-  // Both hosts knew its secret.
+  // Both hosts knew its secret. The server asks for another one some time after its reply.
+  await until("a rotation", async () => (await client.agent(agent.id)).rotation === "requested");
   assert.deepEqual(record((await original()).body).directives, ["rotate"]);
 }
 
