@@ -1291,14 +1291,18 @@ export async function withFront(
   work: (url: string) => Promise<void>,
   tls: { key: string; cert: string } | null = null,
 ): Promise<void> {
-  const options = { port: 0, hostname: "127.0.0.1", onListen: () => undefined };
+  const left = new AbortController();
+  const options = { port: 0, hostname: "127.0.0.1", signal: left.signal, onListen: () => undefined };
   const server = tls === null ? Deno.serve(options, answer) : Deno.serve({ ...options, ...tls }, answer);
   try {
     const { port } = server.addr;
     await work(tls === null ? `http://127.0.0.1:${port}` : `https://localhost:${port}`);
-  } finally {
-    await server.shutdown();
+  } catch (error) {
+    // A reply that the failed work holds back would never come.
+    left.abort();
+    throw error;
   }
+  await server.shutdown();
 }
 
 /** Passes the request on, and the reply back with its body written anew. */
