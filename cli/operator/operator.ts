@@ -15,6 +15,8 @@ export interface Operator extends OperatorConnection {
 
 interface Surroundings {
   environment: Environment;
+  /** The working folder, where it is not the process's own. */
+  here?: string;
   warn: (text: string) => void;
 }
 
@@ -27,10 +29,10 @@ interface Surroundings {
  * keyOfServerHere throw
  */
 export async function openOperator(flags: ConnectionFlags, around: Surroundings): Promise<Operator> {
-  const { environment, warn } = around;
+  const { environment, warn, here } = around;
   const key = await readNamedKey(environment, warn);
   const path = loginsPath(environment);
-  const named = namedUrl(flags, environment) ?? await foundUrl(key === null ? path : null);
+  const named = namedUrl(flags, environment) ?? await foundUrl(key === null ? path : null, here);
   const connection = await connectTo(named, flags, environment);
   if (key !== null) return { ...connection, credential: "environment", authorize: sending(key) };
   const login = await findLogin(path, connection.url);
@@ -39,7 +41,7 @@ export async function openOperator(flags: ConnectionFlags, around: Surroundings)
     const authorize = (): Promise<Record<string, string>> => session.authorize();
     return { ...connection, credential: "login", authorize, renew: () => session.renew() };
   }
-  const found = await keyFor(connection.url);
+  const found = await keyFor(connection.url, here);
   if (found !== null) return { ...connection, credential: "data folder", authorize: sending(found) };
   throw new CliError(
     "usage",
@@ -53,9 +55,9 @@ export async function openOperator(flags: ConnectionFlags, around: Surroundings)
 }
 
 /** @param logins where the logins are; null where another credential is used, which is no project's of theirs */
-async function foundUrl(logins: string | null): Promise<NamedUrl> {
-  const here = await urlOfServerHere();
-  if (here !== null) return { url: here, from: "openclaw-data/url" };
+async function foundUrl(logins: string | null, here?: string): Promise<NamedUrl> {
+  const url = await urlOfServerHere(here);
+  if (url !== null) return { url, from: "openclaw-data/url" };
   const [last] = logins === null ? [] : await readLogins(logins);
   return last === undefined
     ? { url: defaultUrl, from: "the default" }
@@ -63,10 +65,10 @@ async function foundUrl(logins: string | null): Promise<NamedUrl> {
 }
 
 /** The key of the server that was started here, if it is this one. */
-async function keyFor(url: string): Promise<string | null> {
-  const here = await urlOfServerHere();
-  const isHere = here !== null && parseUrl(here, { insecureHttp: true, from: "openclaw-data/url" }) === url;
-  return isHere ? await keyOfServerHere() : null;
+async function keyFor(url: string, here?: string): Promise<string | null> {
+  const own = await urlOfServerHere(here);
+  const isHere = own !== null && parseUrl(own, { insecureHttp: true, from: "openclaw-data/url" }) === url;
+  return isHere ? await keyOfServerHere(here) : null;
 }
 
 function sending(key: string): OperatorConnection["authorize"] {

@@ -31,31 +31,34 @@ interface Opened {
 /** Opens the operator in a working folder and a home of its own. */
 async function open({ env = {}, url, folder, logins = [] }: Given): Promise<Opened> {
   await using home = await temporaryFolder();
-  const before = Deno.cwd();
-  Deno.chdir(home.path);
-  try {
-    if (folder !== undefined) await layFolder(folder);
-    const environment = (name: string): string | undefined => ({ HOME: home.path, ...env })[name];
-    for (const login of logins) await keepLogin(loginsPath(environment), loginAt(login));
-    const warnings: string[] = [];
-    const flags = url === undefined ? {} : { url };
-    const operator = await openOperator(flags, { environment, warn: (text) => warnings.push(text) });
-    return { operator, headers: await operator.authorize(), warnings };
-  } finally {
-    Deno.chdir(before);
-  }
+  if (folder !== undefined) await layFolder(home.path, folder);
+  const environment = (name: string): string | undefined => ({ HOME: home.path, ...env })[name];
+  for (const login of logins) await keepLogin(loginsPath(environment), loginAt(login));
+  const warnings: string[] = [];
+  const flags = url === undefined ? {} : { url };
+  const around = { environment, here: home.path, warn: (text: string) => warnings.push(text) };
+  const operator = await openOperator(flags, around);
+  return { operator, headers: await operator.authorize(), warnings };
+}
+
+/** Opens it with nothing but what is in a folder, which is home and working folder. */
+async function openIn(folder: string): Promise<Operator> {
+  const environment = (name: string): string | undefined => name === "HOME" ? folder : undefined;
+  return await openOperator({}, { environment, here: folder, warn: () => undefined });
 }
 
 async function layFolder(
+  here: string,
   { url, key, mode = 0o700, keyMode = 0o600, urlMode = 0o644 }: NonNullable<Given["folder"]>,
 ) {
-  await Deno.mkdir("openclaw-data");
-  if (url !== undefined) await Deno.writeTextFile("openclaw-data/url", `${url}\n`);
-  if (key !== undefined) await Deno.writeTextFile("openclaw-data/operator-key", `${key}\n`);
+  const folder = join(here, "openclaw-data");
+  await Deno.mkdir(folder);
+  if (url !== undefined) await Deno.writeTextFile(join(folder, "url"), `${url}\n`);
+  if (key !== undefined) await Deno.writeTextFile(join(folder, "operator-key"), `${key}\n`);
   if (!hasModes) return;
-  if (url !== undefined) await Deno.chmod("openclaw-data/url", urlMode);
-  if (key !== undefined) await Deno.chmod("openclaw-data/operator-key", keyMode);
-  await Deno.chmod("openclaw-data", mode);
+  if (url !== undefined) await Deno.chmod(join(folder, "url"), urlMode);
+  if (key !== undefined) await Deno.chmod(join(folder, "operator-key"), keyMode);
+  await Deno.chmod(folder, mode);
 }
 
 function loginAt(url: string): Login {
@@ -252,21 +255,9 @@ Deno.test({
   ignore: !hasModes || Deno.uid() !== 0,
   async fn() {
     await using folder = await temporaryFolder();
-    const before = Deno.cwd();
-    Deno.chdir(folder.path);
-    try {
-      await layFolder(open600);
-      await Deno.chown("openclaw-data", 12_345, 12_345);
-      await assert.rejects(
-        openOperator({}, {
-          environment: (name) => name === "HOME" ? folder.path : undefined,
-          warn: () => undefined,
-        }),
-        { failure: "refused", message: /it belongs to user 12345/ },
-      );
-    } finally {
-      Deno.chdir(before);
-    }
+    await layFolder(folder.path, open600);
+    await Deno.chown(join(folder.path, "openclaw-data"), 12_345, 12_345);
+    await assert.rejects(openIn(folder.path), { failure: "refused", message: /it belongs to user 12345/ });
   },
 });
 
@@ -276,22 +267,11 @@ Deno.test({
   async fn() {
     for (const name of ["url", "operator-key"]) {
       await using folder = await temporaryFolder();
-      const before = Deno.cwd();
-      Deno.chdir(folder.path);
-      try {
-        await layFolder(open600);
-        await Deno.rename(`openclaw-data/${name}`, "elsewhere");
-        await Deno.symlink(join(folder.path, "elsewhere"), `openclaw-data/${name}`);
-        await assert.rejects(
-          openOperator({}, {
-            environment: (one) => one === "HOME" ? folder.path : undefined,
-            warn: () => undefined,
-          }),
-          { failure: "refused", message: /it is not a regular file/ },
-        );
-      } finally {
-        Deno.chdir(before);
-      }
+      await layFolder(folder.path, open600);
+      const path = join(folder.path, "openclaw-data", name);
+      await Deno.rename(path, join(folder.path, "elsewhere"));
+      await Deno.symlink(join(folder.path, "elsewhere"), path);
+      await assert.rejects(openIn(folder.path), { failure: "refused", message: /it is not a regular file/ });
     }
   },
 });
