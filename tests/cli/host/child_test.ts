@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Ending, parseCommand, runProgram } from "../../../cli/host/child.ts";
 import { readIfThere } from "../../../cli/host/private_file.ts";
 import { CliError } from "../../../cli/terminal/errors.ts";
+import { succeed } from "../../_support/run.ts";
 import { temporaryFolder } from "../../_support/server.ts";
 import { testWith } from "../../_support/tools.ts";
 import { until } from "../../_support/wait.ts";
@@ -38,15 +39,16 @@ for (const text of [...noCommands, ...noArrays]) {
 testWith(["env"], "a child gets the environment of another openclaw, and none of our secrets", async () => {
   const ours = ["OPENCLAW_AGENT_SECRET", "OPENCLAW_OPERATOR_KEY_FILE", "AGENT_JWT_KEYS", "DATABASE_URL"];
   const theirs = ["OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_STATE_DIR"];
-  for (const name of [...ours, ...theirs]) Deno.env.set(name, "x");
-  try {
-    const { stdout } = await runProgram(["env"], { seconds: 30, signal: never });
-    const names = stdout.split("\n").map((line) => line.split("=")[0]);
-    assert.deepEqual(theirs.filter((name) => !names.includes(name)), []);
-    assert.deepEqual(ours.filter((name) => names.includes(name)), []);
-  } finally {
-    for (const name of [...ours, ...theirs]) Deno.env.delete(name);
-  }
+  // In a process of its own: the environment is one for all files of a run.
+  const script = `import { runProgram } from "${new URL("../../../cli/host/child.ts", import.meta.url)}";
+    const signal = new AbortController().signal;
+    console.log((await runProgram(["env"], { seconds: 60, signal })).stdout);`;
+  const { stdout } = await succeed(Deno.execPath(), ["eval", "--no-lock", script], {
+    env: Object.fromEntries([...ours, ...theirs].map((name) => [name, "x"])),
+  });
+  const names = stdout.split("\n").map((line) => line.split("=")[0]);
+  assert.deepEqual(theirs.filter((name) => !names.includes(name)), []);
+  assert.deepEqual(ours.filter((name) => names.includes(name)), []);
 });
 
 /** Runs the script for a second, or for longer where that did not do for it to print something. */
