@@ -7,6 +7,7 @@ import {
   configureHome,
   credentialsPath,
   identify,
+  isBinary,
   isThere,
   makeAgent,
   run,
@@ -289,7 +290,9 @@ Deno.test("openclaw monitor on a host that is enrolled already says so, and does
   assert.equal(server.world.counts.enroll, 0);
 });
 
-Deno.test("openclaw monitor with a code waits for a server that is down, and says so once", async () => {
+Deno.test("openclaw monitor with a code waits for a server that is down, and says so once", {
+  ignore: isBinary,
+}, async () => {
   await using home = await temporaryFolder();
   let failures = 0;
   using server = startRotatingServer(null, {
@@ -306,21 +309,25 @@ Deno.test("openclaw monitor with a code waits for a server that is down, and say
   assert.equal(told.length, 1);
 });
 
-Deno.test("openclaw monitor with a code that is refused says so once, asks again, and reads another code from the file", async () => {
-  await using home = await temporaryFolder();
-  using server = startRotatingServer(null, { code });
-  const file = join(home.path, "code.txt");
-  const other = "oce_AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE_";
-  await writePrivate(file, await withChecksum(other));
-  const env = { OPENCLAW_ENROLLMENT_CODE_FILE: file, OPENCLAW_URL: server.url };
-  await using monitor = start(["monitor", "--json"], { home: home.path, env, time: { clock: 200 } });
-  await monitor.until("refused", 2);
-  assert.deepEqual(monitor.events().map(({ level }) => level).slice(0, 2), ["error", "debug"]);
-  assert.equal(beatsOf(server).length, 0);
-  await writePrivate(file, code);
-  if (unix) monitor.kill("SIGHUP");
-  await monitor.until("heartbeat");
-});
+Deno.test(
+  "openclaw monitor with a code that is refused says so once, asks again, and reads another code from the file",
+  { ignore: isBinary },
+  async () => {
+    await using home = await temporaryFolder();
+    using server = startRotatingServer(null, { code });
+    const file = join(home.path, "code.txt");
+    const other = "oce_AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE_";
+    await writePrivate(file, await withChecksum(other));
+    const env = { OPENCLAW_ENROLLMENT_CODE_FILE: file, OPENCLAW_URL: server.url };
+    await using monitor = start(["monitor", "--json"], { home: home.path, env, time: { clock: 200 } });
+    await monitor.until("refused", 2);
+    assert.deepEqual(monitor.events().map(({ level }) => level).slice(0, 2), ["error", "debug"]);
+    assert.equal(beatsOf(server).length, 0);
+    await writePrivate(file, code);
+    if (unix) monitor.kill("SIGHUP");
+    await monitor.until("heartbeat");
+  },
+);
 
 Deno.test(
   "openclaw monitor that is told to stop while it waits to enroll ends with 0",
