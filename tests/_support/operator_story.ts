@@ -114,7 +114,8 @@ async function cloneAndAdopt(client: FleetClient, agent: CreatedAgent): Promise<
   }
   const { copies } = await client.agent(agent.id);
   assert.ok(Array.isArray(copies) && copies.length === 1, JSON.stringify(copies));
-  assert.partialDeepStrictEqual(copies[0], { instance_id: clone.id, hostname: "clone" });
+  const { instance_id, hostname } = record(copies[0]);
+  assert.deepEqual({ instance_id, hostname }, { instance_id: clone.id, hostname: "clone" });
   const adopted = await client.operate(`agents/${agent.id}/adopt`, {
     method: "POST",
     body: { instance_id: clone.id },

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { elsewhereEntries } from "../../cli/commands/elsewhere.ts";
+import { namesElsewhere } from "../../cli/commands/elsewhere_names.ts";
 import { binary } from "./compiled.ts";
 
 /** The embedded server in a process of its own, as its users start it. */
@@ -47,7 +47,7 @@ const serverPermissions = ["--allow-net", "--allow-env", "--allow-sys", "--allow
  */
 export function openclaw(args: string[]): { program: string; args: string[] } {
   if (binary !== undefined) {
-    const isServers = elsewhereEntries.some(({ name }) => name === args[0]);
+    const isServers = namesElsewhere.includes(args[0] ?? "");
     return { program: isServers ? binary.replace(/(\.exe)?$/, "-server$1") : binary, args };
   }
   const permissions = args[0] === "serve" ? serverPermissions : ["--allow-all"];

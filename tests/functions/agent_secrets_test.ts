@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { endpoint } from "../../supabase/functions/agents/routes.ts";
 import { agent, agentId, ask, issuer, operatorKey, secret, testBackend } from "../_support/backend.ts";
 import { assertError, record, text } from "../_support/client.ts";
+import { assertPartly } from "../_support/partly.ts";
 import { operatorsWithUsers, userAuthorization, userId } from "./_users.ts";
 
 const digest = "sha256:7d774b9fd90df2752ac4d1671dd09199cd72e8e80187e82740a4d6203b03e334";
@@ -86,7 +87,7 @@ for (const path of ["adopt", "revoke-copy"]) {
     const backend = await testBackend();
     const reply = await ask(endpoint, backend, post(path, { instance_id: instanceId.toUpperCase() }));
     assert.deepEqual(reply.body, agent);
-    assert.partialDeepStrictEqual(backend.calls, [{ args: [agentId, { instanceId, ...byKey }] }]);
+    assertPartly(backend.calls, [{ args: [agentId, { instanceId, ...byKey }] }]);
   });
 
   Deno.test(`POST /agents/<id>/${path} of an instance that is no copy → not_found`, async () => {
@@ -117,7 +118,7 @@ Deno.test("a user adopts within their own rows and limit, a key without one", as
   const asked = post("adopt", { instance_id: instanceId });
   await ask(endpoint, backend, { ...asked, headers: await userAuthorization() });
   await ask(endpoint, backend, asked);
-  assert.partialDeepStrictEqual(backend.calls, [
+  assertPartly(backend.calls, [
     { args: [agentId, { ownerId: userId, ownerLimit: 1000 }] },
     { args: [agentId, { ownerId: null, ownerLimit: null }] },
   ]);
