@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { assertError, type CreatedAgent, FleetClient, record, type Reply, send, text } from "./client.ts";
 import { until } from "./wait.ts";
 
@@ -75,9 +76,7 @@ async function enrollThree(client: FleetClient): Promise<CreatedAgent[]> {
 }
 
 function enroll({ base }: FleetClient, code: string, hostname: string): Promise<Reply> {
-  const bytes = crypto.getRandomValues(new Uint8Array(32));
-  const enrollment_id = btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_")
-    .replace("=", "");
+  const enrollment_id = randomBytes(32).toString("base64url");
   return send(`${base}/enroll`, { body: { code, enrollment_id, client: { hostname } } });
 }
 

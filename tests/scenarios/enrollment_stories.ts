@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { makeSecret } from "../../supabase/functions/_shared/secret.ts";
 import { assertError, record, type Reply, send, text } from "../_support/client.ts";
@@ -162,7 +163,7 @@ function enroll(
 
 /** The number that a host draws before it asks. */
 function drawn(): string {
-  return crypto.getRandomValues(new Uint8Array(32)).toBase64({ alphabet: "base64url", omitPadding: true });
+  return randomBytes(32).toString("base64url");
 }
 
 /** A reply without what differs in every one. */
