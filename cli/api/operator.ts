@@ -165,7 +165,7 @@ export type Shell = "bash" | "powershell" | "python";
 const issuedFields = {
   agent: readAgent,
   agent_secret: content,
-  /** As it is to be written to a file; without one that was asked for there is none. */
+  /** The installer, with the name of its file; null where none was asked for. */
   installer: orNull(fields({ filename: text, content })),
 };
 

@@ -42,7 +42,7 @@ export function addLabelFilter(text: string, filters: string[] = []): string[] {
 /** A moment to come. Without a zone, it is one of this host's clock. */
 export function parseMoment(text: string): Date {
   const isDated = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?$/i.test(text);
-  // A date alone would be read as one of UTC.
+  // A date without a time would be read as one of UTC.
   const time = isDated ? new Date(text.length === 10 ? `${text}T00:00` : text.replace(" ", "T")) : null;
   if (time !== null && !Number.isNaN(time.getTime())) return time;
   throw new InvalidArgumentError("Expected a time such as 2026-12-01T08:00 or 2026-12-01T08:00Z.");

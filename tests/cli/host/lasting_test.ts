@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { transience } from "../../../cli/host/lasting.ts";
 
 const docker = `1 0 0:50 / / rw,relatime - overlay overlay rw,upperdir=/var/lib/docker/overlay2/x/diff
-2 1 8:1 /volumes/a /root/.config/openclaw-agent rw,relatime - ext4 /dev/sda1 rw
+2 1 8:1 /volumes/a /home/a/.config/openclaw-agent rw,relatime - ext4 /dev/sda1 rw
 3 1 0:60 / /run rw,nosuid shared:5 - tmpfs tmpfs rw
 4 1 8:1 /v /data/my\\040place rw,relatime - ext4 /dev/sda1 rw
 5 1 0:61 / /dev/shm rw - tmpfs shm rw
@@ -12,17 +12,17 @@ const machine = "1 0 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n";
 const router = "1 0 0:9 / / rw,noatime - overlay overlayfs:/overlay rw,upperdir=/overlay/upper\n";
 
 const cases: [name: string, folder: string, mounts: string, isContainer: boolean, says: RegExp | null][] = [
-  ["a container's own file system", "/root/.config/other", docker, true, /goes with the container/],
-  ["a volume", "/root/.config/openclaw-agent", docker, true, null],
-  ["a folder in a volume", "/root/.config/openclaw-agent/deep", docker, true, null],
-  ["a folder whose name begins as a volume's", "/root/.config/openclaw-agent2", docker, true, /goes with/],
+  ["a container's own file system", "/home/a/.config/other", docker, true, /goes with the container/],
+  ["a volume", "/home/a/.config/openclaw-agent", docker, true, null],
+  ["a folder in a volume", "/home/a/.config/openclaw-agent/deep", docker, true, null],
+  ["a folder whose name begins as a volume's", "/home/a/.config/openclaw-agent2", docker, true, /goes with/],
   ["a volume with a space in its name", "/data/my place", docker, true, null],
   ["a folder in memory", "/run/openclaw", docker, true, /in memory/],
   ["a folder in memory of a machine", "/run/openclaw", docker, false, /in memory/],
   ["a volume within a folder in memory", "/dev/shm/kept/a", docker, true, null],
-  ["a machine's disk", "/root/.config/openclaw-agent", machine, false, null],
-  ["a machine's disk with a container's mark", "/root/.config/openclaw-agent", machine, true, null],
-  ["a router's overlay", "/root/.config/openclaw-agent", router, false, null],
+  ["a machine's disk", "/home/a/.config/openclaw-agent", machine, false, null],
+  ["a machine's disk with a container's mark", "/home/a/.config/openclaw-agent", machine, true, null],
+  ["a router's overlay", "/home/a/.config/openclaw-agent", router, false, null],
   ["no list of mounts", "/root", "", true, null],
 ];
 

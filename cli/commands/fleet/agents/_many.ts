@@ -112,7 +112,7 @@ export function failureJson({ failure, message, hint }: CliError): Record<string
   return { error: failure, message, exit_code: exitCodes[failure], ...(hint === undefined ? {} : { hint }) };
 }
 
-/** What all failures have in common; `unexpected` where they differ, null where there is none. */
+/** The failure that all of them share; `unexpected` where they differ, null where nothing failed. */
 function commonFailure(failures: readonly Failure[]): Failure | null {
   const [first, ...others] = failures;
   if (first === undefined) return null;
