@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { binary } from "./compiled.ts";
 
 type Work = (context: Deno.TestContext) => Promise<void> | void;
@@ -52,7 +53,15 @@ function leaveOut(name: string, missing: string): void {
   });
 }
 
-/** The one form of it: what runs the tests counts these names by their missing part. */
-function leftOut(name: string, missing: string): string {
+/**
+ * The name of a test, or of a step, that is left out: what runs the tests counts these names by their missing part. The
+ * file that `OPENCLAW_TEST_LEFT_OUT` names is told the part and the test's file, so that a run that has the part can
+ * take these files only.
+ */
+export function leftOut(name: string, missing: string): string {
+  const notes = Deno.env.get("OPENCLAW_TEST_LEFT_OUT");
+  if (notes) {
+    Deno.writeTextFileSync(notes, `${missing}\t${fileURLToPath(Deno.mainModule)}\n`, { append: true });
+  }
   return `LEFT OUT, there is no ${missing} here: ${name}`;
 }

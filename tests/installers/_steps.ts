@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { FleetClient } from "../_support/client.ts";
 import { startServerProcess, temporaryFolder } from "../_support/server.ts";
-import { isRequired, testUnless } from "../_support/require.ts";
+import { isRequired, leftOut, testUnless } from "../_support/require.ts";
 import { isInstalled } from "../_support/tools.ts";
 
 /** A real server, and its operator's client. */
@@ -69,7 +69,7 @@ function described(step: Step): Omit<Deno.TestStepDefinition, "fn"> {
   const together = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
   const missing = missingFor(step);
   if (missing === null) return { name: step.name, ...together };
-  return { name: `LEFT OUT, there is no ${missing} here: ${step.name}`, ignore: true, ...together };
+  return { name: leftOut(step.name, missing), ignore: true, ...together };
 }
 
 function missingFor({ tools }: Step): string | null {

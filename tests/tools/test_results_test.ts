@@ -77,3 +77,18 @@ Deno.test("the test command with a file that cannot be loaded fails", async () =
   const failed = await run(Deno.execPath(), ["run", "--allow-all", runner, file]);
   assert.equal(failed?.code, 1);
 });
+
+Deno.test("a test that is left out tells its part and its file to the file that asks for them", async () => {
+  await using folder = await temporaryFolder();
+  const file = join(await Deno.realPath(folder.path), "some_test.ts");
+  const notes = join(folder.path, "notes");
+  const support = new URL("../_support/tools.ts", import.meta.url);
+  const tests = ["abacus", "abacus, quill"].map((parts) =>
+    `testWith(${JSON.stringify(parts.split(", "))}, "counts with ${parts}", () => undefined);`
+  );
+  await Deno.writeTextFile(file, [`import { testWith } from "${support}";`, ...tests].join("\n"));
+  const env = { OPENCLAW_REQUIRE: "", OPENCLAW_TEST_LEFT_OUT: notes };
+  const ended = await run(Deno.execPath(), ["test", "--no-check", "--allow-all", file], { env });
+  assert.equal(ended?.code, 0, ended?.stderr);
+  assert.equal(await Deno.readTextFile(notes), `abacus\t${file}\nabacus, quill\t${file}\n`);
+});

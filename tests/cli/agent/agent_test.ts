@@ -3,10 +3,9 @@ import { cleanHostname } from "../../../cli/agent/agent.ts";
 import { warningOfFirstProcess } from "../../../cli/agent/first_process.ts";
 import { handshakesAndBeats, startFaultServer } from "../../_support/fault_server.ts";
 import { commandOf, identify, makeAgent, ownEnvironment } from "../../_support/program.ts";
-import { testUnless } from "../../_support/require.ts";
 import { succeed } from "../../_support/run.ts";
 import { temporaryFolder } from "../../_support/server.ts";
-import { isInstalled } from "../../_support/tools.ts";
+import { testWith } from "../../_support/tools.ts";
 
 for (
   const [name, given, expected] of [
@@ -33,8 +32,8 @@ Deno.test("a monitor that is a container's first process warns of zombies, if it
   assert.equal(warningOfFirstProcess(2, true), null);
 });
 
-testUnless(
-  Deno.build.os === "linux" && isInstalled("root") && isInstalled("unshare") ? null : "root who may unshare",
+testWith(
+  Deno.build.os === "linux" ? ["root", "unshare"] : ["Linux"],
   "the first process of a namespace says so once, before its first beat",
   async () => {
     using server = startFaultServer(handshakesAndBeats());

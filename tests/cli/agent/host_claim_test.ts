@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { claimHost, type HostClaim, socketOf } from "../../../cli/agent/host_claim.ts";
 import { CliError } from "../../../cli/terminal/errors.ts";
-import { testUnless } from "../../_support/require.ts";
 import { run as runCommand } from "../../_support/run.ts";
 import { temporaryFolder } from "../../_support/server.ts";
-import { isInstalled } from "../../_support/tools.ts";
+import { testWith } from "../../_support/tools.ts";
 import { handshakesAndBeats, handshakesOf, startFaultServer } from "../../_support/fault_server.ts";
 import { identify, makeAgent, run, start } from "../../_support/program.ts";
 import { pause, until } from "../../_support/wait.ts";
@@ -229,8 +228,8 @@ print("full", flush=True)
 sys.stdin.read()
 `;
 
-testUnless(
-  !ignore && isInstalled("python3") ? null : "Linux and python3",
+testWith(
+  ignore ? ["Linux"] : ["python3"],
   "a program that has the socket and takes no call keeps no agent down",
   async () => {
     using host = claimsOf();
@@ -262,10 +261,8 @@ proof = b"".join(iter(lambda: one.recv(64), b""))
 print(hmac.compare_digest(proof, hmac.new(sys.stdin.read().encode(), b"openclaw monitor\\n" + nonce, hashlib.sha256).digest()))
 `;
 
-testUnless(
-  !ignore && Deno.uid() === 0 && ["python3", "setpriv"].every(isInstalled)
-    ? null
-    : "Linux, root, python3 and setpriv",
+testWith(
+  ignore ? ["Linux"] : ["root", "python3", "setpriv"],
   "any user of the host may ask the holder for its proof, and learns no secret",
   async () => {
     using host = claimsOf();
