@@ -23,6 +23,7 @@ import { temporaryFolder } from "../../_support/server.ts";
 import { testWith } from "../../_support/tools.ts";
 import { agentId } from "../../_support/vectors.ts";
 import { until } from "../../_support/wait.ts";
+import { understand } from "../commands/_idle.ts";
 
 const time = { clock: 20 };
 const directives = ["rotate"];
@@ -100,10 +101,8 @@ Deno.test("--rotate-every rotates a secret that is older, and leaves one that is
 
 for (const bad of ["5m", "30", "1y", "-1d", "x"]) {
   Deno.test(`--rotate-every=${bad} → usage`, async () => {
-    await using home = await temporaryFolder();
-    const { code, stderr } = await run(["monitor", `--rotate-every=${bad}`], { home: home.path });
-    assert.equal(code, 2, stderr);
-    assert.match(stderr, /It is not a duration/);
+    const refused = { name: "CommanderError", message: /It is not a duration/ };
+    await assert.rejects(understand(["monitor", `--rotate-every=${bad}`]), refused);
   });
 }
 
