@@ -204,9 +204,7 @@ Deno.test("a list whose pages never end is not followed for ever", async () => {
   const { service } = five();
   await using _ = service;
   service.intercept = ({ path }) =>
-    path === "agents"
-      ? Response.json({ agents: [], counts: {}, next_cursor: "x", server_time: "" })
-      : undefined;
+    path === "agents" ? Response.json({ ...emptyPage, next_cursor: "x" }) : undefined;
   const { code, stderr } = await agents(service, ["revoke", "--all", "--yes"]);
   assert.equal(code, 1);
   assert.match(stderr, /the same page for ever/);

@@ -5,7 +5,6 @@ import {
   offlineAgent,
   operatorKey,
   queriesOf,
-  serverTime,
   startFakeFleet,
 } from "../../../_support/fake_fleet.ts";
 import { atTerminal, type Shown, type Step } from "../../../_support/pty.ts";
@@ -212,7 +211,7 @@ testWith(terminal, "openclaw fleet on a dumb terminal prints everything, and can
 
 testWith(terminal, "openclaw fleet without agents says how to make one, and shows no table", async () => {
   using server = startFakeFleet([], {
-    instead: () => ours({ agents: [], counts: {}, next_cursor: null, server_time: serverTime }),
+    instead: () => ours(emptyPage),
   });
   const { code, text } = await fleet(server.url);
   assert.equal(code, 0, text);
