@@ -6,6 +6,7 @@ import {
   refusal,
   startFakeService,
 } from "../../../_support/fake_service.ts";
+import { emptyPage } from "../../../_support/fake_fleet.ts";
 import { namesIn } from "../../../_support/home.ts";
 import { type Run, run } from "../../../_support/program.ts";
 import { assertRefused } from "../../../_support/refused.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { widthOf } from "../../../../cli/terminal/table.ts";
 import {
+  emptyPage,
   fakeAgent,
   offlineAgent,
   operatorKey,
