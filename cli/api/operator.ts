@@ -78,8 +78,14 @@ type Page<Noun extends string, Row> = { [Name in Noun]: Row[] } & {
   server_time: string;
 };
 
-/** Agents, and how many of each liveness fit the filter but for liveness. */
-export type AgentsPage = Page<"agents", Agent> & { counts: Record<string, number> };
+/**
+ * Agents, and how many fit the filter but for liveness: of each liveness, and of what liveness does not say, those that
+ * are `unhealthy`, and their `copies`.
+ */
+export type AgentsPage = Page<"agents", Agent> & {
+  counts: Record<string, number>;
+  troubles: { unhealthy: number; copies: number };
+};
 
 export interface PageQuery {
   limit?: number | undefined;
@@ -99,6 +105,7 @@ export interface AgentsQuery extends PageQuery {
 const readAgentsPage = fields({
   agents: each(readAgent),
   counts: entries(number),
+  troubles: fields({ unhealthy: number, copies: number }),
   next_cursor: orNull(text),
   server_time: text,
 });
@@ -301,7 +308,7 @@ export function revokeEnrollment(operator: OperatorConnection, id: string): Prom
   return ask(operator, path, done, { method: "POST", body: "{}" });
 }
 
-const readerKeyFields = { id: text, name: text, created_at: orNull(text), last_used_at: orNull(text) };
+const readerKeyFields = { id: text, name: text, created_at: orNull(text) };
 
 /** A key that only reads; never the key itself. */
 export type ReaderKey = ReadBy<typeof readerKeyFields>;

@@ -63,7 +63,7 @@ export function answerJson(value: object): void {
 
 /** A text without secrets, which people put where an id, an address or another flag belongs. */
 export function redact(text: string): string {
-  return text.replace(secretPattern, "$1$2$3$4…");
+  return text.replace(secretPattern, "$1$2$3$4$5…");
 }
 
 /** The text in a colour where its stream is a terminal and `NO_COLOR` does not forbid it; elsewhere as it is. */

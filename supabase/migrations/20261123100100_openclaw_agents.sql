@@ -54,7 +54,7 @@ create table public.agents (
   last_instance_id uuid,
   last_seq bigint,
   constraint name_is_1_to_100_characters_without_controls
-    check (char_length(name) between 1 and 100 and name !~ '[\u0001-\u001f\u007f-\u009f]'),
+    check (char_length(name) between 1 and 100 and name !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'),
   constraint labels_are_at_most_32_strings check (public.labels_are_sound(labels)),
   constraint heartbeat_interval_is_5_seconds_to_a_day
     check (heartbeat_interval_seconds between 5 and 86400),

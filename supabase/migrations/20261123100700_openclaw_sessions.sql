@@ -39,6 +39,8 @@ create function public.open_session(
       )
       and a.revoked_at is null
       and (open_session.instance_id = any (a.revoked_instances)) is not true
+      -- An adoption holds for a day, also where upkeep, which removes the agent, comes late or not at all.
+      and (a.adopted_from is null or a.handshakes_count > 0 or a.created_at > now() - interval '1 day')
     returning a.*
   ), first as (
     insert into public.agent_events (agent_id, owner_id, agent_name, kind, actor, address, detail)
@@ -74,7 +76,7 @@ create function public.open_session(
   from opened as o
 $$;
 comment on function public.open_session(uuid, text, uuid, jsonb, text) is
-  'Compares the digest with the current secret, the pending one and the previous one in its overlap, counts and stamps the handshake, and returns what its reply needs; null, with nothing written and no row locked, for an unknown id, another secret, no secret, a revoked agent and a revoked copy alike.';
+  'Compares the digest with the current secret, the pending one and the previous one in its overlap, counts and stamps the handshake, and returns what its reply needs; null, with nothing written and no row locked, for an unknown id, another secret, no secret, a revoked agent, a revoked copy and an adoption that was not confirmed within a day alike.';
 revoke all on function public.open_session(uuid, text, uuid, jsonb, text) from public, anon, authenticated;
 grant execute on function public.open_session(uuid, text, uuid, jsonb, text) to service_role;
 
@@ -92,6 +94,7 @@ create function public.rotate_own_secret(
       and a.agent_secret = rotate_own_secret.secret_digest
       and a.revoked_at is null
       and (rotate_own_secret.instance_id = any (a.revoked_instances)) is not true
+      and (a.adopted_from is null or a.handshakes_count > 0 or a.created_at > now() - interval '1 day')
     returning a.*
   ), noted as (
     insert into public.agent_events (agent_id, owner_id, agent_name, kind, actor, address, detail)
@@ -132,7 +135,8 @@ create function public.record_refusals(refusals jsonb)
         locked.agent_secret, locked.pending_secret,
         case when locked.previous_secret_expires_at > now() then locked.previous_secret end
       ) then 'revoked_copy'
-      when refusal.secret_digest = locked.previous_secret then 'expired_secret'
+      -- The current one, too: of an adoption that was not confirmed within its day.
+      when refusal.secret_digest in (locked.previous_secret, locked.agent_secret) then 'expired_secret'
       else 'wrong_secret'
     end
   from locked join refusal on refusal.agent_id = locked.id

@@ -1,23 +1,24 @@
 create function public.agent_trouble(
-  liveness text, liveness_since timestamptz, status text, created_at timestamptz
+  liveness text, liveness_since timestamptz, status text, copies uuid[], created_at timestamptz
 )
   returns bigint language sql immutable set search_path = ''
   return case
     when liveness = 'offline' then 0
     when liveness = 'stalled' then 1
     when liveness in ('online', 'late') and status = 'unhealthy' then 2
-    when liveness = 'late' then 3
-    when liveness = 'online' and status = 'degraded' then 4
-    when liveness = 'pending' then 5
-    when liveness = 'online' then 6
-    when liveness = 'stopped' then 7
-    else 8
+    when liveness <> 'revoked' and copies <> '{}' then 3
+    when liveness = 'late' then 4
+    when liveness = 'online' and status = 'degraded' then 5
+    when liveness = 'pending' then 6
+    when liveness = 'online' then 7
+    when liveness = 'stopped' then 8
+    else 9
   -- Microseconds have 16 digits until the year 2286: the word counts first, then since when.
   end * 10000000000000000 + (extract(epoch from coalesce(liveness_since, created_at)) * 1000000)::bigint;
-comment on function public.agent_trouble(text, timestamptz, text, timestamptz) is
+comment on function public.agent_trouble(text, timestamptz, text, uuid[], timestamptz) is
   'How much an agent needs a look, in one number: the least first, which is the worst liveness, and of those the longest.';
-revoke all on function public.agent_trouble(text, timestamptz, text, timestamptz) from public, anon, authenticated;
-grant execute on function public.agent_trouble(text, timestamptz, text, timestamptz) to service_role;
+revoke all on function public.agent_trouble(text, timestamptz, text, uuid[], timestamptz) from public, anon, authenticated;
+grant execute on function public.agent_trouble(text, timestamptz, text, uuid[], timestamptz) to service_role;
 
 create function public.expression_of(function regprocedure)
   returns text language sql stable set search_path = ''
@@ -77,6 +78,7 @@ declare
   end;
   items jsonb;
   counts jsonb;
+  troubles jsonb;
 begin
   execute format($sql$
     with page as materialized (
@@ -110,18 +112,26 @@ begin
 
   if after is null then
     execute format($sql$
-      select coalesce(jsonb_object_agg(counted.liveness, counted.agents), '{}')
+      select
+        coalesce(jsonb_object_agg(counted.liveness, counted.agents), '{}'),
+        jsonb_build_object(
+          'unhealthy', coalesce(sum(counted.unhealthy), 0), 'copies', coalesce(sum(counted.copies), 0)
+        )
       from (
-        select l.liveness, count(*) as agents from public.agents as a %s where %s group by l.liveness
+        select
+          l.liveness, count(*) as agents,
+          count(*) filter (where a.status = 'unhealthy' and l.liveness in ('online', 'late')) as unhealthy,
+          sum(cardinality(a.copies)) filter (where l.liveness <> 'revoked') as copies
+        from public.agents as a %s where %s group by l.liveness
       ) as counted
     $sql$, states, matches)
-    into counts
+    into counts, troubles
     using owner_id, keys, labels, search;
   end if;
-  return public.page_of(items, page_limit) || jsonb_build_object('counts', counts);
+  return public.page_of(items, page_limit) || jsonb_build_object('counts', counts, 'troubles', troubles);
 end
 $$;
 comment on function public.list_agents(uuid, jsonb, text, integer, jsonb) is
-  'A page of an owner''s agents (null: of all): {"rows": […], "next": {sort, key, id}, or null at the end, "counts": by liveness, of all that fit but for liveness; null after the first page}. filter: {"liveness": words, or null, "labels": [{key, value, or null for any}], "search": text, or null}. sort: trouble, name, last_seen_at, created_at; - before it: descending. after: the next of the page before, of the same sort.';
+  'A page of an owner''s agents (null: of all): {"rows": […], "next": {sort, key, id}, or null at the end, "counts": by liveness, of all that fit but for liveness, "troubles": how many of these are unhealthy, and how many copies they have; both null after the first page}. filter: {"liveness": words, or null, "labels": [{key, value, or null for any}], "search": text, or null}. sort: trouble, name, last_seen_at, created_at; - before it: descending. after: the next of the page before, of the same sort.';
 revoke all on function public.list_agents(uuid, jsonb, text, integer, jsonb) from public, anon, authenticated;
 grant execute on function public.list_agents(uuid, jsonb, text, integer, jsonb) to service_role;

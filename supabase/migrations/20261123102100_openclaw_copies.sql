@@ -179,9 +179,9 @@ grant execute on function public.adopt_copy(uuid, uuid, uuid, integer, jsonb) to
 
 create function public.name_of_copy(name text, hostname text)
   returns text language sql immutable set search_path = ''
-  -- Of the hostname, which the copy's program said, nothing that turns the direction of writing.
+  -- Of the hostname, which the copy's program said, nothing that turns the direction of writing or ends a line.
   return left(name || ' (copy' || coalesce(
-    ' on ' || regexp_replace(hostname, '[\u200e\u200f\u202a-\u202e\u2066-\u2069]', '', 'g'), ''
+    ' on ' || regexp_replace(hostname, '[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]', '', 'g'), ''
   ) || ')', 100);
 comment on function public.name_of_copy(text, text) is 'What the agent that a copy becomes is called, of at most 100 characters.';
 revoke all on function public.name_of_copy(text, text) from public, anon, authenticated;

@@ -6,7 +6,7 @@ create table public.reader_keys (
   created_at timestamptz not null default now(),
   constraint reader_keys_differ unique (key_digest),
   constraint reader_key_name_is_1_to_100_characters_without_controls
-    check (char_length(name) between 1 and 100 and name !~ '[\u0001-\u001f\u007f-\u009f]'),
+    check (char_length(name) between 1 and 100 and name !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'),
   constraint reader_key_is_a_sha256_digest check (key_digest ~ '^sha256:[0-9a-f]{64}$')
 );
 

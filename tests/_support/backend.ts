@@ -42,6 +42,7 @@ export async function makeKeyRing(): Promise<KeyRing> {
   return await importKeyRing({ keys: [await generateSigningKey()] });
 }
 
+export const troubles = { unhealthy: 0, copies: 0 };
 export const agent: Agent = {
   id: agentId,
   owner_id: null,
@@ -140,7 +141,8 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
       create: found,
       get: found,
       revoke: found,
-      list: () => Promise.resolve({ rows: [agent], next: null, counts: { pending: 1 } }),
+      list: () =>
+        Promise.resolve({ rows: [agent], next: null, totals: { counts: { pending: 1 }, troubles } }),
       edit: found,
       restore: found,
       endSessions: found,

@@ -416,7 +416,8 @@ export const scenarios: Record<string, Scenario> = {
     for (const sort of ["trouble", "name", "last_seen_at", "created_at"].flatMap((one) => [one, `-${one}`])) {
       const whole = await database.agents.list(null, { filter, sort, page: { limit: 200, after: null } });
       assert.equal(whole.next, null);
-      assert.deepEqual(whole.counts, { online: 2, pending: 3 }, sort);
+      const counts = { online: 2, pending: 3 };
+      assert.deepEqual(whole.totals, { counts, troubles: { unhealthy: 0, copies: 0 } }, sort);
       const walked: Agent[] = [];
       for (let after: AgentsAfter | null = null;;) {
         const page = await database.agents.list(null, { filter, sort, page: { limit: 2, after } });
@@ -429,8 +430,8 @@ export const scenarios: Record<string, Scenario> = {
     }
     const online = { ...filter, liveness: ["online"], search: awkward.toUpperCase() };
     const page = { limit: 1, after: null };
-    const { rows, counts } = await database.agents.list(null, { filter: online, sort: "name", page });
-    assert.deepEqual([rows.map(({ name }) => name), counts], [[awkward], { online: 1 }]);
+    const { rows, totals } = await database.agents.list(null, { filter: online, sort: "name", page });
+    assert.deepEqual([rows.map(({ name }) => name), totals?.counts], [[awkward], { online: 1 }]);
     assert.deepEqual((await database.agents.list(nobody, { filter, sort: "name", page })).rows, []);
   },
 

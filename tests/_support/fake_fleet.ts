@@ -12,6 +12,15 @@ export const operatorKey = "sb_secret_0123456789abcdefghijklmnop";
 /** The server's clock stands still, so that ages are the same on every day. */
 export const serverTime = "2026-11-23T12:00:00.000Z";
 
+/** A page of a fleet without agents. */
+export const emptyPage = {
+  agents: [],
+  counts: {},
+  troubles: { unhealthy: 0, copies: 0 },
+  next_cursor: null,
+  server_time: serverTime,
+};
+
 export type FakeAgent = Record<string, unknown> & { id: string; name: string; liveness: string };
 
 /** An agent as the contract has it: online, on a host of its name, and nothing to be noted of it. */
@@ -101,9 +110,14 @@ function listReply(agents: readonly FakeAgent[], query: URLSearchParams): Fault 
   const end = start + Number(query.get("limit") ?? 50);
   const counts: Record<string, number> = {};
   for (const { liveness } of agents) counts[liveness] = (counts[liveness] ?? 0) + 1;
+  const unhealthy = agents.filter(({ liveness, status }) =>
+    status === "unhealthy" && (liveness === "online" || liveness === "late")
+  );
+  const copies = agents.flatMap(({ copies }) => Array.isArray(copies) ? copies : []);
   return ours({
     agents: fitting.slice(start, end),
     counts,
+    troubles: { unhealthy: unhealthy.length, copies: copies.length },
     next_cursor: end < fitting.length ? String(end) : null,
     server_time: serverTime,
   });

@@ -136,7 +136,11 @@ function list(query: URLSearchParams, { agents, pageSize }: State): Response {
     name.toLowerCase().includes(q) && (liveness?.includes(String(word)) ?? true) &&
     query.getAll("label").every((label) => hasLabel(labels, label))
   );
-  return Response.json({ ...page("agents", rows, query, pageSize), counts: {} });
+  return Response.json({
+    ...page("agents", rows, query, pageSize),
+    counts: {},
+    troubles: { unhealthy: 0, copies: 0 },
+  });
 }
 
 function hasLabel(labels: Record<string, string>, label: string): boolean {

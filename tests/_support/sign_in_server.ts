@@ -126,6 +126,7 @@ function listOfOne(): Response {
   return Response.json({
     agents: [fakeAgent(1)],
     counts: { online: 1 },
+    troubles: { unhealthy: 0, copies: 0 },
     next_cursor: null,
     server_time: serverTime,
   });

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import { endpoint } from "../../supabase/functions/agents/routes.ts";
-import { agent, agentId, ask, now, operatorKey, testBackend } from "../_support/backend.ts";
+import { agent, agentId, ask, now, operatorKey, testBackend, troubles } from "../_support/backend.ts";
 import { assertError, text } from "../_support/client.ts";
 import { operatorsWithUsers, userAuthorization, userId } from "./_users.ts";
 
@@ -11,7 +11,7 @@ const plain = {
   sort: "trouble",
   page: { limit: 50, after: null },
 };
-const counts = { pending: 2, late: 1 };
+const totals = { counts: { pending: 2, late: 1 }, troubles: { unhealthy: 1, copies: 3 } };
 
 Deno.test("GET /agents answers the agents, their counts, the next cursor and the time", async () => {
   const backend = await testBackend();
@@ -20,6 +20,7 @@ Deno.test("GET /agents answers the agents, their counts, the next cursor and the
   const wanted = {
     agents: [agent],
     counts: { pending: 1 },
+    troubles,
     next_cursor: null,
     server_time: now.toISOString(),
   };
@@ -113,21 +114,22 @@ for (const [sort, key] of keys) {
   Deno.test(`the cursor of a page by ${sort} brings the page after ${key}, and the first one's counts`, async () => {
     const next = { sort, key, id: agentId };
     const first = await testBackend({
-      agents: { list: () => Promise.resolve({ rows: [agent], next, counts }) },
+      agents: { list: () => Promise.resolve({ rows: [agent], next, totals }) },
     });
     const { body } = await ask(endpoint, first, { rest: `?sort=${sort}`, headers });
     const cursor = text(body.next_cursor);
     const second = await testBackend({
-      agents: { list: () => Promise.resolve({ rows: [agent], next: null, counts: null }) },
+      agents: { list: () => Promise.resolve({ rows: [agent], next: null, totals: null }) },
     });
     const reply = await ask(endpoint, second, { rest: `?sort=${sort}&cursor=${cursor}`, headers });
-    assert.deepEqual([reply.status, reply.body.counts, reply.body.next_cursor], [200, counts, null]);
+    const { status, body: { counts, troubles, next_cursor } } = reply;
+    assert.deepEqual([status, next_cursor, { counts, troubles }], [200, null, totals]);
     const args = [null, { ...plain, sort, page: { limit: 50, after: next } }];
     assert.deepEqual(second.calls, [{ name: "agents.list", args }]);
   });
 }
 
-const sound = { sort: "name", key: "a", id: agentId, counts: {} };
+const sound = { sort: "name", key: "a", id: agentId, counts: {}, troubles: {} };
 const badCursors: [name: string, sort: string, cursor: unknown][] = [
   ["of another order", "-name", sound],
   ["without a key", "name", { ...sound, key: undefined }],
@@ -140,6 +142,8 @@ const badCursors: [name: string, sort: string, cursor: unknown][] = [
   ["without counts", "name", { ...sound, counts: undefined }],
   ["that counts moods", "name", { ...sound, counts: { glad: 1 } }],
   ["that counts in texts", "name", { ...sound, counts: { late: "1" } }],
+  ["without troubles", "name", { ...sound, troubles: undefined }],
+  ["with troubles of its own", "name", { ...sound, troubles: { late: 1 } }],
   ["whose trouble is a number", "trouble", { ...sound, sort: "trouble", key: 1 }],
   ["whose trouble is too long", "trouble", { ...sound, sort: "trouble", key: "9".repeat(19) }],
   ["whose time is a text", "created_at", { ...sound, sort: "created_at", key: "1" }],

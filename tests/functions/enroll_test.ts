@@ -49,6 +49,7 @@ const hostnames: [what: string, hostname: string | undefined, taken: string | nu
   ["spaces around it", "  web-1 ", "web-1"],
   ["only spaces", "   ", null],
   ["controls of the direction of writing", "\u202eweb\u2066-1\u200f", "web-1"],
+  ["separators of lines and paragraphs", "web\u2028-\u20291", "web-1"],
   ["only such controls and spaces", "\u202e \u200f", null],
   ["255 characters", "🚀".repeat(255), "🚀".repeat(100)],
 ];

@@ -6,7 +6,7 @@ import { everyPage } from "./_pages.ts";
 export const mostRows = 200;
 
 /** What a whole list is. */
-export type WholeFleet = Pick<AgentsPage, "agents" | "counts" | "server_time">;
+export type WholeFleet = Pick<AgentsPage, "agents" | "counts" | "troubles" | "server_time">;
 
 /** All agents that fit; one that changed its place between two pages is there once. */
 export async function everyAgent(
@@ -20,7 +20,12 @@ export async function everyAgent(
     first ??= one;
     agents.push(...unseen(one.agents, seen));
   }
-  return { counts: first?.counts ?? {}, agents, server_time: first?.server_time ?? new Date().toISOString() };
+  return {
+    counts: first?.counts ?? {},
+    troubles: first?.troubles ?? { unhealthy: 0, copies: 0 },
+    agents,
+    server_time: first?.server_time ?? new Date().toISOString(),
+  };
 }
 
 /** The pages of the fleet, each fetched when it is asked for. */

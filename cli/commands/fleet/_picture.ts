@@ -33,10 +33,9 @@ export async function* linesOf(
   const seen = new Set<string>();
   let shown: ((agent: Agent) => string) | null = null;
   for await (const one of pagesOf(operator, query)) {
-    const { agents, counts, next_cursor } = one;
-    const fresh = unseen(agents, seen);
+    const fresh = unseen(one.agents, seen);
     if (shown === null) {
-      const known: Known = { agents: fresh, counts, isPart: next_cursor !== null, now: timeOf(one) };
+      const known: Known = { ...one, agents: fresh, now: timeOf(one) };
       yield* headOf(known, columns);
       if (fresh.length === 0) return;
       const layout = layOut(fresh, fleetColumns(known.now), columns);

@@ -1,12 +1,9 @@
-import type { Agent } from "../../api/operator.ts";
+import type { Agent, AgentsPage } from "../../api/operator.ts";
 import { ageOf, isMuted, isUnhealthy, livenessWords } from "./_state.ts";
 
-/** What is known of a fleet: the counts are the server's, the rows may be the first ones only. */
-export interface Known {
-  counts: Record<string, number>;
+/** What is known of a fleet: what is counted is the server's, the rows may be the first ones only. */
+export interface Known extends Pick<AgentsPage, "counts" | "troubles"> {
   agents: readonly Agent[];
-  /** Whether there are more rows than these. */
-  isPart: boolean;
   /** Milliseconds, on the server's clock. */
   now: number;
 }
@@ -21,18 +18,15 @@ export function summarize(known: Known): string {
   return first === null ? what : `${what}: ${first}`;
 }
 
-/** "2 offline", "1 late", "1 copy": what the counts say, and what is only in rows. */
-function troublesOf({ counts, agents, isPart }: Known): string[] {
-  const unhealthy = agents.filter(isUnhealthy).length;
-  const copies = agents.reduce((sum, agent) => sum + agent.copies.length, 0);
-  const least = isPart ? "at least " : "";
+/** "2 offline", "1 late", "1 copy". */
+function troublesOf({ counts, troubles: { unhealthy, copies } }: Known): string[] {
   const part = (count: number, word: string): string[] => count > 0 ? [`${count} ${word}`] : [];
   return [
     ...part(counts.offline ?? 0, "offline"),
     ...part(counts.stalled ?? 0, "stalled"),
-    ...part(unhealthy, "unhealthy").map((text) => `${least}${text}`),
+    ...part(unhealthy, "unhealthy"),
     ...part(counts.late ?? 0, "late"),
-    ...part(copies, copies === 1 ? "copy" : "copies").map((text) => `${least}${text}`),
+    ...part(copies, copies === 1 ? "copy" : "copies"),
   ];
 }
 
@@ -67,7 +61,7 @@ const steps: { is: (agent: Agent) => boolean; step: (agent: Agent, now: number) 
   },
   { is: isUnhealthy, step: (agent) => `look first at ${placeOf(agent)}, which says that it is not well` },
   {
-    is: ({ copies }) => copies.length > 0,
+    is: ({ liveness, copies }) => liveness !== "revoked" && copies.length > 0,
     step: ({ name, id, copies }) =>
       `decide first on the copy of ${name} on ${
         copies[0]?.hostname ?? "another host"

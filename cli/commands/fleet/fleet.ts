@@ -140,7 +140,7 @@ async function show(operator: Operator, query: AgentsQuery, environment: Environ
   const isPaged = size !== null && Deno.stdin.isTerminal() && environment("TERM") !== "dumb";
   if (isPaged) return await page(linesOf(operator, query, size), size);
   const whole = await everyAgent(operator, query);
-  const known = { ...whole, isPart: false, now: timeOf(whole) };
+  const known = { ...whole, now: timeOf(whole) };
   for (const line of picture(known, size?.columns ?? null)) answer(line);
 }
 
@@ -148,9 +148,7 @@ async function watch(operator: Operator, query: AgentsQuery, everySeconds: numbe
   await watchFleet(operator, {
     everySeconds,
     get: (rows, signal) => listAgents(operator, { ...query, limit: Math.min(mostRows, rows) }, { signal }),
-    show: (one, { columns }) => {
-      return picture({ ...one, isPart: one.next_cursor !== null, now: timeOf(one) }, columns);
-    },
+    show: (one, { columns }) => picture({ ...one, now: timeOf(one) }, columns),
   });
 }
 

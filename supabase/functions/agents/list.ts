@@ -8,15 +8,17 @@ import { isRecord, uuid } from "../_shared/values.ts";
 
 type Deps = Pick<Backend, "database" | "operators" | "refusals" | "now"> & Exchange;
 type Counts = Readonly<Record<string, number>>;
+type Totals = Readonly<{ counts: Counts; troubles: Counts }>;
 
 const sorts = ["trouble", "name", "last_seen_at", "created_at"]
   .flatMap((word) => [word, `-${word}`]);
+const troubleWords = ["unhealthy", "copies"];
 const mostLabels = 32;
 
 /**
  * Lists the agents that an operator or reader may see.
  *
- * The first page counts them all, and its cursor takes the counts along: the pages after it have the same, and do not
+ * The first page counts them all, and its cursor takes the totals along: the pages after it have the same, and do not
  * count again.
  */
 export async function listAgents(request: Request, deps: Deps): Promise<Response> {
@@ -28,9 +30,9 @@ export async function listAgents(request: Request, deps: Deps): Promise<Response
   const from = after === null ? null : parseAfter(after, sort);
   const page = { limit, after: from?.key ?? null };
   const listed = await deps.database.agents.list(scopeOf(reader), { filter, sort, page });
-  const counts = from?.counts ?? listed.counts ?? {};
-  const next = listed.next === null ? null : { ...listed.next, counts };
-  return listReply("agents", { rows: listed.rows, next, counts }, deps.now());
+  const totals = from?.totals ?? listed.totals ?? { counts: {}, troubles: {} };
+  const next = listed.next === null ? null : { ...listed.next, ...totals };
+  return listReply("agents", { rows: listed.rows, next, ...totals }, deps.now());
 }
 
 function parseFilter(query: URLSearchParams): AgentsFilter {
@@ -57,14 +59,11 @@ function parseLabel(text: string): AgentsFilter["labels"][number] {
 }
 
 /** Its fields depend on the order, so a cursor of another order is refused, too. */
-function parseAfter(cursor: Cursor, sort: string): { key: AgentsAfter; counts: Counts } {
-  const { sort: sortedBy, key, id, counts } = cursor;
-  if (
-    sortedBy !== sort || typeof id !== "string" || !uuid.test(id) || !isKey(key, sort) || !isCounts(counts)
-  ) {
-    throw badCursor();
-  }
-  return { key: { sort, key, id }, counts };
+function parseAfter(cursor: Cursor, sort: string): { key: AgentsAfter; totals: Totals } {
+  const { sort: sortedBy, key, id, counts, troubles } = cursor;
+  const isPlace = sortedBy === sort && typeof id === "string" && uuid.test(id) && isKey(key, sort);
+  if (!isPlace || !isCounts(counts, livenessWords) || !isCounts(troubles, troubleWords)) throw badCursor();
+  return { key: { sort, key, id }, totals: { counts, troubles } };
 }
 
 function isKey(key: unknown, sort: string): key is AgentsAfter["key"] {
@@ -75,9 +74,7 @@ function isKey(key: unknown, sort: string): key is AgentsAfter["key"] {
   return typeof key === "number" && Number.isSafeInteger(key);
 }
 
-function isCounts(value: unknown): value is Counts {
+function isCounts(value: unknown, words: readonly string[]): value is Counts {
   return isRecord(value) &&
-    Object.entries(value).every(([word, count]) =>
-      livenessWords.some((known) => known === word) && Number.isSafeInteger(count)
-    );
+    Object.entries(value).every(([word, count]) => words.includes(word) && Number.isSafeInteger(count));
 }

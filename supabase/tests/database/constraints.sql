@@ -24,7 +24,8 @@ insert into bad
   select 'name_is_1_to_100_characters_without_controls', 'agents', format('name = %s', value)
   from unnest(array[
     $$''$$, $$repeat('x', 101)$$, $$e'a\u0001b'$$, $$e'a\tb'$$, $$e'a\nb'$$, $$e'a\u007fb'$$, $$e'a\u0085b'$$,
-    $$e'\u009f'$$, $$e'ends with a newline\n'$$
+    $$e'\u009f'$$, $$e'ends with a newline\n'$$,
+    $$e'a\u2028b'$$, $$e'a\u2029b'$$, $$e'a\u202eb'$$, $$e'a\u061c'$$
   ]) as value
   union all
   select 'labels_are_at_most_32_strings', 'agents', format('labels = %s', value)

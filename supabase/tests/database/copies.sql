@@ -268,7 +268,10 @@ select is(
   public.name_of_copy(repeat('x', 95), 'h'), repeat('x', 95) || ' (cop', 'a name is cut to 100 characters'
 );
 select is(public.name_of_copy('a', null), 'a (copy)', 'a copy without a hostname has a name as well');
-select is(public.name_of_copy('a', U&'h\202eost'), 'a (copy on host)', 'nothing in it turns the direction of writing');
+select is(
+  public.name_of_copy('a', U&'h\202eo\2028st'), 'a (copy on host)',
+  'nothing in it turns the direction of writing or ends the line'
+);
 
 -- An adoption that nobody comes for
 reset role;
@@ -276,6 +279,10 @@ select pg_temp.enrol('late');
 select pg_temp.beats('late', 'A1 B1 A2 B2 A3');
 set local role service_role;
 select ok(pg_temp.adopt('late', 'B') is not null, 'a copy is adopted that does not come within the day');
+select is(
+  public.identify_copy(pg_temp.id('late'), pg_temp.instance('B'), 'sha256:' || repeat('8', 64)),
+  pg_temp.id('late (copy on host-b)'), 'beyond asking for its identity'
+);
 reset role;
 update public.agents set created_at = now() - interval '1 day' where name like 'late (%';
 select pg_temp.later('late', interval '23 hours');
@@ -287,6 +294,22 @@ select is(
 );
 select is(
   pg_temp.beats('late', 'B3'), '[{"heartbeat_interval_seconds": 60}]', 'and is not asked any more'
+);
+select is(
+  public.open_session(pg_temp.id('late (copy on host-b)'), 'sha256:' || repeat('8', 64), null, '{}', null), null,
+  'the one that it got before is good no longer, also where upkeep has not come by'
+);
+select is(
+  public.rotate_own_secret(
+    pg_temp.id('late (copy on host-b)'), 'sha256:' || repeat('8', 64), null, 'sha256:' || repeat('9', 64), null
+  ), null, 'nor does it yield another secret'
+);
+select public.record_refusals(jsonb_build_array(jsonb_build_object(
+  'agent_id', pg_temp.id('late (copy on host-b)'), 'secret_digest', 'sha256:' || repeat('8', 64), 'count', 2
+)));
+select is(
+  public.get_agent(pg_temp.id('late (copy on host-b)'), null) ->> 'last_refusal', 'expired_secret',
+  'and the owner sees why'
 );
 select lives_ok('select public.forget_copies()', 'upkeep comes by');
 select is(pg_temp.id('late (copy on host-b)'), null, 'and removes the agent that was made for it');

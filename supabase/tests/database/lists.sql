@@ -14,6 +14,7 @@ insert into public.agents
     ('1 offline long', 'a0000000-0000-4000-8000-000000000001', '{"zone": "a"}', 'Host-1', interval '9 hours', null::timestamptz, null::timestamptz, now() - interval '2 hours', null::timestamptz, 'healthy'),
     ('2 offline', 'a0000000-0000-4000-8000-000000000001', '{"zone": "b", "tier": ""}', null, interval '8 hours', null, null, now() - interval '1 hour', null, 'unhealthy'),
     ('3 unhealthy', null, '{}', null, interval '7 hours', null, null, now(), now() - interval '5 hours', 'unhealthy'),
+    ('3a copied', null, '{}', null, interval '3 hours', null, null, now(), now() - interval '3 hours', 'healthy'),
     ('4 late', null, '{}', '50%_off', interval '6 hours', null, null, now() - interval '100 seconds', null, 'healthy'),
     ('5 degraded', null, '{}', null, interval '5 hours', null, null, now(), now() - interval '4 hours', 'degraded'),
     ('6 pending', null, '{}', null, interval '4 hours', null, null, null, null, null),
@@ -22,6 +23,7 @@ insert into public.agents
     ('9 stopped', null, '{}', null, interval '1 hour', null, null, now(), null, 'stopping'),
     ('A revoked', null, '{}', null, interval '1 hour', now(), null, null, null, null)
   ) as v (name, owner, labels, hostname, age, revoked_at, restored_at, last_seen_at, online_since, status);
+update public.agents set copies = array[gen_random_uuid(), gen_random_uuid()] where name in ('3a copied', 'A revoked');
 create temporary table everybody as select a.name, a.id from public.agents as a;
 grant select on everybody to service_role;
 set local role service_role;
@@ -47,7 +49,7 @@ $$;
 select is(
   pg_temp.walk('{}', sort, page_limit), array(select name from everybody order by name collate "C"),
   format('by %s, %s at a time: the whole fleet, once, in its order', sort, page_limit)
-) from unnest(array['trouble', 'name']) as sort, unnest(array[1, 3, 9, 10, 200]) as page_limit;
+) from unnest(array['trouble', 'name']) as sort, unnest(array[1, 3, 10, 11, 200]) as page_limit;
 select is(
   pg_temp.walk('{}', '-' || sort, 3), array(select name from everybody order by name collate "C" desc),
   format('by -%s: the other way round', sort)
@@ -71,7 +73,7 @@ select is(
 
 -- Filters
 select is(pg_temp.walk(filter::jsonb, 'name', 2), names::text[], filter) from (values
-  ('{"liveness": ["online"]}', '{3 unhealthy,5 degraded,8 online}'),
+  ('{"liveness": ["online"]}', '{3 unhealthy,3a copied,5 degraded,8 online}'),
   ('{"liveness": ["stopped", "revoked"]}', '{9 stopped,A revoked}'),
   ('{"liveness": ["stalled"]}', '{}'),
   ('{"labels": [{"key": "zone", "value": null}]}', '{1 offline long,2 offline}'),
@@ -94,12 +96,19 @@ select is(pg_temp.walk('{}', 'name', 1, 'f0000000-0000-4000-8000-00000000000f'),
 -- Counts
 select is(
   public.list_agents(null, '{"liveness": ["late"], "labels": [], "search": null}', 'name', 1, null) -> 'counts',
-  '{"offline": 2, "online": 3, "late": 1, "pending": 2, "stopped": 1, "revoked": 1}', 'counts are of all that fit but for liveness'
+  '{"offline": 2, "online": 4, "late": 1, "pending": 2, "stopped": 1, "revoked": 1}', 'counts are of all that fit but for liveness'
 );
 select is(
   public.list_agents('a0000000-0000-4000-8000-000000000001', '{"liveness": null, "labels": [{"key": "zone", "value": "a"}], "search": null}', 'name', 1, null) -> 'counts',
   '{"offline": 1}', 'and of no others'
 );
+select is(
+  page -> 'troubles', '{"unhealthy": 1, "copies": 2}',
+  'troubles are what liveness does not say: of those that beat and say that they are unhealthy, and the copies of all but the revoked'
+) from public.list_agents(null, '{"liveness": ["pending"], "labels": [], "search": null}', 'name', 1, null) as page;
+select is(
+  page -> 'troubles', '{"unhealthy": 0, "copies": 0}', 'which there are none of here'
+) from public.list_agents(null, '{"liveness": null, "labels": [], "search": "no such name"}', 'name', 1, null) as page;
 select is(
   page -> 'rows' -> 0, public.get_agent((page #>> '{rows,0,id}')::uuid, null), 'a row of a list is the Agent'
 ) from public.list_agents(null, '{"liveness": null, "labels": [], "search": null}', 'trouble', 1, null) as page;
@@ -111,7 +120,7 @@ select results_eq(
 -- 1 MiB
 reset role;
 update public.agents set labels = (select jsonb_object_agg('k' || i, repeat('x', 255)) from generate_series(1, 32) as i), message = repeat(U&'\6F22', 500);
-insert into public.agents (name, labels) select 'B ' || lpad(i::text, 3, '0'), (select a.labels from public.agents as a limit 1) from generate_series(1, 190) as i;
+insert into public.agents (name, labels) select 'B ' || lpad(i::text, 3, '0'), (select a.labels from public.agents as a limit 1) from generate_series(1, 189) as i;
 set local role service_role;
 select ok(
   jsonb_array_length(page -> 'rows') between 50 and 150 and octet_length(page::text) <= 1048576 and page -> 'next' <> 'null',

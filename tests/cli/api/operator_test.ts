@@ -16,7 +16,7 @@ import {
   rotateSecret,
 } from "../../../cli/api/operator.ts";
 import { CliError } from "../../../cli/terminal/errors.ts";
-import { fakeAgent, serverTime } from "../../_support/fake_fleet.ts";
+import { emptyPage, fakeAgent, serverTime } from "../../_support/fake_fleet.ts";
 import {
   type Fault,
   type FaultServer,
@@ -125,7 +125,7 @@ Deno.test("what an agent is called is printable in a reply, and an installer is 
 
 Deno.test("a page of 1 MiB is read, and a reply without end is not", async () => {
   const big = Array.from({ length: 900 }, (_, index) => fakeAgent(index, { message: "m".repeat(500) }));
-  const page = { agents: big, counts: {}, next_cursor: null, server_time: serverTime };
+  const page = { ...emptyPage, agents: big };
   assert.ok(JSON.stringify(page).length > 1024 * 1024);
   using server = startFaultServer((_, index) =>
     index === 0 ? ours(page) : ours({ ...page, more: "x".repeat(5e6) })

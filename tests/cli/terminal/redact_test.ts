@@ -7,6 +7,7 @@ const cases: readonly [what: string, secret: string, shown: string][] = [
   ["a part of one", agentSecret.slice(0, 10), "ocs_…"],
   ["an enrollment code", enrollmentCode, "oce_…"],
   ["a reader's key", readerKey, "ocr_…"],
+  ["a part of it", readerKey.slice(0, 30), "ocr_…"],
   ["an operator's key", "sb_secret_0123456789abcdef", "sb_secret_…"],
   ["a session token", "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "eyJ…"],
   ["a database's address", "postgres://fleet:word@db.example:5432/fleet", "postgres://…"],
@@ -21,6 +22,7 @@ for (const [what, secret, shown] of cases) {
 }
 
 Deno.test("what is not a secret is left as it is", () => {
-  const text = `agent ${agentId}, eyelid, ocs_, https://fleet.example`;
+  const text =
+    `agent ${agentId}, eyelid, ocs_, ocr_worker-1, ocr_document-processing-worker-12, https://fleet.example`;
   assert.equal(redact(text), text);
 });

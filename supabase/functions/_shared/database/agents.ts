@@ -192,8 +192,17 @@ function readDeleted(reply: unknown): Agent | "other_name" {
   return refused === "other_name" ? refused : readAgent(agent);
 }
 
-/** The page, with how many agents there are of each liveness; null after the first one. */
-function readAgentsPage(reply: unknown): Listed<Agent> & { counts: Record<string, number> | null } {
-  const { counts } = record(reply);
-  return { ...readListed(reply, readAgent), counts: orNull(entries(number))(counts) };
+/** How many agents there are of each liveness, and of what their liveness does not say. */
+interface Totals {
+  counts: Record<string, number>;
+  troubles: Record<string, number>;
+}
+
+/** The page, with the totals; null after the first one. */
+function readAgentsPage(reply: unknown): Listed<Agent> & { totals: Totals | null } {
+  const { counts, troubles } = record(reply);
+  const totals = counts === null
+    ? null
+    : { counts: entries(number)(counts), troubles: entries(number)(troubles) };
+  return { ...readListed(reply, readAgent), totals };
 }

@@ -507,7 +507,13 @@ export type Database = {
         Returns: string;
       };
       "agent_trouble": {
-        Args: { "created_at": string; "liveness": string; "liveness_since": string; "status": string };
+        Args: {
+          "copies": (string)[];
+          "created_at": string;
+          "liveness": string;
+          "liveness_since": string;
+          "status": string;
+        };
         Returns: number;
       };
       "check_health": { Args: Record<PropertyKey, never>; Returns: boolean };

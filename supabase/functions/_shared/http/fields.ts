@@ -21,8 +21,8 @@ const controls = /[\u0000-\u001f\u007f-\u009f]/;
 // deno-lint-ignore no-control-regex -- the same, but for the line feed
 const controlsButNewline = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
 const utcTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|\+00:00)$/i;
-const bidirectional = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
-const allBidirectional = new RegExp(bidirectional, "g");
+const misleading = /[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+const allMisleading = new RegExp(misleading, "g");
 const maxEntries = 32;
 
 /** The refusal of a field: its name, what it is, and what was expected. */
@@ -56,17 +56,20 @@ export function parseText(value: unknown, name: string, rule: TextRule): string 
   return value;
 }
 
-/** A name of 1 to 100 characters for people to read: not only white space, and nothing that turns its direction. */
+/**
+ * A name of 1 to 100 characters for people to read: not only white space, and nothing that turns its direction or, as
+ * U+2028 and U+2029, ends its line.
+ */
 export function parseName(value: unknown, name: string): string {
   const text = parseText(value, name, { shortest: 1, longest: 100 });
   if (text.trim() === "") throw badField(name, "is only white space");
-  if (bidirectional.test(text)) throw badField(name, "has a control of the direction of writing");
+  if (misleading.test(text)) throw badField(name, "has a control of the direction of writing or of lines");
   return text;
 }
 
 /** As much of a host's name as may be in an agent's, or null when nothing is. */
 export function cleanName(hostname: string): string | null {
-  return [...hostname.replaceAll(allBidirectional, "")].slice(0, 100).join("").trim() || null;
+  return [...hostname.replaceAll(allMisleading, "")].slice(0, 100).join("").trim() || null;
 }
 
 export function parseChoice<Choice extends string>(

@@ -6,6 +6,7 @@ import {
   refusal,
   startFakeService,
 } from "../../../_support/fake_service.ts";
+import { emptyPage } from "../../../_support/fake_fleet.ts";
 import { namesIn } from "../../../_support/home.ts";
 import { type Run, run } from "../../../_support/program.ts";
 import { assertRefused } from "../../../_support/refused.ts";
@@ -204,9 +205,7 @@ Deno.test("a list whose pages never end is not followed for ever", async () => {
   const { service } = five();
   await using _ = service;
   service.intercept = ({ path }) =>
-    path === "agents"
-      ? Response.json({ agents: [], counts: {}, next_cursor: "x", server_time: "" })
-      : undefined;
+    path === "agents" ? Response.json({ ...emptyPage, next_cursor: "x" }) : undefined;
   const { code, stderr } = await agents(service, ["revoke", "--all", "--yes"]);
   assert.equal(code, 1);
   assert.match(stderr, /the same page for ever/);

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { widthOf } from "../../../../cli/terminal/table.ts";
 import {
+  emptyPage,
   fakeAgent,
   offlineAgent,
   operatorKey,
   queriesOf,
-  serverTime,
   startFakeFleet,
 } from "../../../_support/fake_fleet.ts";
 import { atTerminal, type Shown, type Step } from "../../../_support/pty.ts";
@@ -212,7 +212,7 @@ testWith(terminal, "openclaw fleet on a dumb terminal prints everything, and can
 
 testWith(terminal, "openclaw fleet without agents says how to make one, and shows no table", async () => {
   using server = startFakeFleet([], {
-    instead: () => ours({ agents: [], counts: {}, next_cursor: null, server_time: serverTime }),
+    instead: () => ours(emptyPage),
   });
   const { code, text } = await fleet(server.url);
   assert.equal(code, 0, text);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ours, refuses } from "../../../_support/fault_server.ts";
 import {
+  emptyPage,
   fakeAgent,
   offlineAgent,
   operatorKey,
@@ -44,7 +45,7 @@ Deno.test("openclaw fleet --json is one object with every agent once, as the ser
   const { code, stdout, stderr } = await fleet(server.url, "--json");
   assert.deepEqual([code, stderr, stdout.split("\n").length], [0, "", 2]);
   const told = JSON.parse(stdout);
-  assert.deepEqual(Object.keys(told), ["counts", "agents", "server_time"]);
+  assert.deepEqual(Object.keys(told), ["counts", "troubles", "agents", "server_time"]);
   assert.deepEqual(told.agents, agents.slice(0, -1));
   assert.equal(told.server_time, serverTime);
 });
@@ -101,6 +102,16 @@ for (const [agents, sentence] of sentences) {
     assert.equal(stdout.split("\n")[0], sentence);
   });
 }
+
+Deno.test("openclaw fleet counts the whole fleet's troubles, and not those of the rows that it fetched", async () => {
+  const copied = {
+    copies: [{ instance_id: "i", hostname: "x", address: null, last_seen_at: null }],
+  };
+  const agents = Array.from({ length: 199 }, (_, index) => fakeAgent(index, { status: "unhealthy" }));
+  using server = startFakeFleet([...agents, fakeAgent(200, copied), fakeAgent(201, copied)]);
+  const { stdout } = await fleet(server.url, "--liveness", "late");
+  assert.equal(stdout.trimEnd(), "199 unhealthy, 2 copies of 201");
+});
 
 const notes: [more: Record<string, unknown>, note: RegExp][] = [
   [{ clock_offset_seconds: 31 }, /clock 31 s ahead$/m],
@@ -210,13 +221,14 @@ for (const [error, status, code] of refusals) {
 
 const malformed: Record<string, unknown>[] = [
   {},
-  { agents: [{}], counts: {}, next_cursor: null, server_time: serverTime },
-  { agents: [], counts: { online: "many" }, next_cursor: null, server_time: serverTime },
-  { agents: [fakeAgent(1, { metrics: [] })], counts: {}, next_cursor: null, server_time: serverTime },
-  { agents: [], counts: {}, next_cursor: 7, server_time: serverTime },
+  { ...emptyPage, agents: [{}] },
+  { ...emptyPage, counts: { online: "many" } },
+  { ...emptyPage, troubles: { unhealthy: 1 } },
+  { ...emptyPage, agents: [fakeAgent(1, { metrics: [] })] },
+  { ...emptyPage, next_cursor: 7 },
 ];
 for (const body of malformed) {
-  Deno.test(`openclaw fleet that is answered ${JSON.stringify(body).slice(0, 60)} → unreachable, no table`, async () => {
+  Deno.test(`openclaw fleet that is answered ${JSON.stringify(body).slice(0, 110)} → unreachable, no table`, async () => {
     using server = startFakeFleet([], { instead: () => ours(body) });
     assertRefused(await fleet(server.url), 6, /not this service's \(HTTP 200\)/);
   });
