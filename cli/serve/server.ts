@@ -1,13 +1,13 @@
 import ipaddr from "npm:ipaddr.js@2.5.0";
 import { isLoopback } from "../../supabase/functions/_shared/address.ts";
 import { makeBackend } from "../../supabase/functions/_shared/backend.ts";
+import { batching } from "../../supabase/functions/_shared/database/batch.ts";
 import { databaseOver } from "../../supabase/functions/_shared/database/port.ts";
 import { refuseRequest, respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { type Environment, readKeyRing, type Settings } from "../../supabase/functions/_shared/env.ts";
 import type { Log } from "../../supabase/functions/_shared/log.ts";
 import { digestSecret } from "../../supabase/functions/_shared/secret.ts";
 import { copiesJob, upkeepJob } from "./upkeep.ts";
-import { batching } from "./store/batch.ts";
 import type { Store } from "./store/connection.ts";
 import {
   type DataFolder,

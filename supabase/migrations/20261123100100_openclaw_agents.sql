@@ -10,30 +10,22 @@ create function public.labels_are_sound(labels jsonb)
     from jsonb_each(labels) as l
   ) else false end;
 comment on function public.labels_are_sound(jsonb) is
-  'Whether this is an object of at most 32 strings as the contract wants labels. For the table''s constraint.';
+  'Whether this is an object of at most 32 strings, as the contract has labels. For the domain.';
 revoke all on function public.labels_are_sound(jsonb) from public, anon, authenticated;
 grant execute on function public.labels_are_sound(jsonb) to service_role;
 
-create function public.metrics_are_sound(metrics jsonb)
-  returns boolean language sql immutable set search_path = ''
-  return case when jsonb_typeof(metrics) = 'object' then (
-    select count(*) <= 32 and coalesce(bool_and(
-      m.key ~ '^[a-z][a-z0-9_]{0,62}$' and jsonb_typeof(m.value) = 'number'
-    ), true)
-    from jsonb_each(metrics) as m
-  ) else false end;
-comment on function public.metrics_are_sound(jsonb) is
-  'Whether this is an object of at most 32 numbers as the contract wants metrics. For the table''s constraint.';
-revoke all on function public.metrics_are_sound(jsonb) from public, anon, authenticated;
-grant execute on function public.metrics_are_sound(jsonb) to service_role;
+-- A domain's rule is checked when a value is given, not with every update of its row: a handshake gives none.
+create domain public.labels as jsonb
+  constraint labels_are_at_most_32_strings check (public.labels_are_sound(value));
+comment on domain public.labels is 'An object of at most 32 strings, as the contract has labels.';
 
--- A heartbeat changes one row in place: room on every page, and no index on what a beat changes, keep
--- that update on its page (a HOT update).
+-- A handshake changes one row in place: room on every page, and no index on what it changes, keep that update on its
+-- page (a HOT update).
 create table public.agents (
   id uuid primary key default gen_random_uuid(),
   owner_id uuid references auth.users (id) on delete cascade,
   name text not null,
-  labels jsonb not null default '{}',
+  labels public.labels not null default '{}',
   heartbeat_interval_seconds integer not null default 60,
   progress_deadline_seconds integer,
   created_at timestamptz not null default now(),
@@ -44,18 +36,8 @@ create table public.agents (
   hostname text,
   os text,
   arch text,
-  last_seen_at timestamptz,
-  online_since timestamptz,
-  clock_offset_seconds integer,
-  heartbeats_count bigint not null default 0,
-  status text,
-  message text,
-  metrics jsonb not null default '{}',
-  last_instance_id uuid,
-  last_seq bigint,
   constraint name_is_1_to_100_characters_without_controls
     check (char_length(name) between 1 and 100 and name !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'),
-  constraint labels_are_at_most_32_strings check (public.labels_are_sound(labels)),
   constraint heartbeat_interval_is_5_seconds_to_a_day
     check (heartbeat_interval_seconds between 5 and 86400),
   constraint progress_deadline_is_10_seconds_to_a_week
@@ -72,17 +54,7 @@ create table public.agents (
   constraint os_is_1_to_255_characters_without_controls
     check (char_length(os) between 1 and 255 and os !~ '[\u0001-\u001f\u007f-\u009f]'),
   constraint arch_is_1_to_255_characters_without_controls
-    check (char_length(arch) between 1 and 255 and arch !~ '[\u0001-\u001f\u007f-\u009f]'),
-  constraint an_agent_that_was_seen_has_beaten
-    check ((last_seen_at is null) = (heartbeats_count = 0) and (status is null) = (heartbeats_count = 0)),
-  constraint heartbeats_count_is_not_negative check (heartbeats_count >= 0),
-  constraint status_is_one_of_four
-    check (status in ('healthy', 'degraded', 'unhealthy', 'stopping')),
-  constraint message_is_at_most_500_characters_and_newlines
-    check (char_length(message) <= 500 and message !~ '[\u0001-\u0009\u000b-\u001f\u007f-\u009f]'),
-  constraint metrics_are_at_most_32_numbers check (public.metrics_are_sound(metrics)),
-  constraint last_seq_is_a_whole_number_that_json_can_carry
-    check (last_seq between 0 and 9007199254740991)
+    check (char_length(arch) between 1 and 255 and arch !~ '[\u0001-\u001f\u007f-\u009f]')
 ) with (fillfactor = 70);
 
 create index agents_of_an_owner on public.agents (owner_id);
@@ -90,22 +62,13 @@ create index agents_by_name on public.agents (name, id);
 create index agents_by_creation on public.agents (created_at, id);
 
 comment on table public.agents is
-  'Who may call itself alive, and what its last heartbeat said. Written by the service role''s functions alone.';
+  'Who may call itself alive, and what it is. What its heartbeats change is in agent_beats; fleet shows both. Written only by the service role''s functions.';
 comment on column public.agents.owner_id is
   'The Supabase user whose agent this is; null when a secret API key made it. Goes with its user.';
-comment on column public.agents.last_seen_at is
-  'When the last heartbeat was recorded, by the database''s clock. A handshake does not move it.';
-comment on column public.agents.online_since is
-  'Since when it has beaten without a silence that made it late; set by the first beat after one.';
 comment on column public.agents.restored_at is
   'When an operator last took a revocation back. Until the next beat the agent is pending.';
 comment on column public.agents.supports is
   'What the client can do beyond the rules that all follow, as its last handshake said: rotate, adopt.';
-comment on column public.agents.clock_offset_seconds is
-  'How far the agent''s clock was ahead of the database''s (behind: below 0) at the last beat that told its time.';
-comment on column public.agents.status is 'What the agent said of itself last; null before its first heartbeat.';
-comment on column public.agents.last_seq is
-  'The highest seq of last_instance_id: a beat that was overtaken counts, but does not unsay what came after it.';
 
 alter table public.agents enable row level security;
 revoke all on public.agents from public, anon, authenticated, service_role;
@@ -115,7 +78,7 @@ create policy "owners read their own agents"
   using (owner_id = (select auth.uid()));
 grant select (
   id, owner_id, name, labels, heartbeat_interval_seconds, progress_deadline_seconds, created_at, muted_until,
-  restored_at, supports, version, hostname, os, arch, last_seen_at, online_since, clock_offset_seconds, heartbeats_count, status, message, metrics, last_instance_id, last_seq
+  restored_at, supports, version, hostname, os, arch
 ) on public.agents to authenticated;
 
 -- On Supabase the service role passes row-level security by itself. Elsewhere it may not (making such a
@@ -133,7 +96,6 @@ grant insert (owner_id, name, labels, heartbeat_interval_seconds, progress_deadl
   on public.agents to service_role;
 grant update (
   name, labels, heartbeat_interval_seconds, progress_deadline_seconds, muted_until, restored_at,
-  supports, version, hostname, os, arch, last_seen_at, online_since, clock_offset_seconds, heartbeats_count, status, message, metrics, last_instance_id,
-  last_seq
+  supports, version, hostname, os, arch
 ) on public.agents to service_role;
 -- Not granted: anything to anon; insert, update, delete to authenticated.

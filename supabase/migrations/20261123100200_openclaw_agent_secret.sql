@@ -7,8 +7,6 @@ alter table public.agents
   add column pending_secret text,
   add column pending_secret_created_at timestamptz,
   add column last_secret text,
-  add column rotation_requested_at timestamptz,
-  add column session_epoch integer not null default 1,
   add column revoked_at timestamptz,
   add column last_handshake_at timestamptz,
   add column handshakes_count bigint not null default 0,
@@ -28,7 +26,6 @@ alter table public.agents
   add constraint last_refusal_is_one_we_know check (
     last_refusal in ('wrong_secret', 'expired_secret', 'no_secret', 'revoked', 'revoked_copy')
   ),
-  add constraint session_epoch_is_positive check (session_epoch >= 1),
   add constraint an_agent_with_handshakes_has_a_last_one
     check ((last_handshake_at is null) = (handshakes_count = 0) and handshakes_count >= 0),
   add constraint an_agent_with_refusals_has_a_last_one
@@ -44,23 +41,19 @@ comment on column public.agents.pending_secret is
   'The digest of the secret that the agent asked for and has not used yet. Its first handshake makes it the current one.';
 comment on column public.agents.last_secret is
   'Which secret opened the last session: current or previous.';
-comment on column public.agents.rotation_requested_at is
-  'Since when the agent''s beats are answered with a request to rotate; null once it has rotated.';
-comment on column public.agents.session_epoch is
-  'Every session carries the epoch it was opened in; raising it ends them all with their next heartbeat.';
 comment on column public.agents.refused_handshakes_count is
   'Handshakes and rotations in this agent''s name that were refused, as far as the rate limit let them be counted.';
 comment on column public.agents.last_refusal is
   'Why the last one was refused; the caller is never told.';
 
 grant select (
-  secret_created_at, previous_secret_expires_at, pending_secret_created_at, last_secret, rotation_requested_at,
-  revoked_at, last_handshake_at, handshakes_count, last_refused_at, refused_handshakes_count, last_refusal
+  secret_created_at, previous_secret_expires_at, pending_secret_created_at, last_secret, revoked_at,
+  last_handshake_at, handshakes_count, last_refused_at, refused_handshakes_count, last_refusal
 ) on public.agents to authenticated;
 grant insert (agent_secret, secret_created_at) on public.agents to service_role;
 grant update (
   agent_secret, secret_created_at, previous_secret, previous_secret_created_at, previous_secret_expires_at,
-  pending_secret, pending_secret_created_at, last_secret, rotation_requested_at, session_epoch, revoked_at,
+  pending_secret, pending_secret_created_at, last_secret, revoked_at,
   last_handshake_at, handshakes_count, last_refused_at, refused_handshakes_count, last_refusal
 ) on public.agents to service_role;
--- Not granted: the three digests and session_epoch to authenticated.
+-- Not granted: the three digests to authenticated.

@@ -1,32 +1,15 @@
--- What every beat asks about copies stands in the agent's own row, which the beat has locked anyhow. The instances'
--- own table is written by handshakes, and by a beat only where another instance beat before it.
-alter table public.agents
-  add column copies uuid[] not null default '{}',
-  add column adopting_instances uuid[] not null default '{}',
-  add column revoked_instances uuid[] not null default '{}',
-  add column adopted_from uuid,
-  add constraint instances_are_at_most_eight check (
-    cardinality(copies) <= 8 and cardinality(adopting_instances) <= 8 and cardinality(revoked_instances) <= 8
-  );
-
+alter table public.agents add column adopted_from uuid;
 create index agents_that_were_copies on public.agents (id) where adopted_from is not null;
-create index agents_with_copies on public.agents (id) where copies <> '{}' or adopting_instances <> '{}';
-
-comment on column public.agents.copies is
-  'The instances that were seen to be copies of another one, until upkeep lets them go a day after their last beat.';
-comment on column public.agents.adopting_instances is
-  'The copies whose next handshake gets an identity of its own. Their beats are answered with a request for one.';
-comment on column public.agents.revoked_instances is
-  'The copies that are refused, the last eight of them. In this row, so that a beat or a handshake that waited for it sees them.';
 comment on column public.agents.adopted_from is
   'The agent of which this one was a copy, until this one''s first handshake was noted there.';
+grant select (adopted_from) on public.agents to authenticated;
+grant insert (adopted_from), update (adopted_from) on public.agents to service_role;
 
-grant select (copies, adopting_instances, revoked_instances, adopted_from) on public.agents to authenticated;
-grant insert (progress_deadline_seconds, adopted_from) on public.agents to service_role;
-grant update (copies, adopting_instances, revoked_instances, adopted_from) on public.agents to service_role;
-
+-- The instances' own tables are written by handshakes, and by a beat only where another instance beat before it. They
+-- refer to agent_beats, not to agents: a beat has locked its row there, and never waits for an act that has locked the
+-- agent and waits for the beat.
 create table public.agent_instances (
-  agent_id uuid not null references public.agents (id) on delete cascade,
+  agent_id uuid not null references public.agent_beats (agent_id) on delete cascade,
   instance_id uuid not null,
   place bigint generated always as identity,
   noted_at timestamptz not null default now(),
@@ -49,7 +32,7 @@ comment on column public.agent_instances.noted_at is
   'When this row was last written, by a handshake or by a beat after another instance''s. The oldest one makes room.';
 comment on column public.agent_instances.hostname is 'Of its last handshake, as are address and supports.';
 comment on column public.agent_instances.last_seen_at is
-  'Its last beat, as far as another instance''s came after it. That of the instance which beat last is in agents.';
+  'Its last beat, as far as another instance''s came after it. That of the instance that beat last is in agent_beats.';
 comment on column public.agent_instances.adopted_as is
   'The agent that this copy is to become; null unless an operator adopted it.';
 
@@ -71,7 +54,7 @@ grant update (noted_at, hostname, address, supports, last_seen_at, adopted_as, a
 -- Not granted: anything to authenticated, who see the copies in the Agent.
 
 create table public.agent_turns (
-  agent_id uuid not null references public.agents (id) on delete cascade,
+  agent_id uuid not null references public.agent_beats (agent_id) on delete cascade,
   place bigint generated always as identity,
   instance_id uuid not null,
   seq bigint,

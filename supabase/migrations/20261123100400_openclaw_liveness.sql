@@ -50,14 +50,14 @@ create view public.fleet with (security_invoker = true) as
     a.name,
     l.liveness,
     public.agent_liveness_since(
-      l.liveness, a.revoked_at, a.restored_at, a.last_seen_at, a.online_since, a.created_at,
+      l.liveness, a.revoked_at, a.restored_at, b.last_seen_at, b.online_since, a.created_at,
       a.heartbeat_interval_seconds
     ) as liveness_since,
-    a.status,
-    a.message,
-    case when a.last_seen_at > now() then interval '0' else date_trunc('second', now() - a.last_seen_at) end
+    b.status,
+    b.message,
+    case when b.last_seen_at > now() then interval '0' else date_trunc('second', now() - b.last_seen_at) end
       as silent_for,
-    a.last_seen_at,
+    b.last_seen_at,
     a.heartbeat_interval_seconds,
     a.progress_deadline_seconds,
     a.hostname,
@@ -65,9 +65,9 @@ create view public.fleet with (security_invoker = true) as
     a.arch,
     a.version,
     a.labels,
-    a.metrics,
-    a.heartbeats_count,
-    a.clock_offset_seconds,
+    b.metrics,
+    b.heartbeats_count,
+    b.clock_offset_seconds,
     a.muted_until,
     a.last_handshake_at,
     a.handshakes_count,
@@ -81,13 +81,14 @@ create view public.fleet with (security_invoker = true) as
     a.created_at,
     a.revoked_at
   from public.agents as a
+  join public.agent_beats as b on b.agent_id = a.id
   cross join lateral (
     select public.agent_liveness(
-      a.revoked_at, a.restored_at, a.last_seen_at, a.status, a.heartbeat_interval_seconds
+      a.revoked_at, a.restored_at, b.last_seen_at, b.status, a.heartbeat_interval_seconds
     ) as liveness
   ) as l;
 
 comment on view public.fleet is
-  'The agents with their liveness as of now. Everybody sees in it what they may see in agents.';
+  'The agents, what their heartbeats said, and their liveness as of now. Everybody sees in it what they may see in agents and agent_beats.';
 revoke all on public.fleet from public, anon, authenticated, service_role;
 grant select on public.fleet to authenticated, service_role;

@@ -52,7 +52,8 @@ create function public.revoke_agent(agent_id uuid, owner_id uuid, act jsonb)
 declare
   revoked public.agents;
 begin
-  update public.agents as a set revoked_at = now(), session_epoch = a.session_epoch + 1
+  -- A trigger ends the sessions with it.
+  update public.agents as a set revoked_at = now()
     where a.id = revoke_agent.agent_id
       and (revoke_agent.owner_id is null or a.owner_id = revoke_agent.owner_id)
       and a.revoked_at is null

@@ -20,19 +20,19 @@ declare
 begin
   with ahead as (
     -- In the order of the ids, as every list of beats is locked.
-    select a.id
-    from public.agents as a
-    where a.last_seen_at > now() + interval '5 seconds'
-    order by a.id
-    for update
+    select b.agent_id
+    from public.agent_beats as b
+    where b.last_seen_at > now() + interval '5 seconds'
+    order by b.agent_id
+    for no key update
   ), corrected as (
-    update public.agents as a
-    set last_seen_at = now() - make_interval(secs => 1.1 * a.heartbeat_interval_seconds + 15)
+    update public.agent_beats as b
+    set last_seen_at = now() - make_interval(secs => 1.1 * b.interval_seconds + 15)
     from ahead
-    where a.id = ahead.id
-    returning a.id
+    where b.agent_id = ahead.agent_id
+    returning b.agent_id
   )
-  select jsonb_agg(corrected.id order by corrected.id) into agents from corrected;
+  select jsonb_agg(corrected.agent_id order by corrected.agent_id) into agents from corrected;
   perform public.remove_old_enrollments();
   perform public.remove_old_events();
   return agents;

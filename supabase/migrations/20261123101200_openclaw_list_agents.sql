@@ -39,9 +39,10 @@ declare
     and a.labels ?& $2 and a.labels @> all ($3)
     and ($4 is null or position($4 in lower(a.name)) > 0 or position($4 in lower(a.hostname)) > 0)
   $sql$;
-  -- The arguments are columns of the same names, and those that these add.
+  -- The arguments are columns of the same names, each of one of the two tables, and those that these add.
   states constant text := format(
     $sql$
+      join public.agent_beats as b on b.agent_id = a.id
       cross join lateral (select now() as moment) as m
       cross join lateral (select %s as liveness) as l
       cross join lateral (select %s as liveness_since) as s
@@ -57,7 +58,7 @@ declare
   expression constant text := case sorted_by
     when 'name' then 'a.name'
     when 'created_at' then 'a.created_at'
-    when 'last_seen_at' then 'coalesce(a.last_seen_at, ''-infinity'')'
+    when 'last_seen_at' then 'coalesce(b.last_seen_at, ''-infinity'')'
     when 'trouble' then 't.trouble'
   end;
   keys constant text[] := array(
@@ -120,8 +121,8 @@ begin
       from (
         select
           l.liveness, count(*) as agents,
-          count(*) filter (where a.status = 'unhealthy' and l.liveness in ('online', 'late')) as unhealthy,
-          sum(cardinality(a.copies)) filter (where l.liveness <> 'revoked') as copies
+          count(*) filter (where b.status = 'unhealthy' and l.liveness in ('online', 'late')) as unhealthy,
+          sum(cardinality(b.copies)) filter (where l.liveness <> 'revoked') as copies
         from public.agents as a %s where %s group by l.liveness
       ) as counted
     $sql$, states, matches)

@@ -71,12 +71,14 @@ create function public.end_agent_sessions(agent_id uuid, owner_id uuid, act json
 declare
   ended public.agents;
 begin
-  update public.agents as a set session_epoch = a.session_epoch + 1
+  select a.* into ended
+    from public.agents as a
     where a.id = end_agent_sessions.agent_id
       and (end_agent_sessions.owner_id is null or a.owner_id = end_agent_sessions.owner_id)
       and a.revoked_at is null
-    returning * into ended;
+    for update;
   if found then
+    update public.agent_beats as b set session_epoch = b.session_epoch + 1 where b.agent_id = ended.id;
     perform public.note_event(ended, 'sessions_ended', act);
   end if;
   return public.get_agent(end_agent_sessions.agent_id, end_agent_sessions.owner_id);
@@ -91,6 +93,7 @@ create function public.delete_agent(agent_id uuid, owner_id uuid, name text, act
   returns jsonb language plpgsql volatile set search_path = '' as $$
 declare
   deleted public.agents;
+  last jsonb;
 begin
   -- The row is locked before its name is compared: it cannot get another one in between.
   select a.* into deleted
@@ -103,9 +106,12 @@ begin
   if deleted.name <> delete_agent.name then
     return jsonb_build_object('refused', 'other_name');
   end if;
+  -- A beat that is being recorded is the last one.
+  perform 1 from public.agent_beats as b where b.agent_id = deleted.id for update;
+  last := public.agent_json(deleted);
   delete from public.agents as a where a.id = deleted.id;
   perform public.note_event(deleted, 'deleted', act);
-  return jsonb_build_object('agent', public.agent_json(deleted));
+  return jsonb_build_object('agent', last);
 end
 $$;
 comment on function public.delete_agent(uuid, uuid, text, jsonb) is

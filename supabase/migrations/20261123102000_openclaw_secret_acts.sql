@@ -18,17 +18,19 @@ begin
       pending_secret = null,
       pending_secret_created_at = null,
       -- The last session's secret is now the one before, or none of the two.
-      last_secret = case when a.last_secret = 'current' and a.agent_secret is not null then 'previous' end,
-      rotation_requested_at = null,
-      session_epoch = a.session_epoch + case when overlap_seconds = 0 then 1 else 0 end,
-      -- What they could come back with has ended, and the same process may be given the new secret.
-      revoked_instances = case when overlap_seconds = 0 then '{}' else a.revoked_instances end
+      last_secret = case when a.last_secret = 'current' and a.agent_secret is not null then 'previous' end
     where a.id = rotate_secret.agent_id
       and (rotate_secret.owner_id is null or a.owner_id = rotate_secret.owner_id)
     returning * into rotated;
   if not found then
     return null;
   end if;
+  update public.agent_beats as b set
+      rotation_requested_at = null,
+      session_epoch = b.session_epoch + case when overlap_seconds = 0 then 1 else 0 end,
+      -- What they could come back with has ended, and the same process may be given the new secret.
+      revoked_instances = case when overlap_seconds = 0 then '{}' else b.revoked_instances end
+    where b.agent_id = rotated.id;
   perform public.note_event(
     rotated, 'secret_rotated', act, jsonb_build_object('overlap_seconds', overlap_seconds)
   );
@@ -53,8 +55,10 @@ begin
     return null;
   elsif not 'rotate' = any (asked.supports) then
     return jsonb_build_object('refused', 'unsupported');
-  elsif asked.rotation_requested_at is null then
-    update public.agents as a set rotation_requested_at = now() where a.id = asked.id returning * into asked;
+  end if;
+  update public.agent_beats as b set rotation_requested_at = now()
+    where b.agent_id = asked.id and b.rotation_requested_at is null;
+  if found then
     perform public.note_event(asked, 'rotation_requested', act);
   end if;
   return jsonb_build_object('agent', public.agent_json(asked));

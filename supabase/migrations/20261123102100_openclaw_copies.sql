@@ -33,11 +33,12 @@ begin
     return;
   end if;
   -- Beside a copy nobody is one: the original that starts anew comes after its copy.
-  update public.agents as a set copies = a.copies || copy.instance_id
-    where a.id = note_copy.agent_id and cardinality(a.copies) < 8
-      and not a.copies && array[copy.instance_id, note_copy.beside]
-    returning * into copied;
+  update public.agent_beats as b set copies = b.copies || copy.instance_id
+    where b.agent_id = note_copy.agent_id and cardinality(b.copies) < 8
+      and not b.copies && array[copy.instance_id, note_copy.beside];
   if found then
+    -- Not locked: who locks an agent may be waiting for its beat.
+    select a.* into copied from public.agents as a where a.id = note_copy.agent_id;
     perform public.note_event(copied, 'copy_seen', '{"actor": "server"}', jsonb_build_object(
       'instance_id', copy.instance_id, 'hostname', copy.hostname, 'address', copy.address
     ));
@@ -49,50 +50,34 @@ comment on function public.note_copy(uuid, uuid, uuid) is
 revoke all on function public.note_copy(uuid, uuid, uuid) from public, anon, authenticated;
 grant execute on function public.note_copy(uuid, uuid, uuid) to service_role;
 
-create function public.note_turns(agent_id uuid, beats jsonb)
+create function public.note_turn(agent_id uuid, ended jsonb, beat jsonb)
   returns void language plpgsql volatile set search_path = '' as $$
 declare
   since timestamptz := (
-    select now() - make_interval(secs => 4 * a.heartbeat_interval_seconds)
-    from public.agents as a where a.id = note_turns.agent_id
+    select now() - make_interval(secs => 4 * b.interval_seconds)
+    from public.agent_beats as b where b.agent_id = note_turn.agent_id
   );
-  turn jsonb := beats #> '{0,before}';
-  beat jsonb;
 begin
-  delete from public.agent_turns as t where t.agent_id = note_turns.agent_id and t.at < since;
-  for beat in
-    select b.value from jsonb_array_elements(beats) with ordinality as b (value, place)
-    where b.value ->> 'instance_id' is not null order by b.place
-  loop
-    if beat ->> 'instance_id' = turn ->> 'instance_id' then
-      -- A beat that was overtaken ends no turn sooner.
-      turn := case when (beat ->> 'seq')::bigint <= (turn ->> 'seq')::bigint then turn else beat end;
-      continue;
-    end if;
-    perform public.end_turn(note_turns.agent_id, turn, beat);
-    perform public.note_copy(note_turns.agent_id, copy, (beat ->> 'instance_id')::uuid)
-      from public.copies_among_turns(
-        note_turns.agent_id, (beat ->> 'instance_id')::uuid, (beat ->> 'seq')::bigint,
-        (beat ->> 'stopping')::boolean, since
-      ) as copy;
-    turn := beat;
-  end loop;
+  delete from public.agent_turns as t where t.agent_id = note_turn.agent_id and t.at < since;
+  perform public.end_turn(note_turn.agent_id, ended, beat);
+  perform public.note_copy(note_turn.agent_id, copy, (beat ->> 'instance_id')::uuid)
+    from public.copies_among_turns(
+      note_turn.agent_id, (beat ->> 'instance_id')::uuid, (beat ->> 'seq')::bigint, (beat ->> 'stopping')::boolean, since
+    ) as copy;
 end
 $$;
-comment on function public.note_turns(uuid, jsonb) is
-  'Notes beats of an agent of which another instance beat last, in their order: {instance_id, seq, at, stopping, before: the same of the beat before the first}. For record_heartbeats, which has locked the agent''s row.';
-revoke all on function public.note_turns(uuid, jsonb) from public, anon, authenticated;
-grant execute on function public.note_turns(uuid, jsonb) to service_role;
+comment on function public.note_turn(uuid, jsonb, jsonb) is
+  'Notes that one instance of an agent beat where another one beat before: {instance_id, seq, at, stopping} of the last beat of before, and of this one. For record_heartbeats, which has locked the agent''s row.';
+revoke all on function public.note_turn(uuid, jsonb, jsonb) from public, anon, authenticated;
+grant execute on function public.note_turn(uuid, jsonb, jsonb) to service_role;
 
 create function public.end_turn(agent_id uuid, ended jsonb, beat jsonb)
   returns void language plpgsql volatile set search_path = '' as $$
 begin
-  if ended ->> 'instance_id' is not null then
-    insert into public.agent_turns (agent_id, instance_id, seq, at, stopping) values (
-      end_turn.agent_id, (ended ->> 'instance_id')::uuid, (ended ->> 'seq')::bigint,
-      (ended ->> 'at')::timestamptz, (ended ->> 'stopping')::boolean
-    );
-  end if;
+  insert into public.agent_turns (agent_id, instance_id, seq, at, stopping) values (
+    end_turn.agent_id, (ended ->> 'instance_id')::uuid, (ended ->> 'seq')::bigint,
+    (ended ->> 'at')::timestamptz, (ended ->> 'stopping')::boolean
+  );
   -- Of eight instances in turn, four rounds; whatever list of beats comes, no more.
   delete from public.agent_turns as t where t.agent_id = end_turn.agent_id and t.place in (
     select old.place from public.agent_turns as old where old.agent_id = end_turn.agent_id
@@ -101,7 +86,6 @@ begin
   insert into public.agent_instances as i (agent_id, instance_id, last_seen_at)
     select end_turn.agent_id, (b.value ->> 'instance_id')::uuid, (b.value ->> 'at')::timestamptz
     from jsonb_array_elements(jsonb_build_array(ended, beat)) with ordinality as b (value, place)
-    where b.value ->> 'instance_id' is not null
     order by b.place
     on conflict on constraint agent_instances_pkey
       do update set last_seen_at = excluded.last_seen_at, noted_at = now();
@@ -132,8 +116,8 @@ begin
     return null;
   end if;
   select i.* into copy from public.agent_instances as i
-    where i.agent_id = original.id and i.instance_id = adopt_copy.instance_id
-      and i.instance_id = any (original.copies);
+    join public.agent_beats as b on b.agent_id = i.agent_id
+    where i.agent_id = original.id and i.instance_id = adopt_copy.instance_id and i.instance_id = any (b.copies);
   if not found then
     return jsonb_build_object('refused', 'unknown_copy');
   elsif not 'adopt' = any (copy.supports) then
@@ -158,10 +142,9 @@ begin
     returning * into adopted;
   update public.agent_instances as i set adopted_as = adopted.id, adopted_at = now()
     where i.agent_id = original.id and i.instance_id = copy.instance_id;
-  update public.agents as a
-    set adopting_instances = array_remove(a.adopting_instances, copy.instance_id) || copy.instance_id
-    where a.id = original.id
-    returning * into original;
+  update public.agent_beats as b
+    set adopting_instances = array_remove(b.adopting_instances, copy.instance_id) || copy.instance_id
+    where b.agent_id = original.id;
   perform public.note_event(original, 'adopted', act, jsonb_build_object(
     'instance_id', copy.instance_id, 'hostname', copy.hostname, 'address', copy.address, 'adopted_as', adopted.id
   ));
@@ -200,9 +183,9 @@ begin
     returning a.id into identified;
   if not found then
     -- Nothing is to be had any more, so nothing is asked for.
-    update public.agents as a
-      set adopting_instances = array_remove(a.adopting_instances, identify_copy.instance_id)
-      where a.id = identify_copy.agent_id;
+    update public.agent_beats as b
+      set adopting_instances = array_remove(b.adopting_instances, identify_copy.instance_id)
+      where b.agent_id = identify_copy.agent_id;
   end if;
   return identified;
 end
@@ -230,9 +213,11 @@ begin
   end if;
   perform public.forget_instance(original_id, copy_id);
   -- Both hosts knew the original's secret.
-  update public.agents as a set rotation_requested_at = now()
-    where a.id = original_id and a.rotation_requested_at is null and 'rotate' = any (a.supports)
-    returning * into asked;
+  update public.agent_beats as b set rotation_requested_at = now()
+    from public.agents as a
+    where b.agent_id = original_id and b.rotation_requested_at is null
+      and a.id = b.agent_id and 'rotate' = any (a.supports)
+    returning a.* into asked;
   if found then
     perform public.note_event(asked, 'rotation_requested', '{"actor": "server"}', jsonb_build_object(
       'adopted_as', confirm_adoption.agent_id
@@ -247,10 +232,10 @@ grant execute on function public.confirm_adoption(uuid) to service_role;
 
 create function public.forget_instance(agent_id uuid, instance_id uuid)
   returns void language sql volatile set search_path = '' as $$
-  update public.agents as a set
-    copies = array_remove(a.copies, forget_instance.instance_id),
-    adopting_instances = array_remove(a.adopting_instances, forget_instance.instance_id)
-  where a.id = forget_instance.agent_id;
+  update public.agent_beats as b set
+    copies = array_remove(b.copies, forget_instance.instance_id),
+    adopting_instances = array_remove(b.adopting_instances, forget_instance.instance_id)
+  where b.agent_id = forget_instance.agent_id;
   delete from public.agent_turns as t
     where t.agent_id = forget_instance.agent_id and t.instance_id = forget_instance.instance_id;
   delete from public.agent_instances as i
@@ -264,6 +249,7 @@ create function public.revoke_copy(agent_id uuid, owner_id uuid, instance_id uui
   returns jsonb language plpgsql volatile set search_path = '' as $$
 declare
   original public.agents;
+  beats public.agent_beats;
   copy public.agent_instances;
   adopted public.agents;
 begin
@@ -276,12 +262,16 @@ begin
     where a.id = revoke_copy.agent_id and (revoke_copy.owner_id is null or a.owner_id = revoke_copy.owner_id);
   if not found then
     return null;
-  elsif revoke_copy.instance_id = any (original.revoked_instances) then
+  end if;
+  perform 1 from public.agent_beats as b
+    where b.agent_id in (select a.id from public.agents as a where original.id in (a.id, a.adopted_from))
+    order by b.agent_id for update;
+  select b.* into beats from public.agent_beats as b where b.agent_id = original.id;
+  if revoke_copy.instance_id = any (beats.revoked_instances) then
     return jsonb_build_object('agent', public.agent_json(original));
   end if;
   select i.* into copy from public.agent_instances as i
-    where i.agent_id = original.id and i.instance_id = revoke_copy.instance_id
-      and i.instance_id = any (original.copies);
+    where i.agent_id = original.id and i.instance_id = revoke_copy.instance_id and i.instance_id = any (beats.copies);
   if not found then
     return jsonb_build_object('refused', 'unknown_copy');
   end if;
@@ -293,13 +283,12 @@ begin
     perform public.revoke_agent(copy.adopted_as, null, act);
   end if;
   perform public.forget_instance(original.id, copy.instance_id);
-  update public.agents as a set
-      revoked_instances = (a.revoked_instances || copy.instance_id)[greatest(1, cardinality(a.revoked_instances) - 6):],
+  update public.agent_beats as b set
+      revoked_instances = (b.revoked_instances || copy.instance_id)[greatest(1, cardinality(b.revoked_instances) - 6):],
       rotation_requested_at = coalesce(
-        a.rotation_requested_at, case when 'rotate' = any (a.supports) then now() end
+        b.rotation_requested_at, case when 'rotate' = any (original.supports) then now() end
       )
-    where a.id = original.id
-    returning * into original;
+    where b.agent_id = original.id;
   perform public.note_event(original, 'copy_revoked', act, jsonb_build_object(
     'instance_id', copy.instance_id, 'hostname', copy.hostname, 'address', copy.address
   ));
@@ -316,11 +305,18 @@ create function public.forget_copies()
 declare
   unconfirmed public.agents;
 begin
-  -- In the order of the ids, as every list of beats is locked.
+  -- In the order of the ids, the agents first, as every list of beats is locked.
   perform 1 from public.agents as a
-    where a.copies <> '{}' or a.adopting_instances <> '{}'
-      or a.adopted_from is not null and a.handshakes_count = 0 and a.created_at <= now() - interval '1 day'
+    where a.adopted_from is not null and a.handshakes_count = 0 and a.created_at <= now() - interval '1 day'
     order by a.id for update;
+  perform 1 from public.agent_beats as b
+    where b.agent_id in (
+      select c.agent_id from public.agent_beats as c where c.copies <> '{}' or c.adopting_instances <> '{}'
+      union all
+      select a.id from public.agents as a
+      where a.adopted_from is not null and a.handshakes_count = 0 and a.created_at <= now() - interval '1 day'
+    )
+    order by b.agent_id for update;
   for unconfirmed in
     delete from public.agents as a
     where a.adopted_from is not null and a.handshakes_count = 0 and a.created_at <= now() - interval '1 day'
@@ -328,26 +324,27 @@ begin
   loop
     perform public.note_event(unconfirmed, 'deleted', '{"actor": "server"}');
   end loop;
-  update public.agents as a set
+  update public.agent_beats as b set
       copies = known.copies,
       adopting_instances = known.adopting
     from (
-      select c.id,
+      select c.agent_id,
         array(
           select i.instance_id from public.agent_instances as i
-          where i.agent_id = c.id and i.instance_id = any (c.copies) and now() - interval '1 day' <
+          where i.agent_id = c.agent_id and i.instance_id = any (c.copies) and now() - interval '1 day' <
             case when i.instance_id = c.last_instance_id then c.last_seen_at else i.last_seen_at end
           order by i.place
         ) as copies,
         array(
           select i.instance_id from public.agent_instances as i
-          where i.agent_id = c.id and i.instance_id = any (c.adopting_instances) and i.adopted_as is not null
+          where i.agent_id = c.agent_id and i.instance_id = any (c.adopting_instances) and i.adopted_as is not null
           order by i.place
         ) as adopting
-      from public.agents as c
+      from public.agent_beats as c
       where c.copies <> '{}' or c.adopting_instances <> '{}'
     ) as known
-    where a.id = known.id and (a.copies, a.adopting_instances) is distinct from (known.copies, known.adopting);
+    where b.agent_id = known.agent_id
+      and (b.copies, b.adopting_instances) is distinct from (known.copies, known.adopting);
   delete from public.agent_turns as t where t.at < now() - interval '4 days';
 end
 $$;

@@ -3,7 +3,7 @@ create table public.enrollments (
   owner_id uuid references auth.users (id) on delete cascade,
   code_digest text not null,
   name text not null,
-  labels jsonb not null,
+  labels public.labels not null,
   heartbeat_interval_seconds integer not null,
   progress_deadline_seconds integer,
   uses integer not null,
@@ -15,7 +15,6 @@ create table public.enrollments (
   constraint enrollment_code_is_a_sha256_digest check (code_digest ~ '^sha256:[0-9a-f]{64}$'),
   constraint enrollment_name_is_1_to_100_characters_without_controls
     check (char_length(name) between 1 and 100 and name !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'),
-  constraint enrollment_labels_are_at_most_32_strings check (public.labels_are_sound(labels)),
   constraint enrollment_heartbeat_interval_is_5_seconds_to_a_day
     check (heartbeat_interval_seconds between 5 and 86400),
   constraint enrollment_progress_deadline_is_10_seconds_to_a_week

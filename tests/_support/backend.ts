@@ -152,6 +152,7 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
     },
     sessions: {
       open: () => Promise.resolve(openedSession),
+      openAll: (handshakes) => Promise.resolve(handshakes.map(() => openedSession)),
       recordRefusals: nothing,
       read: found,
       ...database.sessions,

@@ -258,8 +258,8 @@ export const scenarios: Record<string, Scenario> = {
     assert.partialDeepStrictEqual(await database.copies.revoke(id, { instanceId: copy, ...key }), { id });
     assert.equal(await open(database, id, { instanceId: copy }), null);
     const asked = { ...recorded, directives: ["rotate"] };
-    const beats = [beat(id, { instanceId: copy, seq: 3 }), beat(id, { instanceId: instance, seq: 4 })];
-    assert.deepEqual(await database.heartbeats.record(beats), [null, asked]);
+    assert.deepEqual(await database.heartbeats.record([beat(id, { instanceId: copy, seq: 3 })]), [null]);
+    assert.deepEqual(await database.heartbeats.record([beat(id, { instanceId: instance, seq: 4 })]), [asked]);
   },
 
   "copies.forget → nothing that the Agent shows of a copy of today": async ({ database }) => {
@@ -293,20 +293,30 @@ export const scenarios: Record<string, Scenario> = {
     assert.partialDeepStrictEqual(agent, { status: "degraded", message, metrics, liveness: "online" });
   },
 
-  "heartbeats.record of several → a verdict each in their order, and the highest seq speaks": async (
-    { database },
-  ) => {
+  "heartbeats.record of several agents → a verdict each in their order": async ({ database }) => {
     const [first, second] = [await create(database), await create(database, { heartbeatIntervalSeconds: 5 })];
+    const ended = await create(database);
     const verdicts: Verdict[] = await database.heartbeats.record([
-      beat(second.id, { seq: 2, message: "two" }),
+      beat(second.id, { message: awkward }),
       beat(nobody),
       beat(first.id),
-      beat(second.id, { seq: 1, message: "one" }),
-      beat(first.id, { epoch: 2 }),
+      beat(ended.id, { epoch: 2 }),
     ]);
-    const quick = { heartbeatIntervalSeconds: 5 };
-    assert.deepEqual(verdicts, [quick, null, recorded, quick, null]);
-    assert.equal((await database.agents.get(second.id, null))?.message, "two");
+    assert.deepEqual(verdicts, [{ heartbeatIntervalSeconds: 5 }, null, recorded, null]);
+    assert.equal((await database.agents.get(second.id, null))?.message, awkward);
+    assert.equal((await database.agents.get(first.id, null))?.message, null);
+  },
+
+  "sessions.openAll → a result each in their order; null for who is refused": async ({ database }) => {
+    const [first, second] = [await create(database), await create(database)];
+    const presented = { secretDigest: digest, instanceId: null, client: {}, address: null };
+    const opened = await database.sessions.openAll([
+      { ...presented, agentId: second.id },
+      { ...presented, agentId: nobody },
+      { ...presented, agentId: first.id },
+    ]);
+    assert.deepEqual(opened.map((one) => one?.id), [second.id, undefined, first.id]);
+    assert.deepEqual(await database.sessions.openAll([{ ...presented, agentId: nobody }]), [null]);
   },
 
   "heartbeats.record of none → no verdict": async ({ database }) =>
@@ -314,7 +324,10 @@ export const scenarios: Record<string, Scenario> = {
 
   "heartbeats.record of a thousand → a thousand verdicts": async ({ database }) => {
     const { id } = await create(database);
-    const beats = Array.from({ length: 1000 }, (_, seq) => beat(seq % 2 === 0 ? id : nobody, { seq }));
+    const beats = Array.from(
+      { length: 1000 },
+      (_, seq) => beat(seq === 500 ? id : crypto.randomUUID(), { seq }),
+    );
     const wanted = beats.map(({ agentId }) => agentId === id ? recorded : null);
     assert.deepEqual(await database.heartbeats.record(beats), wanted);
   },
@@ -332,7 +345,7 @@ export const scenarios: Record<string, Scenario> = {
     assert.equal(revoked?.liveness, "revoked");
     assert.deepEqual(await database.agents.revoke(id, key), revoked);
     assert.equal(await database.sessions.read(id, 1), null);
-    assert.deepEqual(await database.heartbeats.record([beat(id), beat(id, { epoch: 2 })]), [null, null]);
+    assert.deepEqual(await database.heartbeats.record([beat(id)]), [null]);
     assert.equal(await database.agents.revoke(nobody, key), null);
   },
 
@@ -358,7 +371,8 @@ export const scenarios: Record<string, Scenario> = {
     assert.equal(await database.agents.endSessions(id, { ...key, ownerId: userId }), null);
     assert.deepEqual(await database.heartbeats.record([beat(id)]), [recorded]);
     assert.equal((await database.agents.endSessions(id, key))?.liveness, "online");
-    assert.deepEqual(await database.heartbeats.record([beat(id), beat(id, { epoch: 2 })]), [null, recorded]);
+    assert.deepEqual(await database.heartbeats.record([beat(id)]), [null]);
+    assert.deepEqual(await database.heartbeats.record([beat(id, { epoch: 2 })]), [recorded]);
   },
 
   "agents.edit → what is named is changed, and an event says what": async ({ database, userId }) => {

@@ -28,13 +28,18 @@ const beat = {
 };
 const fleet = `
   insert into public.agents (
-    name, labels, hostname, version, last_seen_at, online_since, heartbeats_count, status, metrics, created_at
+    name, labels, hostname, version, created_at
   )
   select 'web-' || i, jsonb_build_object('zone', (i % 10)::text), 'host-' || i, '1.0.0',
-    now() - make_interval(secs => i % 400), now() - interval '1 hour', 1, 'healthy',
-    '{"cpu_percent": 12.5, "memory_percent": 40}', now() - make_interval(secs => i / 10.0)
+    now() - make_interval(secs => i / 10.0)
   from generate_series(1, ${agents}) as i;
+  update public.agent_beats as b set
+      last_seen_at = now() - make_interval(secs => substr(a.name, 5)::integer % 400),
+      online_since = now() - interval '1 hour', heartbeats_count = 1, status = 'healthy',
+      metrics = '{"cpu_percent": 12.5, "memory_percent": 40}'
+    from public.agents as a where a.id = b.agent_id;
   vacuum analyze public.agents;
+  vacuum analyze public.agent_beats;
 `;
 
 const bin = await findPostgres();

@@ -36,7 +36,7 @@ const races: Record<string, Race> = {
     const id = agent?.id ?? "";
     const revoked = await whileOpen(
       address,
-      `select public.open_session('${id}', '${presented.secretDigest}', null, '{}', null)`,
+      `select public.open_sessions('[{"agent_id": "${id}", "secret_digest": "${presented.secretDigest}", "client": {}}]')`,
       () => database.agents.revoke(id, by),
     );
     assert.equal(revoked?.liveness, "revoked");
@@ -57,9 +57,7 @@ const races: Record<string, Race> = {
     assert.deepEqual(refused, [null, { heartbeatIntervalSeconds: 60 }]);
     const deleted = await whileOpen(
       address,
-      `select public.record_heartbeats('${
-        JSON.stringify([{ agent_id: second, epoch: 1, status: "healthy", metrics: {} }])
-      }')`,
+      `select public.record_heartbeats('{${second}}', '{1}', '{healthy}', '{null}', array['{}'], '{null}', '{null}', '{null}')`,
       () => database.agents.delete(second ?? "", { ...by, name: "agent 1" }),
     );
     assert.ok(typeof deleted === "object" && deleted?.liveness === "online", "the beat came first");

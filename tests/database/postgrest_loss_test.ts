@@ -119,7 +119,7 @@ async function assertKept(address: string, loads: Load[]): Promise<void> {
     address,
     async (sql) =>
       await sql<{ id: string; count: number; seq: number }[]>`
-      select id, heartbeats_count::integer as count, last_seq::integer as seq from public.agents`,
+      select agent_id as id, heartbeats_count::integer as count, last_seq::integer as seq from public.agent_beats`,
   );
   for (const load of loads) {
     const row = rows.find(({ id }) => id === load.id);

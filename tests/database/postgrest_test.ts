@@ -14,19 +14,20 @@ const digest = `sha256:${"a".repeat(64)}`;
 /** What everybody who may read agents at all reads of them. */
 const readable = [
   ...["id", "owner_id", "name", "labels", "heartbeat_interval_seconds", "created_at", "version", "hostname"],
-  ...["os", "arch", "last_seen_at", "heartbeats_count", "status", "message", "metrics", "last_instance_id"],
-  ...["last_seq", "revoked_at", "last_handshake_at", "handshakes_count", "last_refused_at"],
+  ...["os", "arch", "revoked_at", "last_handshake_at", "handshakes_count", "last_refused_at"],
   "refused_handshakes_count",
   ...[
     "progress_deadline_seconds",
     "muted_until",
     "restored_at",
     "supports",
-    "online_since",
-    "clock_offset_seconds",
   ],
   ...["secret_created_at", "previous_secret_expires_at", "pending_secret_created_at", "last_secret"],
-  ...["rotation_requested_at", "last_refusal"],
+  "last_refusal",
+];
+
+const beatLists = [
+  ...["agent_ids", "epochs", "statuses", "messages", "metrics", "instance_ids", "seqs", "clock_offsets"],
 ];
 
 type Ask = (path: string, init?: { method?: string; body?: unknown; prefer?: string }) => Promise<Answer>;
@@ -73,13 +74,16 @@ const serviceOnly: typeof writes = {
     "rpc/revoke_agent",
     { method: "POST", body: { agent_id: "<mine>", owner_id: null, act: {} } },
   ],
-  "call record_heartbeats": ["rpc/record_heartbeats", { method: "POST", body: { beats: [] } }],
+  "call record_heartbeats": ["rpc/record_heartbeats", {
+    method: "POST",
+    body: Object.fromEntries(beatLists.map((name) => [name, []])),
+  }],
 };
 
 /** Ways to the digest that do not name it in the reply. */
 const digestReads = [
   "agents?select=agent_secret",
-  "agents?select=session_epoch",
+  "agent_beats?select=session_epoch",
   "agents?select=*",
   "agents?select=id&agent_secret=like.sha256:a*",
   "agents?select=id&order=agent_secret",

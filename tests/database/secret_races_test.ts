@@ -50,16 +50,16 @@ const races: Record<string, (race: Race) => Promise<void>> = {
       race,
     ) => {
       await beatInTurn(race, 3);
-      const beat = [{ ...beatOf(race.id, copy, 9) }, beatOf(race.id, original, 9)];
-      const [opened, verdicts] = await during(
+      const record = (instance: string) => race.database.heartbeats.record([beatOf(race.id, instance, 9)]);
+      const [opened, ...verdicts] = await during(
         race,
         (sql) =>
           sql`select public.revoke_copy(${race.id}, null, ${copy}, ${JSON.stringify(key.act)}::text::jsonb)`,
-        () => Promise.all([open(race, first, copy), race.database.heartbeats.record(beat)]),
-        2,
+        () => Promise.all([open(race, first, copy), record(copy), record(original)]),
+        3,
       );
       assert.equal(opened, null);
-      assert.deepEqual(verdicts, [null, { heartbeatIntervalSeconds: 60, directives: ["rotate"] }]);
+      assert.deepEqual(verdicts.flat(), [null, { heartbeatIntervalSeconds: 60, directives: ["rotate"] }]);
     },
 
   "two operators' rotations at once → two good secrets, of each of them one, and the leaked one is out":
@@ -98,7 +98,7 @@ const races: Record<string, (race: Race) => Promise<void>> = {
     assert.equal(await rotateOwn(race, first, second), true);
     const waited = await during(
       race,
-      (sql) => sql`select public.open_session(${race.id}, ${second}, null, '{}', null)`,
+      (sql) => openSession(sql, race.id, second),
       () => open(race, second),
     );
     assert.equal(waited?.epoch, 1);
@@ -109,7 +109,7 @@ const races: Record<string, (race: Race) => Promise<void>> = {
     assert.equal(await rotateOwn(race, first, second), true);
     const waited = await during(
       race,
-      (sql) => sql`select public.open_session(${race.id}, ${second}, null, '{}', null)`,
+      (sql) => openSession(sql, race.id, second),
       () => open(race, first),
     );
     assert.equal(waited, null);
@@ -139,9 +139,9 @@ const races: Record<string, (race: Race) => Promise<void>> = {
       const rows = await withSql(
         race.address,
         async (sql) =>
-          await sql`select a.heartbeats_count::integer as beats,
+          await sql`select b.heartbeats_count::integer as beats,
           (select count(*)::integer from public.agent_events where kind = 'copy_seen') as events
-          from public.agents as a`,
+          from public.agent_beats as b`,
       );
       assert.deepEqual([...rows], [{ beats: 2 * rounds + 6, events: 1 }]);
     },
@@ -243,6 +243,11 @@ async function someWait(address: string, expected: number): Promise<void> {
     }
     assert.fail("nobody waits for the row");
   });
+}
+
+function openSession(sql: postgres.Sql, id: string, secretDigest: string) {
+  const handshakes = JSON.stringify([{ agent_id: id, secret_digest: secretDigest, client: {} }]);
+  return sql`select public.open_sessions(${handshakes}::text::jsonb)`;
 }
 
 function rotate(sql: postgres.Sql, id: string, secretDigest: string, overlap: number) {

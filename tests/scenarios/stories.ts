@@ -125,7 +125,7 @@ export const stories: Story[] = [
       assertError(await send(`${client.base}/heartbeat`, { headers: bearer(token) }), "session_revoked", 401);
       assert.equal((await client.revoke(agent.id)).status, 200);
       const [row] = await sql(
-        "select heartbeats_count::integer as beats, (select count(*)::integer from public.agent_events where kind = 'revoked') as events from public.agents",
+        "select heartbeats_count::integer as beats, (select count(*)::integer from public.agent_events where kind = 'revoked') as events from public.agent_beats",
       );
       assert.deepEqual({ ...row }, { beats: 1, events: 1 });
     },
@@ -160,7 +160,7 @@ export const stories: Story[] = [
       assertError(reply, code, 401);
     }
     assert.equal((await client.beat(await forge(key, { claims }))).status, 200, "the sound one is taken");
-    const [row] = await sql("select heartbeats_count::integer as beats from public.agents");
+    const [row] = await sql("select heartbeats_count::integer as beats from public.agent_beats");
     assert.equal(row?.beats, 1);
   }),
   told("a rotated key ring → old sessions are good until their key is dropped", async (fleet) => {
@@ -209,7 +209,7 @@ export const stories: Story[] = [
     }));
     assert.deepEqual(beats.map(({ status }) => status), times(200, () => 200));
     const rows = await sql(
-      "select handshakes_count::integer as handshakes, heartbeats_count::integer as beats from public.agents",
+      "select handshakes_count::integer as handshakes, heartbeats_count::integer as beats from public.fleet",
     );
     assert.equal(rows.length, 8);
     const sum = (name: "handshakes" | "beats"): number =>
@@ -250,7 +250,7 @@ export const stories: Story[] = [
     const answered = results.filter((result) => result !== "refused");
     assert.ok(answered.length > 0 && answered.every((result) => result === 200), String(results));
     await fleet.restart();
-    const [row] = await fleet.sql("select heartbeats_count::integer as beats from public.agents");
+    const [row] = await fleet.sql("select heartbeats_count::integer as beats from public.agent_beats");
     assert.equal(row?.beats, answered.length);
   }),
   told(

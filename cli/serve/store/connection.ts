@@ -1,4 +1,4 @@
-import type { Call, SqlCall } from "../../../supabase/functions/_shared/database/port.ts";
+import { type Call, SqlArray, type SqlCall } from "../../../supabase/functions/_shared/database/port.ts";
 import type { Job } from "../schedule.ts";
 
 /** A row of a query's result. */
@@ -32,6 +32,11 @@ export function callStatement({ name, args }: SqlCall): string {
   return `select public.${name}(${named}) as result`;
 }
 
+/** What the driver binds to them, which makes JSON of every other list. */
+export function callParameters({ args }: SqlCall): unknown[] {
+  return Object.values(args).map((value) => value instanceof SqlArray ? arrayText(value) : value);
+}
+
 /** The same statement with its arguments in it, for where none can be bound. */
 export function callText({ name, args }: SqlCall): string {
   const named = Object.entries(args).map(([key, value]) => `${key} => ${literal(value)}`).join(", ");
@@ -47,5 +52,14 @@ export function quote(text: string): string {
 
 function literal(value: unknown): string {
   if (value === null) return "null";
+  if (value instanceof SqlArray) return quote(arrayText(value));
   return quote(typeof value === "object" ? JSON.stringify(value) : String(value));
+}
+
+/** As Postgres writes an array of any type. */
+function arrayText(array: SqlArray<unknown>): string {
+  const elements = array.map((element) =>
+    element === null ? "null" : `"${String(element).replace(/["\\]/g, "\\$&")}"`
+  );
+  return `{${elements.join(",")}}`;
 }

@@ -90,6 +90,7 @@ async function vacuum(run: Run): Promise<void> {
 /** Every table of the migrations. */
 export const vacuumedTables = [
   "agents",
+  "agent_beats",
   "agent_events",
   "agent_instances",
   "agent_turns",

@@ -3,7 +3,7 @@ import { PGlite, type PGliteOptions } from "@electric-sql/pglite";
 import type { Call, SqlCall } from "../../../supabase/functions/_shared/database/port.ts";
 import { isOutageState, unavailable } from "../../../supabase/functions/_shared/http/errors.ts";
 import type { Log } from "../../../supabase/functions/_shared/log.ts";
-import { callStatement, type Connection, type Owner, type Store } from "./connection.ts";
+import { callParameters, callStatement, type Connection, type Owner, type Store } from "./connection.ts";
 import { exists } from "../../host/private_file.ts";
 import { closeToOthers, makePrivateFolder } from "../../host/private_folder.ts";
 import { Maintenance } from "./maintenance.ts";
@@ -49,10 +49,7 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
   return {
     call: noting(snapshots, async (call) => {
       try {
-        const { rows } = await database.query<{ result: unknown }>(
-          callStatement(call),
-          Object.values(call.args),
-        );
+        const { rows } = await database.query<{ result: unknown }>(callStatement(call), callParameters(call));
         noteMaintenance(maintenance, call);
         return rows[0]?.result ?? null;
       } catch (error) {
@@ -76,7 +73,12 @@ function isOutage(error: unknown): boolean {
 
 function noteMaintenance(maintenance: Maintenance, { args, effect }: SqlCall): void {
   if (effect === "creates") maintenance.noteAgentCreated();
-  if (effect !== "reads") maintenance.noteWrites(Array.isArray(args.beats) ? args.beats.length : 1);
+  if (effect !== "reads") maintenance.noteWrites(lengthOf(args.agent_ids ?? args.handshakes));
+}
+
+/** Of a call that is not about a list, one. */
+function lengthOf(list: unknown): number {
+  return Array.isArray(list) ? list.length : 1;
 }
 
 /** A beat is not worth a snapshot: the next one renews what it wrote. Null: the call found nothing to change. */

@@ -6,7 +6,14 @@ import {
   unavailable,
 } from "../../../supabase/functions/_shared/http/errors.ts";
 import { databaseOver, type SqlCall } from "../../../supabase/functions/_shared/database/port.ts";
-import { callStatement, callText, type Connection, type Owner, type Store } from "./connection.ts";
+import {
+  callParameters,
+  callStatement,
+  callText,
+  type Connection,
+  type Owner,
+  type Store,
+} from "./connection.ts";
 import { migrate } from "./migrate.ts";
 import { CallQueue } from "./queue.ts";
 import { StartError } from "../start_error.ts";
@@ -161,7 +168,7 @@ function over(database: Pick<postgres.Sql, "unsafe">): Connection {
 }
 
 async function askDirectly(pool: postgres.Sql, call: SqlCall): Promise<Rows> {
-  const values = Object.values(call.args) as postgres.ParameterOrJSON<never>[];
+  const values = callParameters(call) as postgres.ParameterOrJSON<never>[];
   return await pool.unsafe(callStatement(call), values, { prepare: true });
 }
 

@@ -1,12 +1,4 @@
-/** A call got no reply in time. */
-export class TimeoutError extends Error {
-  override readonly name = "TimeoutError";
-  readonly code = "TIMEOUT";
-
-  constructor(timeoutMs: number) {
-    super(`no reply within ${timeoutMs / 1000} s`);
-  }
-}
+import { TimeoutError } from "../../../supabase/functions/_shared/database/list_queue.ts";
 
 interface Task {
   start: () => void;

@@ -2,13 +2,35 @@
 begin;
 select no_plan();
 
+create function pg_temp.open_session(agent_id uuid, secret_digest text, instance_id uuid, client jsonb, address text)
+  returns jsonb language sql as $$
+  select public.open_sessions(jsonb_build_array(jsonb_build_object(
+    'agent_id', agent_id, 'secret_digest', secret_digest, 'instance_id', instance_id, 'client', client,
+    'address', address
+  ))) -> 0
+$$;
+
+-- A list of beats as the functions have it, told as JSON.
+create function pg_temp.record_heartbeats(beats jsonb) returns jsonb language sql as $$
+  select public.record_heartbeats(
+    array_agg((b.value ->> 'agent_id')::uuid order by b.place), array_agg((b.value ->> 'epoch')::integer order by b.place),
+    array_agg(b.value ->> 'status' order by b.place), array_agg(b.value ->> 'message' order by b.place),
+    array_agg(b.value ->> 'metrics' order by b.place), array_agg((b.value ->> 'instance_id')::uuid order by b.place),
+    array_agg((b.value ->> 'seq')::bigint order by b.place),
+    array_agg((b.value ->> 'clock_offset_seconds')::integer order by b.place)
+  )
+  from jsonb_array_elements(beats) with ordinality as b (value, place)
+$$;
+
 insert into auth.users (id) values
   ('a0000000-0000-4000-8000-000000000001'), ('b0000000-0000-4000-8000-000000000002');
-insert into public.agents (id, owner_id, name, labels, agent_secret, secret_created_at, last_seen_at, online_since, heartbeats_count, status)
+insert into public.agents (id, owner_id, name, labels, agent_secret, secret_created_at)
   values (
     'a1000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000001', 'edge 1', '{"zone": "a"}',
-    'sha256:' || repeat('a', 64), now(), now() - interval '10 seconds', now() - interval '1 hour', 5, 'healthy'
+    'sha256:' || repeat('a', 64), now()
   );
+update public.agent_beats set last_seen_at = now() - interval '10 seconds', online_since = now() - interval '1 hour',
+  heartbeats_count = 5, status = 'healthy';
 set local role service_role;
 
 create temporary table given as select
@@ -67,16 +89,20 @@ select is(
   owner::text, 'nothing else is edited'
 ) from given;
 select results_eq(
-  'select a.agent_secret, a.session_epoch, a.created_at from public.agents as a',
-  'select o.agent_secret, o.session_epoch, o.created_at from original as o', 'neither secret nor epoch nor birth'
+  'select agent_secret, created_at, session_epoch from public.agents join public.agent_beats on agent_id = id',
+  'select o.agent_secret, o.created_at, 1 from original as o', 'neither secret nor epoch nor birth'
 );
 select results_eq('select count(*) from public.agent_events', 'values (4::bigint)', 'and no event');
+
+-- What its beats are to know
+select ok(public.edit_agent(id, null, '{"heartbeat_interval_seconds": 7}', act) is not null, 'another interval') from given;
+select results_eq('select interval_seconds from public.agent_beats', 'values (7)', 'which its next beat is told');
 
 -- Sessions
 select is(public.end_agent_sessions(id, owner, act) ->> 'liveness', 'online', 'end_agent_sessions leaves the agent in the fleet')
   from given;
 select is(public.end_agent_sessions(id, null, act) ->> 'id', id::text, 'the second time is fine') from given;
-select results_eq('select session_epoch from public.agents', 'values (3)', 'each ends what was opened until then');
+select results_eq('select session_epoch from public.agent_beats', 'values (3)', 'each ends what was opened until then');
 
 -- Revoked and restored
 select is(public.restore_agent(id, null, act) ->> 'liveness', 'online', 'restore_agent leaves an agent alone that is not revoked')
@@ -90,14 +116,14 @@ select results_eq(
 );
 select is(public.restore_agent(id, owner, act) ->> 'liveness', 'pending', 'the second time is fine') from given;
 select results_eq(
-  'select a.agent_secret, a.session_epoch from public.agents as a', $$values ('sha256:' || repeat('a', 64), 4)$$,
+  'select agent_secret, session_epoch from public.agents join public.agent_beats on agent_id = id', $$values ('sha256:' || repeat('a', 64), 4)$$,
   'the secret is the old one, the sessions of before stay ended'
 );
 select results_eq(
-  'select kind from public.agent_events order by id offset 4',
+  'select kind from public.agent_events order by id offset 5',
   $$values ('sessions_ended'), ('sessions_ended'), ('revoked'), ('restored')$$, 'with one event for each act that did something'
 );
-select isnt(public.open_session(id, 'sha256:' || repeat('a', 64), null, '{}', null), null, 'and it shakes hands again') from given;
+select isnt(pg_temp.open_session(id, 'sha256:' || repeat('a', 64), null, '{}', null), null, 'and it shakes hands again') from given;
 
 -- Deleting
 select is(public.delete_agent(id, owner, 'edge 2', act), '{"refused": "other_name"}', 'delete_agent wants the agent''s own name')
@@ -106,13 +132,14 @@ select is(public.delete_agent(id, owner, 'Edge 1', act), '{"refused": "other_nam
 select results_eq('select count(*) from public.agents', 'values (1::bigint)', 'else nothing is deleted');
 select is(public.delete_agent(id, owner, 'edge 1', act) #>> '{agent,name}', 'edge 1', 'and returns what the agent was') from given;
 select is_empty('select 1 from public.agents', 'the row is gone');
+select is_empty('select 1 from public.agent_beats', 'with what its beats said');
 select is(public.delete_agent(id, owner, 'edge 1', act), null, 'and is not found again') from given;
 select results_eq(
   $$select kind, owner_id::text, agent_name from public.agent_events where agent_id = 'a1000000-0000-4000-8000-000000000001' order by id desc limit 1$$,
   $$values ('deleted', 'a0000000-0000-4000-8000-000000000001', 'edge 1')$$, 'its events stay, with their owner and name'
 );
 select is(
-  public.record_heartbeats('[{"agent_id": "a1000000-0000-4000-8000-000000000001", "epoch": 4, "status": "healthy", "metrics": {}}]'),
+  pg_temp.record_heartbeats('[{"agent_id": "a1000000-0000-4000-8000-000000000001", "epoch": 4, "status": "healthy", "metrics": {}}]'),
   '[null]', 'and its next beat is refused'
 );
 

@@ -15,6 +15,7 @@ set local request.jwt.claims = '{"role": "anon"}';
 
 select throws_ok('select id from public.agents', '42501', null, 'anon cannot read agents');
 select throws_ok('select count(*) from public.agents', '42501', null, 'anon cannot count agents');
+select throws_ok('select agent_id from public.agent_beats', '42501', null, 'anon cannot read what beats said');
 select throws_ok('select id from public.agent_events', '42501', null, 'anon cannot read events');
 select throws_ok('select id from public.fleet', '42501', null, 'anon cannot read the fleet');
 select throws_ok($$insert into public.agents (name) values ('x')$$, '42501', null, 'anon cannot insert an agent');
@@ -24,11 +25,11 @@ select throws_ok(
   $$select public.agent_liveness(null, null, null, null, 60, now())$$, '42501', null, 'anon cannot call agent_liveness'
 );
 select throws_ok(
-  $$select public.open_session('a1000000-0000-4000-8000-000000000001', 'sha256:', null, '{}', null)$$, '42501', null,
+  $$select public.open_sessions('[]')$$, '42501', null,
   'anon cannot open a session past the functions'
 );
 select throws_ok(
-  $$select public.record_heartbeats('[]')$$, '42501', null, 'anon cannot record a heartbeat past the functions'
+  $$select public.record_heartbeats('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')$$, '42501', null, 'anon cannot record a heartbeat past the functions'
 );
 
 reset role;

@@ -36,12 +36,10 @@ insert into bad
     $$(select jsonb_object_agg('k' || n, 'x') from generate_series(1, 33) as n)$$
   ]) as value
   union all
-  select 'metrics_are_at_most_32_numbers', 'agents', format('metrics = %s', value)
+  select 'metrics_are_numbers_of_at_most_4_kib', 'agent_beats', format('metrics = %s', value)
   from unnest(array[
-    $$'[]'$$, $$'null'$$, $$'1'$$, $$'{"a": "1"}'$$, $$'{"a": null}'$$, $$'{"a": true}'$$, $$'{"": 1}'$$,
-    $$'{"A": 1}'$$, $$'{"1a": 1}'$$, $$'{"a-b": 1}'$$, $$'{"a\n": 1}'$$,
-    $$jsonb_build_object(repeat('k', 64), 1)$$,
-    $$(select jsonb_object_agg('k' || n, 1) from generate_series(1, 33) as n)$$
+    $$'[]'$$, $$'null'$$, $$'1'$$, $$'{"a": "1"}'$$, $$'{"a": null}'$$, $$'{"a": true}'$$, $$'{"a": 1, "b": {}}'$$,
+    $$(select jsonb_object_agg(repeat('k', 60) || n, 1) from generate_series(1, 60) as n)$$
   ]) as value
   union all
   select 'heartbeat_interval_is_5_seconds_to_a_day', 'agents', 'heartbeat_interval_seconds = ' || value
@@ -51,22 +49,22 @@ insert into bad
   from unnest(array['version', 'hostname', 'os', 'arch']) as field,
     unnest(array[$$''$$, $$repeat('x', 256)$$, $$e'a\nb'$$, $$e'\u0001'$$, $$e'\u007f'$$, $$e'\u0080'$$]) as value
   union all values
-  ('an_agent_that_was_seen_has_beaten', 'agents', 'last_seen_at = now()'),
-  ('an_agent_that_was_seen_has_beaten', 'agents', 'heartbeats_count = 1'),
-  ('an_agent_that_was_seen_has_beaten', 'agents', $$status = 'healthy'$$),
-  ('an_agent_that_was_seen_has_beaten', 'agents', 'last_seen_at = now(), heartbeats_count = 1'),
-  ('heartbeats_count_is_not_negative', 'agents',
+  ('an_agent_that_was_seen_has_beaten', 'agent_beats', 'last_seen_at = now()'),
+  ('an_agent_that_was_seen_has_beaten', 'agent_beats', 'heartbeats_count = 1'),
+  ('an_agent_that_was_seen_has_beaten', 'agent_beats', $$status = 'healthy'$$),
+  ('an_agent_that_was_seen_has_beaten', 'agent_beats', 'last_seen_at = now(), heartbeats_count = 1'),
+  ('heartbeats_count_is_not_negative', 'agent_beats',
     $$last_seen_at = now(), status = 'healthy', heartbeats_count = -1$$),
-  ('status_is_one_of_four', 'agents', $$last_seen_at = now(), heartbeats_count = 1, status = 'fine'$$),
-  ('status_is_one_of_four', 'agents', $$last_seen_at = now(), heartbeats_count = 1, status = 'Healthy'$$),
-  ('status_is_one_of_four', 'agents', $$last_seen_at = now(), heartbeats_count = 1, status = ''$$),
-  ('message_is_at_most_500_characters_and_newlines', 'agents', $$message = repeat('x', 501)$$),
-  ('message_is_at_most_500_characters_and_newlines', 'agents', $$message = e'a\tb'$$),
-  ('message_is_at_most_500_characters_and_newlines', 'agents', $$message = e'a\rb'$$),
-  ('message_is_at_most_500_characters_and_newlines', 'agents', $$message = e'\u001b[31m'$$),
-  ('message_is_at_most_500_characters_and_newlines', 'agents', $$message = e'\u009b31m'$$),
-  ('last_seq_is_a_whole_number_that_json_can_carry', 'agents', 'last_seq = -1'),
-  ('last_seq_is_a_whole_number_that_json_can_carry', 'agents', 'last_seq = 9007199254740992'),
+  ('status_is_one_of_four', 'agent_beats', $$last_seen_at = now(), heartbeats_count = 1, status = 'fine'$$),
+  ('status_is_one_of_four', 'agent_beats', $$last_seen_at = now(), heartbeats_count = 1, status = 'Healthy'$$),
+  ('status_is_one_of_four', 'agent_beats', $$last_seen_at = now(), heartbeats_count = 1, status = ''$$),
+  ('message_is_at_most_500_characters_and_newlines', 'agent_beats', $$message = repeat('x', 501)$$),
+  ('message_is_at_most_500_characters_and_newlines', 'agent_beats', $$message = e'a\tb'$$),
+  ('message_is_at_most_500_characters_and_newlines', 'agent_beats', $$message = e'a\rb'$$),
+  ('message_is_at_most_500_characters_and_newlines', 'agent_beats', $$message = e'\u001b[31m'$$),
+  ('message_is_at_most_500_characters_and_newlines', 'agent_beats', $$message = e'\u009b31m'$$),
+  ('last_seq_is_a_whole_number_that_json_can_carry', 'agent_beats', 'last_seq = -1'),
+  ('last_seq_is_a_whole_number_that_json_can_carry', 'agent_beats', 'last_seq = 9007199254740992'),
   ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = ''$$),
   ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = repeat('a', 64)$$),
   ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = 'sha256:' || repeat('a', 63)$$),
@@ -95,13 +93,13 @@ insert into bad
   ('address_is_at_most_64_characters', 'agent_events', 'address = '''''),
   ('address_is_at_most_64_characters', 'agent_events', 'address = repeat(''x'', 65)'),
   ('a_secret_has_its_time', 'agents', 'previous_secret_created_at = now()'),
-  ('instances_are_at_most_eight', 'agents', 'copies = array_fill(id, array[9])'),
-  ('instances_are_at_most_eight', 'agents', 'adopting_instances = array_fill(id, array[9])'),
-  ('instances_are_at_most_eight', 'agents', 'revoked_instances = array_fill(id, array[9])'),
+  ('instances_are_at_most_eight', 'agent_beats', 'copies = array_fill(agent_id, array[9])'),
+  ('instances_are_at_most_eight', 'agent_beats', 'adopting_instances = array_fill(agent_id, array[9])'),
+  ('instances_are_at_most_eight', 'agent_beats', 'revoked_instances = array_fill(agent_id, array[9])'),
   ('instance_address_is_at_most_64_characters', 'agent_instances', 'address = '''''),
   ('instance_address_is_at_most_64_characters', 'agent_instances', 'address = repeat(''x'', 65)'),
-  ('session_epoch_is_positive', 'agents', 'session_epoch = 0'),
-  ('session_epoch_is_positive', 'agents', 'session_epoch = -1'),
+  ('session_epoch_is_positive', 'agent_beats', 'session_epoch = 0'),
+  ('session_epoch_is_positive', 'agent_beats', 'session_epoch = -1'),
   ('an_agent_with_handshakes_has_a_last_one', 'agents', 'handshakes_count = 1'),
   ('an_agent_with_handshakes_has_a_last_one', 'agents', 'last_handshake_at = now()'),
   ('an_agent_with_handshakes_has_a_last_one', 'agents', 'last_handshake_at = now(), handshakes_count = -1'),
@@ -134,7 +132,7 @@ insert into bad
   ('enrollment_name_is_1_to_100_characters_without_controls', 'enrollments', $$name = ''$$),
   ('enrollment_name_is_1_to_100_characters_without_controls', 'enrollments', $$name = repeat('x', 101)$$),
   ('enrollment_name_is_1_to_100_characters_without_controls', 'enrollments', $$name = e'a\u009fb'$$),
-  ('enrollment_labels_are_at_most_32_strings', 'enrollments', $$labels = '[]'$$),
+  ('labels_are_at_most_32_strings', 'enrollments', $$labels = '[]'$$),
   ('enrollment_heartbeat_interval_is_5_seconds_to_a_day', 'enrollments', 'heartbeat_interval_seconds = 4'),
   ('enrollment_heartbeat_interval_is_5_seconds_to_a_day', 'enrollments', 'heartbeat_interval_seconds = 86401'),
   ('enrollment_progress_deadline_is_10_seconds_to_a_week', 'enrollments', 'progress_deadline_seconds = 9'),
@@ -163,7 +161,10 @@ insert into bad
 
 select throws_ok(
   format('update public.%s set %s', relation, change), '23514',
-  format('new row for relation "%s" violates check constraint "%s"', relation, rule),
+  case rule
+    when 'labels_are_at_most_32_strings' then format('value for domain labels violates check constraint "%s"', rule)
+    else format('new row for relation "%s" violates check constraint "%s"', relation, rule)
+  end,
   format('%s breaks %s', change, rule)
 ) from bad;
 select set_eq(
@@ -181,24 +182,24 @@ from (values
   ('agents', $$labels = '{"a.b_c-9": "", "zone": "Zürich"}'$$),
   ('agents', $$labels = jsonb_build_object(repeat('k', 63), repeat('ü', 255))$$),
   ('agents', $$labels = (select jsonb_object_agg('k' || n, 'x') from generate_series(1, 32) as n)$$),
-  ('agents', $$metrics = '{"cpu_percent": 12.5, "a": -1e300, "b": 0}'$$),
-  ('agents', $$metrics = jsonb_build_object(repeat('k', 63), 1)$$),
-  ('agents', $$metrics = (select jsonb_object_agg('k' || n, n) from generate_series(1, 32) as n)$$),
+  ('agent_beats', $$metrics = '{"cpu_percent": 12.5, "a": -1e300, "b": 0}'$$),
+  ('agent_beats', $$metrics = jsonb_build_object(repeat('k', 63), 1)$$),
+  ('agent_beats', $$metrics = (select jsonb_object_agg(repeat('k', 61) || n, -1.7976931348623157e308) from generate_series(10, 41) as n)$$),
   ('agents', 'heartbeat_interval_seconds = 5'),
   ('agents', 'heartbeat_interval_seconds = 86400'),
   ('agents', $$version = repeat('x', 255), hostname = 'h', os = 'o', arch = null$$),
-  ('agents', $$last_seen_at = now(), heartbeats_count = 1, status = 'healthy'$$),
-  ('agents', $$status = 'degraded'$$),
-  ('agents', $$status = 'unhealthy'$$),
-  ('agents', $$status = 'stopping'$$),
-  ('agents', $$message = ''$$),
-  ('agents', $$message = e'two\nlines'$$),
-  ('agents', $$message = repeat('ü', 500)$$),
-  ('agents', 'last_seq = 0'),
-  ('agents', 'last_seq = 9007199254740991'),
+  ('agent_beats', $$last_seen_at = now(), heartbeats_count = 1, status = 'healthy'$$),
+  ('agent_beats', $$status = 'degraded'$$),
+  ('agent_beats', $$status = 'unhealthy'$$),
+  ('agent_beats', $$status = 'stopping'$$),
+  ('agent_beats', $$message = ''$$),
+  ('agent_beats', $$message = e'two\nlines'$$),
+  ('agent_beats', $$message = repeat('ü', 500)$$),
+  ('agent_beats', 'last_seq = 0'),
+  ('agent_beats', 'last_seq = 9007199254740991'),
   ('agents', $$agent_secret = 'sha256:' || repeat('0f', 32)$$),
   ('agents', 'agent_secret = null'),
-  ('agents', 'copies = array_fill(id, array[8]), revoked_instances = array_fill(id, array[8])'),
+  ('agent_beats', 'copies = array_fill(agent_id, array[8]), revoked_instances = array_fill(agent_id, array[8])'),
   ('agents', $$previous_secret = 'sha256:' || repeat('0f', 32), previous_secret_expires_at = '-infinity'$$),
   ('agent_events', $$kind = 'copy_seen', actor = 'server'$$),
   ('agent_events', $$kind = 'first_handshake', actor = 'agent'$$),

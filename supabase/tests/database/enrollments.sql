@@ -80,7 +80,7 @@ select results_eq(
   'enroll returns the agent''s id and name'
 );
 select results_eq(
-  $$select owner_id::text, name, labels, heartbeat_interval_seconds, progress_deadline_seconds, agent_secret,
+  $$select owner_id::text, name, labels::jsonb, heartbeat_interval_seconds, progress_deadline_seconds, agent_secret,
       secret_created_at from public.agents$$,
   $$values ('a0000000-0000-4000-8000-000000000001', 'web-1', '{"zone": "a"}'::jsonb, 30, 600,
     'sha256:' || repeat('0', 64), now())$$,

@@ -5,12 +5,8 @@ select no_plan();
 insert into auth.users (id) values
   ('a0000000-0000-4000-8000-000000000001'), ('b0000000-0000-4000-8000-000000000002');
 -- One of each liveness, and what counts as trouble beside it. Their names say in which order they come.
-insert into public.agents
-    (name, owner_id, labels, hostname, created_at, revoked_at, restored_at, last_seen_at, online_since, heartbeats_count, status)
-  select
-    name, owner::uuid, labels::jsonb, hostname, now() - age, revoked_at, restored_at, last_seen_at, online_since,
-    case when last_seen_at is null then 0 else 1 end, status
-  from (values
+create temporary table told as
+  select v.* from (values
     ('1 offline long', 'a0000000-0000-4000-8000-000000000001', '{"zone": "a"}', 'Host-1', interval '9 hours', null::timestamptz, null::timestamptz, now() - interval '2 hours', null::timestamptz, 'healthy'),
     ('2 offline', 'a0000000-0000-4000-8000-000000000001', '{"zone": "b", "tier": ""}', null, interval '8 hours', null, null, now() - interval '1 hour', null, 'unhealthy'),
     ('3 unhealthy', null, '{}', null, interval '7 hours', null, null, now(), now() - interval '5 hours', 'unhealthy'),
@@ -23,7 +19,15 @@ insert into public.agents
     ('9 stopped', null, '{}', null, interval '1 hour', null, null, now(), null, 'stopping'),
     ('A revoked', null, '{}', null, interval '1 hour', now(), null, null, null, null)
   ) as v (name, owner, labels, hostname, age, revoked_at, restored_at, last_seen_at, online_since, status);
-update public.agents set copies = array[gen_random_uuid(), gen_random_uuid()] where name in ('3a copied', 'A revoked');
+insert into public.agents
+    (name, owner_id, labels, hostname, created_at, revoked_at, restored_at)
+  select name, owner::uuid, labels::jsonb, hostname, now() - age, revoked_at, restored_at
+  from told;
+update public.agent_beats as b
+  set last_seen_at = t.last_seen_at, online_since = t.online_since, heartbeats_count = 1, status = t.status
+  from told as t join public.agents as a using (name)
+  where b.agent_id = a.id and t.last_seen_at is not null;
+update public.agent_beats set copies = array[gen_random_uuid(), gen_random_uuid()] where agent_id in (select a.id from public.agents as a where a.name in ('3a copied', 'A revoked'));
 create temporary table everybody as select a.name, a.id from public.agents as a;
 grant select on everybody to service_role;
 set local role service_role;
@@ -64,11 +68,11 @@ select is(
 );
 select is(
   pg_temp.walk('{}', 'last_seen_at', 1),
-  array(select a.name from public.agents as a order by a.last_seen_at nulls first, a.id), 'by last_seen_at: never comes first'
+  array(select a.name from public.fleet as a order by a.last_seen_at nulls first, a.id), 'by last_seen_at: never comes first'
 );
 select is(
   pg_temp.walk('{}', '-last_seen_at', 2),
-  array(select a.name from public.agents as a order by a.last_seen_at desc nulls last, a.id desc), 'and last, the other way round'
+  array(select a.name from public.fleet as a order by a.last_seen_at desc nulls last, a.id desc), 'and last, the other way round'
 );
 
 -- Filters
@@ -119,7 +123,8 @@ select results_eq(
 
 -- 1 MiB
 reset role;
-update public.agents set labels = (select jsonb_object_agg('k' || i, repeat('x', 255)) from generate_series(1, 32) as i), message = repeat(U&'\6F22', 500);
+update public.agents set labels = (select jsonb_object_agg('k' || i, repeat('x', 255)) from generate_series(1, 32) as i);
+update public.agent_beats set message = repeat(U&'\6F22', 500);
 insert into public.agents (name, labels) select 'B ' || lpad(i::text, 3, '0'), (select a.labels from public.agents as a limit 1) from generate_series(1, 189) as i;
 set local role service_role;
 select ok(

@@ -4,11 +4,11 @@ select no_plan();
 
 insert into auth.users (id) values
   ('a0000000-0000-4000-8000-000000000001'), ('b0000000-0000-4000-8000-000000000002');
-insert into public.agents (id, owner_id, name, agent_secret, session_epoch) values
+insert into public.agents (id, owner_id, name, agent_secret) values
   ('a1000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000001', 'mine',
-    'sha256:' || repeat('a', 64), 7),
-  ('b1000000-0000-4000-8000-000000000002', 'b0000000-0000-4000-8000-000000000002', 'theirs', null, 1),
-  ('c1000000-0000-4000-8000-000000000003', null, 'nobody''s', null, 1);
+    'sha256:' || repeat('a', 64)),
+  ('b1000000-0000-4000-8000-000000000002', 'b0000000-0000-4000-8000-000000000002', 'theirs', null),
+  ('c1000000-0000-4000-8000-000000000003', null, 'nobody''s', null);
 insert into public.agent_events (agent_id, owner_id, kind, actor)
   select id, owner_id, 'created', 'key:default' from public.agents;
 
@@ -21,11 +21,15 @@ select results_eq(
 );
 select lives_ok(
   $$select id, owner_id, name, labels, heartbeat_interval_seconds, created_at, version, hostname, os, arch,
-      last_seen_at, heartbeats_count, status, message, metrics, last_instance_id, last_seq, revoked_at,
-      last_handshake_at, handshakes_count, last_refused_at, refused_handshakes_count
+      revoked_at, last_handshake_at, handshakes_count, last_refused_at, refused_handshakes_count
     from public.agents$$,
   'an owner reads every column that is no secret'
 );
+select results_eq(
+  $$select agent_id from public.agent_beats$$, $$values ('a1000000-0000-4000-8000-000000000001'::uuid)$$,
+  'an owner reads what their own agents'' beats said, and nobody else''s'
+);
+select throws_ok($$update public.agent_beats set message = 'x'$$, '42501', null, 'and changes none of it');
 select results_eq(
   $$select agent_id, kind from public.agent_events$$,
   $$values ('a1000000-0000-4000-8000-000000000001'::uuid, 'created')$$,
@@ -39,7 +43,7 @@ select throws_ok(
   'select agent_secret from public.agents', '42501', null, 'an owner cannot read a secret''s digest'
 );
 select throws_ok(
-  'select session_epoch from public.agents', '42501', null, 'an owner cannot read a session''s epoch'
+  'select session_epoch from public.agent_beats', '42501', null, 'an owner cannot read a session''s epoch'
 );
 select throws_ok('select * from public.agents', '42501', null, 'an owner cannot read all columns at once');
 select throws_ok(

@@ -16,7 +16,7 @@ create temporary view our_relations as
 
 select isnt_empty('select 1 from our_functions', 'there are functions to look at');
 select set_eq(
-  'select relname::text from our_relations', $$values ('agents'), ('agent_events'), ('agent_instances'),
+  'select relname::text from our_relations', $$values ('agents'), ('agent_beats'), ('agent_events'), ('agent_instances'),
     ('agent_turns'), ('reader_keys'), ('enrollments'), ('enrollment_hosts'), ('fleet')$$,
   'there are these tables and views, and no others'
 );
@@ -73,6 +73,7 @@ select set_eq(
   $$values
     ('authenticated', 'agent_events', 'SELECT'), ('authenticated', 'fleet', 'SELECT'),
     ('service_role', 'agents', 'SELECT'), ('service_role', 'agents', 'DELETE'),
+    ('service_role', 'agent_beats', 'SELECT'),
     ('service_role', 'agent_events', 'SELECT'), ('service_role', 'fleet', 'SELECT'),
     ('service_role', 'agent_instances', 'SELECT'), ('service_role', 'agent_instances', 'DELETE'),
     ('service_role', 'agent_turns', 'SELECT'), ('service_role', 'agent_turns', 'DELETE'),
@@ -93,7 +94,8 @@ select set_eq(
     where table_schema = 'public' and privilege_type = 'INSERT' and grantee = 'service_role'$$,
   $$values ('agents', 'owner_id'), ('agents', 'name'), ('agents', 'labels'),
     ('agents', 'heartbeat_interval_seconds'), ('agents', 'progress_deadline_seconds'),
-    ('agents', 'adopted_from'), ('agent_instances', 'agent_id'), ('agent_instances', 'instance_id'),
+    ('agents', 'adopted_from'), ('agent_beats', 'agent_id'), ('agent_beats', 'interval_seconds'),
+    ('agent_instances', 'agent_id'), ('agent_instances', 'instance_id'),
     ('agent_instances', 'hostname'), ('agent_instances', 'address'), ('agent_instances', 'supports'),
     ('agent_instances', 'last_seen_at'), ('agent_turns', 'agent_id'), ('agent_turns', 'instance_id'),
     ('agent_turns', 'seq'), ('agent_turns', 'at'), ('agent_turns', 'stopping'),
@@ -114,11 +116,12 @@ select set_eq(
     where table_schema = 'public' and privilege_type = 'UPDATE' and grantee = 'service_role'$$,
   $$select 'agents', name from unnest(array['name', 'labels', 'heartbeat_interval_seconds',
     'progress_deadline_seconds', 'muted_until', 'restored_at', 'supports', 'version', 'hostname', 'os', 'arch',
-    'last_seen_at', 'online_since', 'clock_offset_seconds', 'heartbeats_count', 'status', 'message', 'metrics', 'last_instance_id', 'last_seq', 'session_epoch',
     'revoked_at', 'last_handshake_at', 'handshakes_count', 'last_refused_at', 'refused_handshakes_count',
     'last_refusal', 'agent_secret', 'secret_created_at', 'previous_secret', 'previous_secret_expires_at',
-    'previous_secret_created_at', 'pending_secret', 'pending_secret_created_at', 'last_secret', 'rotation_requested_at',
-    'copies', 'adopting_instances', 'revoked_instances', 'adopted_from']) as name
+    'previous_secret_created_at', 'pending_secret', 'pending_secret_created_at', 'last_secret', 'adopted_from']) as name
+  union all select 'agent_beats', name from unnest(array['interval_seconds', 'session_epoch', 'rotation_requested_at',
+    'copies', 'adopting_instances', 'revoked_instances', 'last_seen_at', 'online_since', 'heartbeats_count', 'status',
+    'message', 'metrics', 'clock_offset_seconds', 'last_instance_id', 'last_seq']) as name
   union all select 'agent_instances', name from unnest(array['noted_at', 'hostname', 'address', 'supports',
     'last_seen_at', 'adopted_as', 'adopted_at']) as name
 
@@ -173,6 +176,10 @@ select set_eq(
     ('agents', 'the service role enrols agents', '{service_role}', 'INSERT', 'PERMISSIVE'),
     ('agents', 'the service role records what agents do', '{service_role}', 'UPDATE', 'PERMISSIVE'),
     ('agents', 'the service role deletes agents', '{service_role}', 'DELETE', 'PERMISSIVE'),
+    ('agent_beats', 'owners read what their own agents'' beats said', '{authenticated}', 'SELECT', 'PERMISSIVE'),
+    ('agent_beats', 'the service role sees what every agent''s beats said', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('agent_beats', 'the service role adds a row with each agent', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('agent_beats', 'the service role records beats, and what they are to read', '{service_role}', 'UPDATE', 'PERMISSIVE'),
     ('agent_events', 'owners read their own events', '{authenticated}', 'SELECT', 'PERMISSIVE'),
     ('agent_events', 'the service role sees every event', '{service_role}', 'SELECT', 'PERMISSIVE'),
     ('agent_events', 'the service role adds events', '{service_role}', 'INSERT', 'PERMISSIVE'),

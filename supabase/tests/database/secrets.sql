@@ -2,6 +2,26 @@
 begin;
 select no_plan();
 
+create function pg_temp.open_session(agent_id uuid, secret_digest text, instance_id uuid, client jsonb, address text)
+  returns jsonb language sql as $$
+  select public.open_sessions(jsonb_build_array(jsonb_build_object(
+    'agent_id', agent_id, 'secret_digest', secret_digest, 'instance_id', instance_id, 'client', client,
+    'address', address
+  ))) -> 0
+$$;
+
+-- A list of beats as the functions have it, told as JSON.
+create function pg_temp.record_heartbeats(beats jsonb) returns jsonb language sql as $$
+  select public.record_heartbeats(
+    array_agg((b.value ->> 'agent_id')::uuid order by b.place), array_agg((b.value ->> 'epoch')::integer order by b.place),
+    array_agg(b.value ->> 'status' order by b.place), array_agg(b.value ->> 'message' order by b.place),
+    array_agg(b.value ->> 'metrics' order by b.place), array_agg((b.value ->> 'instance_id')::uuid order by b.place),
+    array_agg((b.value ->> 'seq')::bigint order by b.place),
+    array_agg((b.value ->> 'clock_offset_seconds')::integer order by b.place)
+  )
+  from jsonb_array_elements(beats) with ordinality as b (value, place)
+$$;
+
 insert into auth.users (id) values ('a0000000-0000-4000-8000-000000000001');
 
 -- An agent with the secret "1", to the rules' liking. Secrets are called by a digit here.
@@ -17,7 +37,7 @@ create function pg_temp.id(agent text) returns uuid language sql as $$
   select id from public.agents where name = agent
 $$;
 create function pg_temp.opens(agent text, secret text) returns boolean language sql as $$
-  select public.open_session(
+  select pg_temp.open_session(
     pg_temp.id(agent), pg_temp.digest(secret), null, '{"supports": ["rotate"]}', '192.0.2.1'
   ) is not null
 $$;
@@ -73,18 +93,18 @@ select is(
   'the Agent tells when it ends, and that the last session was opened by it'
 );
 select is(
-  (public.open_session(pg_temp.id('operated'), pg_temp.digest('1'), null, '{}', null) ->> 'secret_age_seconds')::integer,
+  (pg_temp.open_session(pg_temp.id('operated'), pg_temp.digest('1'), null, '{}', null) ->> 'secret_age_seconds')::integer,
   3600, 'a handshake is told the age of the secret that it used: of the one before'
 );
 select is(
-  (public.open_session(pg_temp.id('operated'), pg_temp.digest('2'), null, '{}', null) ->> 'secret_age_seconds')::integer,
+  (pg_temp.open_session(pg_temp.id('operated'), pg_temp.digest('2'), null, '{}', null) ->> 'secret_age_seconds')::integer,
   0, 'or of the new one'
 );
 select is(pg_temp.shown('operated'), 'unsupported current 3600', 'which then opened the last session');
 select ok(pg_temp.rotate('operated', '3', 60) is not null, 'a second rotation within the overlap');
 select is(pg_temp.good('operated'), '23', 'at most two are good at a time');
 select results_eq(
-  $$select session_epoch, revoked_at from public.agents where name = 'operated'$$,
+  $$select session_epoch, revoked_at from public.agents join public.agent_beats on agent_id = id where name = 'operated'$$,
   $$values (1, null::timestamptz)$$, 'and no session has ended'
 );
 reset role;
@@ -114,15 +134,15 @@ select unalike(pg_temp.rotate('operated', '4', 60)::text, '%sha256%', 'no digest
 -- Without an overlap
 select ok(pg_temp.opens('leaked', '1'), 'a secret that will leak opens a session');
 reset role;
-update public.agents set revoked_instances = array['e1000000-0000-4000-8000-00000000000e'::uuid]
-  where name = 'leaked';
+update public.agent_beats set revoked_instances = array['e1000000-0000-4000-8000-00000000000e'::uuid]
+  where agent_id = pg_temp.id('leaked');
 set local role service_role;
 select ok(pg_temp.rotate('leaked', '2', 0) is not null, 'a rotation without an overlap');
 select is(pg_temp.good('leaked'), '2', 'ends the secret before at once');
 select is(pg_temp.shown('leaked'), 'none previous -', 'of which no end is told');
 select results_eq(
   $$select session_epoch, previous_secret, previous_secret_expires_at, revoked_instances
-    from public.agents where name = 'leaked'$$,
+    from public.agents join public.agent_beats on agent_id = id where name = 'leaked'$$,
   $$values (2, pg_temp.digest('1'), '-infinity'::timestamptz, '{}'::uuid[])$$,
   'all sessions end with it, whatever the clock says later, and no instance needs to be refused any more'
 );
@@ -156,11 +176,11 @@ select is(pg_temp.good('own'), '24', 'a fresh one is in the place of the unused 
 select ok(pg_temp.opens('own', '2'), 'the old one still opens a session');
 select is(pg_temp.good('own'), '24', 'which ends nothing');
 reset role;
-update public.agents set pending_secret_created_at = now() - interval '5 minutes', rotation_requested_at = now()
-  where name = 'own';
+update public.agents set pending_secret_created_at = now() - interval '5 minutes' where name = 'own';
+update public.agent_beats set rotation_requested_at = now() where agent_id = pg_temp.id('own');
 set local role service_role;
 select is(
-  public.open_session(pg_temp.id('own'), pg_temp.digest('4'), null, '{"supports": ["rotate"]}', null)
+  pg_temp.open_session(pg_temp.id('own'), pg_temp.digest('4'), null, '{"supports": ["rotate"]}', null)
     - 'id' - 'name' - 'epoch' - 'heartbeat_interval_seconds',
   '{"secret_age_seconds": 300, "adopting": false, "adopted": false}',
   'the first handshake with the new one is told its age'
@@ -169,7 +189,7 @@ select is(pg_temp.good('own'), '4', 'and ends the old one');
 select is(pg_temp.shown('own'), 'none current -', 'the rotation is done');
 select results_eq(
   $$select agent_secret, secret_created_at, previous_secret, previous_secret_expires_at, pending_secret,
-      pending_secret_created_at, rotation_requested_at, session_epoch from public.agents where name = 'own'$$,
+      pending_secret_created_at, rotation_requested_at, session_epoch from public.agents join public.agent_beats on agent_id = id where name = 'own'$$,
   $$values (pg_temp.digest('4'), now() - interval '5 minutes', pg_temp.digest('2'), '-infinity'::timestamptz,
     null, null::timestamptz, null::timestamptz, 1)$$,
   'the one before is kept, to be told from a wrong one, and nobody''s request is left'
@@ -212,7 +232,7 @@ select is(
   'requested', 'request_rotation returns the Agent, which tells of it'
 );
 select results_eq(
-  $$select public.record_heartbeats(jsonb_build_array(jsonb_build_object(
+  $$select pg_temp.record_heartbeats(jsonb_build_array(jsonb_build_object(
       'agent_id', pg_temp.id('request'), 'epoch', 1, 'status', 'healthy', 'metrics', '{}'::jsonb
     )))$$,
   $$values ('[{"heartbeat_interval_seconds": 60, "directives": ["rotate"]}]'::jsonb)$$, 'its beats are asked'
@@ -223,17 +243,17 @@ select is(
 );
 select is(pg_temp.rotates_own('request', '1', '2'), true, 'the agent rotates');
 select alike(
-  public.record_heartbeats(jsonb_build_array(jsonb_build_object(
+  pg_temp.record_heartbeats(jsonb_build_array(jsonb_build_object(
     'agent_id', pg_temp.id('request'), 'epoch', 1, 'status', 'healthy', 'metrics', '{}'::jsonb
   )))::text,
   '%rotate%', 'it is asked until it has used the new secret'
 );
 select ok(pg_temp.opens('request', '2'), 'which it does');
 select is(
-  public.record_heartbeats(jsonb_build_array(jsonb_build_object(
+  pg_temp.record_heartbeats(jsonb_build_array(jsonb_build_object(
     'agent_id', pg_temp.id('request'), 'epoch', 1, 'status', 'healthy', 'metrics', '{}'::jsonb
   ))),
-  '[{"heartbeat_interval_seconds": 60}]', 'then no more'
+  '[60]', 'then no more'
 );
 select results_eq(
   $$select kind, actor from public.agent_events where agent_id = pg_temp.id('request') order by id$$,
@@ -259,8 +279,8 @@ select ok(pg_temp.rotate('refusals', '3', 0) is not null, 'and again, at once');
 select is(pg_temp.refused('refusals', '2'), 'expired_secret', 'the one before is told from a wrong one');
 select is(pg_temp.refused('refusals', '1'), 'wrong_secret', 'the one before that is not');
 reset role;
-update public.agents set revoked_instances = array['e1000000-0000-4000-8000-00000000000e'::uuid]
-  where name = 'refusals';
+update public.agent_beats set revoked_instances = array['e1000000-0000-4000-8000-00000000000e'::uuid]
+  where agent_id = pg_temp.id('refusals');
 set local role service_role;
 select is(
   pg_temp.refused('refusals', '3', 'e1000000-0000-4000-8000-00000000000e'), 'revoked_copy',

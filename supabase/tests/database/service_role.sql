@@ -28,8 +28,8 @@ select lives_ok(
   'the service role enrols an agent'
 );
 select lives_ok(
-  $$update public.agents set last_seen_at = now(), heartbeats_count = 1, status = 'healthy'
-    where id = 'c1000000-0000-4000-8000-000000000003'$$,
+  $$update public.agent_beats set last_seen_at = now(), heartbeats_count = 1, status = 'healthy'
+    where agent_id = 'c1000000-0000-4000-8000-000000000003'$$,
   'the service role records what an agent does'
 );
 select lives_ok(
@@ -45,6 +45,7 @@ select throws_ok(
 ) from unnest(array[
   'id', 'owner_id', 'created_at'
 ]) as name;
+select throws_ok('delete from public.agent_beats', '42501', null, 'nor delete what an agent''s beats change');
 select throws_ok('truncate public.agents', '42501', null, 'the service role cannot empty the agents');
 select throws_ok(
   format('update public.agent_events set %I = %I', name, name), '42501', null,

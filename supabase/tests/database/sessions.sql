@@ -2,16 +2,25 @@
 begin;
 select no_plan();
 
-insert into public.agents (id, name, agent_secret, session_epoch, revoked_at) values
-  ('a1000000-0000-4000-8000-000000000001', 'active', 'sha256:' || repeat('a', 64), 3, null),
-  ('b1000000-0000-4000-8000-000000000002', 'no secret', null, 1, null),
-  ('c1000000-0000-4000-8000-000000000003', 'revoked', 'sha256:' || repeat('c', 64), 2, now());
+create function pg_temp.open_session(agent_id uuid, secret_digest text, instance_id uuid, client jsonb, address text)
+  returns jsonb language sql as $$
+  select public.open_sessions(jsonb_build_array(jsonb_build_object(
+    'agent_id', agent_id, 'secret_digest', secret_digest, 'instance_id', instance_id, 'client', client,
+    'address', address
+  ))) -> 0
+$$;
+
+insert into public.agents (id, name, agent_secret, revoked_at) values
+  ('a1000000-0000-4000-8000-000000000001', 'active', 'sha256:' || repeat('a', 64), null),
+  ('b1000000-0000-4000-8000-000000000002', 'no secret', null, null),
+  ('c1000000-0000-4000-8000-000000000003', 'revoked', 'sha256:' || repeat('c', 64), now());
+update public.agent_beats set session_epoch = 3 where agent_id = 'a1000000-0000-4000-8000-000000000001';
 create temporary table before as select a, a.ctid as place from public.agents as a;
 grant select on before to service_role;
 set local role service_role;
 
 -- Refusals
-select is(public.open_session(id, digest, 'e1000000-0000-4000-8000-00000000000e', '{"version": "1"}', null), null, format('open_session refuses %s', what))
+select is(pg_temp.open_session(id, digest, 'e1000000-0000-4000-8000-00000000000e', '{"version": "1"}', null), null, format('open_session refuses %s', what))
 from (values
   ('f0000000-0000-4000-8000-00000000000f'::uuid, 'sha256:' || repeat('a', 64), 'an unknown id'),
   ('a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat('b', 64), 'a wrong secret'),
@@ -31,7 +40,7 @@ select is_empty('select 1 from public.agent_instances', 'and no instance');
 
 -- The first handshake
 select is(
-  public.open_session(
+  pg_temp.open_session(
     'a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat('a', 64), null,
     '{"version": "1.0", "hostname": "h", "os": "linux", "arch": "x86_64"}', '192.0.2.1'
   ),
@@ -41,7 +50,7 @@ select is(
 );
 select results_eq(
   $$select last_handshake_at, handshakes_count, version, hostname, os, arch, last_seen_at, session_epoch
-    from public.agents where name = 'active'$$,
+    from public.agents join public.agent_beats on agent_id = id where name = 'active'$$,
   $$values (now(), 1::bigint, '1.0', 'h', 'linux', 'x86_64', null::timestamptz, 3)$$,
   'it counts and stamps the handshake, and does not move last_seen_at'
 );
@@ -54,7 +63,7 @@ select results_eq(
 
 -- The second
 select isnt(
-  public.open_session('a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat('a', 64), null, '{"version": "1.1"}', null),
+  pg_temp.open_session('a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat('a', 64), null, '{"version": "1.1"}', null),
   null, 'the second handshake is let in as well'
 );
 select results_eq(
@@ -67,6 +76,40 @@ select set_eq(
   $$select a::text from before where (a).name <> 'active'$$, 'the other agents are untouched'
 );
 
+-- A list
+reset role;
+insert into public.agents (id, name, agent_secret, pending_secret, pending_secret_created_at) values
+  ('d1000000-0000-4000-8000-000000000004', 'rotating', 'sha256:' || repeat('d', 64), 'sha256:' || repeat('e', 64), now());
+update public.agent_beats set rotation_requested_at = now() where agent_id = 'd1000000-0000-4000-8000-000000000004';
+set local role service_role;
+create function pg_temp.presented(agent_id uuid, secret_digest text) returns jsonb language sql as $$
+  select jsonb_build_object('agent_id', agent_id, 'secret_digest', secret_digest, 'client', '{}'::jsonb)
+$$;
+select results_eq(
+  $$select r.value ->> 'name', r.value ->> 'epoch' from jsonb_array_elements(public.open_sessions(jsonb_build_array(
+    pg_temp.presented('f0000000-0000-4000-8000-00000000000f', 'sha256:' || repeat('a', 64)),
+    pg_temp.presented('d1000000-0000-4000-8000-000000000004', 'sha256:' || repeat('e', 64)),
+    pg_temp.presented('c1000000-0000-4000-8000-000000000003', 'sha256:' || repeat('c', 64)),
+    pg_temp.presented('a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat('a', 64)),
+    pg_temp.presented('b1000000-0000-4000-8000-000000000002', 'sha256:' || repeat('a', 64))
+  ))) with ordinality as r (value, place) order by place$$,
+  $$values (null, null), ('rotating', '1'), (null, null), ('active', '3'), (null, null)$$,
+  'a list has a result for each of its handshakes, in their order'
+);
+select results_eq(
+  $$select agent_secret, pending_secret, rotation_requested_at
+    from public.agents join public.agent_beats on agent_id = id where name = 'rotating'$$,
+  $$values ('sha256:' || repeat('e', 64), null, null::timestamptz)$$, 'a pending secret in it ends the rotation'
+);
+select throws_ok(
+  $$select public.open_sessions(jsonb_build_array(
+    pg_temp.presented('a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat('a', 64)),
+    pg_temp.presented('a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat('a', 64))
+  ))$$,
+  '21000', null, 'a list that would let an agent in twice is refused'
+);
+select is(public.open_sessions('[]'), null, 'an empty list lets nobody in');
+
 -- Reading
 select is(
   public.read_session('a1000000-0000-4000-8000-000000000001', 3) ->> 'name', 'active',
@@ -76,7 +119,7 @@ select is(public.read_session(id, epoch), null, format('read_session is null for
 from (values
   ('a1000000-0000-4000-8000-000000000001'::uuid, 2, 'an epoch that has passed'),
   ('a1000000-0000-4000-8000-000000000001', 4, 'an epoch to come'),
-  ('c1000000-0000-4000-8000-000000000003', 2, 'a revoked agent'),
+  ('c1000000-0000-4000-8000-000000000003', 1, 'a revoked agent'),
   ('f0000000-0000-4000-8000-00000000000f', 1, 'an unknown id')
 ) as ended (id, epoch, what);
 

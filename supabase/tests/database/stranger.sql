@@ -22,6 +22,10 @@ select is_empty(
   $$select id from public.agents where owner_id is null$$, 'a stranger cannot read an agent that nobody owns'
 );
 select is_empty(
+  $$select agent_id from public.agent_beats where agent_id <> 'b1000000-0000-4000-8000-000000000002'$$,
+  'a stranger cannot read what another agent''s beats said'
+);
+select is_empty(
   $$select id from public.agent_events where agent_id <> 'b1000000-0000-4000-8000-000000000002'$$,
   'a stranger cannot read another agent''s events'
 );

@@ -54,11 +54,11 @@ Deno.test("a label named __proto__ is read as any other", async () => {
 });
 
 Deno.test("each verdict belongs to the beat at its place", async () => {
-  const verdicts = [{ heartbeat_interval_seconds: 60 }, null, { heartbeat_interval_seconds: 5 }];
+  const verdicts = [60, null, { heartbeat_interval_seconds: 5, directives: ["rotate"] }];
   assert.deepEqual(await answering(verdicts).heartbeats.record([beat, beat, beat]), [
     { heartbeatIntervalSeconds: 60 },
     null,
-    { heartbeatIntervalSeconds: 5 },
+    { heartbeatIntervalSeconds: 5, directives: ["rotate"] },
   ]);
 });
 
@@ -66,25 +66,26 @@ Deno.test("the arguments go by their names in SQL", async () => {
   const calls: unknown[] = [];
   await answering([null], calls).heartbeats.record([beat]);
   await answering(null, calls).sessions.open(credentials, { client: { os: "linux" }, address: null });
-  assert.deepEqual(calls, [
+  // As a request to Supabase has them.
+  assert.deepEqual(JSON.parse(JSON.stringify(calls)), [
     ["record_heartbeats", {
-      beats: [{
-        agent_id: agentId,
-        epoch: 1,
-        status: "healthy",
-        message: null,
-        metrics: { load_1m: 1 },
-        instance_id: null,
-        seq: 3,
-        clock_offset_seconds: null,
-      }],
+      agent_ids: [agentId],
+      epochs: [1],
+      statuses: ["healthy"],
+      messages: [null],
+      metrics: ['{"load_1m":1}'],
+      instance_ids: [null],
+      seqs: [3],
+      clock_offsets: [null],
     }],
-    ["open_session", {
-      agent_id: agentId,
-      secret_digest: "sha256:00",
-      instance_id: null,
-      client: { os: "linux" },
-      address: null,
+    ["open_sessions", {
+      handshakes: [{
+        agent_id: agentId,
+        secret_digest: "sha256:00",
+        instance_id: null,
+        client: { os: "linux" },
+        address: null,
+      }],
     }],
   ]);
 });

@@ -3,6 +3,80 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   "public": {
     Tables: {
+      "agent_beats": {
+        Row: {
+          "adopting_instances": (string)[];
+          "agent_id": string;
+          "clock_offset_seconds": number | null;
+          "copies": (string)[];
+          "heartbeats_count": number;
+          "interval_seconds": number;
+          "last_instance_id": string | null;
+          "last_seen_at": string | null;
+          "last_seq": number | null;
+          "message": string | null;
+          "metrics": NonNullable<Json>;
+          "online_since": string | null;
+          "revoked_instances": (string)[];
+          "rotation_requested_at": string | null;
+          "session_epoch": number;
+          "status": string | null;
+          "agent_copies": Json | null;
+        };
+        ComputedFields: "agent_copies";
+        Insert: {
+          "adopting_instances"?: (string)[];
+          "agent_id": string;
+          "clock_offset_seconds"?: number | null;
+          "copies"?: (string)[];
+          "heartbeats_count"?: number;
+          "interval_seconds": number;
+          "last_instance_id"?: string | null;
+          "last_seen_at"?: string | null;
+          "last_seq"?: number | null;
+          "message"?: string | null;
+          "metrics"?: NonNullable<Json>;
+          "online_since"?: string | null;
+          "revoked_instances"?: (string)[];
+          "rotation_requested_at"?: string | null;
+          "session_epoch"?: number;
+          "status"?: string | null;
+        };
+        Update: {
+          "adopting_instances"?: (string)[];
+          "agent_id"?: string;
+          "clock_offset_seconds"?: number | null;
+          "copies"?: (string)[];
+          "heartbeats_count"?: number;
+          "interval_seconds"?: number;
+          "last_instance_id"?: string | null;
+          "last_seen_at"?: string | null;
+          "last_seq"?: number | null;
+          "message"?: string | null;
+          "metrics"?: NonNullable<Json>;
+          "online_since"?: string | null;
+          "revoked_instances"?: (string)[];
+          "rotation_requested_at"?: string | null;
+          "session_epoch"?: number;
+          "status"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "agent_beats_agent_id_fkey";
+            columns: ["agent_id"];
+            isOneToOne: true;
+            referencedRelation: "agents";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "agent_beats_agent_id_fkey";
+            columns: ["agent_id"];
+            isOneToOne: true;
+            referencedRelation: "fleet";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "agent_events": {
         Row: {
           "actor": string;
@@ -98,15 +172,8 @@ export type Database = {
             foreignKeyName: "agent_instances_agent_id_fkey";
             columns: ["agent_id"];
             isOneToOne: false;
-            referencedRelation: "agents";
-            referencedColumns: ["id"];
-          },
-          {
-            foreignKeyName: "agent_instances_agent_id_fkey";
-            columns: ["agent_id"];
-            isOneToOne: false;
-            referencedRelation: "fleet";
-            referencedColumns: ["id"];
+            referencedRelation: "agent_beats";
+            referencedColumns: ["agent_id"];
           },
         ];
       };
@@ -141,45 +208,28 @@ export type Database = {
             foreignKeyName: "agent_turns_agent_id_fkey";
             columns: ["agent_id"];
             isOneToOne: false;
-            referencedRelation: "agents";
-            referencedColumns: ["id"];
-          },
-          {
-            foreignKeyName: "agent_turns_agent_id_fkey";
-            columns: ["agent_id"];
-            isOneToOne: false;
-            referencedRelation: "fleet";
-            referencedColumns: ["id"];
+            referencedRelation: "agent_beats";
+            referencedColumns: ["agent_id"];
           },
         ];
       };
       "agents": {
         Row: {
           "adopted_from": string | null;
-          "adopting_instances": (string)[];
           "agent_secret": string | null;
           "arch": string | null;
-          "clock_offset_seconds": number | null;
-          "copies": (string)[];
           "created_at": string;
           "handshakes_count": number;
           "heartbeat_interval_seconds": number;
-          "heartbeats_count": number;
           "hostname": string | null;
           "id": string;
           "labels": NonNullable<Json>;
           "last_handshake_at": string | null;
-          "last_instance_id": string | null;
           "last_refusal": string | null;
           "last_refused_at": string | null;
           "last_secret": string | null;
-          "last_seen_at": string | null;
-          "last_seq": number | null;
-          "message": string | null;
-          "metrics": NonNullable<Json>;
           "muted_until": string | null;
           "name": string;
-          "online_since": string | null;
           "os": string | null;
           "owner_id": string | null;
           "pending_secret": string | null;
@@ -191,43 +241,28 @@ export type Database = {
           "refused_handshakes_count": number;
           "restored_at": string | null;
           "revoked_at": string | null;
-          "revoked_instances": (string)[];
-          "rotation_requested_at": string | null;
           "secret_created_at": string | null;
-          "session_epoch": number;
-          "status": string | null;
           "supports": (string)[];
           "version": string | null;
-          "agent_copies": Json | null;
           "agent_json": Json | null;
         };
-        ComputedFields: "agent_copies" | "agent_json";
+        ComputedFields: "agent_json";
         Insert: {
           "adopted_from"?: string | null;
-          "adopting_instances"?: (string)[];
           "agent_secret"?: string | null;
           "arch"?: string | null;
-          "clock_offset_seconds"?: number | null;
-          "copies"?: (string)[];
           "created_at"?: string;
           "handshakes_count"?: number;
           "heartbeat_interval_seconds"?: number;
-          "heartbeats_count"?: number;
           "hostname"?: string | null;
           "id"?: string;
           "labels"?: NonNullable<Json>;
           "last_handshake_at"?: string | null;
-          "last_instance_id"?: string | null;
           "last_refusal"?: string | null;
           "last_refused_at"?: string | null;
           "last_secret"?: string | null;
-          "last_seen_at"?: string | null;
-          "last_seq"?: number | null;
-          "message"?: string | null;
-          "metrics"?: NonNullable<Json>;
           "muted_until"?: string | null;
           "name": string;
-          "online_since"?: string | null;
           "os"?: string | null;
           "owner_id"?: string | null;
           "pending_secret"?: string | null;
@@ -239,40 +274,26 @@ export type Database = {
           "refused_handshakes_count"?: number;
           "restored_at"?: string | null;
           "revoked_at"?: string | null;
-          "revoked_instances"?: (string)[];
-          "rotation_requested_at"?: string | null;
           "secret_created_at"?: string | null;
-          "session_epoch"?: number;
-          "status"?: string | null;
           "supports"?: (string)[];
           "version"?: string | null;
         };
         Update: {
           "adopted_from"?: string | null;
-          "adopting_instances"?: (string)[];
           "agent_secret"?: string | null;
           "arch"?: string | null;
-          "clock_offset_seconds"?: number | null;
-          "copies"?: (string)[];
           "created_at"?: string;
           "handshakes_count"?: number;
           "heartbeat_interval_seconds"?: number;
-          "heartbeats_count"?: number;
           "hostname"?: string | null;
           "id"?: string;
           "labels"?: NonNullable<Json>;
           "last_handshake_at"?: string | null;
-          "last_instance_id"?: string | null;
           "last_refusal"?: string | null;
           "last_refused_at"?: string | null;
           "last_secret"?: string | null;
-          "last_seen_at"?: string | null;
-          "last_seq"?: number | null;
-          "message"?: string | null;
-          "metrics"?: NonNullable<Json>;
           "muted_until"?: string | null;
           "name"?: string;
-          "online_since"?: string | null;
           "os"?: string | null;
           "owner_id"?: string | null;
           "pending_secret"?: string | null;
@@ -284,11 +305,7 @@ export type Database = {
           "refused_handshakes_count"?: number;
           "restored_at"?: string | null;
           "revoked_at"?: string | null;
-          "revoked_instances"?: (string)[];
-          "rotation_requested_at"?: string | null;
           "secret_created_at"?: string | null;
-          "session_epoch"?: number;
-          "status"?: string | null;
           "supports"?: (string)[];
           "version"?: string | null;
         };
@@ -467,9 +484,9 @@ export type Database = {
       };
       "agent_copies": {
         Args: {
-          "agent": Omit<
-            Database["public"]["Tables"]["agents"]["Row"],
-            Database["public"]["Tables"]["agents"]["ComputedFields"]
+          "beats": Omit<
+            Database["public"]["Tables"]["agent_beats"]["Row"],
+            Database["public"]["Tables"]["agent_beats"]["ComputedFields"]
           >;
         };
         Returns: Json;
@@ -592,30 +609,20 @@ export type Database = {
         };
         Returns: {
           "adopted_from": string | null;
-          "adopting_instances": (string)[];
           "agent_secret": string | null;
           "arch": string | null;
-          "clock_offset_seconds": number | null;
-          "copies": (string)[];
           "created_at": string;
           "handshakes_count": number;
           "heartbeat_interval_seconds": number;
-          "heartbeats_count": number;
           "hostname": string | null;
           "id": string;
           "labels": NonNullable<Json>;
           "last_handshake_at": string | null;
-          "last_instance_id": string | null;
           "last_refusal": string | null;
           "last_refused_at": string | null;
           "last_secret": string | null;
-          "last_seen_at": string | null;
-          "last_seq": number | null;
-          "message": string | null;
-          "metrics": NonNullable<Json>;
           "muted_until": string | null;
           "name": string;
-          "online_since": string | null;
           "os": string | null;
           "owner_id": string | null;
           "pending_secret": string | null;
@@ -627,11 +634,7 @@ export type Database = {
           "refused_handshakes_count": number;
           "restored_at": string | null;
           "revoked_at": string | null;
-          "revoked_instances": (string)[];
-          "rotation_requested_at": string | null;
           "secret_created_at": string | null;
-          "session_epoch": number;
-          "status": string | null;
           "supports": (string)[];
           "version": string | null;
         };
@@ -688,7 +691,6 @@ export type Database = {
         Args: { "after": Json; "owner_id": string; "page_limit": number };
         Returns: Json;
       };
-      "metrics_are_sound": { Args: { "metrics": Json }; Returns: boolean };
       "microseconds": { Args: { "moment": string }; Returns: number };
       "name_of_copy": { Args: { "hostname": string; "name": string }; Returns: string };
       "note_copy": {
@@ -711,17 +713,8 @@ export type Database = {
         Args: { "act": Json; "detail": Json; "kind": string; "owner_id": string };
         Returns: undefined;
       };
-      "note_turns": { Args: { "agent_id": string; "beats": Json }; Returns: undefined };
-      "open_session": {
-        Args: {
-          "address": string;
-          "agent_id": string;
-          "client": Json;
-          "instance_id": string;
-          "secret_digest": string;
-        };
-        Returns: Json;
-      };
+      "note_turn": { Args: { "agent_id": string; "beat": Json; "ended": Json }; Returns: undefined };
+      "open_sessions": { Args: { "handshakes": Json }; Returns: Json };
       "page_of": { Args: { "items": Json; "page_limit": number }; Returns: Json };
       "read_session": { Args: { "agent_id": string; "epoch": number }; Returns: Json };
       "reader_key_json": {
@@ -733,7 +726,19 @@ export type Database = {
         };
         Returns: Json;
       };
-      "record_heartbeats": { Args: { "beats": Json }; Returns: Json };
+      "record_heartbeats": {
+        Args: {
+          "agent_ids": (string)[];
+          "clock_offsets": (number)[];
+          "epochs": (number)[];
+          "instance_ids": (string)[];
+          "messages": (string)[];
+          "metrics": (string)[];
+          "seqs": (number)[];
+          "statuses": (string)[];
+        };
+        Returns: Json;
+      };
       "record_progress": {
         Args: { "address": string; "code_digest": string; "host_digest": string; "progress": Json };
         Returns: boolean;

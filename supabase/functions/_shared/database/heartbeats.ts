@@ -1,5 +1,5 @@
-import { each, fields, list, number, orNull, record, text } from "./readers.ts";
-import { row } from "./row.ts";
+import { each, fields, list, number, orNull, text } from "./readers.ts";
+import { row, SqlArray } from "./row.ts";
 
 export interface Beat {
   agentId: string;
@@ -20,26 +20,29 @@ export type Verdict = {
   directives?: string[];
 } | null;
 
-const readRecorded = fields({ heartbeat_interval_seconds: number });
+const readAsked = fields({ heartbeat_interval_seconds: number, directives: each(text) });
 
 export const heartbeats = {
-  /** One verdict for every beat, in their order. */
+  /** One verdict for every beat, in their order. Each agent is named once. */
   record: row("record_heartbeats", {
     effect: "beats",
     args: (beats: readonly Beat[]) => ({
-      beats: beats.map(({ agentId, instanceId, clockOffsetSeconds, ...beat }) => ({
-        ...beat,
-        agent_id: agentId,
-        instance_id: instanceId,
-        clock_offset_seconds: clockOffsetSeconds,
-      })),
+      agent_ids: SqlArray.from(beats, ({ agentId }) => agentId),
+      epochs: SqlArray.from(beats, ({ epoch }) => epoch),
+      statuses: SqlArray.from(beats, ({ status }) => status),
+      messages: SqlArray.from(beats, ({ message }) => message),
+      metrics: SqlArray.from(beats, ({ metrics }) => JSON.stringify(metrics)),
+      instance_ids: SqlArray.from(beats, ({ instanceId }) => instanceId),
+      seqs: SqlArray.from(beats, ({ seq }) => seq),
+      clock_offsets: SqlArray.from(beats, ({ clockOffsetSeconds }) => clockOffsetSeconds),
     }),
     read: (reply, beats): Verdict[] => list(reply, beats.length).map(orNull(readVerdict)),
   }),
 };
 
+/** The interval; with directives, an object. */
 function readVerdict(recorded: unknown): NonNullable<Verdict> {
-  const verdict = { heartbeatIntervalSeconds: readRecorded(recorded).heartbeat_interval_seconds };
-  const { directives } = record(recorded);
-  return directives === undefined ? verdict : { ...verdict, directives: each(text)(directives) };
+  if (typeof recorded === "number") return { heartbeatIntervalSeconds: recorded };
+  const { heartbeat_interval_seconds, directives } = readAsked(recorded);
+  return { heartbeatIntervalSeconds: heartbeat_interval_seconds, directives };
 }

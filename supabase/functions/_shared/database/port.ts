@@ -24,8 +24,8 @@ export type {
 export type { Beat, Verdict } from "./heartbeats.ts";
 export type { Listed } from "./lists.ts";
 export type { NewReaderKey, ReaderKey } from "./reader_keys.ts";
-export type { Call, SqlCall } from "./row.ts";
-export type { Client, Credentials, OpenedSession, RefusedAgent } from "./sessions.ts";
+export { type Call, SqlArray, type SqlCall } from "./row.ts";
+export type { Client, Credentials, Handshake, OpenedSession, RefusedAgent } from "./sessions.ts";
 
 const health = {
   /** Whether the database answers, has our schema, and takes writes. */

@@ -4,8 +4,13 @@ type Functions = Schema["public"]["Functions"];
 
 /** The arguments of a SQL function by name. Postgres does not tell which of them may be null, so each may. */
 type Arguments<Name extends keyof Functions> = {
-  [Key in keyof Functions[Name]["Args"]]: Functions[Name]["Args"][Key] | null;
+  [Key in keyof Functions[Name]["Args"]]: OrNull<Functions[Name]["Args"][Key]>;
 };
+
+type OrNull<Value> = Value extends (infer Element)[] ? SqlArray<Element | null> : Value | null;
+
+/** An argument that is an array in SQL, where every other list is JSON. */
+export class SqlArray<Element> extends Array<Element> {}
 
 /** What a call does: nothing, it renews what every heartbeat renews, it makes an agent, or it changes anything else. */
 type Effect = "reads" | "beats" | "creates" | "changes";

@@ -1,5 +1,5 @@
 import { readAgent } from "./agents.ts";
-import { boolean, fields, nothing, number, orNull, text } from "./readers.ts";
+import { boolean, fields, list, nothing, number, orNull, text } from "./readers.ts";
 import { row } from "./row.ts";
 
 /** What an agent shows to prove who it is. Of the secret, its digest. */
@@ -11,6 +11,12 @@ export interface Credentials {
 
 /** What an agent's program says of itself. */
 export type Client = { version?: string; hostname?: string; os?: string; arch?: string; supports?: string[] };
+
+/** What an agent shows, what its program says of itself, and the address that it came from. */
+export interface Handshake extends Credentials {
+  client: Client;
+  address: string | null;
+}
 
 /** What a handshake's reply needs. */
 export interface OpenedSession {
@@ -43,16 +49,17 @@ const openedColumns = fields({
 
 export const sessions = {
   /** Null, and nothing written, unless the secret is good for an agent that is not revoked. */
-  open: row("open_session", {
+  open: row("open_sessions", {
     effect: "changes",
-    args: (credentials: Credentials, { client, address }: { client: Client; address: string | null }) => ({
-      agent_id: credentials.agentId,
-      secret_digest: credentials.secretDigest,
-      instance_id: credentials.instanceId,
-      client,
-      address,
-    }),
-    read: orNull(readOpened),
+    args: (credentials: Credentials, said: Pick<Handshake, "client" | "address">) =>
+      openArguments([{ ...credentials, ...said }]),
+    read: (reply) => readAllOpened(reply, 1)[0] ?? null,
+  }),
+  /** The same for a list that names each agent once: one result for every handshake, in their order. */
+  openAll: row("open_sessions", {
+    effect: "changes",
+    args: openArguments,
+    read: (reply, handshakes) => readAllOpened(reply, handshakes.length),
   }),
   /** Counts them, and notes why the last one was refused, on the rows that there are. Each agent is named once. */
   recordRefusals: row("record_refusals", {
@@ -74,6 +81,23 @@ export const sessions = {
     read: orNull(readAgent),
   }),
 };
+
+function openArguments(handshakes: readonly Handshake[]) {
+  return {
+    handshakes: handshakes.map(({ agentId, secretDigest, instanceId, client, address }) => ({
+      agent_id: agentId,
+      secret_digest: secretDigest,
+      instance_id: instanceId,
+      client,
+      address,
+    })),
+  };
+}
+
+/** Null: of all of them, nobody was let in. */
+function readAllOpened(reply: unknown, length: number): (OpenedSession | null)[] {
+  return reply === null ? Array.from({ length }, () => null) : list(reply, length).map(orNull(readOpened));
+}
 
 function readOpened(reply: unknown): OpenedSession {
   const { heartbeat_interval_seconds, secret_age_seconds, ...opened } = openedColumns(reply);

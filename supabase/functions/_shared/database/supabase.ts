@@ -1,6 +1,7 @@
 import { createClient } from "npm:@supabase/supabase-js@2.119.1";
 import { isOutageState, unavailable } from "../http/errors.ts";
 import type { Database as Schema } from "./database.types.ts";
+import { batching } from "./batch.ts";
 import { type Call, type Database, databaseOver } from "./port.ts";
 
 interface RpcFailure {
@@ -18,7 +19,10 @@ interface RpcResult {
 
 const timeoutMs = 4000;
 
-/** The database of a Supabase project: each call is one request to its PostgREST, as the service role. */
+/**
+ * The database of a Supabase project: each call is one request to its PostgREST, as the service role. Beats and handshakes
+ * of one isolate go together.
+ */
 export function supabaseDatabase(url: string, secretKey: string): Database {
   const client = createClient<Schema>(url, secretKey, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
@@ -32,7 +36,7 @@ export function supabaseDatabase(url: string, secretKey: string): Database {
     const cause = new RpcError(error, status);
     throw isOutage(error, status) ? unavailable("the database", cause) : cause;
   };
-  return databaseOver(call);
+  return batching(databaseOver(call));
 }
 
 /** An error reply of PostgREST. Its details and hint are left out: they may hold a row. */

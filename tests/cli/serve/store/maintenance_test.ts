@@ -172,7 +172,7 @@ Deno.test("every beat of a list is a write, and a question is none", async () =>
     const store = await openPglite({ ...options, restore: false });
     const database = databaseOver(store.call);
     await database.agents.create(agent);
-    await database.heartbeats.record([beat, beat, beat]);
+    await database.heartbeats.record([1, 2, 3].map(() => ({ ...beat, agentId: crypto.randomUUID() })));
     await database.health.ping();
     await store.close();
     assert.deepEqual(noted, [1, 3]);

@@ -1,0 +1,137 @@
+/** A call got no reply in time. */
+export class TimeoutError extends Error {
+  override readonly name = "TimeoutError";
+  readonly code = "TIMEOUT";
+
+  constructor(timeoutMs: number) {
+    super(`no reply within ${timeoutMs / 1000} s`);
+  }
+}
+
+interface Options<Item, Result> {
+  /** Makes one call of a list whose keys differ; one result for every item, in their order. */
+  make: (items: readonly Item[]) => Promise<(Result | null)[]>;
+  /** Which items must not be in one list. */
+  keyOf: (item: Item) => string;
+  /** What an item fails with that got no result in time. */
+  failure: (cause: Error) => Error;
+  /** Milliseconds of a clock that never goes back. */
+  now?: () => number;
+}
+
+interface Waiting<Item, Result> {
+  item: Item;
+  deadline: number;
+  resolve: (result: Result | null) => void;
+  reject: (error: unknown) => void;
+}
+
+const longest = 250;
+const leastBetweenMs = 5;
+const timeoutMs = 4000;
+
+/**
+ * Makes one call of the items that come while the call before is under way. After quiet, an item is sent at once; after
+ * that, a list begins at the earliest 5 ms after the one before began, unless it is full. Items of one key stay in their
+ * order, each in a list of its own: a key with many of them makes nobody wait but itself.
+ */
+export class ListQueue<Item, Result> {
+  readonly #options: Required<Options<Item, Result>>;
+  /** What no list has taken, by key; the keys in the order of their turns. */
+  readonly #waiting = new Map<string, Waiting<Item, Result>[]>();
+  /** What has no result, in the order of the deadlines. */
+  readonly #pending = new Set<Waiting<Item, Result>>();
+  #isUnderWay = false;
+  #beganAt = -Infinity;
+  #start: ReturnType<typeof setTimeout> | null = null;
+  #timeout: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(options: Options<Item, Result>) {
+    this.#options = { now: () => performance.now(), ...options };
+  }
+
+  /** The item's result. It fails as the call does, or after 4 s. */
+  add(item: Item): Promise<Result | null> {
+    const { promise, resolve, reject } = Promise.withResolvers<Result | null>();
+    const one = { item, deadline: this.#options.now() + timeoutMs, resolve, reject };
+    const key = this.#options.keyOf(item);
+    const others = this.#waiting.get(key);
+    if (others === undefined) this.#waiting.set(key, [one]);
+    else others.push(one);
+    this.#pending.add(one);
+    this.#timeout ??= setTimeout(() => this.#giveUp(), timeoutMs);
+    this.#startWhenDue();
+    return promise;
+  }
+
+  #startWhenDue(): void {
+    if (this.#isUnderWay || this.#waiting.size === 0) return;
+    const inMs = this.#waiting.size < longest ? this.#beganAt + leastBetweenMs - this.#options.now() : 0;
+    if (inMs > 0) this.#start ??= setTimeout(() => this.#begin(), Math.ceil(inMs));
+    else void this.#begin();
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#start !== null) clearTimeout(this.#start);
+    this.#start = null;
+    this.#isUnderWay = true;
+    this.#beganAt = this.#options.now();
+    await this.#send(this.#take());
+    this.#isUnderWay = false;
+    this.#startWhenDue();
+  }
+
+  /** Of each key the first that still waits. A key that has more comes behind all others. */
+  #take(): Waiting<Item, Result>[] {
+    const list: Waiting<Item, Result>[] = [];
+    const again: [string, Waiting<Item, Result>[]][] = [];
+    for (const [key, queue] of this.#waiting) {
+      if (list.length === longest) break;
+      this.#waiting.delete(key);
+      let first = queue.shift();
+      while (first !== undefined && !this.#pending.has(first)) first = queue.shift();
+      if (first !== undefined) list.push(first);
+      if (queue.length > 0) again.push([key, queue]);
+    }
+    for (const [key, queue] of again) this.#waiting.set(key, queue);
+    return list;
+  }
+
+  async #send(list: readonly Waiting<Item, Result>[]): Promise<void> {
+    if (list.length === 0) return;
+    try {
+      const results = await this.#options.make(list.map(({ item }) => item));
+      list.forEach((one, place) => this.#settle(one, () => one.resolve(results[place] ?? null)));
+    } catch (error) {
+      if (list.length === 1 || !belongsToOne(error)) {
+        for (const one of list) this.#settle(one, () => one.reject(error));
+      } else for (const one of list) if (this.#pending.has(one)) await this.#send([one]);
+    }
+  }
+
+  #settle(one: Waiting<Item, Result>, settle: () => void): void {
+    this.#pending.delete(one);
+    settle();
+    if (this.#pending.size > 0 || this.#timeout === null) return;
+    clearTimeout(this.#timeout);
+    this.#timeout = null;
+  }
+
+  /** One timer for all: it runs until the oldest one's deadline, and then until that of the oldest one of then. */
+  #giveUp(): void {
+    this.#timeout = null;
+    const now = this.#options.now();
+    for (const one of this.#pending) {
+      if (one.deadline > now) {
+        this.#timeout = setTimeout(() => this.#giveUp(), Math.ceil(one.deadline - now));
+        return;
+      }
+      this.#settle(one, () => one.reject(this.#options.failure(new TimeoutError(timeoutMs))));
+    }
+  }
+}
+
+/** A value that Postgres does not take (class 22), or that breaks a constraint (23), as its error tells by SQLSTATE. */
+function belongsToOne(error: unknown): boolean {
+  return error instanceof Error && "code" in error && /^2[23][0-9A-Z]{3}$/.test(String(error.code));
+}

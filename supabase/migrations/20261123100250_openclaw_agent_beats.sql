@@ -1,0 +1,144 @@
+-- What a heartbeat reads and changes, in a narrow row beside the agent's: a beat touches no other one. The handler has
+-- read what is written here, and record_heartbeats alone writes it; so it is checked once more by what costs little.
+-- Room on every page, and no index on what a beat changes, keep an update on its page (a HOT update).
+--
+-- Who changes both rows locks the agent's first, and then this one; who changes several, in the order of their ids.
+create table public.agent_beats (
+  agent_id uuid primary key references public.agents (id) on delete cascade,
+  interval_seconds integer not null,
+  session_epoch integer not null default 1,
+  rotation_requested_at timestamptz,
+  copies uuid[] not null default '{}',
+  adopting_instances uuid[] not null default '{}',
+  revoked_instances uuid[] not null default '{}',
+  last_seen_at timestamptz,
+  online_since timestamptz,
+  heartbeats_count bigint not null default 0,
+  status text,
+  message text,
+  metrics jsonb not null default '{}',
+  clock_offset_seconds integer,
+  last_instance_id uuid,
+  last_seq bigint,
+  constraint session_epoch_is_positive check (session_epoch >= 1),
+  constraint instances_are_at_most_eight check (
+    cardinality(copies) <= 8 and cardinality(adopting_instances) <= 8 and cardinality(revoked_instances) <= 8
+  ),
+  constraint an_agent_that_was_seen_has_beaten
+    check ((last_seen_at is null) = (heartbeats_count = 0) and (status is null) = (heartbeats_count = 0)),
+  constraint heartbeats_count_is_not_negative check (heartbeats_count >= 0),
+  constraint status_is_one_of_four
+    check (status in ('healthy', 'degraded', 'unhealthy', 'stopping')),
+  constraint message_is_at_most_500_characters_and_newlines
+    check (char_length(message) <= 500 and message !~ '[\u0001-\u0009\u000b-\u001f\u007f-\u009f]'),
+  -- 32 keys of 63 characters, the most that the contract has, take less.
+  constraint metrics_are_numbers_of_at_most_4_kib check (
+    jsonb_typeof(metrics) = 'object' and pg_column_size(metrics) <= 4096
+    and not jsonb_path_exists(metrics, '$.* ? (@.type() != "number")')
+  ),
+  constraint last_seq_is_a_whole_number_that_json_can_carry
+    check (last_seq between 0 and 9007199254740991)
+) with (fillfactor = 50);
+
+create index agent_beats_with_copies on public.agent_beats (agent_id)
+  where copies <> '{}' or adopting_instances <> '{}';
+
+comment on table public.agent_beats is
+  'What each agent''s heartbeats read and change, one row for each agent, made with it. The view fleet shows it beside the agent. Written only by the service role''s functions.';
+comment on column public.agent_beats.agent_id is 'The agent, with which this row goes.';
+comment on column public.agent_beats.interval_seconds is
+  'The agent''s heartbeat_interval_seconds, kept equal by a trigger: a beat reads no other row.';
+comment on column public.agent_beats.session_epoch is
+  'Every session carries the epoch that it was opened in; raising it ends them all with their next heartbeat.';
+comment on column public.agent_beats.rotation_requested_at is
+  'Since when the agent''s beats are answered with a request to rotate; null once it has rotated.';
+comment on column public.agent_beats.copies is
+  'The instances that were seen to be copies of another one, until upkeep lets them go a day after their last beat.';
+comment on column public.agent_beats.adopting_instances is
+  'The copies whose next handshake gets an identity of its own. Their beats are answered with a request for one.';
+comment on column public.agent_beats.revoked_instances is
+  'The copies that are refused, the last eight of them. In this row, so that a beat that waited for it sees them.';
+comment on column public.agent_beats.last_seen_at is
+  'When the last heartbeat was recorded, by the database''s clock. A handshake does not move it.';
+comment on column public.agent_beats.online_since is
+  'Since when it has beaten without a silence that made it late; set by the first beat after one. Null once it is revoked.';
+comment on column public.agent_beats.heartbeats_count is 'How many heartbeats were recorded.';
+comment on column public.agent_beats.status is
+  'What the agent said of itself last; null before its first heartbeat.';
+comment on column public.agent_beats.message is 'What it said beside its status, or null.';
+comment on column public.agent_beats.metrics is 'The numbers that it sent last, by name.';
+comment on column public.agent_beats.clock_offset_seconds is
+  'How far the agent''s clock was ahead of the database''s (behind: below 0) at the last beat that told its time.';
+comment on column public.agent_beats.last_instance_id is 'The start of the agent''s process that beat last, if it said.';
+comment on column public.agent_beats.last_seq is
+  'The highest seq of last_instance_id: a beat that was overtaken counts, but does not unsay what came after it.';
+
+alter table public.agent_beats enable row level security;
+revoke all on public.agent_beats from public, anon, authenticated, service_role;
+
+create policy "owners read what their own agents' beats said"
+  on public.agent_beats for select to authenticated
+  using (agent_id in (select a.id from public.agents as a where a.owner_id = (select auth.uid())));
+grant select (
+  agent_id, interval_seconds, rotation_requested_at, copies, adopting_instances, revoked_instances, last_seen_at,
+  online_since, heartbeats_count, status, message, metrics, clock_offset_seconds, last_instance_id, last_seq
+) on public.agent_beats to authenticated;
+
+create policy "the service role sees what every agent's beats said"
+  on public.agent_beats for select to service_role using (true);
+create policy "the service role adds a row with each agent"
+  on public.agent_beats for insert to service_role with check (true);
+create policy "the service role records beats, and what they are to read"
+  on public.agent_beats for update to service_role using (true) with check (true);
+grant select on public.agent_beats to service_role;
+grant insert (agent_id, interval_seconds) on public.agent_beats to service_role;
+grant update (
+  interval_seconds, session_epoch, rotation_requested_at, copies, adopting_instances, revoked_instances, last_seen_at,
+  online_since, heartbeats_count, status, message, metrics, clock_offset_seconds, last_instance_id, last_seq
+) on public.agent_beats to service_role;
+-- Not granted: session_epoch to authenticated; delete, to anybody: a row goes with its agent.
+
+create function public.add_agent_beats()
+  returns trigger language plpgsql volatile set search_path = '' as $$
+begin
+  insert into public.agent_beats (agent_id, interval_seconds) values (new.id, new.heartbeat_interval_seconds);
+  return null;
+end
+$$;
+comment on function public.add_agent_beats() is 'Adds the row that a new agent''s beats change.';
+revoke all on function public.add_agent_beats() from public, anon, authenticated;
+grant execute on function public.add_agent_beats() to service_role;
+create trigger agent_has_a_row_for_its_beats
+  after insert on public.agents
+  for each row execute function public.add_agent_beats();
+
+create function public.carry_interval()
+  returns trigger language plpgsql volatile set search_path = '' as $$
+begin
+  update public.agent_beats as b set interval_seconds = new.heartbeat_interval_seconds where b.agent_id = new.id;
+  return null;
+end
+$$;
+comment on function public.carry_interval() is 'Tells the agent''s beats its new interval.';
+revoke all on function public.carry_interval() from public, anon, authenticated;
+grant execute on function public.carry_interval() to service_role;
+create trigger beats_know_the_interval
+  after update of heartbeat_interval_seconds on public.agents
+  for each row when (old.heartbeat_interval_seconds <> new.heartbeat_interval_seconds)
+  execute function public.carry_interval();
+
+create function public.end_sessions_of_revoked()
+  returns trigger language plpgsql volatile set search_path = '' as $$
+begin
+  update public.agent_beats as b set session_epoch = b.session_epoch + 1, online_since = null where b.agent_id = new.id;
+  return null;
+end
+$$;
+comment on function public.end_sessions_of_revoked() is
+  'Ends all sessions of an agent that is revoked. No other one is opened while it is, so no beat holds until it was restored.';
+revoke all on function public.end_sessions_of_revoked() from public, anon, authenticated;
+grant execute on function public.end_sessions_of_revoked() to service_role;
+create trigger revocation_ends_the_sessions
+  after update of revoked_at on public.agents
+  for each row when (old.revoked_at is null and new.revoked_at is not null)
+  execute function public.end_sessions_of_revoked();

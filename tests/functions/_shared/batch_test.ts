@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { ListQueue } from "../../../supabase/functions/_shared/database/list_queue.ts";
+import { unavailable } from "../../../supabase/functions/_shared/http/errors.ts";
+
+/** A call that the test answers when it likes. */
+interface Made {
+  items: readonly string[];
+  answer: () => void;
+  fail: (error: unknown) => void;
+}
+
+Deno.test("an item after quiet is sent at once, those that come meanwhile together in the next list", async () => {
+  const { queue, made, settled } = bench();
+  const results = ["a", "b", "c"].map((one) => queue.add(one));
+  assert.deepEqual(made.map(({ items }) => items), [["a"]]);
+  made[0]?.answer();
+  await settled(2);
+  assert.deepEqual(made[1]?.items, ["b", "c"]);
+  made[1]?.answer();
+  assert.deepEqual(await Promise.all(results), ["A", "B", "C"]);
+});
+
+Deno.test("a list has at most 250 items, and a full one does not wait for its time", async () => {
+  const { queue, made, settled } = bench({ now: () => 0 });
+  const results = Array.from({ length: 501 }, (_, place) => queue.add(`item ${place}`));
+  for (let list = 0; list < 3; list++) {
+    await settled(list + 1);
+    made[list]?.answer();
+  }
+  assert.deepEqual(made.map(({ items }) => items.length), [1, 250, 250]);
+  assert.equal((await Promise.all(results)).length, 501);
+});
+
+Deno.test("a list begins 5 ms after the one before began, and not sooner", async () => {
+  const clock = { now: 100 };
+  const { queue, made, settled } = bench({ now: () => clock.now });
+  const first = queue.add("a");
+  made[0]?.answer();
+  await first;
+  clock.now = 104.9;
+  const second = queue.add("b");
+  assert.equal(made.length, 1);
+  await settled(2);
+  made[1]?.answer();
+  await second;
+  clock.now = 110;
+  const third = queue.add("c");
+  await settled(3);
+  made[2]?.answer();
+  assert.equal(await third, "C");
+});
+
+Deno.test("items of one key stay in their order, one in a list, and others do not wait for them", async () => {
+  const { queue, made, settled } = bench();
+  const results = ["a 1", "a 2", "a 3", "b 1"].map((one) => queue.add(one));
+  for (let list = 0; list < 3; list++) {
+    await settled(list + 1);
+    made[list]?.answer();
+  }
+  assert.deepEqual(made.map(({ items }) => items), [["a 1"], ["a 2", "b 1"], ["a 3"]]);
+  assert.deepEqual(await Promise.all(results), ["A 1", "A 2", "A 3", "B 1"]);
+});
+
+for (const code of ["23514", "22P02"]) {
+  Deno.test(`an item that Postgres refuses with ${code} → fails alone`, async () => {
+    const refused = Object.assign(new Error("refused"), { code });
+    const { queue, made, settled } = bench();
+    const results = Promise.allSettled(["first", "good", "bad", "fine"].map((one) => queue.add(one)));
+    made[0]?.answer();
+    await settled(2);
+    made[1]?.fail(refused);
+    for (const place of [2, 3, 4]) {
+      await settled(place + 1);
+      if (made[place]?.items[0] === "bad") made[place]?.fail(refused);
+      else made[place]?.answer();
+    }
+    assert.deepEqual((await results).map(({ status }) => status), [
+      "fulfilled",
+      "fulfilled",
+      "rejected",
+      "fulfilled",
+    ]);
+  });
+}
+
+for (
+  const error of [unavailable("the database", null), Object.assign(new Error("deadlock"), { code: "40P01" })]
+) {
+  Deno.test(`${error.message} → all of the list hear of it, it is asked once, and the next item is tried`, async () => {
+    const { queue, made, settled } = bench();
+    const results = Promise.allSettled(["a", "b", "c"].map((one) => queue.add(one)));
+    made[0]?.answer();
+    await settled(2);
+    made[1]?.fail(error);
+    assert.deepEqual((await results).map((one) => one.status === "rejected" && one.reason), [
+      false,
+      error,
+      error,
+    ]);
+    const next = queue.add("d");
+    await settled(3);
+    made[2]?.answer();
+    assert.equal(await next, "D");
+  });
+}
+
+Deno.test("no result within 4 s → a failure, under way or waiting, by one timer", async () => {
+  const real = globalThis.setTimeout;
+  const asked: number[] = [];
+  const passed = Promise.withResolvers<() => void>();
+  Reflect.set(globalThis, "setTimeout", (callback: () => void, delay: number) => {
+    asked.push(delay);
+    passed.resolve(callback);
+    return 0;
+  });
+  try {
+    const clock = { now: 0 };
+    const { queue, made } = bench({ now: () => clock.now });
+    const results = Promise.allSettled(["a", "b"].map((one) => queue.add(one)));
+    assert.deepEqual(asked, [4000]);
+    clock.now = 4000;
+    (await passed.promise)();
+    for (const one of await results) {
+      assert.ok(one.status === "rejected" && one.reason.cause.name === "TimeoutError");
+    }
+    assert.deepEqual(made.map(({ items }) => items), [["a"]], "what waited is never sent");
+  } finally {
+    Reflect.set(globalThis, "setTimeout", real);
+  }
+});
+
+/** A queue whose items are of the key before their space, over calls that the test answers. */
+function bench({ now }: { now?: () => number } = {}) {
+  const made: Made[] = [];
+  let look = (): void => undefined;
+  const queue = new ListQueue<string, string>({
+    make(items) {
+      const { promise, resolve, reject } = Promise.withResolvers<string[]>();
+      made.push({ items, answer: () => resolve(items.map((one) => one.toUpperCase())), fail: reject });
+      look();
+      return promise;
+    },
+    keyOf: (item) => item.startsWith("item") ? item : item.split(" ")[0] ?? "",
+    failure: (cause) => unavailable("the database", cause),
+    ...(now === undefined ? {} : { now }),
+  });
+  /** Waits until so many calls were made. */
+  const settled = (count: number): Promise<void> =>
+    new Promise((resolve) => {
+      look = () => {
+        if (made.length >= count) resolve();
+      };
+      look();
+    });
+  return { queue, made, settled };
+}
