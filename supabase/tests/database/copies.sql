@@ -299,7 +299,7 @@ select is(
   pg_temp.beats('late', 'B3'), '[60]', 'and is not asked any more'
 );
 select is(
-  public.open_session(pg_temp.id('late (copy on host-b)'), 'sha256:' || repeat('8', 64), null, '{}', null), null,
+  pg_temp.open_session(pg_temp.id('late (copy on host-b)'), 'sha256:' || repeat('8', 64), null, '{}', null), null,
   'the one that it got before is good no longer, also where upkeep has not come by'
 );
 select is(
