@@ -84,8 +84,8 @@ export async function readOperatorKey({ operatorKeyPath: path }: DataFolder): Pr
  * Postgres have a folder each, and a key whose file was removed has to be good for nothing after the next start.
  */
 export async function readReaderKey({ readerKeyPath: path }: DataFolder): Promise<string> {
-  const key = (await readOrMake(path, async () => `${await makeSecret(randomBytes(32), "ocr_")}\n`)).trim();
-  const fault = await secretFault(key, "ocr_");
+  const key = (await readOrMake(path, () => `${makeSecret(randomBytes(32), "ocr_")}\n`)).trim();
+  const fault = secretFault(key, "ocr_");
   if (fault === null) return key;
   throw new StartError(
     `Cannot read the reader's key in "${path}": it ${fault}`,
@@ -113,7 +113,7 @@ export async function readSigningKeys({ path: folder }: DataFolder): Promise<Key
 }
 
 /** @throws {StartError} when others may read or change the file: what it holds is not a secret any more. */
-async function readOrMake(path: string, make: () => Promise<string>): Promise<string> {
+async function readOrMake(path: string, make: () => string | Promise<string>): Promise<string> {
   const found = await readPrivateFile(path);
   if (found === null) {
     const text = await make();

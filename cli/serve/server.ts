@@ -80,7 +80,7 @@ export async function startServer(
       database,
       operators: {
         secretKeys: { default: operatorKey },
-        readerKeyDigest: await digestSecret(readerKey),
+        readerKeyDigest: digestSecret(readerKey),
         userKeys: () => Promise.resolve({ keys: [] }),
       },
       log,

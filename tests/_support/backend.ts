@@ -15,6 +15,7 @@ import type { Endpoint } from "../../supabase/functions/_shared/http/routes.ts";
 import { Log } from "../../supabase/functions/_shared/log.ts";
 import { supabaseOperators } from "../../supabase/functions/_shared/operator.ts";
 import { RefusedAgents } from "../../supabase/functions/_shared/refused_agents.ts";
+import { VerifiedTokens } from "../../supabase/functions/_shared/verified_tokens.ts";
 import { Refusals } from "../../supabase/functions/_shared/http/refusals.ts";
 import { record, type Reply } from "./client.ts";
 
@@ -203,6 +204,7 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
       secretKeys: { default: operatorKey },
       userKeys: () => Promise.resolve({ keys: [] }),
     }),
+    verifiedTokens: new VerifiedTokens(),
     refusals: new Refusals(() => clock.now),
     refusedAgents: new RefusedAgents((refused) => recorded.sessions.recordRefusals(refused), nothing),
     log: new Log((line) => lines.push(line)),

@@ -47,9 +47,7 @@ export interface World {
   enrolled: Map<string, string>;
 }
 
-const pool = await Promise.all(
-  Array.from({ length: 64 }, (_, seed) => makeSecret(new Uint8Array(32).fill(seed + 1))),
-);
+const pool = Array.from({ length: 64 }, (_, seed) => makeSecret(new Uint8Array(32).fill(seed + 1)));
 let taken = 0;
 
 /** A secret that no other part of this process was given lately. */

@@ -84,7 +84,7 @@ Deno.test("the functions import by full names and relative paths alone: no impor
   for (const file of files) {
     const source = await Deno.readTextFile(new URL(file, functions));
     for (const [, specifier = ""] of source.matchAll(/^(?:import|export)[^;]*?\sfrom "([^"]+)"/gm)) {
-      assert.match(specifier, /^(npm:|\.\.?\/.*\.ts$)/, file);
+      assert.match(specifier, /^(npm:|node:|\.\.?\/.*\.ts$)/, file);
     }
   }
 });

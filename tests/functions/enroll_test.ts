@@ -31,11 +31,11 @@ Deno.test("POST /enroll shows the agent's secret, and the database gets digests 
   assert.deepEqual(reply.body, { agent: { id: agentId, name: agent.name }, agent_secret: secret });
   const args = [
     {
-      codeDigest: await digestSecret(enrollmentCode),
-      hostDigest: await digestSecret(host),
+      codeDigest: digestSecret(enrollmentCode),
+      hostDigest: digestSecret(host),
       address: "192.0.2.1",
     },
-    { secretDigest: await digestSecret(secret), hostname: "web-1", ownerLimit: 1000 },
+    { secretDigest: digestSecret(secret), hostname: "web-1", ownerLimit: 1000 },
   ];
   assert.deepEqual(backend.calls, [{ name: "enrollments.enroll", args }]);
   assert.ok(backend.lines.some((line) => line.includes('"event":"agent enrolled"')));

@@ -316,7 +316,7 @@ Deno.test("with OPENCLAW_TRUST_PROXY=1 the last address of x-forwarded-for count
 });
 
 Deno.test("a secret with underscores in its body is taken", async () => {
-  const made = await makeSecret(new Uint8Array(32).fill(0xff));
+  const made = makeSecret(new Uint8Array(32).fill(0xff));
   assert.ok(made.slice(4, 47).includes("_"));
   const reply = await ask(endpoint, await testBackend(), post({ ...body, agent_secret: made }));
   assert.equal(reply.status, 200);

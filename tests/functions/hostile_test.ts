@@ -25,7 +25,7 @@ for (const resource of resources) {
     const backend = await testBackend();
     const reply = await ask(endpoint, backend, await goodRequest(resource));
     assert.equal(reply.status, status, JSON.stringify(reply.body));
-    assertCommon(reply, cacheControl);
+    assertCommon(reply, { cacheControl });
     assert.equal(backend.calls.length, resource.usesDatabase ? 1 : 0);
   });
 
@@ -39,7 +39,11 @@ for (const resource of resources) {
     const reply = await ask(endpoint, backend, { method: "OPTIONS", rest, headers });
     assert.equal(reply.status, 204);
     assert.deepEqual(reply.body, {});
-    assertCommon(reply);
+    assertCommon(reply, { isPreflight: true });
+    const allowed = reply.headers.get("access-control-allow-headers") ?? "";
+    for (const name of ["authorization", "x-client-info", "apikey", "content-type", "x-request-id"]) {
+      assert.ok(allowed.split(", ").includes(name), name);
+    }
     const methods = reply.headers.get("access-control-allow-methods") ?? "";
     assert.ok(methods.split(", ").includes(resource.method), methods);
     assert.deepEqual(backend.calls, []);

@@ -48,7 +48,7 @@ export const enrollmentStories: Story[] = [
         agents.map(() => ({ actor: `enrollment:${id}`, address: "127.0.0.1" })),
       );
       const unknown = await enroll(fleet, {
-        code: await makeSecret(crypto.getRandomValues(new Uint8Array(32)), "oce_"),
+        code: makeSecret(crypto.getRandomValues(new Uint8Array(32)), "oce_"),
       });
       const revoked = await enrollment(fleet, {});
       await ask(fleet, `enrollments/${revoked.id}/revoke`, {});

@@ -2,6 +2,7 @@ import { base64url, errors, jwtVerify, SignJWT } from "npm:jose@6.2.18";
 import { ContractError } from "./http/errors.ts";
 import { algorithm, type KeyRing } from "./keys.ts";
 import { uuid } from "./values.ts";
+import type { Expected, VerifiedTokens } from "./verified_tokens.ts";
 
 const audience = "openclaw:agent";
 const type = "at+jwt";
@@ -49,19 +50,31 @@ export function bearerToken(request: Request): string | null {
  *
  * It does not tell whether the agent was revoked since: the database does, by the epoch.
  *
+ * A token that was verified before is looked up, with the same verdict.
+ *
  * @throws {ContractError} `token_missing` for null, `token_expired` for a token that is valid but for its
  * age, `token_invalid` for anything else.
  */
 export async function verifySession(
   token: string | null,
-  expected: { keys: KeyRing; issuer: string; now: Date },
-): Promise<Session> {
+  expected: Expected & { verifiedTokens: VerifiedTokens<Session> },
+): Promise<Readonly<Session>> {
   if (token === null) {
     throw new ContractError(
       "token_missing",
       "Cannot identify the agent: expected an Authorization: Bearer header",
     );
   }
+  // Garbage costs a look at its form, and no hash.
+  if (!isFormed(token)) throw invalid("it is not a JWT in canonical form");
+  const known = expected.verifiedTokens.find(token, expected);
+  if (known !== null) return known;
+  const verified = await verify(token, expected);
+  expected.verifiedTokens.add(token, verified, expected);
+  return verified.session;
+}
+
+async function verify(token: string, expected: Expected): Promise<{ session: Session; expiresAt: number }> {
   if (!isCanonical(token)) throw invalid("it is not a JWT in canonical form");
   try {
     const { payload } = await jwtVerify(token, ({ kid }) => verifyingKey(expected.keys, kid), {
@@ -72,7 +85,8 @@ export async function verifySession(
       currentDate: expected.now,
       requiredClaims: ["iat", "exp", "jti", "client_id", "epoch"],
     });
-    return parseClaims(payload, expected.now);
+    // That it is there, and a number, was checked.
+    return { session: parseClaims(payload, expected.now), expiresAt: Number(payload.exp) };
   } catch (error) {
     if (error instanceof errors.JWTExpired) throw expired(error, expected.now);
     if (error instanceof errors.JOSEError) throw invalid(faultOf(error));
@@ -118,9 +132,13 @@ function verifyingKey(keys: KeyRing, kid: string | undefined): CryptoKey {
   return key;
 }
 
+/** Whether it could be a JWT, as far as its length and characters tell. */
+function isFormed(token: string): boolean {
+  return token.length <= maxTokenLength && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token);
+}
+
 /** Whether each part encodes back to itself: the last character's spare bits would make twins otherwise. */
 function isCanonical(token: string): boolean {
-  if (token.length > maxTokenLength || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return false;
   return token.split(".").every((part) => {
     try {
       return base64url.encode(base64url.decode(part)) === part;

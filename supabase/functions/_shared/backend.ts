@@ -1,3 +1,4 @@
+import type { Session } from "./auth.ts";
 import type { Database } from "./database/port.ts";
 import { issuerOf, type Settings } from "./env.ts";
 import { Refusals } from "./http/refusals.ts";
@@ -5,12 +6,14 @@ import type { KeyRing } from "./keys.ts";
 import type { Log } from "./log.ts";
 import { type Operators, type OperatorSettings, supabaseOperators } from "./operator.ts";
 import { RefusedAgents } from "./refused_agents.ts";
+import { VerifiedTokens } from "./verified_tokens.ts";
 import { jitter, randomBytes, randomFraction } from "./random.ts";
 
 /** What the handlers work with. Each one names the parts that it needs. */
 export interface Backend {
   database: Database;
   keys: KeyRing;
+  verifiedTokens: VerifiedTokens<Session>;
   operators: Operators;
   refusals: Refusals;
   refusedAgents: RefusedAgents;
@@ -46,6 +49,7 @@ export function makeBackend({ settings, url, operators, ...host }: Host): Backen
     ...settings,
     issuer: issuerOf(settings.publicUrl ?? url),
     operators: supabaseOperators({ url, ...operators }),
+    verifiedTokens: new VerifiedTokens(),
     refusals: new Refusals(now),
     refusedAgents: new RefusedAgents(host.database.sessions.recordRefusals),
     now,

@@ -6,18 +6,16 @@ import type { Exchange } from "./http/routes.ts";
 import { digestSecret, secretFault } from "./secret.ts";
 
 /** Reads an agent's id and secret. A secret that is not well-formed is refused whatever the id, without the database. */
-export async function parseCredentials(
-  { agent_id, agent_secret, instance_id }: Fields,
-): Promise<Credentials> {
+export function parseCredentials({ agent_id, agent_secret, instance_id }: Fields): Credentials {
   const agentId = parseUuid(agent_id, "agent_id");
   if (typeof agent_secret !== "string") {
     throw badField("agent_secret", agent_secret === undefined ? "is missing" : "is not a string");
   }
-  const fault = await secretFault(agent_secret);
+  const fault = secretFault(agent_secret);
   if (fault !== null) throw badField("agent_secret", fault);
   return {
     agentId,
-    secretDigest: await digestSecret(agent_secret),
+    secretDigest: digestSecret(agent_secret),
     instanceId: instance_id === undefined ? null : parseUuid(instance_id, "instance_id"),
   };
 }

@@ -1,4 +1,5 @@
-import { base64url } from "npm:jose@6.2.18";
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 
 /** What a secret of ours begins with: an agent's, an enrollment code, a reader's key. */
 export type SecretPrefix = "ocs_" | "oce_" | "ocr_";
@@ -8,12 +9,12 @@ export type SecretPrefix = "ocs_" | "oce_" | "ocr_";
  * base64url: the first 4 bytes of the SHA-256 of the 47 characters before them. The checksum tells a
  * mistyped or cut secret from a wrong one without asking anybody; it proves nothing.
  */
-export async function makeSecret(random: Uint8Array, prefix: SecretPrefix = "ocs_"): Promise<string> {
+export function makeSecret(random: Uint8Array, prefix: SecretPrefix = "ocs_"): string {
   if (random.length !== 32) {
     throw new RangeError(`Cannot make a secret: ${random.length} bytes, expected 32`);
   }
-  const body = `${prefix}${base64url.encode(random)}`;
-  return `${body}_${await checksum(body)}`;
+  const body = `${prefix}${Buffer.from(random).toString("base64url")}`;
+  return `${body}_${checksum(body)}`;
 }
 
 /**
@@ -22,28 +23,23 @@ export async function makeSecret(random: Uint8Array, prefix: SecretPrefix = "ocs
  *
  * Read by position, never by splitting: base64url has `_` too.
  */
-export async function secretFault(text: string, prefix: SecretPrefix = "ocs_"): Promise<string | null> {
+export function secretFault(text: string, prefix: SecretPrefix = "ocs_"): string | null {
   if (text.length !== 54) return `has ${text.length} characters, expected 54`;
   if (!text.startsWith(prefix) || !/^[A-Za-z0-9_-]{43}_[A-Za-z0-9_-]{6}$/.test(text.slice(4))) {
     return `is not of the form "${prefix}…_…"`;
   }
   const body = text.slice(0, 47);
-  if (text.slice(48) !== await checksum(body)) {
+  if (text.slice(48) !== checksum(body)) {
     return "has a checksum that does not match: it was mistyped or cut";
   }
   return null;
 }
 
 /** What the database keeps of a secret: `sha256:` and the hex of the SHA-256 of all its characters. */
-export async function digestSecret(secret: string): Promise<string> {
-  const digest = await sha256(secret);
-  return `sha256:${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+export function digestSecret(secret: string): string {
+  return `sha256:${createHash("sha256").update(secret).digest("hex")}`;
 }
 
-async function checksum(body: string): Promise<string> {
-  return base64url.encode((await sha256(body)).subarray(0, 4));
-}
-
-async function sha256(text: string): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+function checksum(body: string): string {
+  return createHash("sha256").update(body).digest().subarray(0, 4).toString("base64url");
 }

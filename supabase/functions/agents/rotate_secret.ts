@@ -21,10 +21,10 @@ export async function rotateSecret(request: Request, deps: Deps): Promise<Respon
   const { overlapSeconds, shell } = parseRotation(await readOptionalJson(request));
   // Before the secret is kept: if this failed after that, it would be lost.
   const url = shell === null ? null : installerUrl(deps.issuer);
-  const secret = await makeSecret(deps.randomBytes(32));
+  const secret = makeSecret(deps.randomBytes(32));
   const act = actOf(operator, deps.address);
   const agent = await deps.database.secrets.rotate(id, {
-    secretDigest: await digestSecret(secret),
+    secretDigest: digestSecret(secret),
     overlapSeconds,
     ownerId: scopeOf(operator),
     act,

@@ -33,12 +33,12 @@ export async function createAgent(request: Request, deps: Deps): Promise<Respons
   const { shell, ...fields } = parseNewAgent(await readJson(request), operator);
   // Before the agent is created: if this failed after that, its secret would be lost.
   const url = shell === null ? null : installerUrl(deps.issuer);
-  const secret = await makeSecret(deps.randomBytes(32));
+  const secret = makeSecret(deps.randomBytes(32));
   const act = actOf(operator, deps.address);
   const created = await deps.database.agents.create({
     ...fields,
     ownerLimit: operator.kind === "user" ? deps.agentLimitPerOwner : null,
-    secretDigest: await digestSecret(secret),
+    secretDigest: digestSecret(secret),
     act,
   });
   if (created === "owner_unknown") throw unknownOwner(operator);

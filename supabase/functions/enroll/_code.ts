@@ -6,18 +6,18 @@ import type { Exchange } from "../_shared/http/routes.ts";
 import { digestSecret, secretFault } from "../_shared/secret.ts";
 
 /** What both requests of a host name: the code, and which host it is, by a random number of its own. */
-export async function parseEnrolling(
+export function parseEnrolling(
   { code, enrollment_id }: Fields,
   { address }: Pick<Exchange, "address">,
-): Promise<Enrolling> {
+): Enrolling {
   const given = parseString(code, "code");
-  const fault = await secretFault(given, "oce_");
+  const fault = secretFault(given, "oce_");
   if (fault !== null) throw badField("code", fault);
   const host = parseString(enrollment_id, "enrollment_id");
   if (!/^[A-Za-z0-9_-]{43}$/.test(host)) throw badField("enrollment_id", "is not 43 characters of base64url");
   return {
-    codeDigest: await digestSecret(given),
-    hostDigest: await digestSecret(host),
+    codeDigest: digestSecret(given),
+    hostDigest: digestSecret(host),
     address: address || null,
   };
 }

@@ -19,11 +19,11 @@ type Deps = Pick<Backend, "database" | "refusals" | "agentLimitPerOwner" | "rand
  */
 export async function enroll(request: Request, deps: Deps): Promise<Response> {
   const fields = await readJson(request);
-  const enrolling = await parseEnrolling(fields, deps);
+  const enrolling = parseEnrolling(fields, deps);
   const { hostname } = fields.client === undefined ? {} : parseClient(fields.client);
-  const secret = await makeSecret(deps.randomBytes(32));
+  const secret = makeSecret(deps.randomBytes(32));
   const enrolled = await deps.database.enrollments.enroll(enrolling, {
-    secretDigest: await digestSecret(secret),
+    secretDigest: digestSecret(secret),
     hostname: hostname === undefined ? null : cleanName(hostname),
     ownerLimit: deps.agentLimitPerOwner,
   });

@@ -10,7 +10,7 @@ type Deps = Pick<Backend, "database" | "refusals"> & Exchange;
 /** Records how far an installer came, also before its host has an agent: so that one that failed is a row. */
 export async function recordProgress(request: Request, deps: Deps): Promise<Response> {
   const fields = await readJson(request);
-  const enrolling = await parseEnrolling(fields, deps);
+  const enrolling = parseEnrolling(fields, deps);
   const isRecorded = await deps.database.enrollments.recordProgress(enrolling, parseProgress(fields));
   if (!isRecorded) throw refusedCode(deps);
   return new Response(null, { status: 204 });

@@ -22,13 +22,13 @@ type Deps =
 export async function createEnrollment(request: Request, deps: Deps): Promise<Response> {
   const operator = await deps.operators.identify(request, deps);
   const fields = parseNewEnrollment(await readJson(request));
-  const code = await makeSecret(deps.randomBytes(32), "oce_");
+  const code = makeSecret(deps.randomBytes(32), "oce_");
   const act = actOf(operator, deps.address);
   const created = await deps.database.enrollments.create({
     ...fields,
     ownerId: scopeOf(operator),
     ownerLimit: operator.kind === "user" ? deps.agentLimitPerOwner : null,
-    codeDigest: await digestSecret(code),
+    codeDigest: digestSecret(code),
     act,
   });
   if (created === "owner_unknown") throw operatorRequired("its user no longer exists");

@@ -41,7 +41,7 @@ export async function handshake(
   { read = readJson }: { read?: (request: Request) => Promise<Fields> } = {},
 ): Promise<Response> {
   const fields = await read(request);
-  const credentials = await parseCredentials(fields);
+  const credentials = parseCredentials(fields);
   const client = fields.client === undefined ? {} : parseClient(fields.client);
   const opened = await deps.database.sessions.open(credentials, { client, address: deps.address || null });
   if (opened === null) throw refuseCredentials(credentials, deps);
@@ -66,8 +66,8 @@ export async function handshake(
 
 /** The identity of its own that an adopted copy gets, with a fresh secret each time; null when there is none any more. */
 async function identify({ agentId, instanceId }: Credentials, { database, randomBytes }: Deps) {
-  const secret = await makeSecret(randomBytes(32));
-  const id = await database.copies.identify(agentId, instanceId, await digestSecret(secret));
+  const secret = makeSecret(randomBytes(32));
+  const id = await database.copies.identify(agentId, instanceId, digestSecret(secret));
   return id === null ? null : { agent_id: id, agent_secret: secret };
 }
 

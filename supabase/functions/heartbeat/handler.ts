@@ -17,7 +17,7 @@ import {
 import { resource } from "../_shared/http/routes.ts";
 import { wholeNumberWithin } from "../_shared/random.ts";
 
-type Deps = Pick<Backend, "database" | "keys" | "issuer" | "now" | "random"> & Exchange;
+type Deps = Pick<Backend, "database" | "keys" | "verifiedTokens" | "issuer" | "now" | "random"> & Exchange;
 
 const statuses = ["healthy", "degraded", "unhealthy", "stopping"] as const;
 
@@ -74,7 +74,7 @@ function revoked(): ContractError {
   );
 }
 
-function parseBeat(fields: Fields, { session, now }: { session: Session; now: Date }): Beat {
+function parseBeat(fields: Fields, { session, now }: { session: Readonly<Session>; now: Date }): Beat {
   const { status = "healthy", message, metrics = {}, seq, instance_id, sent_at, agent_id } = fields;
   if (agent_id !== undefined && parseUuid(agent_id, "agent_id") !== session.agentId) {
     throw badField("agent_id", "is not the agent of the session");

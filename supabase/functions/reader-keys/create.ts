@@ -15,13 +15,13 @@ type Deps =
 export async function createReaderKey(request: Request, deps: Deps): Promise<Response> {
   const operator = await deps.operators.identify(request, deps);
   const { name } = await readJson(request);
-  const key = await makeSecret(deps.randomBytes(32), "ocr_");
+  const key = makeSecret(deps.randomBytes(32), "ocr_");
   const act = actOf(operator, deps.address);
   const created = await deps.database.readerKeys.create({
     name: parseName(name, "name"),
     ownerId: scopeOf(operator),
     ownerLimit: operator.kind === "user" ? deps.agentLimitPerOwner : null,
-    keyDigest: await digestSecret(key),
+    keyDigest: digestSecret(key),
     act,
   });
   if (created === "owner_unknown") throw operatorRequired("its user no longer exists");

@@ -15,9 +15,9 @@ export const endpoint = resource("rotate-secret", { POST: rotateOwnSecret });
  * them. All that is not it is refused alike, and as a handshake is.
  */
 export async function rotateOwnSecret(request: Request, deps: Deps): Promise<Response> {
-  const credentials = await parseCredentials(await readJson(request));
-  const secret = await makeSecret(deps.randomBytes(32));
-  const pendingDigest = await digestSecret(secret);
+  const credentials = parseCredentials(await readJson(request));
+  const secret = makeSecret(deps.randomBytes(32));
+  const pendingDigest = digestSecret(secret);
   const address = deps.address || null;
   const isRotated = await deps.database.secrets.rotateOwn(credentials, { pendingDigest, address });
   if (!isRotated) throw refuseCredentials(credentials, deps);

@@ -194,7 +194,7 @@ testWith(
   "a secret from a file is in no argument, environment, output, log or session file of the process",
   async () => {
     // One that no other process on this host has.
-    const secret = await makeSecret(crypto.getRandomValues(new Uint8Array(32)));
+    const secret = makeSecret(crypto.getRandomValues(new Uint8Array(32)));
     using server = startFaultServer(handshakesAndBeats());
     await using home = await temporaryFolder();
     const log = join(home.path, "log");

@@ -129,7 +129,7 @@ Deno.test(
     await configureHome(home.path, agent, server.url);
     await using monitor = start(["monitor", "--json"], { home: home.path, time });
     await monitor.until("heartbeat");
-    const rotated = { ...agent, secret: await makeSecret(new Uint8Array(32).fill(7)) };
+    const rotated = { ...agent, secret: makeSecret(new Uint8Array(32).fill(7)) };
     const other = makeAgent();
     for (const [index, fresh] of [rotated, other].entries()) {
       await configureHome(home.path, fresh, server.url);

@@ -7,6 +7,7 @@ import {
   verifySession,
 } from "../../../supabase/functions/_shared/auth.ts";
 import { generateSigningKey, importKeyRing, type KeyRing } from "../../../supabase/functions/_shared/keys.ts";
+import { VerifiedTokens } from "../../../supabase/functions/_shared/verified_tokens.ts";
 import { ContractError } from "../../../supabase/functions/_shared/http/errors.ts";
 import { agentId, issuer, keys, now } from "../../_support/backend.ts";
 import { badAuthorizations, forge, seconds } from "../_tokens.ts";
@@ -14,7 +15,12 @@ import { badAuthorizations, forge, seconds } from "../_tokens.ts";
 const session: Session = { agentId, epoch: 1 };
 
 async function verify(token: string | null, ring?: KeyRing): Promise<Session> {
-  return await verifySession(token, { keys: ring ?? await keys, issuer, now });
+  return await verifySession(token, {
+    keys: ring ?? await keys,
+    issuer,
+    now,
+    verifiedTokens: new VerifiedTokens(),
+  });
 }
 
 async function refusal(token: string | null, ring?: KeyRing): Promise<string> {

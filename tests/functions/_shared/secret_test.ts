@@ -40,50 +40,50 @@ const malformed: [name: string, text: string, fault: RegExp][] = [
 ];
 
 for (const [prefix, what, text] of vectors) {
-  Deno.test(`bytes 00 to 1f make the contract's ${what}, which is well-formed`, async () => {
-    assert.equal(await makeSecret(Uint8Array.from({ length: 32 }, (_, index) => index), prefix), text);
-    assert.equal(await secretFault(text, prefix), null);
+  Deno.test(`bytes 00 to 1f make the contract's ${what}, which is well-formed`, () => {
+    assert.equal(makeSecret(Uint8Array.from({ length: 32 }, (_, index) => index), prefix), text);
+    assert.equal(secretFault(text, prefix), null);
   });
 
   for (const [other] of vectors.filter(([one]) => one !== prefix)) {
-    Deno.test(`a ${what} is nothing that begins with ${other}, not even with another prefix put before it`, async () => {
-      assert.equal(await secretFault(text, other), `is not of the form "${other}…_…"`);
-      assert.match(await secretFault(`${other}${text.slice(4)}`, other) ?? "", /checksum/);
+    Deno.test(`a ${what} is nothing that begins with ${other}, not even with another prefix put before it`, () => {
+      assert.equal(secretFault(text, other), `is not of the form "${other}…_…"`);
+      assert.match(secretFault(`${other}${text.slice(4)}`, other) ?? "", /checksum/);
     });
   }
 }
 
-Deno.test("the contract's secret has the contract's digest", async () => {
+Deno.test("the contract's secret has the contract's digest", () => {
   const digest = "sha256:7d774b9fd90df2752ac4d1671dd09199cd72e8e80187e82740a4d6203b03e334";
-  assert.equal(await digestSecret(secret), digest);
+  assert.equal(digestSecret(secret), digest);
 });
 
-Deno.test("a secret is read by position: `_` at every place of its body is fine", async () => {
+Deno.test("a secret is read by position: `_` at every place of its body is fine", () => {
   const bytes = Uint8Array.from(base64url.decode("_".repeat(42) + "8"));
-  const underscores = await makeSecret(bytes);
+  const underscores = makeSecret(bytes);
   assert.equal(underscores.slice(0, 47), `ocs_${"_".repeat(42)}8`);
-  assert.equal(await secretFault(underscores), null);
+  assert.equal(secretFault(underscores), null);
 });
 
-Deno.test("200 secrets of random bytes are well-formed, and each is another", async () => {
+Deno.test("200 secrets of random bytes are well-formed, and each is another", () => {
   const made = new Set<string>();
   for (let round = 0; round < 200; round++) {
-    const text = await makeSecret(crypto.getRandomValues(new Uint8Array(32)));
-    assert.equal(await secretFault(text), null, text);
+    const text = makeSecret(crypto.getRandomValues(new Uint8Array(32)));
+    assert.equal(secretFault(text), null, text);
     made.add(text);
   }
   assert.equal(made.size, 200);
 });
 
 for (const length of [0, 31, 33]) {
-  Deno.test(`no secret is made of ${length} bytes`, async () => {
-    await assert.rejects(makeSecret(new Uint8Array(length)), RangeError);
+  Deno.test(`no secret is made of ${length} bytes`, () => {
+    assert.throws(() => makeSecret(new Uint8Array(length)), RangeError);
   });
 }
 
 for (const [name, text, fault] of malformed) {
-  Deno.test(`a secret with ${name} is malformed, and the fault does not repeat it`, async () => {
-    const found = await secretFault(text);
+  Deno.test(`a secret with ${name} is malformed, and the fault does not repeat it`, () => {
+    const found = secretFault(text);
     assert.match(found ?? "", fault);
     if (text.length > 9) assert.ok(!found?.includes(text.slice(0, 10)), found ?? "");
   });

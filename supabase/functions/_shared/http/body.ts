@@ -3,6 +3,7 @@ import { type Fields, parseFields } from "./fields.ts";
 
 const maxBytes = 65_536;
 const bodyTimeoutMs = 10_000;
+const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
  * The JSON object in a request's body, whatever its content type says.
@@ -35,7 +36,7 @@ async function readText(request: Request): Promise<string> {
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge();
   const bytes = request.body === null ? new Uint8Array() : await readBytes(request.body);
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch (error) {
     if (error instanceof TypeError) throw unreadable("it is not UTF-8");
     throw error;
@@ -44,23 +45,36 @@ async function readText(request: Request): Promise<string> {
 
 async function readBytes(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   const reader = body.getReader();
-  const bytes = new Uint8Array(maxBytes);
+  const chunks: Uint8Array[] = [];
   let length = 0;
   const deadline = timer(bodyTimeoutMs);
   try {
     while (true) {
       const read = await Promise.race([readChunk(reader), deadline.over]);
       if (read === "over") throw unreadable(`it did not arrive within ${bodyTimeoutMs / 1000} s`);
-      if (read.done) return bytes.subarray(0, length);
-      if (length + read.value.length > maxBytes) throw tooLarge();
-      bytes.set(read.value, length);
+      if (read.done) return joined(chunks, length);
       length += read.value.length;
+      if (length > maxBytes) throw tooLarge();
+      chunks.push(read.value);
     }
   } finally {
     deadline.clear();
     // The rest of a body is given up, and so is one whose sender is gone.
     reader.cancel().catch(() => undefined);
   }
+}
+
+/** Nearly every body is one chunk, which is not copied. */
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const [first = new Uint8Array()] = chunks;
+  if (chunks.length < 2) return first;
+  const bytes = new Uint8Array(length);
+  let start = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, start);
+    start += chunk.length;
+  }
+  return bytes;
 }
 
 /** A connection that ends in the middle of a body is the sender's fault. */

@@ -5,11 +5,16 @@ import { describe } from "../log.ts";
 import { callerAddress } from "./refusals.ts";
 import type { Endpoint, Exchange, Handler, Route } from "./routes.ts";
 
-const replyHeaders = {
+const corsReply = Object.entries({
   ...corsHeaders,
   "Access-Control-Allow-Headers": `${corsHeaders["Access-Control-Allow-Headers"]}, x-request-id`,
   "Access-Control-Expose-Headers": "x-request-id, retry-after, www-authenticate, allow",
-};
+});
+const isForPreflight = ([name]: [string, string]): boolean => /-Allow-(Headers|Methods)$/.test(name);
+/** What only a preflight reads. */
+const preflightHeaders = corsReply.filter(isForPreflight);
+/** What a client reads of every reply. */
+const replyHeaders = corsReply.filter((header) => !isForPreflight(header));
 
 /**
  * Responds to one request, with what every endpoint does around its handler: request id, CORS, route and method, the
@@ -45,7 +50,7 @@ export function refuseRequest(status: number, description: string): Response {
 
 /** What every reply carries. */
 function withReplyHeaders(reply: Response, requestId: string): Response {
-  for (const [name, value] of Object.entries(replyHeaders)) reply.headers.set(name, value);
+  for (const [name, value] of replyHeaders) reply.headers.set(name, value);
   if (!reply.headers.has("cache-control")) reply.headers.set("cache-control", "no-store");
   reply.headers.set("x-request-id", requestId);
   return reply;
@@ -59,7 +64,7 @@ async function replyTo(
 ): Promise<Response> {
   try {
     const reply = request.method === "OPTIONS"
-      ? new Response(null, { status: 204 })
+      ? new Response(null, { status: 204, headers: preflightHeaders })
       : await dispatch(endpoint, request, subpath, deps);
     deps.log.count(endpoint.name, reply.status, deps.requestId);
     return request.method === "HEAD" ? new Response(null, reply) : reply;
