@@ -119,7 +119,10 @@ function makeServer(tls: Address["tls"], { tlsMs, headerMs, bodyMs, idleMs }: Li
   };
   if (tls === null) return createServer(options);
   checkPair(tls);
-  return createTlsServer({ ...options, ...tls, handshakeTimeout: tlsMs });
+  const server = createTlsServer({ ...options, ...tls, handshakeTimeout: tlsMs });
+  // Whoever has not shaken hands can be told nothing, and is not waited for.
+  server.on("tlsClientError", (_error, socket) => socket.destroy());
+  return server;
 }
 
 /** `node:https` accepts any text as a certificate, and then fails at every connection; this fails now. */

@@ -237,7 +237,15 @@ function Get-Number {
 # The url, agent_id and agent_secret in the file, or nothing.
 function Read-Credentials {
     param([string] $Path)
-    try { $fields = Read-Object ([IO.File]::ReadAllText($Path)) }
+    # Another user may have put a pipe or a device there, which would have no end.
+    if ($env:OS -ne 'Windows_NT') {
+        test -f $Path
+        if ($LASTEXITCODE -ne 0) { return $null }
+    }
+    try {
+        if ((New-Object IO.FileInfo $Path).Length -gt 16384) { return $null }
+        $fields = Read-Object ([IO.File]::ReadAllText($Path))
+    }
     catch [IO.IOException], [UnauthorizedAccessException] { return $null }
     $found = @{ Url = Get-Text $fields 'url'; Id = Get-Text $fields 'agent_id'; Secret = Get-Text $fields 'agent_secret' }
     # All that RFC 3986 lets stand in a URL.
@@ -854,6 +862,7 @@ function Get-AgentUsage {
 # Appends to the file what would go to the terminal. Others may read it, and move it away, meanwhile.
 function Open-Log {
     param([string] $Path)
+    if (Test-Planted $Path) { Die 1 "Cannot write `"$Path`": it is a link in a folder of another user" 'name another file' }
     try {
         $isNew = -not [IO.File]::Exists($Path)
         $file = New-Object IO.FileStream $Path, 'Append', 'Write', 'ReadWrite, Delete'
@@ -863,6 +872,17 @@ function Open-Log {
     }
     catch { Die 1 "Cannot write `"$Path`"" 'look at the disk and its permissions' }
     $AgentLog.Writer = $writer
+}
+
+# Whether the path is a link that another user may have put there for this one to write through.
+function Test-Planted {
+    param([string] $Path)
+    if ($env:OS -eq 'Windows_NT') { return $false }
+    $full = [IO.Path]::GetFullPath($Path)
+    test -h $full
+    if ($LASTEXITCODE -ne 0) { return $false }
+    $owners = @(ls -ldn $full "$([IO.Path]::GetDirectoryName($full))/." | ForEach-Object { ($_ -split ' +')[2] })
+    return @($owners | Where-Object { $_ -cne '0' -and $_ -cne "$(id -u)" }).Count -gt 0
 }
 
 function Start-Agent {

@@ -838,10 +838,13 @@ def read_options(arguments):
 def log_to(path):
     """Appends to the file what would go to standard error."""
     global LOG_FILE
-    if is_planted(path):
+    is_link = os.path.islink(path)
+    if is_link and is_planted(path):
         die(1, 'Cannot write "%s": it is a link in a folder of another user' % path, "name another file")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        # What is no link now is not to be one a moment later.
+        flags = 0 if is_link else getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | flags, 0o600)
         os.dup2(descriptor, 2)
         if descriptor != 2:
             os.close(descriptor)
@@ -852,8 +855,8 @@ def log_to(path):
 
 
 def is_planted(path):
-    """Whether the path is a link that another user may have put there for this one to write through."""
-    if not hasattr(os, "getuid") or not os.path.islink(path):
+    """Whether another user may have put the link there for this one to write through."""
+    if not hasattr(os, "getuid"):
         return False
     folder = os.path.dirname(path) or "."
     return not {os.lstat(path).st_uid, os.stat(folder).st_uid} <= {0, os.getuid()}

@@ -26,6 +26,7 @@ const large = new Uint8Array(12_000_000);
 /** What the handler was asked, and what it may answer. */
 interface Served extends AsyncDisposable {
   begun: string[];
+  port: number;
   /** Lets the requests to `/held` be answered. */
   release: () => void;
   connect: () => Promise<RawConnection>;
@@ -47,6 +48,7 @@ async function serve(given: Partial<Limits> = {}, certificate: Certificate | nul
   const open: RawConnection[] = [];
   return {
     begun,
+    port,
     release: held.resolve,
     async connect() {
       const connection = certificate === null
@@ -213,12 +215,38 @@ Deno.test("a connection that is idle for the limit → closed", async () => {
   assert.match(await client.ended(), /\/once 0$/);
 });
 
+testWith(["openssl"], "a TLS handshake that does not begin, or does not end → closed in time", async () => {
+  await withFolder(async (folder) => {
+    await using server = await serve({ tlsMs: 200 }, await makeCertificate(folder));
+    // The head of a record that would hold a ClientHello.
+    for (const sent of ["", "\x16\x03\x01\x02\x00\x01"]) {
+      using connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+      if (sent !== "") await connection.write(new TextEncoder().encode(sent));
+      await assertEnds(connection);
+    }
+    assert.deepEqual(server.begun, []);
+  });
+});
+
 Deno.test("HTTP/1.0 without a Host header is answered", async () => {
   await using server = await serve();
   const client = await server.connect();
   client.send("GET /old HTTP/1.0\r\n\r\n");
   assert.match(await client.ended(), /^HTTP\/1\.1 200 [^]*\/old 0$/);
 });
+
+/** Fails, instead of waiting for ever, while nobody ends the connection. */
+async function assertEnds(connection: Deno.Conn): Promise<void> {
+  let hasEnded = false;
+  const buffer = new Uint8Array(1024);
+  const reading = (async () => {
+    // A TLS alert may come before the end.
+    while (await connection.read(buffer).catch(() => null) !== null);
+    hasEnded = true;
+  })();
+  await until("the end of the connection", () => hasEnded);
+  await reading;
+}
 
 function assertRefused({ status, headers, body }: ReturnType<typeof parseReply>, expected: number): void {
   assert.equal(status, expected, body);

@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { openPostgres } from "../../cli/serve/store/postgres.ts";
+import { findPostgres, hasExtension, startPostgres } from "../_support/postgres.ts";
+import { part } from "../_support/require.ts";
+import { execute, withSql } from "../_support/sql.ts";
+
+const cron = await part("Postgres 15 or later with pg_cron", async () => {
+  const bin = await findPostgres();
+  return bin !== null && await hasExtension(bin, "pg_cron") ? bin : null;
+});
+
+cron.test("a database with pg_cron → upkeep is scheduled each minute, by what its owner may run", async (bin) => {
+  const settings = ["shared_preload_libraries=pg_cron", "cron.database_name=fleet_1"];
+  await using server = await startPostgres(bin, settings);
+  const address = await server.createDatabase();
+  await execute(address, "create extension pg_cron;");
+  await (await openPostgres(address)).close();
+  await withSql(address, async (sql) => {
+    const [job, ...more] = await sql`select jobname, schedule, command, active from cron.job`;
+    assert.deepEqual([job?.jobname, job?.schedule, job?.active], ["openclaw-upkeep", "* * * * *", true]);
+    assert.equal(more.length, 0);
+    await sql`insert into cron.job_run_details (jobid, runid, database, username, end_time)
+      select 1, run, 'fleet_1', current_user, now() - make_interval(days => run) from generate_series(0, 2) as run`;
+    await sql.unsafe(String(job?.command)).simple();
+    // What pg_cron itself has run meanwhile is newer.
+    const old = await sql`select from cron.job_run_details where end_time < now() - interval '1 day'`;
+    assert.equal(old.length, 0);
+  });
+});
