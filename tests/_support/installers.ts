@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { joinInstallers } from "../../tools/installers.ts";
+import type { AgentSession } from "./agent_session.ts";
 import type { CreatedAgent } from "./client.ts";
 import { powershellEnvironment, type PowerShellSession, pwsh } from "./powershell.ts";
 
@@ -152,6 +153,8 @@ export class Host {
   readonly secretFile: string;
   /** What the agent is started with, if not by its own first line. */
   shell: string[] = [];
+  /** The PowerShell in which its agent lives on a fast clock, if not in one of its own. */
+  session: AgentSession | null = null;
 
   constructor(readonly language: Language, folder: string) {
     this.home = join(folder, "home");

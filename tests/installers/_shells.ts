@@ -1,10 +1,39 @@
+import { bash, busybox, type Language, zsh } from "../_support/installers.ts";
 import { scenarios } from "./_list.ts";
 import type { Scenario } from "./_scenarios.ts";
 
+/** The shells beside dash, which is told all: what they are not each told, they are told by turns. */
+const otherShells = [bash, busybox, zsh];
+
 /**
- * What is told under dash, and not again under each other shell: the lines of install.sh that these reach are reached by
+ * What each shell is told: each starts a file, hears signals, ends children, keeps its here-documents and reads bytes in
+ * its own way, and busybox does so with tools of its own.
+ */
+const underEachShell = new Set([
+  "on a fresh home the agent is online, and the files are what they should be",
+  "numbers and letters written in other ways that JSON has are read",
+  "what a server says is shown without what a terminal acts on",
+  "a program that breaks off while it is read is undone",
+  "interrupted in a download, it ends at once and leaves nothing",
+  "a missing tool is named, and nothing is touched",
+  "without a folder for temporary files it goes online, or says so",
+  "names with quotes, substitutions, backslashes and direction marks are shown and not run",
+  "a home with a space, quotes and a dollar sign is a home like any other",
+  "killed at random moments and run again, it is installed, and uninstalled without a rest",
+  "interrupted, it undoes what it did",
+  "interrupted while the server lets it wait, it ends at once",
+  "a home whose name is not UTF-8 is refused",
+  "on a disk that is full, nothing is left",
+  "with a code the host is online, and neither the code nor its id is left",
+  "killed while it enrolls and run again, it gets the same agent",
+  "interrupted while it enrolls, it ends at once and keeps the id",
+  "a code is read from a pipe and from standard input",
+]);
+
+/**
+ * What is told under dash, and not again under another shell: the lines of install.sh that these reach are reached by
  * the others of the list, too, and no shell reads a line in a way of its own that only these would show. Every shell is
- * told all of them in tests/long.
+ * told all scenarios in tests/long.
  */
 const underOneShell = new Set([
   "run twice, nothing changes",
@@ -36,9 +65,12 @@ const underOneShell = new Set([
   "a server that does not take the steps costs one request, and no installation",
 ]);
 
-/** What each shell is told that runs the same script as one which is told everything. */
-export function scenariosOfEachShell(): Scenario[] {
-  const missing = underOneShell.difference(new Set(scenarios.map(({ name }) => name)));
+/** What such a shell is told. */
+export function scenariosUnder(shell: Language): Scenario[] {
+  const missing = underEachShell.union(underOneShell).difference(new Set(scenarios.map(({ name }) => name)));
   if (missing.size > 0) throw new Error(`The list has no scenario "${[...missing].join('", "')}"`);
-  return scenarios.filter(({ name }) => !underOneShell.has(name));
+  const turn = otherShells.indexOf(shell);
+  const byTurns = scenarios.filter(({ name }) => !underEachShell.has(name) && !underOneShell.has(name))
+    .filter((_, index) => index % otherShells.length === turn);
+  return scenarios.filter((one) => underEachShell.has(one.name) || byTurns.includes(one));
 }

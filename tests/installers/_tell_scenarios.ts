@@ -4,14 +4,14 @@ import { PowerShellSession } from "../_support/powershell.ts";
 import { seededRandom } from "../_support/seed.ts";
 import { scenarios } from "./_list.ts";
 import type { Scenario } from "./_scenarios.ts";
-import { scenariosOfEachShell } from "./_shells.ts";
+import { scenariosUnder } from "./_shells.ts";
 import { type Step, testSteps } from "./_steps.ts";
 
 interface Telling {
   kills: number;
   /**
-   * What each shell is told only, and of tables every fourth row: for a shell that runs the same script as one for which
-   * all are told.
+   * What `scenariosUnder` tells the shell only, and of tables every fourth row: for a shell that runs the same script as
+   * one for which all are told.
    */
   isRepetition?: boolean;
   /** Which of the list are told, if it is neither all nor what a repetition tells. */
@@ -21,7 +21,7 @@ interface Telling {
 /** Holds one way to run an installer to the list of scenarios, in a home of its own each, with one server for all. */
 export function tellScenarios(
   language: Language,
-  { kills, isRepetition = false, chosen = isRepetition ? scenariosOfEachShell() : scenarios }: Telling,
+  { kills, isRepetition = false, chosen = isRepetition ? scenariosUnder(language) : scenarios }: Telling,
 ): void {
   const name = `${language.name}, against a real server`;
   const some = <Row>(rows: Row[]): Row[] => isRepetition ? rows.filter((_, index) => index % 4 === 0) : rows;
