@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { createServer } from "node:net";
 import { exists } from "../../cli/host/private_file.ts";
+import { freePort } from "./port.ts";
 import { run } from "./run.ts";
 import { databaseName } from "./sql.ts";
 import { isInstalled } from "./tools.ts";
@@ -61,7 +61,7 @@ async function installed(): Promise<string[]> {
 /** Starts a Postgres on a free loopback port. Durable as in production: nothing is switched off for speed. */
 export async function startPostgres(bin: string, configuration: string[] = []): Promise<TestPostgres> {
   const folder = await makeFolder();
-  const port = await freePort();
+  const port = freePort();
   const data = join(folder, "data");
   await succeed("cp", ["-a", await initializedFolder(bin), data]);
   const configured = ["listen_addresses=127.0.0.1", "max_connections=200", ...configuration];
@@ -124,17 +124,6 @@ export async function withPostgres(
 ): Promise<void> {
   await using postgres = await startPostgres(bin);
   await work(postgres);
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const { promise, resolve } = Promise.withResolvers<number>();
-  const server = createServer();
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address();
-    server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-  });
-  return await promise;
 }
 
 /** Postgres refuses to run as root. */

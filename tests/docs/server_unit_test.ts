@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { compiled } from "../_support/compiled.ts";
 import { ownEnvironment } from "../_support/program.ts";
-import { freePort } from "../_support/postgres.ts";
+import { freePort } from "../_support/port.ts";
 import { succeed } from "../_support/run.ts";
 import { temporaryFolder } from "../_support/server.ts";
 import { systemd, type SystemdHost, withSystemd } from "../_support/systemd.ts";
@@ -46,7 +46,7 @@ async function holds(host: SystemdHost, from: string): Promise<void> {
   });
   assert.deepEqual([failed.ExecMainStatus, failed.NRestarts], ["2", "0"], await journal(host));
 
-  const port = await freePort();
+  const port = freePort();
   await write(host, variables, `OPENCLAW_PORT=${port}\n`);
   await done(host, ["systemctl", "restart", unit]);
   await serves(host, port);

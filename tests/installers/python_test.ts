@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { assertEnded, type Finished, Host, installPy, python, run } from "../_support/installers.ts";
-import { freePort } from "../_support/postgres.ts";
+import { closedPort } from "../_support/port.ts";
 import { withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 import { agentId, agentSecret } from "../_support/vectors.ts";
@@ -338,7 +338,7 @@ story("a manifest that is broken says nothing of what is ours, and nothing is re
 
 story("a home whose path is not UTF-8 is refused", async (host) => {
   const wrapper = ["sh", "-c", `HOME=$HOME/$(printf '\\377'); export HOME; mkdir "$HOME"; exec "$@"`, "sh"];
-  const ended = await host.install(agent, `http://127.0.0.1:${await freePort()}`, { wrapper });
+  const ended = await host.install(agent, closedPort(), { wrapper });
   assertEnded(ended, 2, /Cannot install into ".*": a path in UTF-8 is expected/);
 });
 

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { calledAs } from "../../cli/terminal/called.ts";
 import { makeCertificate } from "../_support/certificate.ts";
 import { FleetClient, send } from "../_support/client.ts";
-import { freePort } from "../_support/postgres.ts";
 import { startServerProcess, tryServerProcess, withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 
@@ -52,8 +51,8 @@ Deno.test("a second server on the same data folder → refused with a sentence, 
 
 Deno.test("a second server on the same port → refused with a sentence, and its folder is given back", async () => {
   await withFolder(async (folder) => {
-    const port = String(await freePort());
-    const first = await startServerProcess({ data: join(folder, "a"), args: ["--port", port] });
+    const first = await startServerProcess({ data: join(folder, "a") });
+    const { port } = new URL(first.url);
     try {
       const second = await tryServerProcess({
         data: join(folder, "b"),
