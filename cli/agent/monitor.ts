@@ -244,7 +244,7 @@ export class Monitor {
   }
 
   async #useSession(greeting: HandshakeReply): Promise<void> {
-    const { agent: { name }, token, expiresIn, refreshIn } = greeting;
+    const { agent: { name }, token, expiresIn, refreshIn, identity } = greeting;
     this.#token = token;
     this.#deps.tell({
       level: "info",
@@ -252,7 +252,8 @@ export class Monitor {
       text: `shook hands as "${name}", for ${expiresIn} s`,
       details: { agent: name, expires_in: expiresIn, refresh_in: refreshIn },
     });
-    await this.#deps.keep(greeting);
+    // Of an identity that is about to be left, the next process would go on with the session, and not ask again.
+    if (identity === null) await this.#deps.keep(greeting);
   }
 
   /** Uses the identity that the server gave to this host, and rotates a secret that is old enough. */

@@ -85,6 +85,8 @@ export function refusal(code: string): Outcome<never> {
 export interface Life {
   seen: Seen[];
   news: News[];
+  /** Of which handshakes the session was kept for the next process. */
+  kept: HandshakeReply[];
   /** When it gave up the connections that it had kept. */
   hungUp: number[];
   world: World;
@@ -97,6 +99,7 @@ export async function live(rules: Rules): Promise<Life> {
   const inbox = new Inbox();
   const seen: Seen[] = [];
   const news: News[] = [];
+  const kept: HandshakeReply[] = [];
   const hungUp: number[] = [];
   const ask = <Value>(act: Seen["act"], answer: () => Value, report?: BeatReport) => {
     seen.push({ at: world.monotonic - 1000, act, ...(report === undefined ? {} : { report }) });
@@ -131,7 +134,10 @@ export async function live(rules: Rules): Promise<Life> {
       world.wall += rules.observing ?? 0;
       return Promise.resolve({ ...rules.health?.(world, inbox) ?? { status: "healthy" }, metrics: {} });
     },
-    keep: () => Promise.resolve(),
+    keep(greeting) {
+      kept.push(greeting);
+      return Promise.resolve();
+    },
     touch: () => Promise.resolve(),
     reload: () => Promise.resolve(rules.reload?.() ? "other" : "same"),
     reread: () => Promise.resolve(rules.reread?.() ? "other" : "same"),
@@ -145,5 +151,5 @@ export async function live(rules: Rules): Promise<Life> {
       : rules.within === undefined
       ? life.run()
       : life.untilAccepted(rules.within));
-  return { seen, news, hungUp, world, end };
+  return { seen, news, kept, hungUp, world, end };
 }

@@ -97,7 +97,7 @@ Deno.test("a secret that grows old is rotated with the handshake that finds it, 
 Deno.test("a directive to shake hands brings one at once, beside the beats, and the identity in its reply is used", async () => {
   const own = { agentId: "1c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", secret: "its own" };
   const adopted: unknown[] = [];
-  const { seen } = await live({
+  const { seen, kept } = await live({
     hours: 0.2,
     handshake: (_world, { length }) =>
       greeting({ identity: length > 1 && adopted.length === 0 ? own : null }),
@@ -109,6 +109,9 @@ Deno.test("a directive to shake hands brings one at once, beside the beats, and 
   });
   assert.deepEqual(seen.slice(0, 4).map(({ act }) => act), ["handshake", "beat", "handshake", "adopt"]);
   assert.deepEqual(adopted, [own]);
+  // A process that is killed before it has stored the identity leaves no session with which the next one would go on.
+  assert.deepEqual(kept.slice(0, 2).map(({ identity }) => identity), [null, null]);
+  assert.equal(kept.length, seen.filter(({ act }) => act === "handshake").length);
   const beats = seen.filter(({ act }) => act === "beat").map(({ at }) => at);
   assert.ok((beats[1] ?? 0) - (beats[0] ?? 0) > 59, beats.join(" "));
 });
