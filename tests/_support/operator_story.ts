@@ -105,7 +105,7 @@ async function revokeAndRestore(client: FleetClient, agent: CreatedAgent): Promi
 }
 
 /** Two disks with one identity: the second one's second beat, between two of the first one, gives it away. */
-async function cloneAndAdopt(client: FleetClient, agent: CreatedAgent): Promise<CreatedAgent> {
+export async function cloneAndAdopt(client: FleetClient, agent: CreatedAgent): Promise<CreatedAgent> {
   const original = await instance(client, agent, "original");
   const clone = await instance(client, agent, "clone");
   for (const beat of [original.beat, clone.beat, original.beat, clone.beat, original.beat, clone.beat]) {
