@@ -639,18 +639,72 @@ Usage: install.ps1 [options]
 
     function Assert-Folder {
         param([string] $Folder)
+        $Folder = Get-FirstThere $Folder
+        if (-not (Test-Writable $Folder)) { Die 1 "Cannot install: the folder `"$Folder`" cannot be written to" 'run it as a user who may write there' }
+    }
+
+    # The folder, or the first one above it that is there.
+    function Get-FirstThere {
+        param([string] $Folder)
         while (-not (Test-There $Folder)) { $Folder = Get-Parent $Folder }
-        $probe = [IO.Path]::Combine($Folder, ".$NameOnHost-$PID")
-        $isWritable = [IO.Directory]::Exists($Folder)
-        if ($isWritable -and $place.IsWindows) {
-            # An access list does not tell; a file that is gone as soon as it is closed does.
-            try { [IO.File]::Create($probe, 1, [IO.FileOptions]::DeleteOnClose).Dispose() } catch { $isWritable = $false }
+        return $Folder
+    }
+
+    function Test-Writable {
+        param([string] $Folder)
+        if (-not [IO.Directory]::Exists($Folder)) { return $false }
+        if (-not $place.IsWindows) { return Test-Run 'test' '-w', $Folder }
+        # An access list does not tell; a file that is gone as soon as it is closed does.
+        try { [IO.File]::Create([IO.Path]::Combine($Folder, ".$NameOnHost-$PID"), 1, [IO.FileOptions]::DeleteOnClose).Dispose() } catch { return $false }
+        return $true
+    }
+
+    # A code is worth as many agents as it has uses: a host that would forget its own with the next start has no place to
+    # enroll.
+    function Assert-Lasting {
+        $folder = Get-FirstThere $place.State
+        $fault = 'it cannot be written to'
+        if (Test-Writable $folder) { $fault = Get-Transience $folder }
+        if ($fault) { Die 2 "Cannot enroll: `"$($place.State)`" is no place that lasts: $fault" "mount a volume there: docker run -v openclaw-agent:$($place.State) ..." }
+    }
+
+    # What keeps the folder's files from being there after the next start; nothing, where that is not known.
+    function Get-Transience {
+        param([string] $Folder)
+        $kind = Get-FileSystem $Folder
+        if ($kind -cin 'tmpfs', 'ramfs') { return 'it is in memory, and gone after the next start' }
+        if ($kind -ceq 'overlay' -and (Test-Container)) { return "it is in the container's own file system, and goes with the container" }
+        return ''
+    }
+
+    # The type of the innermost mount that holds the folder, by proc(5); of several at one place, the last one counts. Only
+    # Linux tells it.
+    function Get-FileSystem {
+        param([string] $Folder)
+        $mounts = '/proc/self/mountinfo'
+        if ($place.IsWindows -or -not [IO.File]::Exists($mounts)) { return '' }
+        $real = & /bin/sh -c 'cd -P "$1" && pwd -P' sh $Folder
+        $longest = ''
+        $kind = ''
+        foreach ($line in [IO.File]::ReadAllLines($mounts)) {
+            $words = $line.Split(' ')
+            # A space, a tab, a line break and a backslash are written as three octal digits.
+            $point = [regex]::Replace($words[4], '\\([0-7]{3})', { param($found) [string][char][Convert]::ToInt32($found.Groups[1].Value, 8) })
+            $isAbove = $point -ceq '/' -or $real -ceq $point -or "$real".StartsWith("$point/", [StringComparison]::Ordinal)
+            if (-not $isAbove -or $point.Length -lt $longest.Length) { continue }
+            $longest = $point
+            $kind = $words[[Array]::IndexOf($words, '-', 6) + 1]
         }
-        elseif ($isWritable) { $isWritable = Test-Run 'test' '-w', $Folder }
-        if (-not $isWritable) { Die 1 "Cannot install: the folder `"$Folder`" cannot be written to" 'run it as a user who may write there' }
+        return $kind
+    }
+
+    # By the marks that Docker, Podman and Kubernetes put into one.
+    function Test-Container {
+        return "$env:KUBERNETES_SERVICE_HOST" -ne '' -or (Test-There '/.dockerenv') -or (Test-There '/run/.containerenv')
     }
 
     function Assert-Places {
+        if ($place.Code) { Assert-Lasting }
         Assert-Folder $place.State
         Assert-Free $place.State
         Assert-Free (Get-Parent $place.Session)

@@ -602,10 +602,18 @@ class Installation:
         self.check_folder(os.path.dirname(path))
 
     def check_folder(self, folder):
-        while not os.path.lexists(folder):
-            folder = os.path.dirname(folder)
-        if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        folder = first_there(folder)
+        if not is_writable(folder):
             die(1, 'Cannot install: the folder "%s" cannot be written to' % folder, "run it as a user who may write there")
+
+    def check_lasting(self):
+        """A code is worth as many agents as it has uses: a host that would forget its own with the next start has no
+        place to enroll."""
+        folder = first_there(self.state)
+        fault = transience_of(os.path.realpath(folder)) if is_writable(folder) else "it cannot be written to"
+        if fault:
+            die(2, 'Cannot enroll: "%s" is no place that lasts: %s' % (self.state, fault),
+                "mount a volume there: docker run -v openclaw-agent:%s ..." % self.state)
 
     def check_free(self, folder):
         """A first installation takes no folder in which another program keeps something."""
@@ -634,6 +642,8 @@ class Installation:
                 ANOTHER_NAME)
 
     def check_places(self):
+        if self.code:
+            self.check_lasting()
         self.check_folder(self.state)
         self.check_unit()
         # systemd gives this folder, with all that is in it, to the agent's user.
@@ -1564,6 +1574,48 @@ class Installation:
 
 # What this installer, the program and the agents keep in a folder of ours, and an administrator's variables.
 OWN_FILES = r"((credentials|session|install)\.json|enrollment-id)(\..*)?\Z|environment\Z|task\.xml\Z|monitor-.*\.lock\Z|openclaw\.log(\.[123])?\Z"
+
+
+def first_there(folder):
+    """The folder, or the first one above it that is there."""
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def is_writable(folder):
+    return os.path.isdir(folder) and os.access(folder, os.W_OK)
+
+
+def transience_of(folder):
+    """What keeps the folder's files from being there after the next start; nothing, where that is not known."""
+    kind = file_system_of(folder)
+    if kind in ("tmpfs", "ramfs"):
+        return "it is in memory, and gone after the next start"
+    return "it is in the container's own file system, and goes with the container" if kind == "overlay" and is_container() else ""
+
+
+def file_system_of(folder):
+    """The type of the innermost mount that holds the folder, by proc(5); of several at one place, the last one counts.
+    Only Linux tells it."""
+    try:
+        with open("/proc/self/mountinfo", "rb") as file:
+            mounts = [os.fsdecode(line).split(" ") for line in file.read().splitlines()]
+    except OSError:
+        return ""
+    longest, kind = "", ""
+    for words in mounts:
+        # A space, a tab, a line break and a backslash are written as three octal digits.
+        point = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), words[4])
+        if (point in ("/", folder) or folder.startswith(point + "/")) and len(point) >= len(longest):
+            longest, kind = point, words[words.index("-", 6) + 1]
+    return kind
+
+
+def is_container():
+    """By the marks that Docker, Podman and Kubernetes put into one."""
+    marks = ("/.dockerenv", "/run/.containerenv")
+    return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) or any(os.path.lexists(mark) for mark in marks)
 
 
 def whose(path):

@@ -550,14 +550,64 @@ check_unit() { # The manager may have a unit of our name from elsewhere, or the 
 }
 
 check_folder() {
+  is_writable "$1" || die 1 "Cannot install: the folder \"$folder\" cannot be written to" 'run it as a user who may write there'
+}
+
+is_writable() { # Whether the folder $1 can be written to, or made. Sets $folder to it, or to the first one above it that is there.
   folder=$1
   while [ ! -e "$folder" ] && [ ! -h "$folder" ]; do folder=$(dirname "$folder"); done
-  [ -d "$folder" ] && [ -w "$folder" ] || die 1 "Cannot install: the folder \"$folder\" cannot be written to" 'run it as a user who may write there'
+  [ -d "$folder" ] && [ -w "$folder" ]
+}
+
+# A code is worth as many agents as it has uses: a host that would forget its own with the next start has no place to
+# enroll.
+check_lasting() {
+  fault='it cannot be written to'
+  # Some shells' "-w" is true for root, whatever the folder.
+  if is_writable "$state" && mkdir "$folder/.$name-$$" 2>/dev/null && rmdir "$folder/.$name-$$"; then
+    fault=$(transience_of "$(cd -P "$folder" && pwd -P)")
+  fi
+  [ -z "$fault" ] || die 2 "Cannot enroll: \"$state\" is no place that lasts: $fault" "mount a volume there: docker run -v openclaw-agent:$state ..."
+}
+
+transience_of() { # What keeps the files in the folder $1 from being there after the next start; nothing, where that is not known.
+  case $(file_system_of "$1") in
+    tmpfs | ramfs) echo 'it is in memory, and gone after the next start' ;;
+    overlay) ! is_container || echo "it is in the container's own file system, and goes with the container" ;;
+  esac
+}
+
+# The type of the innermost mount that holds the folder $1, by proc(5); of several at one place, the last one counts. Only
+# Linux tells it.
+file_system_of() {
+  [ ! -r /proc/self/mountinfo ] || folder=$1 awk '
+    {
+      point = unescaped($5)
+      if (point != "/" && ENVIRON["folder"] != point && index(ENVIRON["folder"], point "/") != 1) next
+      if (length(point) < longest) next
+      longest = length(point)
+      for (i = 7; i < NF && $i != "-"; i++) continue
+      kind = $(i + 1)
+    }
+    END { print kind }
+    function unescaped(text,   out, code) { # A space, a tab, a line break and a backslash are written as three octal digits.
+      while (match(text, /\\[0-7][0-7][0-7]/)) {
+        code = substr(text, RSTART + 1, 1) * 64 + substr(text, RSTART + 2, 1) * 8 + substr(text, RSTART + 3, 1)
+        out = out substr(text, 1, RSTART - 1) sprintf("%c", code)
+        text = substr(text, RSTART + 4)
+      }
+      return out text
+    }' /proc/self/mountinfo
+}
+
+is_container() { # By the marks that Docker, Podman and Kubernetes put into one.
+  [ -n "${KUBERNETES_SERVICE_HOST:-}" ] || [ -e /.dockerenv ] || [ -e /run/.containerenv ]
 }
 
 check_places() {
   # The unit has it started by env, which would take such a path for a variable.
   case $service/$program in systemd-user/*=*) die 2 "Cannot install into \"$HOME\": a service cannot start what has an equals sign in its path" '--no-service' ;; esac
+  [ -z "$code" ] || check_lasting
   check_folder "$state"
   check_unit
   # systemd gives this folder, with all that is in it, to the agent's user.

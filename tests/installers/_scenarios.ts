@@ -32,7 +32,8 @@ export interface Scenario {
   own?: true;
 }
 
-const rootsMounts = ["root", "unshare", "mount", "find"];
+/** What it takes to mount something over the home, for one run. */
+export const rootsMounts = ["root", "unshare", "mount", "find"];
 
 /** What all installers are held to, beside what they do with an enrollment code. */
 export const scenarios: Scenario[] = [
