@@ -427,7 +427,7 @@ class Installation:
             installed = self.read_installed()
             if installed is None:
                 die(5, 'Cannot install: "%s" is there and holds no credentials' % self.credentials, "move it away")
-        self.installed = installed
+        self.installed, self.newer = installed, installed and self.read_newer(installed[0])
         secret, secret_file = env.get("OPENCLAW_AGENT_SECRET", ""), env.get("OPENCLAW_AGENT_SECRET_FILE", "")
         code, code_file = env.get("OPENCLAW_ENROLLMENT_CODE", ""), env.get("OPENCLAW_ENROLLMENT_CODE_FILE", "")
         pair = None
@@ -474,6 +474,21 @@ class Installation:
             return agent.read_credentials(self.credentials)
         except OSError:
             return None
+
+    def stored(self):
+        """The fields of the credentials file, or None."""
+        try:
+            with open(self.credentials, "rb") as file:
+                return agent.read_object(file.read(16385))
+        except OSError:
+            return None
+
+    def read_newer(self, url):
+        """The second identity in the credentials file, or None. A program that was ended in the middle of a rotation
+        leaves two: the server may take either."""
+        fields = self.stored()
+        agent_id, secret = [agent.text(fields, name) or "" for name in ("next_agent_id", "next_agent_secret")]
+        return (url, agent_id, secret) if re.match(UUID, agent_id) and re.match("ocs" + BODY, secret) else None
 
     def need_pair(self, pair, names):
         if not all(pair):
@@ -556,7 +571,7 @@ class Installation:
     def check_installed(self):
         if self.installed is None:
             return
-        if self.installed != (self.url, self.agent_id, self.agent_secret):
+        if (self.url, self.agent_id, self.agent_secret) not in (self.installed, self.newer):
             die(5, 'Cannot install: "%s" has other credentials, for the agent %s' % (self.credentials, self.installed[1]),
                 "remove that agent first: --uninstall")
         say("this agent is installed already: repairing what is missing")
@@ -775,8 +790,10 @@ class Installation:
             return ""
 
     def try_credentials(self):
+        if self.newer:
+            self.agent_id, self.agent_secret = self.newer[1:]
         self.agent = agent.Agent(self.url, self.agent_id, self.agent_secret)
-        if self.agent.shake_hands():
+        if self.agent.shake_hands() or self.newer and self.is_refused(self.agent.reply) and self.try_older():
             late = offset(agent.text(self.agent.reply.fields, "server_time"))
             if late:
                 say("warning: " + late)
@@ -787,6 +804,12 @@ class Installation:
             self.no_answer("shake hands with", self.agent.reply)
         self.stop_asking(3, "Cannot shake hands with %s: the agent is unknown or revoked, or its secret is wrong" % self.url,
                   "ask the operator of the server")
+
+    def try_older(self):
+        """The identity beside which there is a newer one, as the program does."""
+        self.agent_id, self.agent_secret = self.installed[1:]
+        self.agent = agent.Agent(self.url, self.agent_id, self.agent_secret)
+        return self.agent.shake_hands()
 
     def is_refused(self, reply):
         return reply.ours(401) and reply.code() == "invalid_credentials"
@@ -1381,8 +1404,7 @@ class Installation:
             except OSError as error:
                 # It still runs. Where its place is not needed now, the next run, and --uninstall, will.
                 say("warning: %s" % error)
-        # A program that is in the middle of a rotation keeps a second secret there.
-        if not self.is_rotating():
+        if not self.has_other_secret():
             self.put(self.credentials, 0o600, os.fsencode(self.credentials_text()))
         self.put_program()
         self.put_service()
@@ -1390,12 +1412,14 @@ class Installation:
         progress.came_to("installed")
         self.go_online()
 
-    def is_rotating(self):
-        try:
-            with open(self.credentials, "rb") as file:
-                return self.installed is not None and agent.text(agent.read_object(file.read(16385)), "next_agent_secret") is not None
-        except OSError:
+    def has_other_secret(self):
+        """Whether a program keeps a secret in the credentials file that is not this run's to lose: it has put it there
+        meanwhile, or is in the middle of a rotation."""
+        if self.installed is None or not os.path.lexists(self.credentials):
             return False
+        fields = self.stored()
+        is_changed = agent.text(fields, "agent_secret") != self.installed[2]
+        return is_changed or agent.text(fields, "next_agent_secret") not in (None, self.agent_secret)
 
     def put_manifest(self, folders):
         """The manifest comes first: whatever ends this run, what it wrote is known to the next one."""

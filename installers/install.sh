@@ -311,11 +311,15 @@ check_url() { # Leaves $1 in $value, without what follows the host that we add o
 # Id and secret, or a code in their place, come from one layer together: flags, environment, this file, or what is
 # installed already.
 choose_credentials() {
-  installed_url='' installed_id='' installed_secret='' is_rotating=no
+  installed_url='' installed_id='' installed_secret='' newer_id='' newer_secret=''
   if [ -e "$credentials" ]; then
     read_credentials "$credentials" || die 5 "Cannot install: \"$credentials\" is there and holds no credentials" 'move it away'
     installed_url=$url installed_id=$agent_id installed_secret=$agent_secret
-    ! text next_agent_secret || is_rotating=yes
+    # A program that was ended in the middle of a rotation leaves two identities: the server may take either.
+    if text next_agent_id && is_uuid "$value"; then
+      newer_id=$value
+      text next_agent_secret && is_secret "$value" && newer_secret=$value || newer_id=''
+    fi
   fi
   agent_id='' agent_secret='' code='' code_file=''
   if [ -n "$flag_id$flag_secret_file$flag_code_file" ]; then
@@ -448,8 +452,10 @@ base64url() { # Prints so what comes on standard input in hex.
 
 check_installed() {
   [ -n "$installed_id" ] || return 0
-  [ "$installed_id/$installed_secret" = "$agent_id/$agent_secret" ] && [ "$installed_url" = "$url" ] ||
-    die 5 "Cannot install: \"$credentials\" has other credentials, for the agent $installed_id" 'remove that agent first: --uninstall'
+  case $url/$agent_id/$agent_secret in
+    "$installed_url/$installed_id/$installed_secret" | "$installed_url/$newer_id/$newer_secret") ;;
+    *) die 5 "Cannot install: \"$credentials\" has other credentials, for the agent $installed_id" 'remove that agent first: --uninstall' ;;
+  esac
   say "this agent is installed already: repairing what is missing"
 }
 
@@ -717,7 +723,8 @@ offset() { # Says how far this clock is from the time $1, if that is more than a
 }
 
 try_credentials() {
-  if shake_hands; then
+  [ -z "$newer_id" ] || agent_id=$newer_id agent_secret=$newer_secret
+  if shake_hands || { [ -n "$newer_id" ] && is_refused && try_older; }; then
     text server_time && value=$(offset "$value")
     [ -z "$value" ] || say "warning: $value"
     text agent.name || value=''
@@ -727,6 +734,11 @@ try_credentials() {
   fi
   is_refused || no_answer 'shake hands with'
   stop_asking 3 "Cannot shake hands with $url: the agent is unknown or revoked, or its secret is wrong" 'ask the operator of the server'
+}
+
+try_older() { # The identity beside which there is a newer one, as the program does.
+  agent_id=$installed_id agent_secret=$installed_secret
+  shake_hands
 }
 
 is_refused() { [ "$status" = 401 ] && raw json && text error && [ "$value" = invalid_credentials ]; }
@@ -808,10 +820,13 @@ enrollment_text() { printf '%s\n' "$enrollment_id"; }
 take_agent() { # The agent and its secret from the reply, if they are what they should be.
   ours 201 && text agent.id && is_uuid "$value" && agent_id=$value || return 1
   text agent.name && agent_name=$(plain "$value") || return 1
-  text agent_secret || return 1
-  case $value in
+  text agent_secret && is_secret "$value" && agent_secret=$value || return 1
+}
+
+is_secret() {
+  case $1 in
     ocs_*[!A-Za-z0-9_-]*) return 1 ;;
-    ocs_???????????????????????????????????????????_??????) agent_secret=$value ;;
+    ocs_???????????????????????????????????????????_??????) ;;
     *) return 1 ;;
   esac
 }
@@ -1327,11 +1342,19 @@ put_files() {
   make_folder "$(dirname "$program")"
   if [ "$kind" = binary ] && [ "$service" != none ]; then return; fi
   [ -z "$service_file" ] || make_folder "$(dirname "$service_file")"
-  # A program that is in the middle of a rotation keeps a second secret there.
-  [ "$is_rotating" = yes ] || put "$credentials" 600 credentials_text
+  has_other_secret || put "$credentials" 600 credentials_text
   put_program
   put_service
   came_to installed
+}
+
+# Whether a program keeps a secret in the credentials file that is not this run's to lose: it has put it there meanwhile,
+# or is in the middle of a rotation.
+has_other_secret() {
+  [ -n "$installed_id" ] && [ -e "$credentials" ] || return 1
+  fields=$(read_reply 0 <"$credentials"; echo .)
+  text agent_secret && [ "$value" = "$installed_secret" ] || return 0
+  text next_agent_secret && [ "$value" != "$agent_secret" ]
 }
 
 settle_manifest() { # Takes a replaced file off the list. If this fails, it stays listed, which does no harm.
