@@ -427,7 +427,7 @@ class Installation:
             installed = self.read_installed()
             if installed is None:
                 die(5, 'Cannot install: "%s" is there and holds no credentials' % self.credentials, "move it away")
-        self.installed = installed
+        self.installed, self.newer = installed, installed and self.read_newer(installed[0])
         secret, secret_file = env.get("OPENCLAW_AGENT_SECRET", ""), env.get("OPENCLAW_AGENT_SECRET_FILE", "")
         code, code_file = env.get("OPENCLAW_ENROLLMENT_CODE", ""), env.get("OPENCLAW_ENROLLMENT_CODE_FILE", "")
         pair = None
@@ -474,6 +474,21 @@ class Installation:
             return agent.read_credentials(self.credentials)
         except OSError:
             return None
+
+    def stored(self):
+        """The fields of the credentials file, or None."""
+        try:
+            with open(self.credentials, "rb") as file:
+                return agent.read_object(file.read(16385))
+        except OSError:
+            return None
+
+    def read_newer(self, url):
+        """The second identity in the credentials file, or None. A program that was ended in the middle of a rotation
+        leaves two: the server may take either."""
+        fields = self.stored()
+        agent_id, secret = [agent.text(fields, name) or "" for name in ("next_agent_id", "next_agent_secret")]
+        return (url, agent_id, secret) if re.match(UUID, agent_id) and re.match("ocs" + BODY, secret) else None
 
     def need_pair(self, pair, names):
         if not all(pair):
@@ -556,7 +571,7 @@ class Installation:
     def check_installed(self):
         if self.installed is None:
             return
-        if self.installed != (self.url, self.agent_id, self.agent_secret):
+        if (self.url, self.agent_id, self.agent_secret) not in (self.installed, self.newer):
             die(5, 'Cannot install: "%s" has other credentials, for the agent %s' % (self.credentials, self.installed[1]),
                 "remove that agent first: --uninstall")
         say("this agent is installed already: repairing what is missing")
@@ -602,10 +617,18 @@ class Installation:
         self.check_folder(os.path.dirname(path))
 
     def check_folder(self, folder):
-        while not os.path.lexists(folder):
-            folder = os.path.dirname(folder)
-        if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        folder = first_there(folder)
+        if not is_writable(folder):
             die(1, 'Cannot install: the folder "%s" cannot be written to' % folder, "run it as a user who may write there")
+
+    def check_lasting(self):
+        """A code is worth as many agents as it has uses: a host that would forget its own with the next start has no
+        place to enroll."""
+        folder = first_there(self.state)
+        fault = transience_of(os.path.realpath(folder)) if is_writable(folder) else "it cannot be written to"
+        if fault:
+            die(2, 'Cannot enroll: "%s" is no place that lasts: %s' % (self.state, fault),
+                "mount a volume there: docker run -v openclaw-agent:%s ..." % self.state)
 
     def check_free(self, folder):
         """A first installation takes no folder in which another program keeps something."""
@@ -634,6 +657,8 @@ class Installation:
                 ANOTHER_NAME)
 
     def check_places(self):
+        if self.code:
+            self.check_lasting()
         self.check_folder(self.state)
         self.check_unit()
         # systemd gives this folder, with all that is in it, to the agent's user.
@@ -765,8 +790,10 @@ class Installation:
             return ""
 
     def try_credentials(self):
+        if self.newer:
+            self.agent_id, self.agent_secret = self.newer[1:]
         self.agent = agent.Agent(self.url, self.agent_id, self.agent_secret)
-        if self.agent.shake_hands():
+        if self.agent.shake_hands() or self.newer and self.is_refused(self.agent.reply) and self.try_older():
             late = offset(agent.text(self.agent.reply.fields, "server_time"))
             if late:
                 say("warning: " + late)
@@ -777,6 +804,12 @@ class Installation:
             self.no_answer("shake hands with", self.agent.reply)
         self.stop_asking(3, "Cannot shake hands with %s: the agent is unknown or revoked, or its secret is wrong" % self.url,
                   "ask the operator of the server")
+
+    def try_older(self):
+        """The identity beside which there is a newer one, as the program does."""
+        self.agent_id, self.agent_secret = self.installed[1:]
+        self.agent = agent.Agent(self.url, self.agent_id, self.agent_secret)
+        return self.agent.shake_hands()
 
     def is_refused(self, reply):
         return reply.ours(401) and reply.code() == "invalid_credentials"
@@ -1371,8 +1404,7 @@ class Installation:
             except OSError as error:
                 # It still runs. Where its place is not needed now, the next run, and --uninstall, will.
                 say("warning: %s" % error)
-        # A program that is in the middle of a rotation keeps a second secret there.
-        if not self.is_rotating():
+        if not self.has_other_secret():
             self.put(self.credentials, 0o600, os.fsencode(self.credentials_text()))
         self.put_program()
         self.put_service()
@@ -1380,12 +1412,14 @@ class Installation:
         progress.came_to("installed")
         self.go_online()
 
-    def is_rotating(self):
-        try:
-            with open(self.credentials, "rb") as file:
-                return self.installed is not None and agent.text(agent.read_object(file.read(16385)), "next_agent_secret") is not None
-        except OSError:
+    def has_other_secret(self):
+        """Whether a program keeps a secret in the credentials file that is not this run's to lose: it has put it there
+        meanwhile, or is in the middle of a rotation."""
+        if self.installed is None or not os.path.lexists(self.credentials):
             return False
+        fields = self.stored()
+        is_changed = agent.text(fields, "agent_secret") != self.installed[2]
+        return is_changed or agent.text(fields, "next_agent_secret") not in (None, self.agent_secret)
 
     def put_manifest(self, folders):
         """The manifest comes first: whatever ends this run, what it wrote is known to the next one."""
@@ -1564,6 +1598,48 @@ class Installation:
 
 # What this installer, the program and the agents keep in a folder of ours, and an administrator's variables.
 OWN_FILES = r"((credentials|session|install)\.json|enrollment-id)(\..*)?\Z|environment\Z|task\.xml\Z|monitor-.*\.lock\Z|openclaw\.log(\.[123])?\Z"
+
+
+def first_there(folder):
+    """The folder, or the first one above it that is there."""
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def is_writable(folder):
+    return os.path.isdir(folder) and os.access(folder, os.W_OK)
+
+
+def transience_of(folder):
+    """What keeps the folder's files from being there after the next start; nothing, where that is not known."""
+    kind = file_system_of(folder)
+    if kind in ("tmpfs", "ramfs"):
+        return "it is in memory, and gone after the next start"
+    return "it is in the container's own file system, and goes with the container" if kind == "overlay" and is_container() else ""
+
+
+def file_system_of(folder):
+    """The type of the innermost mount that holds the folder, by proc(5); of several at one place, the last one counts.
+    Only Linux tells it."""
+    try:
+        with open("/proc/self/mountinfo", "rb") as file:
+            mounts = [os.fsdecode(line).split(" ") for line in file.read().splitlines()]
+    except OSError:
+        return ""
+    longest, kind = "", ""
+    for words in mounts:
+        # A space, a tab, a line break and a backslash are written as three octal digits.
+        point = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), words[4])
+        if (point in ("/", folder) or folder.startswith(point + "/")) and len(point) >= len(longest):
+            longest, kind = point, words[words.index("-", 6) + 1]
+    return kind
+
+
+def is_container():
+    """By the marks that Docker, Podman and Kubernetes put into one."""
+    marks = ("/.dockerenv", "/run/.containerenv")
+    return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) or any(os.path.lexists(mark) for mark in marks)
 
 
 def whose(path):

@@ -311,11 +311,15 @@ check_url() { # Leaves $1 in $value, without what follows the host that we add o
 # Id and secret, or a code in their place, come from one layer together: flags, environment, this file, or what is
 # installed already.
 choose_credentials() {
-  installed_url='' installed_id='' installed_secret='' is_rotating=no
+  installed_url='' installed_id='' installed_secret='' newer_id='' newer_secret=''
   if [ -e "$credentials" ]; then
     read_credentials "$credentials" || die 5 "Cannot install: \"$credentials\" is there and holds no credentials" 'move it away'
     installed_url=$url installed_id=$agent_id installed_secret=$agent_secret
-    ! text next_agent_secret || is_rotating=yes
+    # A program that was ended in the middle of a rotation leaves two identities: the server may take either.
+    if text next_agent_id && is_uuid "$value"; then
+      newer_id=$value
+      text next_agent_secret && is_secret "$value" && newer_secret=$value || newer_id=''
+    fi
   fi
   agent_id='' agent_secret='' code='' code_file=''
   if [ -n "$flag_id$flag_secret_file$flag_code_file" ]; then
@@ -448,8 +452,10 @@ base64url() { # Prints so what comes on standard input in hex.
 
 check_installed() {
   [ -n "$installed_id" ] || return 0
-  [ "$installed_id/$installed_secret" = "$agent_id/$agent_secret" ] && [ "$installed_url" = "$url" ] ||
-    die 5 "Cannot install: \"$credentials\" has other credentials, for the agent $installed_id" 'remove that agent first: --uninstall'
+  case $url/$agent_id/$agent_secret in
+    "$installed_url/$installed_id/$installed_secret" | "$installed_url/$newer_id/$newer_secret") ;;
+    *) die 5 "Cannot install: \"$credentials\" has other credentials, for the agent $installed_id" 'remove that agent first: --uninstall' ;;
+  esac
   say "this agent is installed already: repairing what is missing"
 }
 
@@ -550,14 +556,64 @@ check_unit() { # The manager may have a unit of our name from elsewhere, or the 
 }
 
 check_folder() {
+  is_writable "$1" || die 1 "Cannot install: the folder \"$folder\" cannot be written to" 'run it as a user who may write there'
+}
+
+is_writable() { # Whether the folder $1 can be written to, or made. Sets $folder to it, or to the first one above it that is there.
   folder=$1
   while [ ! -e "$folder" ] && [ ! -h "$folder" ]; do folder=$(dirname "$folder"); done
-  [ -d "$folder" ] && [ -w "$folder" ] || die 1 "Cannot install: the folder \"$folder\" cannot be written to" 'run it as a user who may write there'
+  [ -d "$folder" ] && [ -w "$folder" ]
+}
+
+# A code is worth as many agents as it has uses: a host that would forget its own with the next start has no place to
+# enroll.
+check_lasting() {
+  fault='it cannot be written to'
+  # Some shells' "-w" is true for root, whatever the folder.
+  if is_writable "$state" && mkdir "$folder/.$name-$$" 2>/dev/null && rmdir "$folder/.$name-$$"; then
+    fault=$(transience_of "$(cd -P "$folder" && pwd -P)")
+  fi
+  [ -z "$fault" ] || die 2 "Cannot enroll: \"$state\" is no place that lasts: $fault" "mount a volume there: docker run -v openclaw-agent:$state ..."
+}
+
+transience_of() { # What keeps the files in the folder $1 from being there after the next start; nothing, where that is not known.
+  case $(file_system_of "$1") in
+    tmpfs | ramfs) echo 'it is in memory, and gone after the next start' ;;
+    overlay) ! is_container || echo "it is in the container's own file system, and goes with the container" ;;
+  esac
+}
+
+# The type of the innermost mount that holds the folder $1, by proc(5); of several at one place, the last one counts. Only
+# Linux tells it.
+file_system_of() {
+  [ ! -r /proc/self/mountinfo ] || folder=$1 awk '
+    {
+      point = unescaped($5)
+      if (point != "/" && ENVIRON["folder"] != point && index(ENVIRON["folder"], point "/") != 1) next
+      if (length(point) < longest) next
+      longest = length(point)
+      for (i = 7; i < NF && $i != "-"; i++) continue
+      kind = $(i + 1)
+    }
+    END { print kind }
+    function unescaped(text,   out, code) { # A space, a tab, a line break and a backslash are written as three octal digits.
+      while (match(text, /\\[0-7][0-7][0-7]/)) {
+        code = substr(text, RSTART + 1, 1) * 64 + substr(text, RSTART + 2, 1) * 8 + substr(text, RSTART + 3, 1)
+        out = out substr(text, 1, RSTART - 1) sprintf("%c", code)
+        text = substr(text, RSTART + 4)
+      }
+      return out text
+    }' /proc/self/mountinfo
+}
+
+is_container() { # By the marks that Docker, Podman and Kubernetes put into one.
+  [ -n "${KUBERNETES_SERVICE_HOST:-}" ] || [ -e /.dockerenv ] || [ -e /run/.containerenv ]
 }
 
 check_places() {
   # The unit has it started by env, which would take such a path for a variable.
   case $service/$program in systemd-user/*=*) die 2 "Cannot install into \"$HOME\": a service cannot start what has an equals sign in its path" '--no-service' ;; esac
+  [ -z "$code" ] || check_lasting
   check_folder "$state"
   check_unit
   # systemd gives this folder, with all that is in it, to the agent's user.
@@ -667,7 +723,8 @@ offset() { # Says how far this clock is from the time $1, if that is more than a
 }
 
 try_credentials() {
-  if shake_hands; then
+  [ -z "$newer_id" ] || agent_id=$newer_id agent_secret=$newer_secret
+  if shake_hands || { [ -n "$newer_id" ] && is_refused && try_older; }; then
     text server_time && value=$(offset "$value")
     [ -z "$value" ] || say "warning: $value"
     text agent.name || value=''
@@ -677,6 +734,11 @@ try_credentials() {
   fi
   is_refused || no_answer 'shake hands with'
   stop_asking 3 "Cannot shake hands with $url: the agent is unknown or revoked, or its secret is wrong" 'ask the operator of the server'
+}
+
+try_older() { # The identity beside which there is a newer one, as the program does.
+  agent_id=$installed_id agent_secret=$installed_secret
+  shake_hands
 }
 
 is_refused() { [ "$status" = 401 ] && raw json && text error && [ "$value" = invalid_credentials ]; }
@@ -758,10 +820,13 @@ enrollment_text() { printf '%s\n' "$enrollment_id"; }
 take_agent() { # The agent and its secret from the reply, if they are what they should be.
   ours 201 && text agent.id && is_uuid "$value" && agent_id=$value || return 1
   text agent.name && agent_name=$(plain "$value") || return 1
-  text agent_secret || return 1
-  case $value in
+  text agent_secret && is_secret "$value" && agent_secret=$value || return 1
+}
+
+is_secret() {
+  case $1 in
     ocs_*[!A-Za-z0-9_-]*) return 1 ;;
-    ocs_???????????????????????????????????????????_??????) agent_secret=$value ;;
+    ocs_???????????????????????????????????????????_??????) ;;
     *) return 1 ;;
   esac
 }
@@ -1277,11 +1342,19 @@ put_files() {
   make_folder "$(dirname "$program")"
   if [ "$kind" = binary ] && [ "$service" != none ]; then return; fi
   [ -z "$service_file" ] || make_folder "$(dirname "$service_file")"
-  # A program that is in the middle of a rotation keeps a second secret there.
-  [ "$is_rotating" = yes ] || put "$credentials" 600 credentials_text
+  has_other_secret || put "$credentials" 600 credentials_text
   put_program
   put_service
   came_to installed
+}
+
+# Whether a program keeps a secret in the credentials file that is not this run's to lose: it has put it there meanwhile,
+# or is in the middle of a rotation.
+has_other_secret() {
+  [ -n "$installed_id" ] && [ -e "$credentials" ] || return 1
+  fields=$(read_reply 0 <"$credentials"; echo .)
+  text agent_secret && [ "$value" = "$installed_secret" ] || return 0
+  text next_agent_secret && [ "$value" != "$agent_secret" ]
 }
 
 settle_manifest() { # Takes a replaced file off the list. If this fails, it stays listed, which does no harm.

@@ -34,11 +34,13 @@ async function withSystem(folder: string, work: (system: System) => Promise<void
   await Deno.copyFile(systemctl, join(bin, "systemctl"));
   await Deno.mkdir(join(folder, "state"), { mode: 0o777 });
   await Deno.chmod(join(folder, "state"), 0o777);
+  // Not in memory: an enrollment asks for a place that lasts.
+  await Deno.mkdir(join(folder, "lib"));
   const mounts =
-    `for one in /run /etc/systemd/system /var/lib /usr/local/bin /usr/local/lib; do mount -t tmpfs -o mode=755 none $one; done
-      mkdir -p /run/systemd/system && echo ready && exec sleep 1000`;
+    `for one in /run /etc/systemd/system /usr/local/bin /usr/local/lib; do mount -t tmpfs -o mode=755 none $one; done
+      mount --bind "$0" /var/lib && mkdir -p /run/systemd/system && echo ready && exec sleep 1000`;
   const holder = new Deno.Command("unshare", {
-    args: ["-m", "sh", "-c", mounts],
+    args: ["-m", "sh", "-c", mounts, join(folder, "lib")],
     stdin: "null",
     stdout: "piped",
   }).spawn();
