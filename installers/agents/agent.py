@@ -866,7 +866,7 @@ def log_to(path):
     """Appends to the file what would go to standard error."""
     global LOG_FILE
     is_link = os.path.islink(path)
-    if is_link and is_planted(path):
+    if is_planted(path):
         die(1, 'Cannot write "%s": it is a link in a folder of another user' % path, "name another file")
     try:
         # What is no link now is not to be one a moment later.
@@ -882,11 +882,18 @@ def log_to(path):
 
 
 def is_planted(path):
-    """Whether another user may have put the link there for this one to write through."""
+    """Whether another user may have put it there for this one to write through: a link, or a second name of a file."""
     if not hasattr(os, "getuid"):
         return False
-    folder = os.path.dirname(path) or "."
-    return not {os.lstat(path).st_uid, os.stat(folder).st_uid} <= {0, os.getuid()}
+    try:
+        named, owners = os.lstat(path), {os.stat(os.path.dirname(path) or ".").st_uid}
+    except OSError:
+        return False
+    if stat.S_ISLNK(named.st_mode):
+        owners.add(named.st_uid)
+    elif not stat.S_ISREG(named.st_mode) or named.st_nlink == 1:
+        return False
+    return not owners <= {0, os.getuid()}
 
 
 def seconds_ahead(server_time):
