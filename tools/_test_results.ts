@@ -13,7 +13,7 @@ export interface LeftOut {
 }
 
 const entities: Record<string, string> = { quot: '"', apos: "'", lt: "<", gt: ">", amp: "&" };
-const shown = 20;
+const shown = 30;
 
 /** Reads the report that `deno test --junit-path` writes. */
 export function readResults(xml: string): Result[] {
@@ -44,11 +44,32 @@ export function leftOut(results: readonly Result[]): LeftOut[] {
   return [...counts].map(([part, tests]) => ({ part, tests })).sort((one, other) => other.tests - one.tests);
 }
 
-export function slowestFiles(results: readonly Result[]): { file: string; seconds: number }[] {
+/** A test or step whose end was printed: `./tests/a_test.ts => the test ... its step ... ok (1m2s)`. */
+export interface Told {
+  file: string;
+  name: string;
+  seconds: number;
+}
+
+/** Null for every other line. Several files at once are needed for it: one alone is not named in each line. */
+export function readTold(line: string): Told | null {
+  const [, file, name, minutes, count, unit] =
+    /^(\S+) => (.+) \.\.\. \w+ .*?\((?:(\d+)m)?(\d+)(s|ms|µs)\)$/.exec(line) ?? [];
+  if (file === undefined || name === undefined) return null;
+  return { file, name, seconds: Number(minutes ?? 0) * 60 + (unit === "s" ? Number(count) : 0) };
+}
+
+/**
+ * The seconds of each file's tests, to which the seconds of their steps belong. The report's own file of a test is the one
+ * that calls `Deno.test`, which for many is one of `tests/_support`; so what was told counts, where it was.
+ */
+export function slowestFiles(results: readonly Result[], told: readonly Told[] = []): Omit<Told, "name">[] {
+  const tests = results.filter(({ name }) => !name.includes(" > "));
+  const names = new Set(tests.map(({ name }) => name));
+  const ended = told.filter(({ name }) => names.has(name));
   const files = new Map<string, number>();
-  for (const { file, name, seconds } of results) {
-    // A test's time has its steps' times in it.
-    if (!name.includes(" > ")) files.set(file, (files.get(file) ?? 0) + seconds);
+  for (const { file, seconds } of ended.length > 0 ? ended : tests) {
+    files.set(file, (files.get(file) ?? 0) + seconds);
   }
   return [...files].map(([file, seconds]) => ({ file, seconds }))
     .sort((one, other) => other.seconds - one.seconds).slice(0, shown);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { exists } from "../cli/host/private_file.ts";
-import { leftOut, readResults, slowestFiles } from "./_test_results.ts";
+import { leftOut, readResults, readTold, slowestFiles, type Told } from "./_test_results.ts";
 
 /*
  * Runs the tests: `deno task test [--long] [--times] [--verbose] [file or folder …]`. It prints what failed, then one
@@ -52,13 +52,13 @@ async function runTests(args: string[]): Promise<number> {
       },
       stdout: "piped",
     }).spawn();
-    await show(child.stdout, { all: isLong || flags.has("--verbose") });
+    const told = await show(child.stdout, { all: isLong || flags.has("--verbose") });
     const { code, signal } = await child.status;
     if (!await exists(results)) {
       print(`\nThe tests ended before their results were written: exit code ${code}, signal ${signal}`);
       return code || 1;
     }
-    await report(results, { times: flags.has("--times") });
+    await report(results, { told, times: flags.has("--times") });
     return code;
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -84,22 +84,29 @@ async function* testFiles(folder: string): AsyncGenerator<string> {
   }
 }
 
-/** Prints what the tests print, less the lines of those that passed. */
-async function show(output: ReadableStream<Uint8Array>, { all }: { all: boolean }): Promise<void> {
+/** Prints what the tests print, less the lines of those that passed; returns what these say. */
+async function show(output: ReadableStream<Uint8Array>, { all }: { all: boolean }): Promise<Told[]> {
+  const told: Told[] = [];
   let rest = "";
   for await (const text of output.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";
-    for (const line of lines) if (all || !passedLine.test(line.replace(escapes, ""))) print(line);
+    for (const line of lines) {
+      const plain = line.replace(escapes, "");
+      const end = readTold(plain);
+      if (end !== null) told.push(end);
+      if (all || !passedLine.test(plain)) print(line);
+    }
   }
   if (rest !== "") print(rest);
+  return told;
 }
 
-async function report(path: string, { times }: { times: boolean }): Promise<void> {
+async function report(path: string, { told, times }: { told: Told[]; times: boolean }): Promise<void> {
   const results = readResults(await Deno.readTextFile(path));
   if (times) {
     print("\nSeconds of the slowest files:");
-    for (const { file, seconds } of slowestFiles(results)) {
+    for (const { file, seconds } of slowestFiles(results, told)) {
       print(`${seconds.toFixed(1).padStart(8)}  ${file}`);
     }
   }

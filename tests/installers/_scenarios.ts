@@ -72,16 +72,14 @@ export const scenarios: Scenario[] = [
   {
     name: "beside npm's openclaw it is installed, repeated and removed, and nothing of the other changes",
     work: beside,
-    own: true,
   },
   {
     name: "what npm puts in our places later stays when ours is removed",
     work: replaced,
-    own: true,
   },
   { name: "a folder in our place with another program's files is not taken", work: foreignFolder },
-  { name: "a second name is made where nobody has it, and taken away again", work: secondName, own: true },
-  { name: "another name stands in every place", work: otherName, own: true },
+  { name: "a second name is made where nobody has it, and taken away again", work: secondName },
+  { name: "another name stands in every place", work: otherName },
   { name: "a name that cannot be one is refused", work: badNames },
   { name: "a program that was changed is not replaced, and stays when the rest is removed", work: changed },
   { name: "a manifest that another user may have written is not believed", work: distrustedManifest },
@@ -559,14 +557,16 @@ export async function terminated(
   host: Host,
   seen: Promise<void>,
   start: (wrapper: string[]) => Promise<Finished>,
+  told: () => void = () => undefined,
 ): Promise<Finished & { took: number }> {
   const pid = join(host.home, "../pid");
   const running = start(["sh", "-c", 'echo $$ >"$0"; exec "$@"', pid]);
   await Promise.race([seen, running]);
   await pause(200);
-  const told = performance.now();
+  const begun = performance.now();
   Deno.kill(Number(await Deno.readTextFile(pid)), "SIGTERM");
-  return { ...await running, took: performance.now() - told };
+  told();
+  return { ...await running, took: performance.now() - begun };
 }
 
 async function foreignVersions({ host, fleet, url }: Scene): Promise<void> {
@@ -1142,13 +1142,16 @@ async function killed({ host, fleet, url, random, kills }: Scene): Promise<void>
   assert.deepEqual(rest, []);
 }
 
+/** The reply to the first heartbeat comes when it has been interrupted. */
 async function interrupted({ host, fleet, url }: Scene): Promise<void> {
   const agent = await fleet.createAgent();
   const asked = Promise.withResolvers<void>();
+  const told = Promise.withResolvers<void>();
   const slow = async (request: Request): Promise<Response> => {
-    if (!request.url.endsWith("/heartbeat")) return await forward(request, url, JSON.stringify);
-    asked.resolve();
-    await pause(1500);
+    if (request.url.endsWith("/heartbeat")) {
+      asked.resolve();
+      await told.promise;
+    }
     return await forward(request, url, JSON.stringify);
   };
   await withFront(slow, async (front) => {
@@ -1156,6 +1159,7 @@ async function interrupted({ host, fleet, url }: Scene): Promise<void> {
       host,
       asked.promise,
       (wrapper) => host.install(agent, front, { wrapper }),
+      told.resolve,
     );
     assert.match(stderr, /what was done has been undone/);
     assert.match(stderr, /error: Cannot go on: it was interrupted/);

@@ -212,7 +212,6 @@ async function spied(language: Language, { folder, fleet, url }: Fleet & { folde
     await until("a heartbeat", async () => (await fleet.agent(id)).last_seen_at !== last_seen_at);
     monitor.kill("SIGTERM");
     assert.equal((await monitor.status).code, 0);
-    assert.equal((await fleet.agent(id)).liveness, "stopped");
   }
   const before = { ...path, OPENCLAW_AGENT_ID: "", OPENCLAW_AGENT_SECRET: "" };
   assertEnded(await run([program, ...command, language.file, "--uninstall"], { env: before }), 0);

@@ -562,7 +562,7 @@ async function launchdService({ system, language, fleet, url }: Scene): Promise<
 }
 
 async function deafService({ system, language, fleet, url }: Scene): Promise<void> {
-  const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+  const agent = await fleet.createAgent();
   assertEnded(await system.run([...commandOf(language), ...await flagsOf(system, agent, url)]), 0, /online/);
   const before = await system.files();
   const deaf = join(system.folder, "state/deaf");

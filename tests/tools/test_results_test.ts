@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { leftOut, readResults, slowestFiles } from "../../tools/_test_results.ts";
+import { leftOut, readResults, readTold, slowestFiles } from "../../tools/_test_results.ts";
 import { run } from "../_support/run.ts";
 import { temporaryFolder } from "../_support/server.ts";
 
@@ -41,6 +41,21 @@ Deno.test("a report of tests is read with its steps, its failures and what was l
   assert.deepEqual(slowestFiles(results), [
     { file: "./b_test.ts", seconds: 2 },
     { file: "./a_test.ts", seconds: 0.5 },
+  ]);
+});
+
+Deno.test("a test's seconds are its file's, also where another file calls Deno.test", () => {
+  const lines = [
+    "./c_test.ts => one ... its step ... ok (1m2s)",
+    "./c_test.ts => one ... ok (1m3s)",
+    "./d_test.ts => four ... FAILED (due to 1 failed step) (2s)",
+    "./d_test.ts => LEFT OUT, there is no curl, pwsh, curl here: three ... ignored (0ms)",
+    "what a test printed (5s)",
+  ];
+  const told = lines.flatMap((line) => readTold(line) ?? []);
+  assert.deepEqual(slowestFiles(readResults(report), told), [
+    { file: "./c_test.ts", seconds: 63 },
+    { file: "./d_test.ts", seconds: 2 },
   ]);
 });
 
