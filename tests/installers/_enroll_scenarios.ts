@@ -358,7 +358,7 @@ async function untold(scene: Scene): Promise<void> {
   const over = Promise.withResolvers<Response>();
   await withDesk(scene, async (desk) => {
     desk.instead = (path) => path === "enroll/progress" ? over.promise : null;
-    assertEnded(await desk.install(host), 0);
+    assertEnded(await desk.install(host, { isPatient: false }), 0);
     // On a busy machine the one request may be given up before it is heard here.
     assert.deepEqual(desk.steps.filter((step) => step !== "started"), []);
     assert.ok(desk.steps.length <= 1, desk.steps.join());
