@@ -1133,7 +1133,7 @@ class Installation:
     def open_binary(self):
         if self.options.binary:
             return open(self.options.binary, "rb")
-        return agent.opener_for(self.binary_url, SameScheme).open(self.binary_url, timeout=60)
+        return agent.opener_for(self.binary_url, SameScheme, is_whole=False).open(self.binary_url, timeout=60)
 
     def read_from(self, read, *arguments):
         """Distinguishes a file that cannot be read from one that cannot be written."""

@@ -869,12 +869,17 @@ take_back() {
   trap : INT TERM HUP
   printf '%s' "$undo" | while IFS= read -r step; do
     case $step in
-      'part '*) rm -f "${step#part }.openclaw-new" "${step#part }.openclaw-old.openclaw-new" ;;
+      'part '*)
+        places_aside "${step#part }"
+        rm -f "$new" "$old.openclaw-new"
+        drop_aside
+        ;;
       'file '*) lasts "${step#file }" || rm -f "${step#file }" ;;
       'kept '*)
         # A rename between two names of one file changes nothing.
-        lasts "${step#kept }" || [ ! -e "${step#kept }.openclaw-old" ] || mv -f "${step#kept }.openclaw-old" "${step#kept }"
-        rm -f "${step#kept }.openclaw-old"
+        places_aside "${step#kept }"
+        lasts "${step#kept }" || [ ! -e "$old" ] || move "$old" "${step#kept }"
+        rm -f "$old"
         ;;
       lock) [ "$own_lock" = no ] || rm -f "$lock" ;;
       'mode '*) [ -n "$lasting" ] || restore_mode "${step#mode }" ;;
@@ -915,46 +920,60 @@ make_folder() { # The folder $1 and those above it.
 # Writes what $3 prints to the file $1 with the mode $2, whole or not at all. Says nothing if it is there already.
 put() {
   clear_way "$1"
-  # Nothing is written, given away or made readable through a link that the service's own user may have put there.
-  (set -C && "$3" >"$1.openclaw-new") 2>/dev/null && "$3" | cmp -s - "$1.openclaw-new" &&
-    { [ "$2" = 600 ] || chmod "$2" "$1.openclaw-new"; } || cannot_write "$1"
+  (set -C && "$3" >"$new") 2>/dev/null && "$3" | cmp -s - "$new" &&
+    { [ "$2" = 600 ] || chmod "$2" "$new"; } || cannot_write "$1"
   replace "$1"
 }
 
-clear_way() { # For $1.openclaw-new, which is no more than a name of ours for what is not in its place yet.
-  rm -f "$1.openclaw-new" "$1.openclaw-old" "$1.openclaw-old.openclaw-new"
-  noted "part $1"
+# Sets $new and $old: where what is to become the file $1 is made, and where what was there is kept. The service's user
+# owns the state folder, once it has run, and may put a link there at any moment. So neither is in that folder: both
+# are in folders of root's beside it, and root does nothing in it but rename.
+places_aside() {
+  new=$1.openclaw-new old=$1.openclaw-old
+  ! is_in_users_folder "$1" || new=$state.openclaw-new/${1##*/} old=$state.openclaw-old/${1##*/}
 }
 
-replace() { # Moves $1.openclaw-new into its place.
-  if [ -f "$1" ] && cmp -s "$1" "$1.openclaw-new" && [ "$(mode_of "$1")" = "$(mode_of "$1.openclaw-new")" ]; then
-    rm -f "$1.openclaw-new"
+is_in_users_folder() { case $service/$1 in systemd-system/"$state"/*) ;; *) return 1 ;; esac; }
+
+drop_aside() { # The folders beside that of the service's user, if nothing is left in them.
+  rmdir "$state.openclaw-new" "$state.openclaw-old" 2>/dev/null || :
+}
+
+move() { # Moves the file $1 into the place of $2, which in the folder of the service's user may be a link by now.
+  if is_in_users_folder "$2"; then mv -f "$1" "${2%/*}/."; else mv -f "$1" "$2"; fi
+}
+
+clear_way() { # For $new and $old of the file $1: no more than names of ours for what is not in its place.
+  places_aside "$1"
+  rm -f "$new" "$old" "$old.openclaw-new"
+  noted "part $1"
+  for folder in "${new%/*}" "${old%/*}"; do [ -d "$folder" ] || mkdir "$folder" || cannot_write "$1"; done
+}
+
+replace() { # Moves $new into its place, $1.
+  places_aside "$1"
+  if [ -f "$1" ] && cmp -s "$1" "$new" && [ "$(mode_of "$1")" = "$(mode_of "$new")" ]; then
+    rm -f "$new"
     return 0
   fi
   # Nothing is moved into a folder that a link in its place leads to.
   [ ! -d "$1" ] || cannot_write "$1"
-  # The service's own user owns the folder once it has run: what is replaced there stays readable for it.
-  [ "$service" != systemd-system ] || case $1 in "$state"/*) give_away "$1.openclaw-new" || cannot_write "$1" ;; esac
+  # What is replaced in the folder of the service's user stays readable for it.
+  ! is_in_users_folder "$1" || chown "$(owner_of "$state/.")" "$new" || cannot_write "$1"
   if [ -e "$1" ]; then
     noted "kept $1"
-    backups="$backups$1
+    backups="$backups$old
 "
-    ln "$1" "$1.openclaw-old" 2>/dev/null || copy_aside "$1" || cannot_write "$1"
+    ln "$1" "$old" 2>/dev/null || copy_aside "$1" || cannot_write "$1"
   else noted "file $1"; fi
-  mv -f "$1.openclaw-new" "$1" || cannot_write "$1"
+  move "$new" "$1" || cannot_write "$1"
   changed=yes
   say "wrote $1"
 }
 
-# shellcheck disable=SC2012 # stat has other options on every system.
-give_away() { # Gives the file $1 to the owner of its folder, if it is the one that was written here and has no second name.
-  is_own "$1" && [ "$(ls -ldn "$1" | awk '{ print $2 }')" = 1 ] && chown -h "$(owner_of "$state/.")" "$1"
-}
-
 copy_aside() { # Where there are no hard links. A copy is not the whole file before its name says so.
-  [ "$service" != systemd-system ] && cp -p "$1" "$1.openclaw-old.openclaw-new" 2>/dev/null &&
-    mv -f "$1.openclaw-old.openclaw-new" "$1.openclaw-old" && return 0
-  rm -f "$1.openclaw-old.openclaw-new"
+  ! is_in_users_folder "$1" && cp -p "$1" "$old.openclaw-new" 2>/dev/null && mv -f "$old.openclaw-new" "$old" && return 0
+  rm -f "$old.openclaw-new"
   return 1
 }
 
@@ -1312,7 +1331,8 @@ install() {
   came_to online
   # What is done stays done, whatever signal comes now.
   trap : INT TERM HUP
-  printf '%s' "$backups" | while IFS= read -r file; do rm -f "$file.openclaw-old"; done
+  printf '%s' "$backups" | while IFS= read -r file; do rm -f "$file"; done
+  drop_aside
   if [ "$kind" = script ] || [ "$service" = none ]; then settle_manifest; fi
   trap - INT TERM HUP
   settle_second_name
@@ -1469,6 +1489,12 @@ uninstall() {
       exit "$outcome"
     }
   else remove_all; fi
+  # What a run that was killed has left.
+  for file in "$credentials" "$enrollment"; do
+    places_aside "$file"
+    rm -f "$new" "$old"
+  done
+  drop_aside
   printf '%s\n' "$files" | sed 's/^/removed /'
   printf '%s' "$kept" | sed 's/^/kept, because it was changed: /'
 }

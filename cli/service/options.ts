@@ -1,5 +1,6 @@
 import { parseProbeUrl, parseWatch } from "../api/url.ts";
 import { parseCommand } from "../host/child.ts";
+import { parseSecretAge } from "../identity/secret_age.ts";
 import type { ConnectionFlags } from "../identity/setup.ts";
 import { CliError } from "../terminal/errors.ts";
 import { checkedCaFile } from "./ca_file.ts";
@@ -8,24 +9,25 @@ import { systemdWords, windowsWords } from "./definition/words.ts";
 import type { ServiceLayout } from "./layout.ts";
 import { decodeDefinition } from "./stored_definition.ts";
 
-/** What the service's monitor looks at besides the host. */
-export interface WatchedByService {
+/** What the service's monitor looks at besides the host, and when it has its secret replaced. */
+export interface LifeOptions {
   watch: string | null;
   probeUrl: string | null;
   statusCommand: string | null;
   metricsCommand: string | null;
+  rotateEvery: string | null;
 }
 
 /** What the service's monitor is given besides its credentials. */
-export interface ServiceOptions extends WatchedByService {
+export interface ServiceOptions extends LifeOptions {
   caFile: string | null;
   insecureHttp: boolean;
 }
 
 /** The flags of `openclaw service install` that go into the definition; an empty one takes the earlier one away. */
-export type OptionFlags =
-  & ConnectionFlags
-  & { [Name in keyof WatchedByService]?: string | undefined };
+export type OptionFlags = ConnectionFlags & LifeFlags;
+
+type LifeFlags = { [Name in keyof LifeOptions]?: string | undefined };
 
 export const noOptions: ServiceOptions = {
   caFile: null,
@@ -34,6 +36,7 @@ export const noOptions: ServiceOptions = {
   probeUrl: null,
   statusCommand: null,
   metricsCommand: null,
+  rotateEvery: null,
 };
 
 const names = {
@@ -42,8 +45,9 @@ const names = {
   probeUrl: "--probe-url",
   statusCommand: "--status-command",
   metricsCommand: "--metrics-command",
+  rotateEvery: "--rotate-every",
 } as const;
-const watching = ["watch", "probeUrl", "statusCommand", "metricsCommand"] as const;
+const ofLife = ["watch", "probeUrl", "statusCommand", "metricsCommand", "rotateEvery"] as const;
 
 /** The options as `openclaw monitor` takes them, a word each. */
 export function optionWords(options: ServiceOptions): string[] {
@@ -51,13 +55,13 @@ export function optionWords(options: ServiceOptions): string[] {
   return [
     ...(caFile === null ? [] : [`${names.caFile}=${caFile}`]),
     ...(insecureHttp ? ["--insecure-http"] : []),
-    ...watchWords(options),
+    ...lifeWords(options),
   ];
 }
 
-/** Those of them that say what is looked at. */
-export function watchWords(options: WatchedByService): string[] {
-  return watching.flatMap((key) => options[key] === null ? [] : [`${names[key]}=${options[key]}`]);
+/** Those of them that `service status` shows. */
+export function lifeWords(options: LifeOptions): string[] {
+  return ofLife.flatMap((key) => options[key] === null ? [] : [`${names[key]}=${options[key]}`]);
 }
 
 /** The options given now, and those of an earlier definition where none is given now: a repetition loses nothing. */
@@ -71,34 +75,29 @@ export async function optionsFor(
     caFile: caFile === undefined ? before.caFile : await checkedCaFile(layout, caFile),
     // It was allowed for one server, not for another one.
     insecureHttp: insecureHttp === true || (before.insecureHttp && url === undefined),
-    ...checkedWatch(flags, before),
+    ...checkedLife(flags, before),
   };
 }
 
 /** @throws {CliError} `usage` for what the monitor would not take */
-function checkedWatch(
-  flags: { [Name in keyof WatchedByService]?: string | undefined },
-  before: WatchedByService,
-): WatchedByService {
-  const chosen = (key: keyof WatchedByService): string | null => {
+function checkedLife(flags: LifeFlags, before: LifeOptions): LifeOptions {
+  const chosen = (key: keyof LifeOptions): string | null => {
     const flag = flags[key];
     return flag === undefined ? before[key] : flag === "" ? null : withoutControls(names[key], flag);
   };
-  const { watch, probeUrl, statusCommand, metricsCommand } = {
+  const life: LifeOptions = {
     watch: chosen("watch"),
     probeUrl: chosen("probeUrl"),
     statusCommand: chosen("statusCommand"),
     metricsCommand: chosen("metricsCommand"),
+    rotateEvery: chosen("rotateEvery"),
   };
+  const { watch, probeUrl, statusCommand, metricsCommand, rotateEvery } = life;
   if (watch !== null) parseWatch(watch);
   if (statusCommand !== null) parseCommand(statusCommand, names.statusCommand);
   if (metricsCommand !== null) parseCommand(metricsCommand, names.metricsCommand);
-  return {
-    watch,
-    probeUrl: probeUrl === null ? null : parseProbeUrl(probeUrl),
-    statusCommand,
-    metricsCommand,
-  };
+  if (rotateEvery !== null) parseSecretAge(rotateEvery);
+  return { ...life, probeUrl: probeUrl === null ? null : parseProbeUrl(probeUrl) };
 }
 
 function withoutControls(name: string, text: string): string {
@@ -122,11 +121,12 @@ export function earlierOptions(definition: string, os: ServiceLayout["os"]): Ser
     probeUrl: valueOf("probeUrl"),
     statusCommand: valueOf("statusCommand"),
     metricsCommand: valueOf("metricsCommand"),
+    rotateEvery: valueOf("rotateEvery"),
   };
 }
 
-/** What the installed service looks at, whichever program wrote its definition. */
-export async function watchedBy({ unit, os }: ServiceLayout): Promise<WatchedByService> {
+/** These options of the installed service, whichever program wrote its definition. */
+export async function lifeOptionsOf({ unit, os }: ServiceLayout): Promise<LifeOptions> {
   return earlierOptions(decodeDefinition(await Deno.readFile(unit)), os);
 }
 

@@ -1,17 +1,20 @@
 create function public.open_sessions(handshakes jsonb)
   returns jsonb language plpgsql volatile set search_path = '' as $$
 declare
-  let_in uuid[];
+  let_in bigint[];
+  agents uuid[];
   rotated uuid[];
   replies jsonb;
 begin
   -- Only rows whose digest fits are locked, in the order of their ids. What waited for the lock is compared anew with
   -- the row as it is by then, so that no handshake outlives a rotation or a revocation that it waited for.
-  select array_agg(fitting.id), array_agg(fitting.id) filter (where fitting.is_pending)
-    into let_in, rotated
+  select array_agg(fitting.place), array_agg(fitting.id), array_agg(fitting.id) filter (where fitting.is_pending)
+    into let_in, agents, rotated
     from (
-      select a.id, a.pending_secret = h.secret_digest as is_pending
-      from jsonb_to_recordset(handshakes) as h (agent_id uuid, secret_digest text, instance_id uuid)
+      select h.place, a.id, a.pending_secret = h.secret_digest as is_pending
+      from rows from (
+        jsonb_to_recordset(handshakes) as (agent_id uuid, secret_digest text, instance_id uuid)
+      ) with ordinality as h (agent_id, secret_digest, instance_id, place)
       join public.agents as a on a.id = h.agent_id
       join public.agent_beats as b on b.agent_id = a.id
       where a.revoked_at is null
@@ -26,7 +29,7 @@ begin
     ) as fitting;
   if let_in is null then
     return null;
-  elsif cardinality(let_in) > (select count(distinct id) from unnest(let_in) as id) then
+  elsif cardinality(agents) > (select count(distinct id) from unnest(agents) as id) then
     raise exception 'a list of handshakes names an agent twice' using errcode = '21000';
   end if;
   -- A later statement than the one that waited: it sees in agent_beats what the acts that were waited for have left.
@@ -63,7 +66,8 @@ begin
       )
     from handshake as h
     join public.agent_beats as b on b.agent_id = h.agent_id
-    where a.id = any (let_in) and a.id = h.agent_id and (h.instance_id = any (b.revoked_instances)) is not true
+    -- By its place: beside it, the list may hold other handshakes of this agent, with wrong secrets.
+    where h.place = any (let_in) and a.id = h.agent_id and (h.instance_id = any (b.revoked_instances)) is not true
     returning a.*, b.session_epoch, coalesce(h.instance_id = any (b.adopting_instances), false) as is_adopting,
       h.place, h.instance_id, h.client, h.address
   ), first as (

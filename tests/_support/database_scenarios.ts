@@ -317,6 +317,13 @@ export const scenarios: Record<string, Scenario> = {
     ]);
     assert.deepEqual(opened.map((one) => one?.id), [second.id, undefined, first.id]);
     assert.deepEqual(await database.sessions.openAll([{ ...presented, agentId: nobody }]), [null]);
+    const wrong = {
+      ...presented,
+      agentId: first.id,
+      secretDigest: digest.replace(/.$/, (last) => last === "0" ? "1" : "0"),
+    };
+    const mixed = await database.sessions.openAll([wrong, { ...presented, agentId: first.id }, { ...wrong }]);
+    assert.deepEqual(mixed.map((one) => one?.id), [undefined, first.id, undefined]);
   },
 
   "heartbeats.record of none → no verdict": async ({ database }) =>

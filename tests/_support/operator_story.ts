@@ -105,7 +105,11 @@ async function revokeAndRestore(client: FleetClient, agent: CreatedAgent): Promi
 }
 
 /** Two disks with one identity: the second one's second beat, between two of the first one, gives it away. */
-async function cloneAndAdopt(client: FleetClient, agent: CreatedAgent): Promise<CreatedAgent> {
+export async function cloneAndAdopt(
+  client: FleetClient,
+  agent: CreatedAgent,
+  adopt = (instanceId: string): Promise<void> => adoptCopy(client, agent, instanceId),
+): Promise<CreatedAgent> {
   const original = await instance(client, agent, "original");
   const clone = await instance(client, agent, "clone");
   for (const beat of [original.beat, clone.beat, original.beat, clone.beat, original.beat, clone.beat]) {
@@ -115,11 +119,7 @@ async function cloneAndAdopt(client: FleetClient, agent: CreatedAgent): Promise<
   assert.ok(Array.isArray(copies) && copies.length === 1, JSON.stringify(copies));
   const { instance_id, hostname } = record(copies[0]);
   assert.deepEqual({ instance_id, hostname }, { instance_id: clone.id, hostname: "clone" });
-  const adopted = await client.operate(`agents/${agent.id}/adopt`, {
-    method: "POST",
-    body: { instance_id: clone.id },
-  });
-  assert.equal(adopted.status, 200, JSON.stringify(adopted.body));
+  await adopt(clone.id);
   assert.deepEqual((await clone.beat()).body.directives, ["handshake"]);
   const { agent_id, agent_secret } = record((await clone.shakeHands()).body.identity);
   const copy = { id: text(agent_id), secret: text(agent_secret) };
@@ -127,6 +127,12 @@ async function cloneAndAdopt(client: FleetClient, agent: CreatedAgent): Promise<
   await until("a rotation", async () => (await client.agent(agent.id)).rotation === "requested");
   assert.deepEqual((await original.beat()).body.directives, ["rotate"]);
   return copy;
+}
+
+async function adoptCopy(client: FleetClient, { id }: CreatedAgent, instanceId: string): Promise<void> {
+  const path = `agents/${id}/adopt`;
+  const { status, body } = await client.operate(path, { method: "POST", body: { instance_id: instanceId } });
+  assert.equal(status, 200, JSON.stringify(body));
 }
 
 interface Instance {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join, relative } from "node:path";
-import { FleetClient, send, text } from "../_support/client.ts";
+import { assertError, type CreatedAgent, FleetClient, type Reply, send, text } from "../_support/client.ts";
 import { readKey } from "../_support/forge.ts";
+import { cloneAndAdopt } from "../_support/operator_story.ts";
 import { findPostgres, startPostgres, type TestPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { type ServerProcess, startServerProcess, withFolder } from "../_support/server.ts";
@@ -62,7 +63,8 @@ async function wholeStory(
   await client.beat(`${token}x`);
   await client.handshake({ ...agent, secret: `${agent.secret}x` });
   await client.handshake({ ...agent, id: "00000000-0000-4000-8000-000000000000" });
-  for (const path of ["create-agent", "handshake", "heartbeat"]) {
+  const operators = ["create-agent", `agents/${agent.id}/rotate-secret`];
+  for (const path of ["handshake", "heartbeat", "rotate-secret", ...operators]) {
     const body = `{"agent_secret": "${agent.secret}", "token": "${token}", "key": "${server.operatorKey}`;
     await send(`${server.base}/${path}`, {
       body,
@@ -99,6 +101,8 @@ async function wholeStory(
       body: { ...body, step: "a", failed: true, detail: "why" },
     });
   }
+  const rotated = await rotate(client);
+  const copy = await cloneAndAdopt(client, await client.createAgent());
   await client.revoke(agent.id);
   await client.handshake(agent);
   await client.beat(token);
@@ -116,9 +120,38 @@ async function wholeStory(
       "an enrollment code": code.slice(4, 40),
       "the number that a host drew": host,
       "the secret of an agent that a code made": enrolledSecret.slice(4, 40),
+      "the secret of a copy that was adopted": copy.secret.slice(4, 40),
+      ...rotated,
       "the session token": token.slice(token.lastIndexOf(".") + 1),
       "the private key": d,
     },
+  };
+}
+
+/** Both ways to a new secret, refusals included, and all that they gave. */
+async function rotate(client: FleetClient): Promise<Record<string, string>> {
+  const agent = await client.createAgent();
+  const ask = ({ id, secret }: CreatedAgent): Promise<Reply> =>
+    send(`${client.base}/rotate-secret`, { body: { agent_id: id, agent_secret: secret } });
+  const { body } = await client.operate(`agents/${agent.id}/rotate-secret`, {
+    method: "POST",
+    body: { installer: "bash" },
+  });
+  const byOperator = { ...agent, secret: text(body.agent_secret) };
+  const unused = text((await ask(byOperator)).body.agent_secret);
+  const byItself = { ...agent, secret: text((await ask(byOperator)).body.agent_secret) };
+  for (const secret of [agent.secret, unused]) {
+    assertError(await ask({ ...agent, secret }), "invalid_credentials", 401);
+    assertError(await ask({ ...agent, secret: `${secret}x` }), "invalid_request", 400);
+  }
+  const token = await client.session(byItself);
+  assertError(await ask(byOperator), "invalid_credentials", 401);
+  return {
+    "a secret that an operator rotated": agent.secret.slice(4, 40),
+    "a secret that an operator's rotation gave": byOperator.secret.slice(4, 40),
+    "a secret that an agent asked for and did not use": unused.slice(4, 40),
+    "a secret that an agent asked for": byItself.secret.slice(4, 40),
+    "the session token of a rotated secret": token.slice(token.lastIndexOf(".") + 1),
   };
 }
 

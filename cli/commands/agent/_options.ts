@@ -26,15 +26,17 @@ export function identityOptions(): Option[] {
   ];
 }
 
-/** What is looked at before each beat, besides the host itself. */
-export interface WatchFlags {
+/** What a monitor looks at before each beat, besides the host itself, and when it has its secret replaced. */
+export interface LifeFlags {
   watch?: string | undefined;
   probeUrl?: string | undefined;
   statusCommand?: string | undefined;
   metricsCommand?: string | undefined;
+  rotateEvery?: string | undefined;
 }
 
-export function watchOptions(): Option[] {
+/** What `monitor` and its service take alike. */
+export function lifeOptions(): Option[] {
   return [
     new Option(
       "--watch <program>",
@@ -43,6 +45,7 @@ export function watchOptions(): Option[] {
     new Option("--probe-url <url>", "get this page before each beat: latency_ms, and degraded unless 2xx"),
     new Option("--status-command <command>", "run it before each beat: exit code 0 is healthy, 1 degraded"),
     new Option("--metrics-command <command>", "run it before each beat: the numbers of its JSON are metrics"),
+    new Option("--rotate-every <duration>", "have the secret replaced at about this age: 30d, 12h"),
   ];
 }
 

@@ -15,25 +15,25 @@ import { unlessAborted } from "../../host/unless_aborted.ts";
 import { parseCommand } from "../../host/child.ts";
 import { parseProbeUrl, parseWatch } from "../../api/url.ts";
 import { namesCode, readCode } from "../../identity/enrollment.ts";
+import { parseSecretAge } from "../../identity/secret_age.ts";
 import { readConnection, readSetup, type Setup } from "../../identity/setup.ts";
 import { comesFromPipe } from "../../identity/named_agent.ts";
 import { paint, redact, takeWarnings, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import { type Environment, placesHere } from "../../host/paths.ts";
 import { CliError } from "../../terminal/errors.ts";
-import { type AgentFlags, agentOptions, jsonOption, type WatchFlags, watchOptions } from "./_options.ts";
+import { type AgentFlags, agentOptions, jsonOption, type LifeFlags, lifeOptions } from "./_options.ts";
 import { makeKeeper } from "./_keeper.ts";
 import { assertLastingPlace, enrollHost, enrollPatiently, isEnrolled } from "./_enroll.ts";
 import { assertDone, unwrap } from "./_outcome.ts";
 import { listenToSignals } from "./_signals.ts";
 
-interface Flags extends AgentFlags, WatchFlags {
+interface Flags extends AgentFlags, LifeFlags {
   once?: true;
   json?: true;
   quiet?: true;
   logFile?: string;
   logMaxBytes?: number;
-  rotateEvery?: number;
 }
 
 const example = `
@@ -61,9 +61,7 @@ export function addMonitor(program: Command, environment: Environment, time: Tim
 
 function monitorOptions(): Option[] {
   return [
-    ...watchOptions(),
-    new Option("--rotate-every <duration>", "have the secret replaced at about this age: 30d, 12h")
-      .argParser(parseDuration),
+    ...lifeOptions(),
     new Option("--once", "one beat, then end"),
     jsonOption("one JSON object a line on stdout"),
     new Option("--quiet", "say only what is wrong"),
@@ -101,6 +99,7 @@ async function live(
   const waits = await comesFromPipe(flags, environment);
   if (!waits) listenToSignals(inbox);
   const { probeUrl, ...commands } = readWatched(flags);
+  const rotateEverySeconds = flags.rotateEvery === undefined ? null : parseSecretAge(flags.rotateEvery);
   const journal = journalOf(flags);
   if (namesCode(environment)) {
     const around = { environment, time, inbox, warn: warnEarly, journal };
@@ -140,14 +139,14 @@ async function live(
     touch: () => current.cache.touch(new Date()),
     reload: () => current.reload(readSetup(flags, { environment, warn: once(complain) }), inbox.stopping),
     reread: () => current.reread(readSetup(flags, { environment, warn: () => undefined }), inbox.stopping),
-    rotateEverySeconds: flags.rotateEvery ?? null,
+    rotateEverySeconds,
     tell,
   };
   // Its end may be far away.
   if (flags.once !== true) { for (const text of takeWarnings()) sayEarly(text); }
   const kept = await keeper.unreplaceable();
   tell(startOf(setup, kept));
-  if (kept !== null && flags.rotateEvery !== undefined) complain(`--rotate-every is of no use here: ${kept}`);
+  if (kept !== null && rotateEverySeconds !== null) complain(`--rotate-every is of no use here: ${kept}`);
   const warning = warningOfFirstProcess(Deno.pid, runsPrograms);
   if (warning !== null) complain(warning);
   try {
@@ -241,16 +240,6 @@ function readWatched(
     metricsCommand: metricsCommand === undefined ? null : parseCommand(metricsCommand, "--metrics-command"),
     probeUrl: probeUrl === undefined ? null : parseProbeUrl(probeUrl),
   };
-}
-
-const secondsOf: Record<string, number> = { m: 60, h: 3600, d: 86_400, w: 604_800 };
-
-/** At least ten minutes: what is younger than a session is not worth a new one. */
-function parseDuration(text: string): number {
-  const [, number = "", unit = ""] = /^(\d{1,4})([mhdw])$/.exec(text) ?? [];
-  const seconds = Number(number) * (secondsOf[unit] ?? 0);
-  if (number !== "" && seconds >= 600) return seconds;
-  throw new InvalidArgumentError("It is not a duration of at least 10m, such as 12h, 30d or 4w.");
 }
 
 function parseSize(text: string): number {

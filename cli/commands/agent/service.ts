@@ -12,14 +12,14 @@ import { sortNames } from "../../service/own_files.ts";
 import { childEnvironment } from "../../host/child_environment.ts";
 import { askHost, perform } from "../../service/perform.ts";
 import { type ServiceLayout, serviceLayout } from "../../service/layout.ts";
-import { noOptions, watchedBy, type WatchedByService, watchWords } from "../../service/options.ts";
+import { type LifeOptions, lifeOptionsOf, lifeWords, noOptions } from "../../service/options.ts";
 import { stateAt } from "../../service/state.ts";
 import { logCommand } from "../../service/manager_commands.ts";
 import { outlineStep, showStep } from "../../service/show_step.ts";
 import { askForSecondName, secondNameSteps } from "../../service/second_name.ts";
 import type { Step } from "../../service/steps.ts";
 import { findAt, findKept, findLeft, planRemoval, type Removal } from "../../service/uninstall.ts";
-import { type AgentFlags, agentOptions, jsonOption, type WatchFlags, watchOptions } from "./_options.ts";
+import { type AgentFlags, agentOptions, jsonOption, type LifeFlags, lifeOptions } from "./_options.ts";
 import { isCompiled } from "../../version.ts";
 
 interface ServiceFlags {
@@ -28,7 +28,7 @@ interface ServiceFlags {
   json?: true;
 }
 
-type InstallFlags = ServiceFlags & AgentFlags & WatchFlags & { secondName?: boolean };
+type InstallFlags = ServiceFlags & AgentFlags & LifeFlags & { secondName?: boolean };
 
 const example = `
 Examples:
@@ -58,7 +58,7 @@ export function addService(program: Command, environment: Environment): void {
   for (const command of [installing, uninstall]) {
     command.addOption(new Option("--dry-run", "show what would be done, and do nothing"));
   }
-  for (const option of [...agentOptions(), ...watchOptions(), ...secondNameOptions()]) {
+  for (const option of [...agentOptions(), ...lifeOptions(), ...secondNameOptions()]) {
     installing.addOption(option);
   }
   uninstall.addOption(
@@ -207,19 +207,20 @@ async function showState(flags: ServiceFlags, environment: Environment): Promise
   await giveUp("service");
   const layout = here(flags, environment);
   const { installed, running, text } = await stateAt(layout);
-  const watched = installed ? await watchedBy(layout) : noOptions;
+  const options = installed ? await lifeOptionsOf(layout) : noOptions;
   if (flags.json) {
-    answerJson({ installed, running, state: text, unit: layout.unit, ...inJson(watched) });
-  } else for (const line of [text, ...watchWords(watched)]) answer(line);
+    answerJson({ installed, running, state: text, unit: layout.unit, ...inJson(options) });
+  } else for (const line of [text, ...lifeWords(options)]) answer(line);
   if (!running) throw new NegativeResult(installed ? "unexpected" : "notFound");
 }
 
-function inJson({ watch, probeUrl, statusCommand, metricsCommand }: WatchedByService): object {
+function inJson({ watch, probeUrl, statusCommand, metricsCommand, rotateEvery }: LifeOptions): object {
   return {
     watch,
     probe_url: probeUrl,
     status_command: statusCommand,
     metrics_command: metricsCommand,
+    rotate_every: rotateEvery,
   };
 }
 

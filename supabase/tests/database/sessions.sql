@@ -108,6 +108,23 @@ select throws_ok(
   ))$$,
   '21000', null, 'a list that would let an agent in twice is refused'
 );
+select is(
+  (public.open_sessions(jsonb_build_array(
+    pg_temp.presented('a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat(secrets[1], 64)),
+    pg_temp.presented('a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat(secrets[2], 64)),
+    pg_temp.presented('a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat(secrets[3], 64))
+  )) #> array['0', 'id']) is not null, secrets[1] = 'a',
+  format('of the secrets %s of one agent, in one list, the first is %s', secrets, case when secrets[1] = 'a' then 'let in' else 'refused' end)
+)
+from (values (array['a', 'b', 'c']), (array['b', 'a', 'c']), (array['b', 'c', 'a'])) as turns (secrets);
+select results_eq(
+  $$select r.value ->> 'name' from jsonb_array_elements(public.open_sessions(jsonb_build_array(
+      pg_temp.presented('a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat('b', 64)),
+      pg_temp.presented('a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat('a', 64)),
+      pg_temp.presented('a1000000-0000-4000-8000-000000000001', 'sha256:' || repeat('c', 64))
+    ))) with ordinality as r (value, place) order by r.place$$,
+  $$values (null), ('active'), (null)$$, 'and the right one alone gets a session'
+);
 select is(public.open_sessions('[]'), null, 'an empty list lets nobody in');
 
 -- Reading

@@ -23,7 +23,6 @@ import { temporaryFolder } from "../../_support/server.ts";
 import { testWith } from "../../_support/tools.ts";
 import { agentId } from "../../_support/vectors.ts";
 import { until } from "../../_support/wait.ts";
-import { understand } from "../commands/_idle.ts";
 
 const time = { clock: 20 };
 const directives = ["rotate"];
@@ -98,13 +97,6 @@ Deno.test("--rotate-every rotates a secret that is older, and leaves one that is
   }));
   assert.deepEqual(counts, [1, 0]);
 });
-
-for (const bad of ["5m", "30", "1y", "-1d", "x"]) {
-  Deno.test(`--rotate-every=${bad} → usage`, async () => {
-    const refused = { name: "CommanderError", message: /It is not a duration/ };
-    await assert.rejects(understand(["monitor", `--rotate-every=${bad}`]), refused);
-  });
-}
 
 Deno.test("a secret from the environment is not rotated: supports says so, and one line says why", async () => {
   await using home = await temporaryFolder();

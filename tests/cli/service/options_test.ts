@@ -211,6 +211,11 @@ const refused = [
     args: ["--ca-file", "/nowhere/ca.pem"],
     says: /Cannot read the certificates/,
   },
+  {
+    what: "an age for its secret that is too small",
+    args: ["--rotate-every", "5m"],
+    says: /Cannot use "5m" for --rotate-every/,
+  },
 ];
 for (const { what, args, says } of refused) {
   test(`openclaw service install with stored credentials and ${what} → usage`, () =>

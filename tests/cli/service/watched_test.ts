@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { windowsWord, windowsWords } from "../../../cli/service/definition/words.ts";
 import { defineService } from "../../../cli/service/definition.ts";
 import { serviceLayout } from "../../../cli/service/layout.ts";
-import { earlierOptions, noOptions, optionsFor, watchWords } from "../../../cli/service/options.ts";
+import { earlierOptions, lifeWords, noOptions, optionsFor } from "../../../cli/service/options.ts";
 import { formatCredentials } from "../../../cli/identity/credentials.ts";
 import { writeManifest } from "../../_support/manifest.ts";
 import { withSystemctl } from "../../_support/systemctl.ts";
@@ -18,10 +18,11 @@ const watched = {
   probeUrl: "http://127.0.0.1:8080/health?a=1&b=%20<x>",
   statusCommand: '["C:\\\\bin\\\\check \\"all\\"", "--home", "$HOME", "100%", "a\\\\"]',
   metricsCommand: "/usr/bin/metrics --json",
+  rotateEvery: "30d",
 };
 
 for (const os of systems) {
-  Deno.test(`what the service looks at is read back from its definition on ${os}, whatever is in it`, async () => {
+  Deno.test(`what the service's monitor is told is read back from its definition on ${os}, whatever is in it`, async () => {
     const layout = serviceLayout(() => "/home/x", { os, user: true, uid: 1 });
     const definition = defineService(layout, watched);
     assert.deepEqual(earlierOptions(definition, os), watched);
@@ -30,7 +31,13 @@ for (const os of systems) {
       probeUrl: watched.probeUrl.replace("<x>", "%3Cx%3E"),
     });
     const fewer = await optionsFor(layout, { watch: "", probeUrl: "", statusCommand: "" }, definition);
-    assert.deepEqual(watchWords(fewer), [`--metrics-command=${watched.metricsCommand}`]);
+    assert.deepEqual(lifeWords(fewer), [
+      `--metrics-command=${watched.metricsCommand}`,
+      `--rotate-every=${watched.rotateEvery}`,
+    ]);
+    const other = await optionsFor(layout, { rotateEvery: "12h" }, definition);
+    assert.equal(other.rotateEvery, "12h");
+    assert.equal((await optionsFor(layout, { rotateEvery: "" }, definition)).rotateEvery, null);
   });
 }
 
@@ -48,6 +55,7 @@ const refused: [flags: Record<string, string>, message: RegExp][] = [
   [{ probeUrl: "ftp://host/" }, /Cannot use the URL "ftp:\/\/host\/" of --probe-url/],
   [{ statusCommand: "sh -c 'x'" }, /Cannot read --status-command/],
   [{ metricsCommand: "[1]" }, /Cannot read --metrics-command/],
+  [{ rotateEvery: "5m" }, /Cannot use "5m" for --rotate-every: a duration of at least 10m is expected/],
   [{ statusCommand: "check\nExecStartPre=/bin/x" }, /Cannot keep --status-command.*control character/],
 ];
 for (const [flags, message] of refused) {
@@ -58,7 +66,7 @@ for (const [flags, message] of refused) {
 }
 
 Deno.test({
-  name: "openclaw service install keeps what is to be watched, and service status shows it",
+  name: "openclaw service install keeps what its monitor is told, and service status shows it",
   ignore: Deno.build.os !== "linux",
   fn: () =>
     withSystemctl(async (home, service) => {
@@ -74,22 +82,28 @@ Deno.test({
         { mode: 0o600 },
       );
       const command = '["/usr/bin/check", "two words"]';
-      const flags = ["--watch", "openclaw", "--status-command", command];
+      const flags = ["--watch", "openclaw", "--status-command", command, "--rotate-every", "30d"];
       const { stdout, stderr } = await service(["install", "--user", "--dry-run", ...flags]);
       const line = /^ *(ExecStart=.* monitor .*)$/m.exec(stdout)?.[1] ?? stderr;
       assert.ok(
         line.endsWith(
-          ` monitor "--watch=openclaw" "--status-command=[\\"/usr/bin/check\\", \\"two words\\"]"`,
+          ` monitor "--watch=openclaw" "--status-command=[\\"/usr/bin/check\\", \\"two words\\"]" "--rotate-every=30d"`,
         ),
       );
       await Deno.mkdir(join(layout.unit, ".."), { recursive: true });
       await Deno.writeTextFile(layout.unit, `[Service]\n${line}\n`);
       await writeManifest(layout);
       const shown = await service(["status", "--user"]);
-      assert.equal(shown.stdout, `inactive (user)\n--watch=openclaw\n--status-command=${command}\n`);
-      const { watch, probe_url, status_command } = JSON.parse(
+      assert.equal(
+        shown.stdout,
+        `inactive (user)\n--watch=openclaw\n--status-command=${command}\n--rotate-every=30d\n`,
+      );
+      const { watch, probe_url, status_command, rotate_every } = JSON.parse(
         (await service(["status", "--user", "--json"])).stdout,
       );
-      assert.deepEqual([watch, probe_url, status_command], ["openclaw", null, command]);
+      assert.deepEqual(
+        [watch, probe_url, status_command, rotate_every],
+        ["openclaw", null, command, "30d"],
+      );
     }),
 });

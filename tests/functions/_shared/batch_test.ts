@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { batching } from "../../../supabase/functions/_shared/database/batch.ts";
 import { ListQueue } from "../../../supabase/functions/_shared/database/list_queue.ts";
 import { unavailable } from "../../../supabase/functions/_shared/http/errors.ts";
+import { testBackend } from "../../_support/backend.ts";
+import { agentId } from "../../_support/vectors.ts";
 
 /** A call that the test answers when it likes. */
 interface Made {
@@ -61,7 +64,7 @@ Deno.test("items of one key stay in their order, one in a list, and others do no
   assert.deepEqual(await Promise.all(results), ["A 1", "A 2", "A 3", "B 1"]);
 });
 
-for (const code of ["23514", "22P02"]) {
+for (const code of ["23514", "22P02", "21000"]) {
   Deno.test(`an item that Postgres refuses with ${code} → fails alone`, async () => {
     const refused = Object.assign(new Error("refused"), { code });
     const { queue, made, settled } = bench();
@@ -127,6 +130,28 @@ Deno.test("no result within 4 s → a failure, under way or waiting, by one time
   } finally {
     Reflect.set(globalThis, "setTimeout", real);
   }
+});
+
+Deno.test("wrong secrets for an agent's id keep no right one waiting: they go in one list", async () => {
+  const lists: string[][] = [];
+  const { promise: quiet, resolve } = Promise.withResolvers<void>();
+  const { database } = await testBackend({
+    sessions: {
+      async openAll(handshakes) {
+        lists.push(handshakes.map(({ secretDigest }) => secretDigest));
+        await quiet;
+        return handshakes.map(() => null);
+      },
+    },
+  });
+  const { sessions } = batching(database);
+  const said = { client: {}, address: null };
+  const asked = ["first", "wrong", "wrong", "other", "right"].map((secretDigest) =>
+    sessions.open({ agentId, secretDigest, instanceId: null }, said)
+  );
+  resolve();
+  await Promise.all(asked);
+  assert.deepEqual(lists, [["first"], ["wrong", "other", "right"], ["wrong"]]);
 });
 
 /** A queue whose items are of the key before their space, over calls that the test answers. */

@@ -15,7 +15,8 @@ export function batching(database: Database): Database {
   });
   const handshakes = new ListQueue({
     make: database.sessions.openAll,
-    keyOf: ({ agentId }) => agentId,
+    // Whoever knows an agent's id may send wrong secrets for it: they must not stand in line before the right one.
+    keyOf: ({ agentId, secretDigest }) => `${agentId} ${secretDigest}`,
     failure,
   });
   return {

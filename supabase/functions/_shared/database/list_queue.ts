@@ -131,7 +131,10 @@ export class ListQueue<Item, Result> {
   }
 }
 
-/** A value that Postgres does not take (class 22), or that breaks a constraint (23), as its error tells by SQLSTATE. */
+/**
+ * A value that Postgres does not take (class 22), that breaks a constraint (23), or that another one of the list keeps
+ * out (21), as its error tells by SQLSTATE.
+ */
 function belongsToOne(error: unknown): boolean {
-  return error instanceof Error && "code" in error && /^2[23][0-9A-Z]{3}$/.test(String(error.code));
+  return error instanceof Error && "code" in error && /^2[123][0-9A-Z]{3}$/.test(String(error.code));
 }

@@ -55,7 +55,7 @@ export const sessions = {
       openArguments([{ ...credentials, ...said }]),
     read: (reply) => readAllOpened(reply, 1)[0] ?? null,
   }),
-  /** The same for a list that names each agent once: one result for every handshake, in their order. */
+  /** The same for a list that lets each agent in once at most: one result for every handshake, in their order. */
   openAll: row("open_sessions", {
     effect: "changes",
     args: openArguments,

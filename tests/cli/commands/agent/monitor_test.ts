@@ -36,6 +36,11 @@ const wrong: { name: string; args: string[]; says: RegExp }[] = [
     args: ["--probe-url", "health"],
     says: /the URL "health" of --probe-url/,
   },
+  {
+    name: "an age for its secret that is too small",
+    args: ["--rotate-every", "5m"],
+    says: /Cannot use "5m" for --rotate-every: a duration of at least 10m is expected/,
+  },
 ];
 
 for (const { name, args, says } of wrong) {
