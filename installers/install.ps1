@@ -1663,6 +1663,8 @@ Usage: install.ps1 [options]
         }
         Send-Goodbye
         Remove-SecondName
+        # The program leaves it on Windows.
+        Remove-Part "$($place.Credentials).openclaw-lock"
         # The manifest is the last of them: until then, a run that failed or was interrupted can be repeated.
         foreach ($file in $Files) {
             if ($file -ceq $place.Manifest) {

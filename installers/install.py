@@ -22,6 +22,11 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 # What a release, or the service, writes into a copy of this file.
 VERSION = "0.1.0"
 BAKED_URL = ""
@@ -247,7 +252,7 @@ def output_of(*command):
 OF_ENVIRONMENT = "the service does not see HTTPS_PROXY and SSL_CERT_FILE of this shell: set them for it, too"
 
 # No other program calls a file so: what has these endings was left by a run that was killed.
-NEW, OLD = ".openclaw-new", ".openclaw-old"
+NEW, OLD, LOCK = ".openclaw-new", ".openclaw-old", ".openclaw-lock"
 
 # The second name: ours only as a link to our program, on Windows as a script that starts it.
 SHORT = "openclaw"
@@ -287,6 +292,7 @@ class Installation:
         self.binary_url, self.binary_name, self.kept = options.binary_url, "", False
         self.code = ""
         self.handed_over = self.enrolling = False
+        self.lock = None
         # The files that outlive an undo: the server may have made an agent for them.
         self.lasting = []
         self.names = Names(agent.choose_name(options.name or ""))
@@ -857,7 +863,9 @@ class Installation:
         messenger.request("enroll", {"code": self.code, "enrollment_id": self.enrollment_id, "client": agent.client()})
         if not self.take_agent(messenger.reply):
             self.not_enrolled(messenger.reply)
+        self.take_lock()
         self.put(self.credentials, 0o600, os.fsencode(self.credentials_text()))
+        self.drop_lock()
         self.lasting = [self.manifest, self.credentials]
         say('enrolled at %s as "%s" (%s)' % (self.url, self.name, self.agent_id))
         progress.came_to("enrolled")
@@ -1404,13 +1412,60 @@ class Installation:
             except OSError as error:
                 # It still runs. Where its place is not needed now, the next run, and --uninstall, will.
                 say("warning: %s" % error)
+        self.take_lock()
         if not self.has_other_secret():
             self.put(self.credentials, 0o600, os.fsencode(self.credentials_text()))
+        self.drop_lock()
         self.put_program()
         self.put_service()
         self.remove_former(earlier["files"])
         progress.came_to("installed")
         self.go_online()
+
+    def take_lock(self):
+        """The lock under which the program changes the credentials file: flock(2) of an empty file beside it, which goes
+        with the lock. Windows has another kind."""
+        if fcntl is None:
+            return
+        self.undo.append(self.drop_lock)
+        until = time.monotonic() + 35
+        try:
+            if not self.try_lock():
+                say('another process is changing "%s": waiting for it' % self.credentials)
+                while not self.try_lock():
+                    if time.monotonic() > until:
+                        self.give_up(5, 'Cannot write "%s": another process is changing it' % self.credentials,
+                                     "run the installer again later")
+                    time.sleep(0.1)
+        except OSError:
+            self.cannot_write(self.credentials)
+
+    def try_lock(self):
+        """Whether no other process has it."""
+        path = self.credentials + LOCK
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+                raise OSError("it is not a file of ours")
+            # The service's own user needs it, too.
+            self.give_away(descriptor, path, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Its holder may have removed it since it was opened here.
+            if os.path.samestat(os.lstat(path), found):
+                self.lock, descriptor = descriptor, None
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+        return self.lock is not None
+
+    def drop_lock(self):
+        if self.lock is not None:
+            discard(self.credentials + LOCK)
+            os.close(self.lock)
+            self.lock = None
 
     def has_other_secret(self):
         """Whether a program keeps a secret in the credentials file that is not this run's to lose: it has put it there
@@ -1527,6 +1582,8 @@ class Installation:
                 "stop it, then run the installer again with --uninstall")
         self.say_goodbye()
         self.drop_second_name()
+        # A run that was killed leaves it.
+        self.remove(self.credentials + LOCK)
         # The manifest is the last of them: until then, a run that failed or was interrupted can be repeated.
         for file in files:
             if file == self.manifest:

@@ -805,7 +805,7 @@ enroll() { # Gets an agent for the code. Whatever ends this run, the next one ge
 $enrollment"
   request enroll "{\"code\":\"$code\",\"enrollment_id\":\"$enrollment_id\",\"client\":$(client_text)}" ''
   take_agent || not_enrolled
-  put "$credentials" 600 credentials_text
+  under_lock put_credentials
   lasting="$manifest
 $credentials"
   say "enrolled at $url as \"$agent_name\" ($agent_id)"
@@ -881,6 +881,7 @@ take_back() {
         lasts "${step#kept }" || [ ! -e "$old" ] || move "$old" "${step#kept }"
         rm -f "$old"
         ;;
+      lock) [ "$own_lock" = no ] || rm -f "$lock" ;;
       'mode '*) [ -n "$lasting" ] || restore_mode "${step#mode }" ;;
       'folder '*) rmdir "${step#folder }" 2>/dev/null || : ;;
       service) stop_service ;;
@@ -1362,10 +1363,49 @@ put_files() {
   make_folder "$(dirname "$program")"
   if [ "$kind" = binary ] && [ "$service" != none ]; then return; fi
   [ -z "$service_file" ] || make_folder "$(dirname "$service_file")"
-  has_other_secret || put "$credentials" 600 credentials_text
+  under_lock put_credentials
   put_program
   put_service
   came_to installed
+}
+
+put_credentials() { has_other_secret || put "$credentials" 600 credentials_text; }
+
+# Does $1 under the lock under which the program changes the credentials file: flock(2) of an empty file beside it, which
+# goes with the lock. Where there is no flock(1), it is done without.
+under_lock() {
+  command -v flock >/dev/null 2>&1 || { "$1"; return; }
+  lock=$credentials.openclaw-lock own_lock=no tries=35
+  noted lock
+  until try_lock "$1"; do
+    [ "$tries" -lt 35 ] || say "another process is changing \"$credentials\": waiting for it"
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || give_up 5 "Cannot write \"$credentials\": another process is changing it" 'run the installer again later'
+    sleep 1
+  done
+}
+
+try_lock() { # Fails where another process has it.
+  # Nothing is made through a link. The service's own user needs the file, too.
+  if (set -C && : >"$lock") 2>/dev/null; then
+    own_lock=yes
+    [ "$service" != systemd-system ] || give_away "$lock" || cannot_write "$credentials"
+  fi
+  [ ! -h "$lock" ] && { [ -f "$lock" ] || [ ! -e "$lock" ]; } || cannot_write "$credentials"
+  # shellcheck disable=SC2094 # it is locked, and neither read nor written
+  {
+    # Its holder may have removed it since it was opened here.
+    # shellcheck disable=SC3013 # every shell that this is tested under has it
+    if flock -n 9 2>/dev/null && [ "$lock" -ef /dev/fd/9 ]; then
+      own_lock=yes
+      "$1"
+      rm -f "$lock"
+      own_lock=no
+    else
+      own_lock=no
+      false
+    fi
+  } 9<"$lock"
 }
 
 # Whether a program keeps a secret in the credentials file that is not this run's to lose: it has put it there meanwhile,
@@ -1464,6 +1504,8 @@ remove_all() {
   is_stopped || die 1 "Cannot stop the service \"$service\": it still runs, or cannot be asked" 'stop it, then run the installer again with --uninstall'
   say_goodbye
   drop_second_name
+  # A run that was killed leaves it.
+  rm -f "$credentials.openclaw-lock"
   # The manifest is the last of them: until then, a run that failed or was interrupted can be repeated.
   remove "$(printf '%s\n' "$files" | grep -F -x -v -e "$manifest")"
   link=$(service_link)

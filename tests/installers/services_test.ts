@@ -466,6 +466,8 @@ async function plantedLinks({ system, language, fleet, url }: Scene): Promise<vo
   await system.run(["rm", "/var/lib/openclaw-agent/credentials.json"]);
   await system.run(command);
   assertEnded(await system.run(command), 0);
+  await system.run(["ln", "-s", victim, "/var/lib/openclaw-agent/credentials.json.openclaw-lock"]);
+  assertEnded(await system.run(command), 1, /Cannot write ".*credentials.json"/);
   assert.equal(await Deno.readTextFile(victim), "root's own");
   const { mode, uid } = await Deno.stat(victim);
   assert.deepEqual([(mode ?? 0) & 0o777, uid], [0o600, 0]);
