@@ -1386,11 +1386,7 @@ under_lock() {
 }
 
 try_lock() { # Fails where another process has it.
-  # Nothing is made through a link. The service's own user needs the file, too.
-  if (set -C && : >"$lock") 2>/dev/null; then
-    own_lock=yes
-    [ "$service" != systemd-system ] || give_away "$lock" || cannot_write "$credentials"
-  fi
+  ! make_lock || own_lock=yes
   [ ! -h "$lock" ] && { [ -f "$lock" ] || [ ! -e "$lock" ]; } || cannot_write "$credentials"
   # shellcheck disable=SC2094 # it is locked, and neither read nor written
   {
@@ -1406,6 +1402,16 @@ try_lock() { # Fails where another process has it.
       false
     fi
   } 9<"$lock"
+}
+
+make_lock() { # Fails if the file is there. The service's own user needs it, too.
+  is_in_users_folder "$lock" || { (set -C && : >"$lock") 2>/dev/null; return; }
+  clear_way "$lock"
+  : >"$new" && chown "$(owner_of "$state/.")" "$new" || cannot_write "$credentials"
+  ln "$new" "${lock%/*}/." 2>/dev/null
+  value=$?
+  rm -f "$new"
+  return "$value"
 }
 
 # Whether a program keeps a secret in the credentials file that is not this run's to lose: it has put it there meanwhile,
