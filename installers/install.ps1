@@ -339,6 +339,8 @@ Usage: install.ps1 [options]
             if ($null -eq $installed) { Die 5 "Cannot install: `"$($place.Credentials)`" is there and holds no credentials" 'move it away' }
         }
         $place.Installed = $installed
+        $place.Newer = $null
+        if ($installed) { $place.Newer = Read-Newer $installed.Url }
         $id = ''
         $secret = ''
         $code = ''
@@ -383,6 +385,16 @@ Usage: install.ps1 [options]
         $place.Code = $code.TrimStart([char]0xFEFF).Trim()
         if ($code) { Assert-Form $place.Code 'oce' 'enrollment code' 'code' } else { Assert-Identity $id $secret }
         $place.Identity = @{ Url = $url; Id = $id; Secret = $secret }
+    }
+
+    # The second identity in the credentials file, or nothing. A program that was ended in the middle of a rotation leaves
+    # two: the server may take either.
+    function Read-Newer {
+        param([string] $Url)
+        $fields = Read-Object ([IO.File]::ReadAllText($place.Credentials))
+        $found = @{ Url = $Url; Id = "$(Get-Text $fields 'next_agent_id')"; Secret = "$(Get-Text $fields 'next_agent_secret')" }
+        if ($found.Id -cnotmatch $Uuid -or $found.Secret -cnotmatch "\Aocs$SecretBody") { return $null }
+        return $found
     }
 
     # Whether the environment says anything of the agent.
@@ -539,9 +551,8 @@ Usage: install.ps1 [options]
         $installed = $place.Installed
         if ($null -eq $installed) { return }
         $wanted = $place.Identity
-        if ($installed.Url -cne $wanted.Url -or $installed.Id -cne $wanted.Id -or $installed.Secret -cne $wanted.Secret) {
-            Die 5 "Cannot install: `"$($place.Credentials)`" has other credentials, for the agent $($installed.Id)" 'remove that agent first: --uninstall'
-        }
+        $same = @($installed, $place.Newer) | Where-Object { $_ -and $_.Url -ceq $wanted.Url -and $_.Id -ceq $wanted.Id -and $_.Secret -ceq $wanted.Secret }
+        if (-not $same) { Die 5 "Cannot install: `"$($place.Credentials)`" has other credentials, for the agent $($installed.Id)" 'remove that agent first: --uninstall' }
         Say 'this agent is installed already: repairing what is missing'
     }
 
@@ -639,18 +650,72 @@ Usage: install.ps1 [options]
 
     function Assert-Folder {
         param([string] $Folder)
+        $Folder = Get-FirstThere $Folder
+        if (-not (Test-Writable $Folder)) { Die 1 "Cannot install: the folder `"$Folder`" cannot be written to" 'run it as a user who may write there' }
+    }
+
+    # The folder, or the first one above it that is there.
+    function Get-FirstThere {
+        param([string] $Folder)
         while (-not (Test-There $Folder)) { $Folder = Get-Parent $Folder }
-        $probe = [IO.Path]::Combine($Folder, ".$NameOnHost-$PID")
-        $isWritable = [IO.Directory]::Exists($Folder)
-        if ($isWritable -and $place.IsWindows) {
-            # An access list does not tell; a file that is gone as soon as it is closed does.
-            try { [IO.File]::Create($probe, 1, [IO.FileOptions]::DeleteOnClose).Dispose() } catch { $isWritable = $false }
+        return $Folder
+    }
+
+    function Test-Writable {
+        param([string] $Folder)
+        if (-not [IO.Directory]::Exists($Folder)) { return $false }
+        if (-not $place.IsWindows) { return Test-Run 'test' '-w', $Folder }
+        # An access list does not tell; a file that is gone as soon as it is closed does.
+        try { [IO.File]::Create([IO.Path]::Combine($Folder, ".$NameOnHost-$PID"), 1, [IO.FileOptions]::DeleteOnClose).Dispose() } catch { return $false }
+        return $true
+    }
+
+    # A code is worth as many agents as it has uses: a host that would forget its own with the next start has no place to
+    # enroll.
+    function Assert-Lasting {
+        $folder = Get-FirstThere $place.State
+        $fault = 'it cannot be written to'
+        if (Test-Writable $folder) { $fault = Get-Transience $folder }
+        if ($fault) { Die 2 "Cannot enroll: `"$($place.State)`" is no place that lasts: $fault" "mount a volume there: docker run -v openclaw-agent:$($place.State) ..." }
+    }
+
+    # What keeps the folder's files from being there after the next start; nothing, where that is not known.
+    function Get-Transience {
+        param([string] $Folder)
+        $kind = Get-FileSystem $Folder
+        if ($kind -cin 'tmpfs', 'ramfs') { return 'it is in memory, and gone after the next start' }
+        if ($kind -ceq 'overlay' -and (Test-Container)) { return "it is in the container's own file system, and goes with the container" }
+        return ''
+    }
+
+    # The type of the innermost mount that holds the folder, by proc(5); of several at one place, the last one counts. Only
+    # Linux tells it.
+    function Get-FileSystem {
+        param([string] $Folder)
+        $mounts = '/proc/self/mountinfo'
+        if ($place.IsWindows -or -not [IO.File]::Exists($mounts)) { return '' }
+        $real = & /bin/sh -c 'cd -P "$1" && pwd -P' sh $Folder
+        $longest = ''
+        $kind = ''
+        foreach ($line in [IO.File]::ReadAllLines($mounts)) {
+            $words = $line.Split(' ')
+            # A space, a tab, a line break and a backslash are written as three octal digits.
+            $point = [regex]::Replace($words[4], '\\([0-7]{3})', { param($found) [string][char][Convert]::ToInt32($found.Groups[1].Value, 8) })
+            $isAbove = $point -ceq '/' -or $real -ceq $point -or "$real".StartsWith("$point/", [StringComparison]::Ordinal)
+            if (-not $isAbove -or $point.Length -lt $longest.Length) { continue }
+            $longest = $point
+            $kind = $words[[Array]::IndexOf($words, '-', 6) + 1]
         }
-        elseif ($isWritable) { $isWritable = Test-Run 'test' '-w', $Folder }
-        if (-not $isWritable) { Die 1 "Cannot install: the folder `"$Folder`" cannot be written to" 'run it as a user who may write there' }
+        return $kind
+    }
+
+    # By the marks that Docker, Podman and Kubernetes put into one.
+    function Test-Container {
+        return "$env:KUBERNETES_SERVICE_HOST" -ne '' -or (Test-There '/.dockerenv') -or (Test-There '/run/.containerenv')
     }
 
     function Assert-Places {
+        if ($place.Code) { Assert-Lasting }
         Assert-Folder $place.State
         Assert-Free $place.State
         Assert-Free (Get-Parent $place.Session)
@@ -796,10 +861,16 @@ Usage: install.ps1 [options]
     }
 
     function Test-Credentials {
-        $agent = New-Agent $place.Identity $place.Watch
-        $place.Agent = $agent
+        if ($place.Newer) { $place.Identity = $place.Newer }
+        $isGreeted = Test-Identity
+        if (-not $isGreeted -and $place.Newer -and (Test-Refused $place.Agent 'invalid_credentials')) {
+            # The identity beside which there is a newer one, as the program does.
+            $place.Identity = $place.Installed
+            $isGreeted = Test-Identity
+        }
+        $agent = $place.Agent
         $url = $agent.Url
-        if (Open-Session $agent) {
+        if ($isGreeted) {
             $late = Get-Offset "$(Get-Text $agent.Fields 'server_time')"
             if ($late) { Say "warning: $late" }
             $place.Name = Get-Shown $agent.Name
@@ -808,6 +879,12 @@ Usage: install.ps1 [options]
         }
         if (-not (Test-Refused $agent 'invalid_credentials')) { Stop-Unanswered 'shake hands with' $agent }
         Stop-Asking 3 "Cannot shake hands with ${url}: the agent is unknown or revoked, or its secret is wrong" 'ask the operator of the server'
+    }
+
+    # Whether the server shakes hands.
+    function Test-Identity {
+        $place.Agent = New-Agent $place.Identity $place.Watch
+        return Open-Session $place.Agent
     }
 
     # Dies of what came when this was to do something with the server.
@@ -1476,17 +1553,20 @@ Usage: install.ps1 [options]
             # It still runs. Where its place is not needed now, the next run, and --uninstall, will.
             try { Remove-Files $leftover } catch { Say "warning: $(Get-Cause $_.Exception)" }
         }
-        # A program that is in the middle of a rotation keeps a second secret there.
-        if (-not (Test-Rotating)) { Write-Whole $place.Credentials '600' (ConvertTo-Bytes (Get-CredentialsText)) }
+        if (-not (Test-OtherSecret)) { Write-Whole $place.Credentials '600' (ConvertTo-Bytes (Get-CredentialsText)) }
         Write-Program
         if ($place.ServiceFile) { Write-Whole $place.ServiceFile '600' (Get-TaskBytes) }
         Remove-Former $place.Earlier.Files
         Send-Step 'installed'
     }
 
-    function Test-Rotating {
-        if ($null -eq $place.Installed) { return $false }
-        return $null -ne (Get-Text (Read-Object ([IO.File]::ReadAllText($place.Credentials))) 'next_agent_secret')
+    # Whether a program keeps a secret in the credentials file that is not this run's to lose: it has put it there meanwhile,
+    # or is in the middle of a rotation.
+    function Test-OtherSecret {
+        if ($null -eq $place.Installed -or -not (Test-There $place.Credentials)) { return $false }
+        $fields = Read-Object ([IO.File]::ReadAllText($place.Credentials))
+        $newer = Get-Text $fields 'next_agent_secret'
+        return (Get-Text $fields 'agent_secret') -cne $place.Installed.Secret -or ($null -ne $newer -and $newer -cne $place.Identity.Secret)
     }
 
     function Write-Report {
@@ -1583,6 +1663,8 @@ Usage: install.ps1 [options]
         }
         Send-Goodbye
         Remove-SecondName
+        # The program leaves it on Windows.
+        Remove-Part "$($place.Credentials).openclaw-lock"
         # The manifest is the last of them: until then, a run that failed or was interrupted can be repeated.
         foreach ($file in $Files) {
             if ($file -ceq $place.Manifest) {

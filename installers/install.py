@@ -22,6 +22,11 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 # What a release, or the service, writes into a copy of this file.
 VERSION = "0.1.0"
 BAKED_URL = ""
@@ -247,7 +252,7 @@ def output_of(*command):
 OF_ENVIRONMENT = "the service does not see HTTPS_PROXY and SSL_CERT_FILE of this shell: set them for it, too"
 
 # No other program calls a file so: what has these endings was left by a run that was killed.
-NEW, OLD = ".openclaw-new", ".openclaw-old"
+NEW, OLD, LOCK = ".openclaw-new", ".openclaw-old", ".openclaw-lock"
 
 # The second name: ours only as a link to our program, on Windows as a script that starts it.
 SHORT = "openclaw"
@@ -287,6 +292,7 @@ class Installation:
         self.binary_url, self.binary_name, self.kept = options.binary_url, "", False
         self.code = ""
         self.handed_over = self.enrolling = False
+        self.lock = None
         # The files that outlive an undo: the server may have made an agent for them.
         self.lasting = []
         self.names = Names(agent.choose_name(options.name or ""))
@@ -427,7 +433,7 @@ class Installation:
             installed = self.read_installed()
             if installed is None:
                 die(5, 'Cannot install: "%s" is there and holds no credentials' % self.credentials, "move it away")
-        self.installed = installed
+        self.installed, self.newer = installed, installed and self.read_newer(installed[0])
         secret, secret_file = env.get("OPENCLAW_AGENT_SECRET", ""), env.get("OPENCLAW_AGENT_SECRET_FILE", "")
         code, code_file = env.get("OPENCLAW_ENROLLMENT_CODE", ""), env.get("OPENCLAW_ENROLLMENT_CODE_FILE", "")
         pair = None
@@ -474,6 +480,21 @@ class Installation:
             return agent.read_credentials(self.credentials)
         except OSError:
             return None
+
+    def stored(self):
+        """The fields of the credentials file, or None."""
+        try:
+            with open(self.credentials, "rb") as file:
+                return agent.read_object(file.read(16385))
+        except OSError:
+            return None
+
+    def read_newer(self, url):
+        """The second identity in the credentials file, or None. A program that was ended in the middle of a rotation
+        leaves two: the server may take either."""
+        fields = self.stored()
+        agent_id, secret = [agent.text(fields, name) or "" for name in ("next_agent_id", "next_agent_secret")]
+        return (url, agent_id, secret) if re.match(UUID, agent_id) and re.match("ocs" + BODY, secret) else None
 
     def need_pair(self, pair, names):
         if not all(pair):
@@ -556,7 +577,7 @@ class Installation:
     def check_installed(self):
         if self.installed is None:
             return
-        if self.installed != (self.url, self.agent_id, self.agent_secret):
+        if (self.url, self.agent_id, self.agent_secret) not in (self.installed, self.newer):
             die(5, 'Cannot install: "%s" has other credentials, for the agent %s' % (self.credentials, self.installed[1]),
                 "remove that agent first: --uninstall")
         say("this agent is installed already: repairing what is missing")
@@ -602,10 +623,18 @@ class Installation:
         self.check_folder(os.path.dirname(path))
 
     def check_folder(self, folder):
-        while not os.path.lexists(folder):
-            folder = os.path.dirname(folder)
-        if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        folder = first_there(folder)
+        if not is_writable(folder):
             die(1, 'Cannot install: the folder "%s" cannot be written to' % folder, "run it as a user who may write there")
+
+    def check_lasting(self):
+        """A code is worth as many agents as it has uses: a host that would forget its own with the next start has no
+        place to enroll."""
+        folder = first_there(self.state)
+        fault = transience_of(os.path.realpath(folder)) if is_writable(folder) else "it cannot be written to"
+        if fault:
+            die(2, 'Cannot enroll: "%s" is no place that lasts: %s' % (self.state, fault),
+                "mount a volume there: docker run -v openclaw-agent:%s ..." % self.state)
 
     def check_free(self, folder):
         """A first installation takes no folder in which another program keeps something."""
@@ -634,6 +663,8 @@ class Installation:
                 ANOTHER_NAME)
 
     def check_places(self):
+        if self.code:
+            self.check_lasting()
         self.check_folder(self.state)
         self.check_unit()
         # systemd gives this folder, with all that is in it, to the agent's user.
@@ -765,8 +796,10 @@ class Installation:
             return ""
 
     def try_credentials(self):
+        if self.newer:
+            self.agent_id, self.agent_secret = self.newer[1:]
         self.agent = agent.Agent(self.url, self.agent_id, self.agent_secret)
-        if self.agent.shake_hands():
+        if self.agent.shake_hands() or self.newer and self.is_refused(self.agent.reply) and self.try_older():
             late = offset(agent.text(self.agent.reply.fields, "server_time"))
             if late:
                 say("warning: " + late)
@@ -777,6 +810,12 @@ class Installation:
             self.no_answer("shake hands with", self.agent.reply)
         self.stop_asking(3, "Cannot shake hands with %s: the agent is unknown or revoked, or its secret is wrong" % self.url,
                   "ask the operator of the server")
+
+    def try_older(self):
+        """The identity beside which there is a newer one, as the program does."""
+        self.agent_id, self.agent_secret = self.installed[1:]
+        self.agent = agent.Agent(self.url, self.agent_id, self.agent_secret)
+        return self.agent.shake_hands()
 
     def is_refused(self, reply):
         return reply.ours(401) and reply.code() == "invalid_credentials"
@@ -824,7 +863,9 @@ class Installation:
         messenger.request("enroll", {"code": self.code, "enrollment_id": self.enrollment_id, "client": agent.client()})
         if not self.take_agent(messenger.reply):
             self.not_enrolled(messenger.reply)
+        self.take_lock()
         self.put(self.credentials, 0o600, os.fsencode(self.credentials_text()))
+        self.drop_lock()
         self.lasting = [self.manifest, self.credentials]
         say('enrolled at %s as "%s" (%s)' % (self.url, self.name, self.agent_id))
         progress.came_to("enrolled")
@@ -1092,7 +1133,7 @@ class Installation:
     def open_binary(self):
         if self.options.binary:
             return open(self.options.binary, "rb")
-        return agent.opener_for(self.binary_url, SameScheme).open(self.binary_url, timeout=60)
+        return agent.opener_for(self.binary_url, SameScheme, is_whole=False).open(self.binary_url, timeout=60)
 
     def read_from(self, read, *arguments):
         """Distinguishes a file that cannot be read from one that cannot be written."""
@@ -1371,21 +1412,69 @@ class Installation:
             except OSError as error:
                 # It still runs. Where its place is not needed now, the next run, and --uninstall, will.
                 say("warning: %s" % error)
-        # A program that is in the middle of a rotation keeps a second secret there.
-        if not self.is_rotating():
+        self.take_lock()
+        if not self.has_other_secret():
             self.put(self.credentials, 0o600, os.fsencode(self.credentials_text()))
+        self.drop_lock()
         self.put_program()
         self.put_service()
         self.remove_former(earlier["files"])
         progress.came_to("installed")
         self.go_online()
 
-    def is_rotating(self):
+    def take_lock(self):
+        """The lock under which the program changes the credentials file: flock(2) of an empty file beside it, which goes
+        with the lock. Windows has another kind."""
+        if fcntl is None:
+            return
+        self.undo.append(self.drop_lock)
+        until = time.monotonic() + 35
         try:
-            with open(self.credentials, "rb") as file:
-                return self.installed is not None and agent.text(agent.read_object(file.read(16385)), "next_agent_secret") is not None
+            if not self.try_lock():
+                say('another process is changing "%s": waiting for it' % self.credentials)
+                while not self.try_lock():
+                    if time.monotonic() > until:
+                        self.give_up(5, 'Cannot write "%s": another process is changing it' % self.credentials,
+                                     "run the installer again later")
+                    time.sleep(0.1)
         except OSError:
+            self.cannot_write(self.credentials)
+
+    def try_lock(self):
+        """Whether no other process has it."""
+        path = self.credentials + LOCK
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+                raise OSError("it is not a file of ours")
+            # The service's own user needs it, too.
+            self.give_away(descriptor, path, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Its holder may have removed it since it was opened here.
+            if os.path.samestat(os.lstat(path), found):
+                self.lock, descriptor = descriptor, None
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+        return self.lock is not None
+
+    def drop_lock(self):
+        if self.lock is not None:
+            discard(self.credentials + LOCK)
+            os.close(self.lock)
+            self.lock = None
+
+    def has_other_secret(self):
+        """Whether a program keeps a secret in the credentials file that is not this run's to lose: it has put it there
+        meanwhile, or is in the middle of a rotation."""
+        if self.installed is None or not os.path.lexists(self.credentials):
             return False
+        fields = self.stored()
+        is_changed = agent.text(fields, "agent_secret") != self.installed[2]
+        return is_changed or agent.text(fields, "next_agent_secret") not in (None, self.agent_secret)
 
     def put_manifest(self, folders):
         """The manifest comes first: whatever ends this run, what it wrote is known to the next one."""
@@ -1493,6 +1582,8 @@ class Installation:
                 "stop it, then run the installer again with --uninstall")
         self.say_goodbye()
         self.drop_second_name()
+        # A run that was killed leaves it.
+        self.remove(self.credentials + LOCK)
         # The manifest is the last of them: until then, a run that failed or was interrupted can be repeated.
         for file in files:
             if file == self.manifest:
@@ -1564,6 +1655,48 @@ class Installation:
 
 # What this installer, the program and the agents keep in a folder of ours, and an administrator's variables.
 OWN_FILES = r"((credentials|session|install)\.json|enrollment-id)(\..*)?\Z|environment\Z|task\.xml\Z|monitor-.*\.lock\Z|openclaw\.log(\.[123])?\Z"
+
+
+def first_there(folder):
+    """The folder, or the first one above it that is there."""
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def is_writable(folder):
+    return os.path.isdir(folder) and os.access(folder, os.W_OK)
+
+
+def transience_of(folder):
+    """What keeps the folder's files from being there after the next start; nothing, where that is not known."""
+    kind = file_system_of(folder)
+    if kind in ("tmpfs", "ramfs"):
+        return "it is in memory, and gone after the next start"
+    return "it is in the container's own file system, and goes with the container" if kind == "overlay" and is_container() else ""
+
+
+def file_system_of(folder):
+    """The type of the innermost mount that holds the folder, by proc(5); of several at one place, the last one counts.
+    Only Linux tells it."""
+    try:
+        with open("/proc/self/mountinfo", "rb") as file:
+            mounts = [os.fsdecode(line).split(" ") for line in file.read().splitlines()]
+    except OSError:
+        return ""
+    longest, kind = "", ""
+    for words in mounts:
+        # A space, a tab, a line break and a backslash are written as three octal digits.
+        point = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), words[4])
+        if (point in ("/", folder) or folder.startswith(point + "/")) and len(point) >= len(longest):
+            longest, kind = point, words[words.index("-", 6) + 1]
+    return kind
+
+
+def is_container():
+    """By the marks that Docker, Podman and Kubernetes put into one."""
+    marks = ("/.dockerenv", "/run/.containerenv")
+    return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) or any(os.path.lexists(mark) for mark in marks)
 
 
 def whose(path):

@@ -311,11 +311,15 @@ check_url() { # Leaves $1 in $value, without what follows the host that we add o
 # Id and secret, or a code in their place, come from one layer together: flags, environment, this file, or what is
 # installed already.
 choose_credentials() {
-  installed_url='' installed_id='' installed_secret='' is_rotating=no
+  installed_url='' installed_id='' installed_secret='' newer_id='' newer_secret=''
   if [ -e "$credentials" ]; then
     read_credentials "$credentials" || die 5 "Cannot install: \"$credentials\" is there and holds no credentials" 'move it away'
     installed_url=$url installed_id=$agent_id installed_secret=$agent_secret
-    ! text next_agent_secret || is_rotating=yes
+    # A program that was ended in the middle of a rotation leaves two identities: the server may take either.
+    if text next_agent_id && is_uuid "$value"; then
+      newer_id=$value
+      text next_agent_secret && is_secret "$value" && newer_secret=$value || newer_id=''
+    fi
   fi
   agent_id='' agent_secret='' code='' code_file=''
   if [ -n "$flag_id$flag_secret_file$flag_code_file" ]; then
@@ -448,8 +452,10 @@ base64url() { # Prints so what comes on standard input in hex.
 
 check_installed() {
   [ -n "$installed_id" ] || return 0
-  [ "$installed_id/$installed_secret" = "$agent_id/$agent_secret" ] && [ "$installed_url" = "$url" ] ||
-    die 5 "Cannot install: \"$credentials\" has other credentials, for the agent $installed_id" 'remove that agent first: --uninstall'
+  case $url/$agent_id/$agent_secret in
+    "$installed_url/$installed_id/$installed_secret" | "$installed_url/$newer_id/$newer_secret") ;;
+    *) die 5 "Cannot install: \"$credentials\" has other credentials, for the agent $installed_id" 'remove that agent first: --uninstall' ;;
+  esac
   say "this agent is installed already: repairing what is missing"
 }
 
@@ -550,14 +556,64 @@ check_unit() { # The manager may have a unit of our name from elsewhere, or the 
 }
 
 check_folder() {
+  is_writable "$1" || die 1 "Cannot install: the folder \"$folder\" cannot be written to" 'run it as a user who may write there'
+}
+
+is_writable() { # Whether the folder $1 can be written to, or made. Sets $folder to it, or to the first one above it that is there.
   folder=$1
   while [ ! -e "$folder" ] && [ ! -h "$folder" ]; do folder=$(dirname "$folder"); done
-  [ -d "$folder" ] && [ -w "$folder" ] || die 1 "Cannot install: the folder \"$folder\" cannot be written to" 'run it as a user who may write there'
+  [ -d "$folder" ] && [ -w "$folder" ]
+}
+
+# A code is worth as many agents as it has uses: a host that would forget its own with the next start has no place to
+# enroll.
+check_lasting() {
+  fault='it cannot be written to'
+  # Some shells' "-w" is true for root, whatever the folder.
+  if is_writable "$state" && mkdir "$folder/.$name-$$" 2>/dev/null && rmdir "$folder/.$name-$$"; then
+    fault=$(transience_of "$(cd -P "$folder" && pwd -P)")
+  fi
+  [ -z "$fault" ] || die 2 "Cannot enroll: \"$state\" is no place that lasts: $fault" "mount a volume there: docker run -v openclaw-agent:$state ..."
+}
+
+transience_of() { # What keeps the files in the folder $1 from being there after the next start; nothing, where that is not known.
+  case $(file_system_of "$1") in
+    tmpfs | ramfs) echo 'it is in memory, and gone after the next start' ;;
+    overlay) ! is_container || echo "it is in the container's own file system, and goes with the container" ;;
+  esac
+}
+
+# The type of the innermost mount that holds the folder $1, by proc(5); of several at one place, the last one counts. Only
+# Linux tells it.
+file_system_of() {
+  [ ! -r /proc/self/mountinfo ] || folder=$1 awk '
+    {
+      point = unescaped($5)
+      if (point != "/" && ENVIRON["folder"] != point && index(ENVIRON["folder"], point "/") != 1) next
+      if (length(point) < longest) next
+      longest = length(point)
+      for (i = 7; i < NF && $i != "-"; i++) continue
+      kind = $(i + 1)
+    }
+    END { print kind }
+    function unescaped(text,   out, code) { # A space, a tab, a line break and a backslash are written as three octal digits.
+      while (match(text, /\\[0-7][0-7][0-7]/)) {
+        code = substr(text, RSTART + 1, 1) * 64 + substr(text, RSTART + 2, 1) * 8 + substr(text, RSTART + 3, 1)
+        out = out substr(text, 1, RSTART - 1) sprintf("%c", code)
+        text = substr(text, RSTART + 4)
+      }
+      return out text
+    }' /proc/self/mountinfo
+}
+
+is_container() { # By the marks that Docker, Podman and Kubernetes put into one.
+  [ -n "${KUBERNETES_SERVICE_HOST:-}" ] || [ -e /.dockerenv ] || [ -e /run/.containerenv ]
 }
 
 check_places() {
   # The unit has it started by env, which would take such a path for a variable.
   case $service/$program in systemd-user/*=*) die 2 "Cannot install into \"$HOME\": a service cannot start what has an equals sign in its path" '--no-service' ;; esac
+  [ -z "$code" ] || check_lasting
   check_folder "$state"
   check_unit
   # systemd gives this folder, with all that is in it, to the agent's user.
@@ -667,7 +723,8 @@ offset() { # Says how far this clock is from the time $1, if that is more than a
 }
 
 try_credentials() {
-  if shake_hands; then
+  [ -z "$newer_id" ] || agent_id=$newer_id agent_secret=$newer_secret
+  if shake_hands || { [ -n "$newer_id" ] && is_refused && try_older; }; then
     text server_time && value=$(offset "$value")
     [ -z "$value" ] || say "warning: $value"
     text agent.name || value=''
@@ -677,6 +734,11 @@ try_credentials() {
   fi
   is_refused || no_answer 'shake hands with'
   stop_asking 3 "Cannot shake hands with $url: the agent is unknown or revoked, or its secret is wrong" 'ask the operator of the server'
+}
+
+try_older() { # The identity beside which there is a newer one, as the program does.
+  agent_id=$installed_id agent_secret=$installed_secret
+  shake_hands
 }
 
 is_refused() { [ "$status" = 401 ] && raw json && text error && [ "$value" = invalid_credentials ]; }
@@ -743,7 +805,7 @@ enroll() { # Gets an agent for the code. Whatever ends this run, the next one ge
 $enrollment"
   request enroll "{\"code\":\"$code\",\"enrollment_id\":\"$enrollment_id\",\"client\":$(client_text)}" ''
   take_agent || not_enrolled
-  put "$credentials" 600 credentials_text
+  under_lock put_credentials
   lasting="$manifest
 $credentials"
   say "enrolled at $url as \"$agent_name\" ($agent_id)"
@@ -758,10 +820,13 @@ enrollment_text() { printf '%s\n' "$enrollment_id"; }
 take_agent() { # The agent and its secret from the reply, if they are what they should be.
   ours 201 && text agent.id && is_uuid "$value" && agent_id=$value || return 1
   text agent.name && agent_name=$(plain "$value") || return 1
-  text agent_secret || return 1
-  case $value in
+  text agent_secret && is_secret "$value" && agent_secret=$value || return 1
+}
+
+is_secret() {
+  case $1 in
     ocs_*[!A-Za-z0-9_-]*) return 1 ;;
-    ocs_???????????????????????????????????????????_??????) agent_secret=$value ;;
+    ocs_???????????????????????????????????????????_??????) ;;
     *) return 1 ;;
   esac
 }
@@ -804,13 +869,19 @@ take_back() {
   trap : INT TERM HUP
   printf '%s' "$undo" | while IFS= read -r step; do
     case $step in
-      'part '*) rm -f "${step#part }.openclaw-new" "${step#part }.openclaw-old.openclaw-new" ;;
+      'part '*)
+        places_aside "${step#part }"
+        rm -f "$new" "$old.openclaw-new"
+        drop_aside
+        ;;
       'file '*) lasts "${step#file }" || rm -f "${step#file }" ;;
       'kept '*)
         # A rename between two names of one file changes nothing.
-        lasts "${step#kept }" || [ ! -e "${step#kept }.openclaw-old" ] || mv -f "${step#kept }.openclaw-old" "${step#kept }"
-        rm -f "${step#kept }.openclaw-old"
+        places_aside "${step#kept }"
+        lasts "${step#kept }" || [ ! -e "$old" ] || move "$old" "${step#kept }"
+        rm -f "$old"
         ;;
+      lock) [ "$own_lock" = no ] || rm -f "$lock" ;;
       'mode '*) [ -n "$lasting" ] || restore_mode "${step#mode }" ;;
       'folder '*) rmdir "${step#folder }" 2>/dev/null || : ;;
       service) stop_service ;;
@@ -849,46 +920,60 @@ make_folder() { # The folder $1 and those above it.
 # Writes what $3 prints to the file $1 with the mode $2, whole or not at all. Says nothing if it is there already.
 put() {
   clear_way "$1"
-  # Nothing is written, given away or made readable through a link that the service's own user may have put there.
-  (set -C && "$3" >"$1.openclaw-new") 2>/dev/null && "$3" | cmp -s - "$1.openclaw-new" &&
-    { [ "$2" = 600 ] || chmod "$2" "$1.openclaw-new"; } || cannot_write "$1"
+  (set -C && "$3" >"$new") 2>/dev/null && "$3" | cmp -s - "$new" &&
+    { [ "$2" = 600 ] || chmod "$2" "$new"; } || cannot_write "$1"
   replace "$1"
 }
 
-clear_way() { # For $1.openclaw-new, which is no more than a name of ours for what is not in its place yet.
-  rm -f "$1.openclaw-new" "$1.openclaw-old" "$1.openclaw-old.openclaw-new"
-  noted "part $1"
+# Sets $new and $old: where what is to become the file $1 is made, and where what was there is kept. The service's user
+# owns the state folder, once it has run, and may put a link there at any moment. So neither is in that folder: both
+# are in folders of root's beside it, and root does nothing in it but rename.
+places_aside() {
+  new=$1.openclaw-new old=$1.openclaw-old
+  ! is_in_users_folder "$1" || new=$state.openclaw-new/${1##*/} old=$state.openclaw-old/${1##*/}
 }
 
-replace() { # Moves $1.openclaw-new into its place.
-  if [ -f "$1" ] && cmp -s "$1" "$1.openclaw-new" && [ "$(mode_of "$1")" = "$(mode_of "$1.openclaw-new")" ]; then
-    rm -f "$1.openclaw-new"
+is_in_users_folder() { case $service/$1 in systemd-system/"$state"/*) ;; *) return 1 ;; esac; }
+
+drop_aside() { # The folders beside that of the service's user, if nothing is left in them.
+  rmdir "$state.openclaw-new" "$state.openclaw-old" 2>/dev/null || :
+}
+
+move() { # Moves the file $1 into the place of $2, which in the folder of the service's user may be a link by now.
+  if is_in_users_folder "$2"; then mv -f "$1" "${2%/*}/."; else mv -f "$1" "$2"; fi
+}
+
+clear_way() { # For $new and $old of the file $1: no more than names of ours for what is not in its place.
+  places_aside "$1"
+  rm -f "$new" "$old" "$old.openclaw-new"
+  noted "part $1"
+  for folder in "${new%/*}" "${old%/*}"; do [ -d "$folder" ] || mkdir "$folder" || cannot_write "$1"; done
+}
+
+replace() { # Moves $new into its place, $1.
+  places_aside "$1"
+  if [ -f "$1" ] && cmp -s "$1" "$new" && [ "$(mode_of "$1")" = "$(mode_of "$new")" ]; then
+    rm -f "$new"
     return 0
   fi
   # Nothing is moved into a folder that a link in its place leads to.
   [ ! -d "$1" ] || cannot_write "$1"
-  # The service's own user owns the folder once it has run: what is replaced there stays readable for it.
-  [ "$service" != systemd-system ] || case $1 in "$state"/*) give_away "$1.openclaw-new" || cannot_write "$1" ;; esac
+  # What is replaced in the folder of the service's user stays readable for it.
+  ! is_in_users_folder "$1" || chown "$(owner_of "$state/.")" "$new" || cannot_write "$1"
   if [ -e "$1" ]; then
     noted "kept $1"
-    backups="$backups$1
+    backups="$backups$old
 "
-    ln "$1" "$1.openclaw-old" 2>/dev/null || copy_aside "$1" || cannot_write "$1"
+    ln "$1" "$old" 2>/dev/null || copy_aside "$1" || cannot_write "$1"
   else noted "file $1"; fi
-  mv -f "$1.openclaw-new" "$1" || cannot_write "$1"
+  move "$new" "$1" || cannot_write "$1"
   changed=yes
   say "wrote $1"
 }
 
-# shellcheck disable=SC2012 # stat has other options on every system.
-give_away() { # Gives the file $1 to the owner of its folder, if it is the one that was written here and has no second name.
-  is_own "$1" && [ "$(ls -ldn "$1" | awk '{ print $2 }')" = 1 ] && chown -h "$(owner_of "$state/.")" "$1"
-}
-
 copy_aside() { # Where there are no hard links. A copy is not the whole file before its name says so.
-  [ "$service" != systemd-system ] && cp -p "$1" "$1.openclaw-old.openclaw-new" 2>/dev/null &&
-    mv -f "$1.openclaw-old.openclaw-new" "$1.openclaw-old" && return 0
-  rm -f "$1.openclaw-old.openclaw-new"
+  ! is_in_users_folder "$1" && cp -p "$1" "$old.openclaw-new" 2>/dev/null && mv -f "$old.openclaw-new" "$old" && return 0
+  rm -f "$old.openclaw-new"
   return 1
 }
 
@@ -1246,7 +1331,8 @@ install() {
   came_to online
   # What is done stays done, whatever signal comes now.
   trap : INT TERM HUP
-  printf '%s' "$backups" | while IFS= read -r file; do rm -f "$file.openclaw-old"; done
+  printf '%s' "$backups" | while IFS= read -r file; do rm -f "$file"; done
+  drop_aside
   if [ "$kind" = script ] || [ "$service" = none ]; then settle_manifest; fi
   trap - INT TERM HUP
   settle_second_name
@@ -1277,11 +1363,58 @@ put_files() {
   make_folder "$(dirname "$program")"
   if [ "$kind" = binary ] && [ "$service" != none ]; then return; fi
   [ -z "$service_file" ] || make_folder "$(dirname "$service_file")"
-  # A program that is in the middle of a rotation keeps a second secret there.
-  [ "$is_rotating" = yes ] || put "$credentials" 600 credentials_text
+  under_lock put_credentials
   put_program
   put_service
   came_to installed
+}
+
+put_credentials() { has_other_secret || put "$credentials" 600 credentials_text; }
+
+# Does $1 under the lock under which the program changes the credentials file: flock(2) of an empty file beside it, which
+# goes with the lock. Where there is no flock(1), it is done without.
+under_lock() {
+  command -v flock >/dev/null 2>&1 || { "$1"; return; }
+  lock=$credentials.openclaw-lock own_lock=no tries=35
+  noted lock
+  until try_lock "$1"; do
+    [ "$tries" -lt 35 ] || say "another process is changing \"$credentials\": waiting for it"
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || give_up 5 "Cannot write \"$credentials\": another process is changing it" 'run the installer again later'
+    sleep 1
+  done
+}
+
+try_lock() { # Fails where another process has it.
+  # Nothing is made through a link. The service's own user needs the file, too.
+  if (set -C && : >"$lock") 2>/dev/null; then
+    own_lock=yes
+    [ "$service" != systemd-system ] || give_away "$lock" || cannot_write "$credentials"
+  fi
+  [ ! -h "$lock" ] && { [ -f "$lock" ] || [ ! -e "$lock" ]; } || cannot_write "$credentials"
+  # shellcheck disable=SC2094 # it is locked, and neither read nor written
+  {
+    # Its holder may have removed it since it was opened here.
+    # shellcheck disable=SC3013 # every shell that this is tested under has it
+    if flock -n 9 2>/dev/null && [ "$lock" -ef /dev/fd/9 ]; then
+      own_lock=yes
+      "$1"
+      rm -f "$lock"
+      own_lock=no
+    else
+      own_lock=no
+      false
+    fi
+  } 9<"$lock"
+}
+
+# Whether a program keeps a secret in the credentials file that is not this run's to lose: it has put it there meanwhile,
+# or is in the middle of a rotation.
+has_other_secret() {
+  [ -n "$installed_id" ] && [ -e "$credentials" ] || return 1
+  fields=$(read_reply 0 <"$credentials"; echo .)
+  text agent_secret && [ "$value" = "$installed_secret" ] || return 0
+  text next_agent_secret && [ "$value" != "$agent_secret" ]
 }
 
 settle_manifest() { # Takes a replaced file off the list. If this fails, it stays listed, which does no harm.
@@ -1356,6 +1489,12 @@ uninstall() {
       exit "$outcome"
     }
   else remove_all; fi
+  # What a run that was killed has left.
+  for file in "$credentials" "$enrollment"; do
+    places_aside "$file"
+    rm -f "$new" "$old"
+  done
+  drop_aside
   printf '%s\n' "$files" | sed 's/^/removed /'
   printf '%s' "$kept" | sed 's/^/kept, because it was changed: /'
 }
@@ -1365,6 +1504,8 @@ remove_all() {
   is_stopped || die 1 "Cannot stop the service \"$service\": it still runs, or cannot be asked" 'stop it, then run the installer again with --uninstall'
   say_goodbye
   drop_second_name
+  # A run that was killed leaves it.
+  rm -f "$credentials.openclaw-lock"
   # The manifest is the last of them: until then, a run that failed or was interrupted can be repeated.
   remove "$(printf '%s\n' "$files" | grep -F -x -v -e "$manifest")"
   link=$(service_link)

@@ -874,14 +874,15 @@ function Open-Log {
     $AgentLog.Writer = $writer
 }
 
-# Whether the path is a link that another user may have put there for this one to write through.
+# Whether another user may have put it there for this one to write through: a link, or a second name of a file.
 function Test-Planted {
     param([string] $Path)
     if ($env:OS -eq 'Windows_NT') { return $false }
     $full = [IO.Path]::GetFullPath($Path)
-    test -h $full
-    if ($LASTEXITCODE -ne 0) { return $false }
-    $owners = @(ls -ldn $full "$([IO.Path]::GetDirectoryName($full))/." | ForEach-Object { ($_ -split ' +')[2] })
+    $mode, $names, $owner = ("$(ls -ldn $full 2>$null)" -split ' +')[0..2]
+    $owners = @(("$(ls -ldn "$([IO.Path]::GetDirectoryName($full))/." 2>$null)" -split ' +')[2])
+    if ($mode -clike 'l*') { $owners += $owner }
+    elseif ($mode -cnotlike '-*' -or $names -ceq '1') { return $false }
     return @($owners | Where-Object { $_ -cne '0' -and $_ -cne "$(id -u)" }).Count -gt 0
 }
 

@@ -2,7 +2,9 @@
 # Written by openclaw. The agent of a host that has Python: it shakes hands, beats, says goodbye.
 import calendar
 import errno
+import functools
 import http.client
+import io
 import json
 import os
 import platform
@@ -176,38 +178,58 @@ class Unfollowed(urllib.request.HTTPRedirectHandler):
         return None
 
 
-class Late(BaseException):
-    """The time of a request is over. Not an OSError, which the standard library takes for one address that failed."""
+class Limit:
+    """The seconds that all of a request may take, or, for a download, each wait in it. A socket's own timeout is for each
+    wait: a server that drips would outlive it."""
+
+    def __init__(self, seconds, is_whole):
+        self.seconds, self.end = seconds, time.perf_counter() + seconds if is_whole else None
+
+    def left(self):
+        left = self.seconds if self.end is None else self.end - time.perf_counter()
+        if left <= 0:
+            raise socket.timeout("timed out")
+        return left
 
 
-def ring(*_):
-    raise Late
+class Limited(io.RawIOBase):
+    """What comes on a socket, within the limit."""
+
+    def __init__(self, sock, limit):
+        self.sock, self.limit, self.raw = sock, limit, sock.makefile("rb", 0)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        self.sock.settimeout(self.limit.left())
+        count = self.raw.readinto(buffer)
+        # For what is not read here: TLS begins after a proxy has answered.
+        self.sock.settimeout(self.limit.left())
+        return count
+
+    def close(self):
+        self.raw.close()
+        super().close()
 
 
-def ring_after(seconds):
-    # The limit is for all of a request: a server that dribbles would outlive the socket's own. Windows has no alarm.
-    if hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, ring)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-
-
-def connect(address, timeout, _=None):
+def connect(address, limit):
     """A socket to the first address of a name that answers. A dead one holds the next one up for 0.25 s."""
-    deadline, failure = time.monotonic() + timeout, None
+    deadline, failure = time.perf_counter() + limit.left(), None
     with selectors.DefaultSelector() as trying:
-        addresses = resolve(address, timeout)
+        addresses = resolve(address, limit.left())
         try:
             while addresses or trying.get_map():
                 if addresses:
                     failure = begin_to_connect(addresses.pop(0), trying) or failure
-                left = deadline - time.monotonic()
+                left = deadline - time.perf_counter()
                 if left <= 0:
                     break
                 for key, _ in trying.select(min(0.25, left) if addresses else left) if trying.get_map() else ():
                     trying.unregister(key.fileobj)
                     code = key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                     if code == 0:
-                        key.fileobj.settimeout(timeout)
+                        key.fileobj.settimeout(limit.left())
                         return key.fileobj
                     key.fileobj.close()
                     failure = OSError(code, os.strerror(code))
@@ -253,6 +275,11 @@ def resolve(address, timeout):
 
 
 class Response(http.client.HTTPResponse):
+    def __init__(self, limit, sock, *arguments, **options):
+        super().__init__(sock, *arguments, **options)
+        self.fp.close()
+        self.fp = io.BufferedReader(Limited(sock, limit))
+
     def _read_status(self):
         """The final reply's. The library passes over 100 only, and 102 and 103 come as well."""
         while True:
@@ -262,29 +289,38 @@ class Response(http.client.HTTPResponse):
             http.client.parse_headers(self.fp)
 
 
-def connection_of(kind):
+def connection_of(kind, is_whole):
     def make(*arguments, **options):
         connection = kind(*arguments, **options)
-        connection.response_class = Response
-        connection._create_connection = connect
+        limit = Limit(connection.timeout, is_whole)
+        connection.response_class = functools.partial(Response, limit)
+        connection._create_connection = lambda address, *_: connect(address, limit)
         return connection
     return make
 
 
 class Plain(urllib.request.HTTPHandler):
+    def __init__(self, is_whole):
+        super().__init__()
+        self.is_whole = is_whole
+
     def http_open(self, request):
-        return self.do_open(connection_of(http.client.HTTPConnection), request)
+        return self.do_open(connection_of(http.client.HTTPConnection, self.is_whole), request)
 
 
 # A Python without "ssl" has neither; the installer says so.
 class Secure(getattr(urllib.request, "HTTPSHandler", urllib.request.BaseHandler)):
+    def __init__(self, is_whole, context):
+        super().__init__(context=context)
+        self.is_whole = is_whole
+
     def https_open(self, request):
-        return self.do_open(connection_of(http.client.HTTPSConnection), request, context=self._context)
+        return self.do_open(connection_of(http.client.HTTPSConnection, self.is_whole), request, context=self._context)
 
 
-def opener_for(url, *handlers, context=None):
+def opener_for(url, *handlers, context=None, is_whole=True):
     """Plain http is for this host only. What is on this host needs no proxy, which would read the secret."""
-    handlers += (Plain(),) if url.startswith("http:") else (Plain(), Secure(context=context))
+    handlers += (Plain(is_whole),) if url.startswith("http:") else (Plain(is_whole), Secure(is_whole, context))
     if url.startswith("http:") or re.match("https://" + LOOPBACK + r"([:/]|\Z)", url):
         handlers += (urllib.request.ProxyHandler({}),)
     return urllib.request.build_opener(*handlers)
@@ -292,7 +328,6 @@ def opener_for(url, *handlers, context=None):
 
 def fetch(opener, seconds, url, data=None, headers=None):
     try:
-        ring_after(seconds)
         try:
             request = urllib.request.Request(url, data, headers or {})
             with opener.open(request, timeout=seconds) as response:
@@ -300,10 +335,6 @@ def fetch(opener, seconds, url, data=None, headers=None):
         except urllib.error.HTTPError as error:
             with error:
                 return Reply(error.code, read_object(body_of(error)), error.headers)
-        finally:
-            ring_after(0)
-    except Late:
-        return Reply(failure="timed out", error=socket.timeout())
     except unreachable as error:
         reason = getattr(error, "reason", error)
         return Reply(failure=str(reason) or type(reason).__name__, error=reason)
@@ -371,18 +402,14 @@ def ask_page(url, reads):
     began = time.perf_counter()
     request = urllib.request.Request(url, headers={"user-agent": "openclaw/%s (python)" % VERSION})
     try:
-        ring_after(PAGE_SECONDS)
-        try:
-            with opener_for(url, Unfollowed).open(request, timeout=PAGE_SECONDS) as response:
-                return answer_of(response, began, reads)
-        except urllib.error.HTTPError as error:
-            with error:
-                return answer_of(error, began, reads)
-        finally:
-            ring_after(0)
-    except (Late, *unreachable) as error:
+        with opener_for(url, Unfollowed).open(request, timeout=PAGE_SECONDS) as response:
+            return answer_of(response, began, reads)
+    except urllib.error.HTTPError as error:
+        with error:
+            return answer_of(error, began, reads)
+    except unreachable as error:
         reason = getattr(error, "reason", error)
-        late = isinstance(reason, (Late, TimeoutError, socket.timeout))
+        late = isinstance(reason, (TimeoutError, socket.timeout))
         return Answer(0, fault="did not answer within %d s" % PAGE_SECONDS if late else "cannot be reached")
 
 
@@ -390,7 +417,7 @@ def answer_of(response, began, reads):
     milliseconds = round((time.perf_counter() - began) * 1000)
     try:
         text = response.read(16385) if reads else b""
-    except (Late, *unreachable):
+    except unreachable:
         text = b""  # The head has come.
     return Answer(response.code, milliseconds, read_object(text))
 
@@ -839,7 +866,7 @@ def log_to(path):
     """Appends to the file what would go to standard error."""
     global LOG_FILE
     is_link = os.path.islink(path)
-    if is_link and is_planted(path):
+    if is_planted(path):
         die(1, 'Cannot write "%s": it is a link in a folder of another user' % path, "name another file")
     try:
         # What is no link now is not to be one a moment later.
@@ -855,11 +882,18 @@ def log_to(path):
 
 
 def is_planted(path):
-    """Whether another user may have put the link there for this one to write through."""
+    """Whether another user may have put it there for this one to write through: a link, or a second name of a file."""
     if not hasattr(os, "getuid"):
         return False
-    folder = os.path.dirname(path) or "."
-    return not {os.lstat(path).st_uid, os.stat(folder).st_uid} <= {0, os.getuid()}
+    try:
+        named, owners = os.lstat(path), {os.stat(os.path.dirname(path) or ".").st_uid}
+    except OSError:
+        return False
+    if stat.S_ISLNK(named.st_mode):
+        owners.add(named.st_uid)
+    elif not stat.S_ISREG(named.st_mode) or named.st_nlink == 1:
+        return False
+    return not owners <= {0, os.getuid()}
 
 
 def seconds_ahead(server_time):

@@ -646,14 +646,18 @@ log_to() { # Appends to the file $1 what would go to standard error.
   log_file=$1
 }
 
-is_planted() { # Whether $1 is a link that another user may have put there for this one to write through.
-  [ -h "$1" ] || return 1
-  set -- "$(ls -ldn "$1")" "$(ls -ldn "$(dirname "$1")/.")"
-  for listed in "$@"; do
-    # shellcheck disable=SC2086 # the third word is the owner
-    set -- $listed
-    case $3 in 0 | "$(id -u)") ;; *) return 0 ;; esac
-  done
+# Whether another user may have put $1 there for this one to write through: a link, or a second name of a file.
+is_planted() {
+  [ -e "$1" ] || [ -h "$1" ] || return 1
+  # shellcheck disable=SC2012,SC2046 # the owner of the folder, and the mode, number of names and owner of what is there
+  set -- $(ls -ldn "$(dirname "$1")/." | awk '{ print $3 }') $(ls -ldn "$1" | awk '{ print $1, $2, $3 }')
+  case $2/$3 in
+    l*) set -- "$1" "$4" ;;
+    -*/1) return 1 ;;
+    -*) set -- "$1" ;;
+    *) return 1 ;;
+  esac
+  for owner in "$@"; do case $owner in 0 | "$(id -u)") ;; *) return 0 ;; esac; done
   return 1
 }
 

@@ -33,6 +33,8 @@ export interface RunOptions {
   wrapper?: string[];
   /** The user and group that root runs it as. */
   as?: number;
+  /** A copy of the installer, in its place. */
+  file?: string;
 }
 
 /** What is handed out is what is tested. */
@@ -166,7 +168,8 @@ export class Host {
   }
 
   async run(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
-    const { command, file, session } = this.language;
+    const { command, session } = this.language;
+    const file = options.file ?? this.language.file;
     const env = { HOME: this.home, ...await this.#surroundings(), ...options.env };
     if (session === undefined || options.wrapper !== undefined || options.stdin !== undefined) {
       return await run([...command, file, ...args], { ...options, env });

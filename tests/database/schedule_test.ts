@@ -4,6 +4,11 @@ import { findPostgres, hasExtension, startPostgres } from "../_support/postgres.
 import { part } from "../_support/require.ts";
 import { execute, withSql } from "../_support/sql.ts";
 
+const migration = new URL(
+  "../../supabase/migrations/20261123104000_openclaw_schedule.sql",
+  import.meta.url,
+);
+
 const cron = await part("Postgres 15 or later with pg_cron", async () => {
   const bin = await findPostgres();
   return bin !== null && await hasExtension(bin, "pg_cron") ? bin : null;
@@ -15,6 +20,8 @@ cron.test("a database with pg_cron → upkeep is scheduled each minute, by what 
   const address = await server.createDatabase();
   await execute(address, "create extension pg_cron;");
   await (await openPostgres(address)).close();
+  // As one does who has switched pg_cron on later.
+  await execute(address, await Deno.readTextFile(migration));
   await withSql(address, async (sql) => {
     const [job, ...more] = await sql`select jobname, schedule, command, active from cron.job`;
     assert.deepEqual([job?.jobname, job?.schedule, job?.active], ["openclaw-upkeep", "* * * * *", true]);

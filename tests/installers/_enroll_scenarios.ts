@@ -4,7 +4,14 @@ import { record, send, text } from "../_support/client.ts";
 import { assertEnded, type Finished, type Host, run } from "../_support/installers.ts";
 import { enrollmentCode } from "../_support/vectors.ts";
 import { refusal, withDesk } from "./_enrollment.ts";
-import { credentialsText, type Scenario, type Scene, terminated, untouched } from "./_scenarios.ts";
+import {
+  credentialsText,
+  rootsMounts,
+  type Scenario,
+  type Scene,
+  terminated,
+  untouched,
+} from "./_scenarios.ts";
 
 /** What all installers do with an enrollment code. */
 export const enrollScenarios: Scenario[] = [
@@ -23,6 +30,11 @@ export const enrollScenarios: Scenario[] = [
   { name: "a code is read from a pipe and from standard input", work: piped },
   { name: "a file without a code is refused, and one that is open to others a warning", work: codeFiles },
   { name: "a dry run with a code asks the server nothing", work: dryRun },
+  {
+    name: "a host without a place that lasts does not enroll: 2, with the hint to mount one",
+    work: transient,
+    needs: rootsMounts,
+  },
   {
     name: "what fails after the enrollment is told, and the agent is there for the next run",
     work: failedLater,
@@ -287,6 +299,37 @@ async function dryRun(scene: Scene): Promise<void> {
   });
 }
 
+/** What is mounted over the folder for configuration, in a container, and why that does not last. */
+const transientFolders: [string, string][] = [
+  [`mount -t tmpfs tmpfs "$0"`, "it is in memory, and gone after the next start"],
+  [
+    `mount -t tmpfs tmpfs "$0" && (cd "$0" && mkdir a b c &&
+      mount -t overlay overlay -o lowerdir=a,upperdir=b,workdir=c "$0")`,
+    "it is in the container's own file system, and goes with the container",
+  ],
+  [`mount --bind "$0" "$0" && mount -o remount,ro,bind "$0"`, "it cannot be written to"],
+];
+
+async function transient(scene: Scene): Promise<void> {
+  const { host, some } = scene;
+  // The list of mounts writes a space and a backslash as digits.
+  const config = join(host.home, "a b\\c");
+  const folder = join(config, host.word);
+  await Deno.mkdir(config, { recursive: true });
+  const env = { XDG_CONFIG_HOME: config, KUBERNETES_SERVICE_HOST: "10.0.0.1" };
+  await withDesk(scene, async (desk) => {
+    for (const [mount, fault] of some(transientFolders)) {
+      const wrapper = ["unshare", "-m", "sh", "-c", `${mount} && exec "$@"`, config];
+      const { stderr } = await untouched(host, desk.install(host, { wrapper, env }), 2);
+      const message = `Cannot enroll: "${folder}" is no place that lasts: ${fault}`;
+      const hint = `mount a volume there: docker run -v openclaw-agent:${folder} ...`;
+      assert.equal(stderr, `error: ${message}\nhint: ${hint}\n`);
+      assert.equal(desk.steps.at(-1), `started, then ${message}`);
+      assert.deepEqual(desk.enrollments, []);
+    }
+  });
+}
+
 async function failedLater(scene: Scene): Promise<void> {
   const { host, fleet } = scene;
   await withDesk(scene, async (desk) => {
@@ -315,7 +358,7 @@ async function untold(scene: Scene): Promise<void> {
   const over = Promise.withResolvers<Response>();
   await withDesk(scene, async (desk) => {
     desk.instead = (path) => path === "enroll/progress" ? over.promise : null;
-    assertEnded(await desk.install(host), 0);
+    assertEnded(await desk.install(host, { isPatient: false }), 0);
     // On a busy machine the one request may be given up before it is heard here.
     assert.deepEqual(desk.steps.filter((step) => step !== "started"), []);
     assert.ok(desk.steps.length <= 1, desk.steps.join());

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type CreatedAgent, type FleetClient, record } from "../_support/client.ts";
 import type { Finished, Host, RunOptions } from "../_support/installers.ts";
@@ -31,14 +32,15 @@ export class Desk {
     );
   }
 
-  /** Runs the installer with the code in a file. */
+  /** Runs the installer with the code in a file; if it is patient, with ten minutes to tell each of its steps. */
   async install(
     host: Host,
-    { args = [], ...options }: RunOptions & { args?: string[] } = {},
+    { args = [], isPatient = true, ...options }: RunOptions & { args?: string[]; isPatient?: boolean } = {},
   ): Promise<Finished> {
-    const file = join(host.home, "../code");
-    await Deno.writeTextFile(file, `${enrollmentCode}\n`, { mode: 0o600 });
-    return await host.run(["--url", this.url, "--enrollment-code-file", file, ...args], options);
+    const code = join(host.home, "../code");
+    await Deno.writeTextFile(code, `${enrollmentCode}\n`, { mode: 0o600 });
+    const file = isPatient ? await patientCopy(host) : host.language.file;
+    return await host.run(["--url", this.url, "--enrollment-code-file", code, ...args], { ...options, file });
   }
 
   async answer(request: Request): Promise<Response> {
@@ -76,6 +78,16 @@ export class Desk {
     this.agents.set(id, agent);
     return Response.json({ agent: { id: agent.id, name }, agent_secret: agent.secret }, { status: 201 });
   }
+}
+
+/** The installer, which gives a step up after 2 s: a busy machine takes longer, and tells no other one then. */
+async function patientCopy({ home, language: { file, extension } }: Host): Promise<string> {
+  const text = await Deno.readTextFile(file);
+  const patient = text.replace(/(enroll\/progress.*[ ,])2(\)?)$/m, "$1600$2");
+  assert.notEqual(patient, text, "it has no limit for its steps");
+  const copy = join(home, `../installer.${extension}`);
+  await Deno.writeTextFile(copy, patient, { mode: 0o755 });
+  return copy;
 }
 
 /** The service's refusal. */

@@ -32,7 +32,8 @@ export interface Scenario {
   own?: true;
 }
 
-const rootsMounts = ["root", "unshare", "mount", "find"];
+/** What it takes to mount something over the home, for one run. */
+export const rootsMounts = ["root", "unshare", "mount", "find"];
 
 /** What all installers are held to, beside what they do with an enrollment code. */
 export const scenarios: Scenario[] = [
@@ -43,6 +44,10 @@ export const scenarios: Scenario[] = [
   },
   { name: "run twice, nothing changes", work: twice },
   { name: "run again without any option, what is missing is repaired", work: repaired },
+  {
+    name: "of two identities that a rotation left, the one that the server takes is used",
+    work: betweenSecrets,
+  },
   { name: "with credentials in the environment the agent is online", work: fromEnvironment },
   { name: "id and secret from two layers are refused", work: mixedLayers },
   {
@@ -195,6 +200,29 @@ async function repaired({ host, fleet, url }: Scene): Promise<void> {
   await Deno.writeTextFile(`${host.program}.openclaw-new`, "half of a program");
   assertEnded(await host.run([]), 0, /installed already/);
   assert.deepEqual(await host.tree(), before);
+}
+
+/** A program that was killed leaves two identities; the server takes the newer one, or the older one. */
+async function betweenSecrets({ host, fleet, url }: Scene): Promise<void> {
+  const first = await fleet.createAgent();
+  assertEnded(await host.install(first, url), 0);
+  const rotated = await fleet.createAgent();
+  const stranger = { id: agentId, secret: agentSecret };
+  const two = (older: CreatedAgent, newer: CreatedAgent): Promise<void> => {
+    const next = { next_agent_id: newer.id, next_agent_secret: newer.secret };
+    return Deno.writeTextFile(
+      host.credentials,
+      JSON.stringify({ ...record(JSON.parse(credentialsText(older, url))), ...next }, null, 2),
+    );
+  };
+  await two(stranger, stranger);
+  await untouched(host, host.run([]), 3, /unknown or revoked, or its secret is wrong/);
+  await two(stranger, rotated);
+  // By the identity that a file or an option has, too.
+  await untouched(host, host.install(stranger, url, { args: ["--dry-run"] }), 0, /installed already/);
+  assertEnded(await host.run([]), 0, new RegExp(`shook hands with .* \\(${rotated.id}\\)`));
+  assert.equal(await Deno.readTextFile(host.credentials), credentialsText(rotated, url));
+  assert.equal((await fleet.agent(rotated.id)).liveness, "online");
 }
 
 async function fromEnvironment({ host, fleet, url }: Scene): Promise<void> {

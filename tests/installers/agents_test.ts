@@ -62,6 +62,7 @@ const stories: Story[] = [
   { name: "sixty beats leave nothing behind", own: true, work: ({ host }) => tellLeak(host, 60) },
   { name: "it beats when the server says, and each beat has a greater seq", work: paced },
   { name: "a session that was refused is replaced once, and then it is an outage", work: secondChance },
+  { name: "what the server does not take is called so, and sent again as after an outage", work: notTaken },
   { name: "refused, it asks again after a minute, four minutes and so on", work: notWanted },
   { name: "an outage is waited for longer and longer, and never shorter than retry-after", work: backoff },
   { name: "a host that was asleep beats at once", work: asleep },
@@ -310,6 +311,21 @@ async function secondChance(scene: Scene): Promise<void> {
     assert.match(
       agent.said(),
       /^no heartbeat: the server answers 401 session_revoked: .*\nthe server answers again\n$/,
+    );
+  });
+}
+
+async function notTaken(scene: Scene): Promise<void> {
+  const script: Script = (one, index) => index === 1 ? refusal("invalid_request", 400) : well(one);
+  await withFake(scene.host, script, async ({ seen, until, agent }) => {
+    await until(3);
+    assert.deepEqual(seen.map(({ path }) => path).slice(0, 3), ["handshake", "heartbeat", "heartbeat"]);
+    assertWaits(seen.slice(1, 3), [[0, 5]]);
+    await untilSoon("the end of the outage", () => agent.said().includes("answers again"));
+    assert.equal(
+      agent.said(),
+      "the server does not take what this agent sends: the server answers 400 invalid_request: " +
+        "Cannot do it: it is a test; trying again\nthe server answers again\n",
     );
   });
 }

@@ -5,6 +5,7 @@ import { makeCertificate } from "../_support/certificate.ts";
 import {
   assertEnded,
   bash,
+  busybox,
   type Finished,
   Host,
   type Language,
@@ -18,6 +19,7 @@ import { succeed } from "../_support/run.ts";
 import { temporaryFolder } from "../_support/server.ts";
 import { isInstalled, testWith } from "../_support/tools.ts";
 import { agentId, agentSecret } from "../_support/vectors.ts";
+import { until } from "../_support/wait.ts";
 import { service } from "./_agents.ts";
 import { withFront } from "./_scenarios.ts";
 
@@ -218,6 +220,37 @@ for (const language of [sh, python]) {
         await Deno.writeTextFile(secret, `${mark}${agentSecret}\r\n`);
         const flags = ["--url", url, "--agent-id", agentId, "--agent-secret-file", secret];
         assertEnded(await host.run([...flags, "--binary", program, "--no-service"]), 0);
+      }),
+  );
+}
+
+for (const language of [sh, busybox, python]) {
+  testWith(
+    [...language.tools, "flock"],
+    `${language.name} waits for a program that changes the credentials, and keeps what it wrote`,
+    () =>
+      withHosts([language], async ([host], url) => {
+        assert.ok(host !== undefined);
+        assertEnded(await install(host, url), 0);
+        const lock = `${host.credentials}.openclaw-lock`;
+        const log = join(host.home, "../log");
+        await Deno.writeTextFile(log, "");
+        using file = await Deno.open(lock, { create: true, write: true, mode: 0o600 });
+        await file.lock(true);
+        const wrapper = ["sh", "-c", 'exec "$@" 2>"$0"', log];
+        const running = host.run(["--script-agent", "--no-service"], { wrapper });
+        await until("the installer to wait", async () =>
+          /: waiting for it$/m.test(await Deno.readTextFile(log)));
+        const rotated = (await Deno.readTextFile(host.credentials)).replace("ocs_AAEC", "ocs_AAED");
+        await Deno.writeTextFile(host.credentials, rotated);
+        await Deno.remove(lock);
+        file.close();
+        assertEnded(await running, 0);
+        assert.equal((await host.tree())[`600 ${host.credentials}`], rotated);
+        // A program that was killed leaves the file.
+        await Deno.writeTextFile(lock, "");
+        assertEnded(await uninstall(host), 0);
+        assert.deepEqual(await host.tree(), {});
       }),
   );
 }

@@ -23,7 +23,7 @@ function environmentOf(home: string): Record<string, string> {
 for (const [name, tools, command] of agents) {
   testWith(
     ["root", ...tools],
-    `${name} writes its log through no link in another user's folder, and makes nothing through one`,
+    `${name} writes its log through no link or second name in another user's folder, and makes nothing through one`,
     async () => {
       await using home = await temporaryFolder();
       const theirs = join(home.path, "theirs");
@@ -33,7 +33,8 @@ for (const [name, tools, command] of agents) {
         await Deno.symlink(join(home.path, target), join(theirs, link));
       }
       await Deno.writeTextFile(join(home.path, "victim"), "as it was");
-      for (const link of ["a", "b"]) {
+      await Deno.link(join(home.path, "victim"), join(theirs, "c"));
+      for (const link of ["a", "b", "c"]) {
         const args = ["monitor", "--log-file", join(theirs, link)];
         const { code, stderr } = await run([...command, ...args], { env: environmentOf(home.path) });
         assert.deepEqual(

@@ -34,11 +34,13 @@ async function withSystem(folder: string, work: (system: System) => Promise<void
   await Deno.copyFile(systemctl, join(bin, "systemctl"));
   await Deno.mkdir(join(folder, "state"), { mode: 0o777 });
   await Deno.chmod(join(folder, "state"), 0o777);
+  // Not in memory: an enrollment asks for a place that lasts.
+  await Deno.mkdir(join(folder, "lib"));
   const mounts =
-    `for one in /run /etc/systemd/system /var/lib /usr/local/bin /usr/local/lib; do mount -t tmpfs -o mode=755 none $one; done
-      mkdir -p /run/systemd/system && echo ready && exec sleep 1000`;
+    `for one in /run /etc/systemd/system /usr/local/bin /usr/local/lib; do mount -t tmpfs -o mode=755 none $one; done
+      mount --bind "$0" /var/lib && mkdir -p /run/systemd/system && echo ready && exec sleep 1000`;
   const holder = new Deno.Command("unshare", {
-    args: ["-m", "sh", "-c", mounts],
+    args: ["-m", "sh", "-c", mounts, join(folder, "lib")],
     stdin: "null",
     stdout: "piped",
   }).spawn();
@@ -109,6 +111,7 @@ const scenesOfSh: typeof scenes = [
   ["waits until launchd has let go of the service before it starts it again", launchdRestart],
   ["removes the link that starts the service with the host", leftLink],
   ["refuses a home that env would take for a variable", equalsSign],
+  ["is at no moment led elsewhere by the service's user", movedUnderway],
 ];
 
 const shells = languages.filter(({ extension }) => extension === "sh");
@@ -463,11 +466,55 @@ async function plantedLinks({ system, language, fleet, url }: Scene): Promise<vo
   await system.run(["rm", "/var/lib/openclaw-agent/credentials.json"]);
   await system.run(command);
   assertEnded(await system.run(command), 0);
+  await system.run(["ln", "-s", victim, "/var/lib/openclaw-agent/credentials.json.openclaw-lock"]);
+  assertEnded(await system.run(command), 1, /Cannot write ".*credentials.json"/);
   assert.equal(await Deno.readTextFile(victim), "root's own");
   const { mode, uid } = await Deno.stat(victim);
   assert.deepEqual([(mode ?? 0) & 0o777, uid], [0o600, 0]);
   await system.run(["ln", "-sf", victim, "/var/lib/openclaw-agent/credentials.json"]);
   assertEnded(await system.run(command), 5, /holds no credentials/);
+}
+
+/**
+ * What the service's user does in its folder just before root's own step there. In place of a file it puts a second name
+ * of a file of root's, which everybody may write: so the kernel lets it.
+ */
+const attacks: [tool: string, attack: string][] = [
+  ["chown", "ln -f /var/lib/victim credentials.json.openclaw-new"],
+  ["ln", "ln -s /var/lib/elsewhere credentials.json.openclaw-old"],
+  ["mv", "ln -sf /var/lib/elsewhere credentials.json"],
+];
+
+async function movedUnderway({ system, language, fleet, url }: Scene): Promise<void> {
+  const command = [...commandOf(language), ...await flagsOf(system, await fleet.createAgent(), url)];
+  assertEnded(await system.run(command), 0);
+  const before = await system.files();
+  const prepared = `echo >/var/lib/victim && chmod 666 /var/lib/victim && mkdir /var/lib/elsewhere
+    chmod 640 /var/lib/openclaw-agent/credentials.json`;
+  assert.equal((await system.run(["sh", "-ec", prepared])).code, 0);
+  for (const [tool, attack] of attacks) {
+    const script = `#!/bin/sh
+PATH=/usr/bin:/bin
+(cd /var/lib/openclaw-agent && setpriv --reuid=61234 --regid=61234 --clear-groups ${attack}) &&
+  echo ${tool} >>"$SYSTEMCTL_STATE/attacks"
+exec ${tool} "$@"
+`;
+    await Deno.writeTextFile(join(system.folder, "bin", tool), script, { mode: 0o755 });
+  }
+  // Credentials with another mode are written anew.
+  assertEnded(await system.run(command), 0, /wrote .*credentials\.json/);
+  const attacked = (await Deno.readTextFile(join(system.folder, "state/attacks"))).split("\n");
+  assert.deepEqual(attacks.filter(([tool]) => !attacked.includes(tool)), []);
+  for (const [tool] of attacks) await Deno.remove(join(system.folder, "bin", tool));
+  const places = ["/var/lib/victim", "/var/lib/elsewhere", "/var/lib/openclaw-agent/credentials.json"];
+  const { stdout } = await system.run(["find", ...places, "-printf", "%y %m %U %p\n"]);
+  assert.equal(
+    stdout,
+    `f 666 0 /var/lib/victim\nd 755 0 /var/lib/elsewhere\nf 600 61234 ${places[2]}\n`,
+  );
+  const planted = ["new", "old"].map((end) => `/var/lib/openclaw-agent/credentials.json.openclaw-${end}`);
+  await system.run(["rm", "-r", "/var/lib/victim", "/var/lib/elsewhere", ...planted]);
+  assert.deepEqual(await system.files(), before);
 }
 
 async function userService({ system, language, fleet, url }: Scene): Promise<void> {
