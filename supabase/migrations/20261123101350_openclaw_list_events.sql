@@ -1,3 +1,4 @@
+create index agent_events_of_a_kind on public.agent_events (kind, id);
 create index late_events_by_age on public.agent_events (happened_at) where kind = 'late';
 
 create function public.event_json(event public.agent_events)
@@ -34,14 +35,32 @@ begin
   then
     return null;
   end if;
+  -- Each kind by itself: its newest ones stand together in an index, where those of several kinds do not.
   with page as (
-    select e.*
-    from public.agent_events as e
-    where (list_events.agent_id is null or e.agent_id = list_events.agent_id)
-      and (list_events.owner_id is null or e.owner_id = list_events.owner_id)
-      and (words is null or e.kind = any (words))
-      and (before is null or e.id < before)
-    order by e.id desc
+    (
+      select e.id
+      from public.agent_events as e
+      where words is null
+        and (list_events.agent_id is null or e.agent_id = list_events.agent_id)
+        and (list_events.owner_id is null or e.owner_id = list_events.owner_id)
+        and (before is null or e.id < before)
+      order by e.id desc
+      limit page_limit + 1
+    )
+    union
+    select of_kind.id
+    from unnest(words) as word
+    cross join lateral (
+      select e.id
+      from public.agent_events as e
+      where e.kind = word
+        and (list_events.agent_id is null or e.agent_id = list_events.agent_id)
+        and (list_events.owner_id is null or e.owner_id = list_events.owner_id)
+        and (before is null or e.id < before)
+      order by e.id desc
+      limit page_limit + 1
+    ) as of_kind
+    order by id desc
     limit page_limit + 1
   )
   select coalesce(jsonb_agg(

@@ -161,6 +161,15 @@ select is(
   pg_temp.kinds(public.list_events(null, null, '["revoked", "deleted"]', 9, null)), '{deleted,revoked}', 'of these kinds'
 );
 select is(
+  pg_temp.kinds(first) || pg_temp.kinds(second), '{deleted,revoked,created}', 'page by page, and once each where a kind is named twice'
+) from public.list_events(null, null, '["revoked", "deleted", "revoked"]', 1, null) as first,
+  public.list_events(null, null, '["revoked", "created", "revoked"]', 2, first -> 'next') as second;
+select is(
+  pg_temp.kinds(public.list_events('d0000000-0000-4000-8000-000000000004', 'a0000000-0000-4000-8000-000000000001', '["created", "revoked"]', 9, null)),
+  '{revoked,created}', 'of an agent and an owner, too'
+);
+select is(pg_temp.kinds(public.list_events(null, 'b0000000-0000-4000-8000-000000000002', '["revoked"]', 9, null)), '{}', 'and of that owner only');
+select is(
   pg_temp.kinds(public.list_events(id, null, null, 9, null)), '{}', 'an agent without events has an empty list'
 ) from everybody where name = '4 late';
 select is(public.list_events(id, 'a0000000-0000-4000-8000-000000000001', null, 9, null), null, 'for its owner only')
