@@ -6655,6 +6655,8 @@ export const installers = {
     "        self.code = \"\"",
     "        self.handed_over = self.enrolling = False",
     "        self.lock = None",
+    "        # The agents that the credentials file names: url, id and secret.",
+    "        self.installed = self.newer = None",
     "        # The files that outlive an undo: the server may have made an agent for them.",
     "        self.lasting = []",
     "        self.names = Names(agent.choose_name(options.name or \"\"))",
