@@ -75,7 +75,7 @@ export function parseCredentials(text: string): StoredCredentials | { fault: str
   return { url, agentId: agent_id.toLowerCase(), secret: agent_secret, next: parseNext(fields) };
 }
 
-/** Null where there is none. A newer identity that is malformed is not used, and the older one still is. */
+/** The newer identity, or null when the file has none or a malformed one; the older one is used in both cases. */
 function parseNext({ next_agent_id: id, next_agent_secret: secret }: Fields): AgentKey | null {
   if (!isText(id) || !uuid.test(id) || !isText(secret) || secretFault(secret) !== null) return null;
   return { agentId: id.toLowerCase(), secret };

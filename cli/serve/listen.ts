@@ -120,7 +120,7 @@ function makeServer(tls: Address["tls"], { tlsMs, headerMs, bodyMs, idleMs }: Li
   if (tls === null) return createServer(options);
   checkPair(tls);
   const server = createTlsServer({ ...options, ...tls, handshakeTimeout: tlsMs });
-  // Whoever has not shaken hands can be told nothing, and is not waited for.
+  // A client without a TLS session cannot read a reply, so its connection is closed without one.
   server.on("tlsClientError", (_error, socket) => socket.destroy());
   return server;
 }

@@ -1,0 +1,136 @@
+// deno-lint-ignore-file no-console -- a benchmark prints
+import { openPostgres } from "../../cli/serve/store/postgres.ts";
+import { type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
+import { findPostgres, startPostgres } from "../_support/postgres.ts";
+import { execute, withSql } from "../_support/sql.ts";
+import { median, row } from "./_numbers.ts";
+
+// What a beat and a handshake cost Postgres: the microseconds of CPU of its processes for each, by the system's own
+// accounting, one at a time and in lists of 100. Linux only.
+//
+//   deno task bench:database [--agents 200]
+
+const count = Deno.args[0] === "--agents" ? Number(Deno.args[1]) : 200;
+const inList = 100;
+const rounds = 3;
+/** What a clock tick of /proc is, in microseconds; Linux has 100 a second on all that it runs on today. */
+const tick = 10_000;
+const secretDigest = `sha256:${"a".repeat(64)}`;
+const fleet = `
+  insert into public.agents (name, agent_secret, secret_created_at, labels)
+  select 'web-' || i, '${secretDigest}', now(), '{"site": "Linz", "rack": "7"}' from generate_series(1, ${count}) as i;
+  vacuum analyze public.agents;
+  vacuum analyze public.agent_beats;
+`;
+const metrics = {
+  load_1m: 0.5,
+  memory_percent: 41.5,
+  disk_percent: 70,
+  cpu_percent: 3.25,
+  uptime_seconds: 12345,
+};
+
+/** Beats or handshakes of these agents, in one call. */
+type Work = (database: Database, ids: string[], turn: number) => Promise<unknown>;
+
+const works: [what: string, work: Work][] = [
+  ["a beat", (database, ids, turn) =>
+    database.heartbeats.record(ids.map((agentId) => ({
+      agentId,
+      epoch: 1,
+      status: "healthy",
+      message: null,
+      metrics,
+      instanceId: agentId,
+      seq: turn,
+      clockOffsetSeconds: 0,
+    })))],
+  ["a handshake", (database, ids) =>
+    database.sessions.openAll(ids.map((agentId) => ({
+      agentId,
+      secretDigest,
+      instanceId: agentId,
+      client: { version: "0.1.0", hostname: "web", os: "linux", arch: "x86_64" },
+      address: "192.0.2.1",
+    })))],
+];
+
+let turns = 0;
+
+const bin = await findPostgres();
+if (bin === null || Deno.build.os !== "linux") console.log("left out: it takes Linux, and a Postgres");
+else {
+  await using server = await startPostgres(bin);
+  const address = await server.createDatabase();
+  const store = await openPostgres(address);
+  for (const statement of fleet.split(";")) await execute(address, statement);
+  const ids = await withSql(
+    address,
+    async (sql) =>
+      (await sql`select id::text from public.agents order by random()`).map(({ id }) => String(id)),
+  );
+  const database = databaseOver(store.call);
+  console.log(row(`${count} agents, microseconds of CPU`, "alone", `in a list of ${inList}`));
+  for (const [what, work] of works) {
+    const figures: string[] = [];
+    for (const length of [1, inList]) {
+      const seen: number[] = [];
+      await costOf(() => callOver(database, { ids, length, work }), server.port);
+      for (let round = 0; round < rounds; round++) {
+        seen.push(await costOf(() => callOver(database, { ids, length, work }), server.port));
+      }
+      figures.push(median(seen).toFixed(0));
+    }
+    console.log(row(what, ...figures));
+  }
+  await store.close();
+}
+
+/** As many calls as take a second or two, one after the other; returns of how many agents they were. */
+async function callOver(
+  database: Database,
+  { ids, length, work }: { ids: string[]; length: number; work: Work },
+): Promise<number> {
+  const end = performance.now() + 2000;
+  let done = 0;
+  while (performance.now() < end) {
+    const start = done % ids.length;
+    const part = ids.slice(start, start + length);
+    await work(database, part, ++turns);
+    done += part.length;
+  }
+  return done;
+}
+
+async function costOf(work: () => Promise<number>, port: number): Promise<number> {
+  const before = await ticksOf(port);
+  const done = await work();
+  return (await ticksOf(port) - before) * tick / done;
+}
+
+/** The ticks of all processes of the Postgres on this port that run now. */
+async function ticksOf(port: number): Promise<number> {
+  const stats: { pid: number; parent: number; ticks: number; isServer: boolean }[] = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const [command, stat] = await Promise.all([
+        Deno.readTextFile(`/proc/${name}/cmdline`),
+        Deno.readTextFile(`/proc/${name}/stat`),
+      ]);
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      stats.push({
+        pid: Number(name),
+        parent: Number(fields[1]),
+        ticks: Number(fields[11]) + Number(fields[12]),
+        isServer: command.includes(`\0-p\0${port}\0`),
+      });
+    } catch (error) {
+      // It has ended meanwhile.
+      if (!(error instanceof Deno.errors.NotFound) && !/No such process/.test(String(error))) throw error;
+    }
+  }
+  const servers = new Set(stats.filter(({ isServer }) => isServer).map(({ pid }) => pid));
+  return stats.filter(({ pid, parent }) => servers.has(pid) || servers.has(parent))
+    .reduce((sum, { ticks }) => sum + ticks, 0);
+}
