@@ -1,4 +1,5 @@
 create index agent_events_of_a_kind on public.agent_events (kind, id);
+create index agent_events_of_a_kind_of_an_owner on public.agent_events (owner_id, kind, id);
 create index late_events_by_age on public.agent_events (happened_at) where kind = 'late';
 
 create function public.event_json(event public.agent_events)
