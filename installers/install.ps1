@@ -731,8 +731,8 @@ Usage: install.ps1 [options]
         if ($place.Kind -eq 'script') {
             if ($options['status-command'] -or $options['metrics-command']) { Die 2 'Cannot keep a command for the small agent: it knows --watch and --probe-url only' 'install the program: --binary <file>' }
             $before = Get-WatchedBefore
-            foreach ($name in 'status-command', 'metrics-command') {
-                if ($before[$name]) { Say "warning: the small agent does not run the --$name of the service that is there" }
+            foreach ($name in 'status-command', 'metrics-command', 'rotate-every') {
+                if ($before[$name]) { Say "warning: the small agent has no --$name, which the service that is there has" }
             }
         }
         foreach ($name in 'watch', 'probe-url', 'status-command', 'metrics-command') {
@@ -748,7 +748,7 @@ Usage: install.ps1 [options]
         $found = @{}
         if (-not $place.ServiceFile -or -not (Test-Ours $place.ServiceFile)) { return $found }
         $text = [IO.File]::ReadAllText($place.ServiceFile)
-        foreach ($name in 'watch', 'probe-url', 'status-command', 'metrics-command') {
+        foreach ($name in 'watch', 'probe-url', 'status-command', 'metrics-command', 'rotate-every') {
             if ($text -cmatch "`"--$name(?:=|`" `")([^`"<]*)`"") { $found[$name] = $Matches[1].Replace('&lt;', '<').Replace('&gt;', '>').Replace('&amp;', '&') }
         }
         return $found

@@ -766,23 +766,23 @@ class Installation:
             die(2, "Cannot keep a command for the small agent: it knows --watch and --probe-url only",
                 "install the program: --binary <file>")
         before = self.options_before()
-        for name in ("status-command", "metrics-command"):
+        for name in ("status-command", "metrics-command", "rotate-every"):
             if name in before:
-                say("warning: the small agent does not run the --%s of the service that is there" % name)
+                say("warning: the small agent has no --%s, which the service that is there has" % name)
         watch = before.get("watch", "") if options.watch is None else options.watch
         probe_url = before.get("probe-url", "") if options.probe_url is None else options.probe_url
         agent.check_watched(watch, probe_url)
         self.watched = ["--%s=%s" % (name, value) for name, value in (("watch", watch), ("probe-url", probe_url)) if value]
 
     def options_before(self):
-        """The options in the service's definition, if it is ours, as far as the small agent knows them."""
+        """The options of an agent in the service's definition, if it is ours."""
         if not self.service_file or not self.is_ours(self.service_file):
             return {}
         with open(self.service_file, "rb") as file:
             data = file.read()
         text = data.decode("utf-16" if data[:2] == b"\xff\xfe" else "utf-8", "replace")
         found = {}
-        for name in ("watch", "probe-url", "status-command", "metrics-command"):
+        for name in ("watch", "probe-url", "status-command", "metrics-command", "rotate-every"):
             match = re.search('["<>]--%s=([^"<]*)["<]' % name, text)
             if match and self.service in ("launchd", "task"):
                 found[name] = match.group(1).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

@@ -119,8 +119,8 @@ choose_watched() {
   case $flag_status_command$flag_metrics_command in
     *[!-]*) die 2 'Cannot keep a command for the small agent: it knows --watch and --probe-url only' 'install the program: --binary <file>' ;;
   esac
-  for option in status-command metrics-command; do
-    [ -z "$(option_before "$option")" ] || say "warning: the small agent does not run the --$option of the service that is there"
+  for option in status-command metrics-command rotate-every; do
+    [ -z "$(option_before "$option")" ] || say "warning: the small agent has no --$option, which the service that is there has"
   done
   [ -n "$flag_watch" ] || watch=$(option_before watch)
   [ -n "$flag_probe_url" ] || probe_url=$(option_before probe-url)

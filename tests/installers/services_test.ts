@@ -284,6 +284,13 @@ async function handedOverEnrolled({ system, language, ...given }: Scene): Promis
   });
 }
 
+/** Gives the unit $0 the options that the program has kept there, and the manifest $1 its hash. */
+const asOfProgram = `
+before=$(sha256sum <"$0") && before=\${before%% *}
+sed -i 's| monitor | monitor "--metrics-command=/usr/bin/check" "--rotate-every=30d" |' "$0"
+after=$(sha256sum <"$0") && sed -i "s/$before/\${after%% *}/" "$1"
+`;
+
 async function watchedService({ system, language, fleet, url }: Scene): Promise<void> {
   const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
   const command = [...commandOf(language), "--script-agent", ...await flagsOf(system, agent, url)];
@@ -299,6 +306,11 @@ async function watchedService({ system, language, fleet, url }: Scene): Promise<
   assert.ok(stdout.includes(` monitor "--probe-url=http://127.0.0.1:9/health?a=100%%25&b=$$c"\n`), stdout);
   const refused = await system.run([...command, "--status-command", "/usr/bin/check"]);
   assertEnded(refused, 2, /Cannot keep a command for the small agent/);
+  await system.run(["sh", "-c", asOfProgram, "/etc/systemd/system/openclaw-agent.service", manifest]);
+  const lost = await system.run(command);
+  for (const option of ["metrics-command", "rotate-every"]) {
+    assertEnded(lost, 0, new RegExp(`warning: the small agent has no --${option}, which the service`));
+  }
 }
 
 async function killedHandOver({ system, language, fleet, url }: Scene): Promise<void> {
