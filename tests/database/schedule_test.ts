@@ -23,14 +23,23 @@ cron.test("a database with pg_cron → upkeep is scheduled each minute, by what 
   // As one does who has switched pg_cron on later.
   await execute(address, await Deno.readTextFile(migration));
   await withSql(address, async (sql) => {
-    const [job, ...more] = await sql`select jobname, schedule, command, active from cron.job`;
+    const [job, ...more] = await sql`select jobid::integer, jobname, schedule, command, active from cron.job`;
     assert.deepEqual([job?.jobname, job?.schedule, job?.active], ["openclaw-upkeep", "* * * * *", true]);
     assert.equal(more.length, 0);
+    const [theirs] = await sql`select cron.schedule('theirs', '0 0 1 1 *', 'select 1')::integer as job`;
     await sql`insert into cron.job_run_details (jobid, runid, database, username, end_time)
-      select 1, run, 'fleet_1', current_user, now() - make_interval(days => run) from generate_series(0, 2) as run`;
+      select job, 10 * job + run, 'fleet_1', current_user, now() - make_interval(days => run)
+      from generate_series(0, 2) as run cross join unnest(${
+      [job?.jobid, theirs?.job].map(Number)
+    }::integer[]) as job`;
     await sql.unsafe(String(job?.command)).simple();
     // What pg_cron itself has run meanwhile is newer.
-    const old = await sql`select from cron.job_run_details where end_time < now() - interval '1 day'`;
-    assert.equal(old.length, 0);
+    const old = await sql`
+      select jobid::integer as job from cron.job_run_details where end_time < now() - interval '1 hour'`;
+    assert.deepEqual(
+      old.map(({ job }) => job),
+      [theirs?.job, theirs?.job],
+      "those of another job stay, and of ours none",
+    );
   });
 });
