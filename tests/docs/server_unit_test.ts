@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { compiled } from "../_support/compiled.ts";
 import { ownEnvironment } from "../_support/program.ts";
 import { freePort } from "../_support/port.ts";
@@ -63,7 +63,7 @@ async function holds(host: SystemdHost, from: string): Promise<void> {
 /** The compiled server that is beside `from`; or, from "source", Deno, this source and its packages, where docs/operating.md puts them, and its drop-in. */
 async function installProgram(host: SystemdHost, from: string): Promise<void> {
   if (from !== "source") {
-    await done(host, ["cp", from.replace(/(\.exe)?$/, "-server$1"), program]);
+    await done(host, ["cp", await reachable(host, from.replace(/(\.exe)?$/, "-server$1")), program]);
     return;
   }
   const [dropIn, second] = blocksOf(await pageAt("docs/operating.md"), "As a service under systemd")
@@ -79,13 +79,14 @@ async function installProgram(host: SystemdHost, from: string): Promise<void> {
   await done(host, ["mount", "--bind", source, "/opt/openclaw"]);
   const packages = ownEnvironment("/").DENO_DIR ?? assert.fail("there is no folder of packages");
   await done(host, ["mount", "--bind", await reachable(host, packages), "/opt/openclaw-packages"]);
-  await done(host, ["ln", "-sf", await Deno.realPath(Deno.execPath()), "/usr/local/bin/deno"]);
+  const deno = await reachable(host, await Deno.realPath(Deno.execPath()));
+  await done(host, ["ln", "-sf", deno, "/usr/local/bin/deno"]);
 }
 
-/** The folder, or a copy of it where the host, whose /tmp and /var/lib are its own, sees it. */
+/** The file or folder, or a copy of it where the host, whose /tmp and /var/lib are its own, sees it. */
 async function reachable(host: SystemdHost, path: string): Promise<string> {
-  if ((await host.run(["test", "-d", path])).code === 0) return path;
-  const copy = join(host.folder, "packages");
+  if ((await host.run(["test", "-e", path])).code === 0) return path;
+  const copy = join(host.folder, basename(path));
   await succeed("cp", ["-R", path, copy]);
   return copy;
 }
