@@ -229,6 +229,7 @@ Usage: install.ps1 [options]
         if ($names.ContainsKey($arch)) { $arch = $names[$arch] }
         $place.Platform = "$($platform.Os)-$arch"
         $place.IsWindows = $platform.Os -eq 'windows'
+        $place.IsLinux = $platform.Os -eq 'linux'
         if ($place.IsWindows) {
             if (-not $env:APPDATA -or -not $env:LOCALAPPDATA) { Die 2 'Cannot install: APPDATA is not an absolute path' 'set APPDATA to that folder of this user' }
         }
@@ -278,7 +279,7 @@ Usage: install.ps1 [options]
 
     # Where the program keeps its session. The XDG Base Directory Specification has a relative path passed over.
     function Get-SessionPath {
-        if ($env:OS -eq 'Windows_NT' -or (uname -s) -ne 'Linux') { return [IO.Path]::Combine($place.State, 'session.json') }
+        if (-not $place.IsLinux) { return [IO.Path]::Combine($place.State, 'session.json') }
         if ("$env:XDG_STATE_HOME".StartsWith('/')) { return "$env:XDG_STATE_HOME/$NameOnHost/session.json" }
         return "$env:HOME/.local/state/$NameOnHost/session.json"
     }
@@ -465,8 +466,14 @@ Usage: install.ps1 [options]
         return [Convert]::ToBase64String($Bytes).TrimEnd('=').Replace('+', '-').Replace('/', '_')
     }
 
-    # The manifest's fields; nothing but empty ones, if there is none that this user may believe.
+    # The manifest's fields, all empty if there is no manifest that this user may trust. It is read once, as it is
+    # before anything is written: each start of "ls" and "test" takes its time.
     function Read-Manifest {
+        if ($null -eq $place.Listed) { $place.Listed = Read-ManifestFile }
+        return $place.Listed
+    }
+
+    function Read-ManifestFile {
         $fields = $null
         try { if (Test-Own $place.Manifest) { $fields = Read-Object ([IO.File]::ReadAllText($place.Manifest)) } }
         catch [IO.IOException], [UnauthorizedAccessException] { $fields = $null }
@@ -719,7 +726,6 @@ Usage: install.ps1 [options]
         Assert-Folder $place.State
         Assert-Free $place.State
         Assert-Free (Get-Parent $place.Session)
-        Assert-Folder (Get-Parent $place.Manifest)
         Assert-File $place.Program
         if ($place.ServiceFile) { Assert-File $place.ServiceFile }
     }
@@ -731,7 +737,7 @@ Usage: install.ps1 [options]
         if ($place.Kind -eq 'script') {
             if ($options['status-command'] -or $options['metrics-command']) { Die 2 'Cannot keep a command for the small agent: it knows --watch and --probe-url only' 'install the program: --binary <file>' }
             $before = Get-WatchedBefore
-            foreach ($name in 'status-command', 'metrics-command', 'rotate-every') {
+            foreach ($name in 'status-command', 'metrics-command', 'rotate-every', 'progress-file', 'back-in') {
                 if ($before[$name]) { Say "warning: the small agent has no --$name, which the service that is there has" }
             }
         }
@@ -748,7 +754,7 @@ Usage: install.ps1 [options]
         $found = @{}
         if (-not $place.ServiceFile -or -not (Test-Ours $place.ServiceFile)) { return $found }
         $text = [IO.File]::ReadAllText($place.ServiceFile)
-        foreach ($name in 'watch', 'probe-url', 'status-command', 'metrics-command', 'rotate-every') {
+        foreach ($name in 'watch', 'probe-url', 'status-command', 'metrics-command', 'rotate-every', 'progress-file', 'back-in') {
             if ($text -cmatch "`"--$name(?:=|`" `")([^`"<]*)`"") { $found[$name] = $Matches[1].Replace('&lt;', '<').Replace('&gt;', '>').Replace('&amp;', '&') }
         }
         return $found
@@ -810,7 +816,7 @@ Usage: install.ps1 [options]
                 $uri = New-Object Uri $uri, "$($response.Headers['location'])"
             }
             finally {
-                $request.Abort()
+                Stop-Request $request
                 if ($null -ne $response) { $response.Dispose() }
             }
             if (-not $Url.StartsWith("$($uri.Scheme)://")) { throw 'it redirects to another protocol' }
@@ -1084,7 +1090,7 @@ Usage: install.ps1 [options]
             $file.Flush($true)
         }
         finally { $file.Dispose() }
-        Set-Mode $Mode $Path
+        if ($Mode -ne '600') { Set-Mode $Mode $Path }
     }
 
     # What has these endings was left by a run that was killed. It is noted before there is anything, so that an
@@ -1319,6 +1325,7 @@ Usage: install.ps1 [options]
             $reading = [IO.File].GetMethod('GetUnixFileMode', [type[]]@([string]))
             if ($null -ne $reading) {
                 $mode = [Convert]::ToString([int]$reading.Invoke($null, @($state)), 8)
+                if ($mode -eq '700') { return }
                 $lasting = $place.Lasting
                 $place.Undo.Add({ if ($lasting.Count -eq 0) { chmod $mode $state } }.GetNewClosure())
             }
@@ -1361,7 +1368,11 @@ Usage: install.ps1 [options]
 '@
 
     function Start-Task {
-        [void](Test-Run 'schtasks' '/End', '/TN', $TaskName)
+        # The agent has no time to say that it stops. Should it stay away for longer than this, that is told.
+        $wasThere = Test-Run 'schtasks' '/End', '/TN', $TaskName
+        if ($wasThere -and $place.Agent -and $place.Agent.Token -and -not (Send-Beat $place.Agent 'stopping' 3 -BackIn 120)) {
+            Say "warning: $($place.Agent.Url) was not told that the agent will be back"
+        }
         return (Test-RunAloud 'schtasks' '/Create', '/F', '/TN', $TaskName, '/XML', $place.ServiceFile) -and (Test-RunAloud 'schtasks' '/Run', '/TN', $TaskName)
     }
 
@@ -1600,7 +1611,7 @@ Usage: install.ps1 [options]
 
     # What the agent needs in its environment, where cron starts it, to find its files.
     function Get-OwnVariables {
-        if ($env:OS -eq 'Windows_NT' -or (uname -s) -ne 'Linux') { return '' }
+        if (-not $place.IsLinux) { return '' }
         $words = ''
         foreach ($name in $usualFolders.Keys) {
             $folder = "$([Environment]::GetEnvironmentVariable($name))"
@@ -1724,8 +1735,8 @@ Usage: install.ps1 [options]
 
     $place = @{
         Undo = New-Object 'Collections.Generic.List[scriptblock]'; Backups = New-Object 'Collections.Generic.List[string]'; Changed = $false
-        IsUndone = $false; IsHandedOver = $false; IsKept = $false; Sha256 = ''; BinaryName = ''; Watched = @(); Watch = Start-Watch
-        Code = ''; IsEnrolling = $false; Messenger = $null; Reached = ''
+        IsUndone = $false; IsHandedOver = $false; IsKept = $false; Sha256 = ''; BinaryName = ''; Watched = @(); Listed = $null; Watch = Start-Watch
+        Code = ''; IsEnrolling = $false; Messenger = $null; Reached = ''; Agent = $null
         # The files that outlive an undo: the server may have made an agent for them.
         Lasting = New-Object 'Collections.Generic.List[string]'
     }

@@ -585,7 +585,7 @@ class Installation:
         say("this agent is installed already: repairing what is missing")
 
     def read_manifest(self):
-        """The manifest's fields; nothing but empty ones, if there is none that this user may believe."""
+        """The manifest's fields, all empty if there is no manifest that this user may trust."""
         try:
             with open(self.manifest, "rb") as file:
                 fields = agent.read_object(file.read(16385)) if is_own(self.manifest) else None
@@ -766,7 +766,7 @@ class Installation:
             die(2, "Cannot keep a command for the small agent: it knows --watch and --probe-url only",
                 "install the program: --binary <file>")
         before = self.options_before()
-        for name in ("status-command", "metrics-command", "rotate-every"):
+        for name in ("status-command", "metrics-command", "rotate-every", "progress-file", "back-in"):
             if name in before:
                 say("warning: the small agent has no --%s, which the service that is there has" % name)
         watch = before.get("watch", "") if options.watch is None else options.watch
@@ -782,7 +782,7 @@ class Installation:
             data = file.read()
         text = data.decode("utf-16" if data[:2] == b"\xff\xfe" else "utf-8", "replace")
         found = {}
-        for name in ("watch", "probe-url", "status-command", "metrics-command", "rotate-every"):
+        for name in ("watch", "probe-url", "status-command", "metrics-command", "rotate-every", "progress-file", "back-in"):
             match = re.search('["<>]--%s=([^"<]*)["<]' % name, text)
             if match and self.service in ("launchd", "task"):
                 found[name] = match.group(1).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
@@ -1200,16 +1200,26 @@ class Installation:
 
     def start_service(self):
         if self.service.startswith("systemd"):
-            return run(*self.systemd("daemon-reload")) and run(*self.systemd("enable", self.names.unit)) \
-                and run(*self.systemd("restart", self.names.unit))
+            if not (run(*self.systemd("daemon-reload")) and run(*self.systemd("enable", self.names.unit))):
+                return False
+            if self.is_running() and run(*self.systemd("stop", self.names.unit)):
+                self.announce_return()
+            return run(*self.systemd("restart", self.names.unit))
         if self.service == "launchd":
             # It says that it stops before it has stopped, and two of a name cannot be.
             if run_silently("launchctl", "bootout", self.launchd_domain() + "/" + self.names.label):
                 self.has_stopped()
+                self.announce_return()
             return run("launchctl", "bootstrap", self.launchd_domain(), self.service_file)
-        run_silently("schtasks", "/End", "/TN", self.names.task)
+        if run_silently("schtasks", "/End", "/TN", self.names.task):
+            self.announce_return()
         return run("schtasks", "/Create", "/F", "/TN", self.names.task, "/XML", self.service_file) \
             and run("schtasks", "/Run", "/TN", self.names.task)
+
+    def announce_return(self):
+        """The agent has said that it stops; this says that it is not for long. Should it stay away, that is told."""
+        if self.agent.token is not None and not self.agent.beat("stopping", seconds=3, back_in=120):
+            say("warning: %s was not told that the agent will be back" % self.url)
 
     def stop_service(self):
         if self.service.startswith("systemd"):

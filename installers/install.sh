@@ -1,12 +1,13 @@
 #!/bin/sh
 # Installs the openclaw agent on a host that has a shell and curl. "sh install.sh --help" tells how.
 #
-# Nothing here runs before the last line has arrived, so a download that was cut off does nothing; hence the
-# braces around every command that is not in a function. The secret travels through builtins and pipes only:
-# never an argument, a trace, a file that others can read.
+# Nothing here runs before the last line has arrived, so a download that was cut off does nothing: but for "set", all of
+# it is one group of commands, which a shell reads to its end before it runs any of them. The secret travels through
+# builtins and pipes only: never an argument, a trace, a file that others can read.
 # shellcheck disable=SC2015 # "a && b || die" is to die when either fails.
 # shellcheck disable=SC2034,SC2154 # what the two parts share is set in one and read in the other.
 { set +xva; }
+{
 
 values() { # What a release, or the service, writes into a copy of this file.
   version='0.1.0'
@@ -24,7 +25,7 @@ names() { # Every name that this host sees, from the one word $name.
   system_manifest=/usr/local/lib/$name/install.json system_program=/usr/local/bin/$name
   system_state=/var/lib/$name private_state=/var/lib/private/$name root_state="/var/root/Library/Application Support/$name"
   user_program=$HOME/.local/bin/$name
-  # The second name: ours only as a link to our program.
+  # The second name, beside the program: ours only as a link to it.
   short=openclaw
 }
 
@@ -105,11 +106,17 @@ read_arguments() {
   [ -z "$binary" ] || [ -z "$binary_url" ] || die 2 'Cannot install two agents: --binary excludes --binary-url' '--help'
   case $sha256 in *[!0-9a-fA-F]*) value=bad ;; *) value=${#sha256} ;; esac
   case $value in 0 | 64) ;; *) die 2 'Cannot read "--sha256": 64 hexadecimal digits are expected' '--help' ;; esac
-  [ -z "$sha256" ] || sha256=$(printf '%s' "$sha256" | tr 'A-F' 'a-f')
+  in_lower_case "$sha256"
+  sha256=$value
   check_watch "${flag_watch#-}" "${flag_probe_url#-}"
   case $flag_status_command$flag_metrics_command in
     *[[:cntrl:]]*) die 2 'Cannot keep a command for the service: it has a control character' '--status-command /usr/local/bin/check' ;;
   esac
+}
+
+in_lower_case() { # Leaves $1, which is in hex, in $value.
+  value=$1
+  case $value in *[A-F]*) value=$(printf '%s' "$value" | tr 'A-F' 'a-f') ;; esac
 }
 
 # What the small agent watches: what is asked for now, else what the service that is there has.
@@ -119,7 +126,7 @@ choose_watched() {
   case $flag_status_command$flag_metrics_command in
     *[!-]*) die 2 'Cannot keep a command for the small agent: it knows --watch and --probe-url only' 'install the program: --binary <file>' ;;
   esac
-  for option in status-command metrics-command rotate-every; do
+  for option in status-command metrics-command rotate-every progress-file back-in; do
     [ -z "$(option_before "$option")" ] || say "warning: the small agent has no --$option, which the service that is there has"
   done
   [ -n "$flag_watch" ] || watch=$(option_before watch)
@@ -159,19 +166,22 @@ check_tools() {
 
 # The SHA-256 of what comes on standard input, in hex.
 hash() {
-  if [ "$hash_tool" = sha256sum ]; then sha256sum; else shasum -a 256; fi | cut -c 1-64
+  if [ "$hash_tool" = sha256sum ]; then sha256sum; else shasum -a 256; fi | { read -r digest rest; printf '%s\n' "$digest"; }
 }
 
 check_platform() {
   know_host
+  own_id=$(id -u)
   if [ -z "$os" ] || [ -z "$arch" ]; then
     die 1 "Cannot install: the platform \"$(uname -s) $(uname -m)\" is not known" 'report it with the output of "uname -a"'
   fi
   # As the files of a release are named.
   case $arch in x86_64) platform=$os-x64 ;; aarch64) platform=$os-arm64 ;; *) platform=$os-$arch ;; esac
-  if [ "$os" = linux ]; then
-    case $(ldd --version 2>&1) in *musl*) platform=$os-musl-${platform#*-} ;; esac
-  fi
+}
+
+know_libc() { # Completes $platform, which only a program of a release needs.
+  [ "$os" = linux ] || return 0
+  case $(ldd --version 2>&1) in *musl*) platform=$os-musl-${platform#*-} ;; esac
 }
 
 check_home() {
@@ -210,7 +220,7 @@ real() { # Leaves the one spelling of the path $1 in $value: without links, "//"
 }
 
 is_utf8() { # Whether nothing but ASCII is left of $1 once every sequence of UTF-8 is out of it.
-  ! printf '%s\n' "$1" |
+  is_ascii "$1" || ! printf '%s\n' "$1" |
     sed "$(printf 's/[\302-\337][\200-\277]/./g;s/\340[\240-\277][\200-\277]/./g;s/\355[\200-\237][\200-\277]/./g
       s/[\341-\354\356\357][\200-\277][\200-\277]/./g;s/\360[\220-\277][\200-\277][\200-\277]/./g
       s/[\361-\363][\200-\277][\200-\277][\200-\277]/./g;s/\364[\200-\217][\200-\277][\200-\277]/./g')" |
@@ -221,7 +231,7 @@ is_utf8() { # Whether nothing but ASCII is left of $1 once every sequence of UTF
 choose_places() {
   service=none
   if [ "$os" = linux ] && [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then
-    if [ "$(id -u)" -eq 0 ]; then service=systemd-system
+    if [ "$own_id" -eq 0 ]; then service=systemd-system
     elif systemctl --user show-environment >/dev/null 2>&1; then service=systemd-user; fi
   elif [ "$os" = darwin ] && command -v launchctl >/dev/null 2>&1; then
     service=launchd
@@ -230,7 +240,7 @@ choose_places() {
   [ "$service_wanted" = yes ] || service=none
   at_user_places
   # An installation of the whole system stays one, whatever is asked for now.
-  case $manager/$(id -u) in
+  case $manager/$own_id in
     systemd-system/* | launchd/0) [ "$service" = none ] && [ ! -e "$system_manifest" ] || at_system_places ;;
   esac
   place_service "$service"
@@ -239,13 +249,14 @@ choose_places() {
 at_system_places() {
   system=yes manifest=$system_manifest program=$system_program state=$system_state
   [ "$os" = linux ] || state=$root_state
-  credentials=$state/credentials.json session=$state/session.json enrollment=$state/enrollment-id
+  credentials=$state/credentials.json session=$state/session.json enrollment=$state/enrollment-id second=${program%/*}/$short
 }
 
 at_user_places() {
   system=no program=$user_program state=$(folder_of_credentials)
   manifest=$state/install.json credentials=$state/credentials.json session=$state/session.json enrollment=$state/enrollment-id
   [ "$os" != linux ] || session=$(state_home)/$name/session.json
+  second=${program%/*}/$short
 }
 
 state_home() { # The XDG Base Directory Specification has a relative path passed over.
@@ -255,7 +266,8 @@ state_home() { # The XDG Base Directory Specification has a relative path passed
 # A second installation, or a service left behind, would be a surprise.
 check_kind() {
   [ ! -e "$manifest" ] && [ ! -h "$manifest" ] || check_readable
-  [ "$state" = "$(folder_of_credentials)" ] || [ ! -e "$(folder_of_credentials)/install.json" ] ||
+  value=$(folder_of_credentials)
+  [ "$state" = "$value" ] || [ ! -e "$value/install.json" ] ||
     die 5 'Cannot install: this user has an installation without a service of the system' 'remove it first: --uninstall --no-service'
   earlier=$(manifest_field service)
   case $earlier in '' | none | "$service") ;; *) die 5 "Cannot install: the installation that is there has the service \"$(plain "$earlier")\"" 'remove it first: --uninstall' ;; esac
@@ -270,10 +282,10 @@ place_service() {
   [ "$system" = yes ] || scope=--user
   case $1 in
     systemd-system) service_file=/etc/systemd/system/$unit ;;
-    systemd-user) service_file=$(dirname "$state")/systemd/user/$unit ;;
+    systemd-user) service_file=${state%/*}/systemd/user/$unit ;;
     launchd)
       service_file=$HOME/Library/LaunchAgents/$label.plist
-      [ "$(id -u)" -ne 0 ] || service_file=/Library/LaunchDaemons/$label.plist
+      [ "$own_id" -ne 0 ] || service_file=/Library/LaunchDaemons/$label.plist
       ;;
   esac
 }
@@ -402,7 +414,8 @@ check_identity() {
   trim "$agent_secret"
   agent_secret=$value
   trim "$agent_id"
-  agent_id=$(printf '%s' "$value" | tr 'A-F' 'a-f')
+  in_lower_case "$value"
+  agent_id=$value
   is_uuid "$agent_id" || die 2 'Cannot use the agent id: it is not a UUID' '--agent-id 00000000-0000-4000-8000-000000000000'
   check_form "$agent_secret" ocs 'agent secret' secret
 }
@@ -428,7 +441,8 @@ check_form() { # Whether $1 is built as a secret is, after the prefix $2. It is 
     *) value=bad ;;
   esac
   [ "$value" = good ] || die 2 "Cannot use the $3: it is not of the form \"$2_..._...\"" 'copy it whole'
-  value=$(printf '%s' "${1%???????}" | hash | cut -c 1-8 | base64url)
+  value=$(printf '%s' "${1%???????}" | hash)
+  value=$(printf '%.8s\n' "$value" | base64url)
   [ "${1#????????????????????????????????????????????????}" = "$value" ] ||
     die 2 "Cannot use the $3: its checksum does not fit: it was mistyped or cut" 'copy it whole'
 }
@@ -461,10 +475,17 @@ check_installed() {
 
 entries() { # The files of the manifest: the hashes of each, or "null" if it changes, a space, and its path.
   sed -n '/^  "files": {$/,/^  }/{
-    s/^    "\(.*\)": null,\{0,1\}$/null \1/p
-    s/^    "\(.*\)": "\([0-9a-f]*\)",\{0,1\}$/\2 \1/p
-    s/^    "\(.*\)": "\([0-9a-f]*\) \([0-9a-f]*\)",\{0,1\}$/\2,\3 \1/p
-  }' "$manifest" | sed 's/\\\(["\\]\)/\1/g'
+    s/^    "\(.*\)": null,\{0,1\}$/null \1/
+    t entry
+    s/^    "\(.*\)": "\([0-9a-f]*\)",\{0,1\}$/\2 \1/
+    t entry
+    s/^    "\(.*\)": "\([0-9a-f]*\) \([0-9a-f]*\)",\{0,1\}$/\2,\3 \1/
+    t entry
+    d
+    :entry
+    s/\\\(["\\]\)/\1/g
+    p
+  }' "$manifest"
 }
 
 listed() { # What the manifest lists of the file $1: hashes, "null", or nothing.
@@ -481,9 +502,9 @@ is_ours() { # Whether the file $1 is as the manifest lists it.
 
 is_own() { # Whether the file $1 is this user's, no link, and no other user may write to it.
   [ -f "$1" ] && [ ! -h "$1" ] || return 1
-  case $(mode_of "$1") in -????-??-?) ;; *) return 1 ;; esac
-  value=$(owner_of "$1")
-  [ "${value%:*}" = "$(id -u)" ]
+  # shellcheck disable=SC2012,SC2046 # its mode, the number of its names, and its owner
+  set -- $(ls -ldn "$1")
+  case $1 in -????-??-*) [ "$3" = "$own_id" ] ;; *) return 1 ;; esac
 }
 
 check_readable() { # Whether the manifest is to be believed.
@@ -499,7 +520,7 @@ check_file() { # Whether the file $1 may be written: not another's, in a folder 
   if [ -e "$1" ] || [ -h "$1" ]; then
     is_ours "$1" || die 5 "Cannot install: \"$1\" is there and this installer did not write it: $(whose "$1")" "$another_name"
   fi
-  check_folder "$(dirname "$1")"
+  check_folder "${1%/*}"
 }
 
 another_name='--name fleet-agent, which takes another name for all that is installed'
@@ -559,9 +580,14 @@ check_folder() {
   is_writable "$1" || die 1 "Cannot install: the folder \"$folder\" cannot be written to" 'run it as a user who may write there'
 }
 
+above() { # Leaves in $value the folder that the absolute path $1 is in.
+  value=${1%/*}
+  value=${value:-/}
+}
+
 is_writable() { # Whether the folder $1 can be written to, or made. Sets $folder to it, or to the first one above it that is there.
   folder=$1
-  while [ ! -e "$folder" ] && [ ! -h "$folder" ]; do folder=$(dirname "$folder"); done
+  while [ ! -e "$folder" ] && [ ! -h "$folder" ]; do above "$folder"; folder=$value; done
   [ -d "$folder" ] && [ -w "$folder" ]
 }
 
@@ -623,27 +649,23 @@ check_places() {
     done
   fi
   check_free "$state"
-  check_free "$(dirname "$session")"
-  check_folder "$(dirname "$manifest")"
+  check_free "${session%/*}"
+  check_folder "${manifest%/*}"
   check_file "$program"
   [ -z "$service_file" ] || check_file "$service_file"
 }
 
-second_path() { printf '%s/%s\n' "$(dirname "$program")" "$short"; }
-
-has_second() { [ "$(link_of "$(second_path)")" = "${program##*/}" ]; }
+has_second() { [ "$(link_of "$second")" = "${program##*/}" ]; }
 
 find_other() { # Sets $other to the first file of the short name that is not ours: on the PATH, or beside the program.
-  other=''
-  while IFS= read -r folder; do
-    [ -z "$other" ] && [ -n "$folder" ] || continue
-    if [ "$folder/$short" = "$(second_path)" ] && has_second; then continue; fi
+  other='' rest=$PATH:${program%/*}:
+  while [ -n "$rest" ] && [ -z "$other" ]; do
+    folder=${rest%%:*} rest=${rest#*:}
+    [ -n "$folder" ] || continue
+    if [ "$folder/$short" = "$second" ] && has_second; then continue; fi
     # Not in "~/", which a shell does not read as a home in a PATH.
     if [ -e "$folder/$short" ] || [ -h "$folder/$short" ]; then other=$folder/$short; fi
-  done <<END_OF_PATH
-$(printf '%s\n' "$PATH" | tr : '\n')
-$(dirname "$program")
-END_OF_PATH
+  done
 }
 
 settle_second_name() { # The short name, where somebody asks for it and nobody else has it.
@@ -657,12 +679,12 @@ settle_second_name() { # The short name, where somebody asks for it and nobody e
   fi
   if [ "$second_name" = no ]; then drop_second_name
   elif [ "$second_name" = yes ] && [ -z "$other" ] && ! has_second; then
-    ln -s "${program##*/}" "$(second_path)" || say "warning: Cannot make \"$(second_path)\""
+    ln -s "${program##*/}" "$second" || say "warning: Cannot make \"$second\""
   fi
 }
 
 drop_second_name() {
-  ! has_second || rm -f "$(second_path)" || say "warning: Cannot remove \"$(second_path)\""
+  ! has_second || rm -f "$second" || say "warning: Cannot remove \"$second\""
 }
 
 # Which program is installed, and what proves its origin.
@@ -677,6 +699,7 @@ choose_program() {
     binary_name=${binary##*/}
   else
     if [ -z "$binary_url" ] && [ -n "$binary_folder" ]; then
+      know_libc
       ! sum_of "$binary_sums" "openclaw-$platform" || binary_url=$binary_folder/openclaw-$platform
     fi
     [ -n "$binary_url" ] || { keep_binary; return 0; }
@@ -871,7 +894,7 @@ take_back() {
     case $step in
       'part '*)
         places_aside "${step#part }"
-        rm -f "$new" "$old.openclaw-new"
+        drop "$new" "$old.openclaw-new"
         drop_aside
         ;;
       'file '*) lasts "${step#file }" || rm -f "${step#file }" ;;
@@ -895,11 +918,14 @@ take_back() {
   else say 'the id of this enrollment stays: run the installer again with the same code'; fi
 }
 
-lasts() { # Whether the file $1 outlives an undo: the server may have made an agent for it.
+# Whether the file $1 outlives an undo: the server may have made an agent for it.
+lasts() { has_line "$lasting" "$1"; }
+
+has_line() { # Whether a line of $1 is $2.
   case "
-$lasting
-" in *"
 $1
+" in *"
+$2
 "*) return 0 ;; *) return 1 ;; esac
 }
 
@@ -910,18 +936,20 @@ restore_mode() { # As "ls -l" shows it, and a path.
 
 make_folder() { # The folder $1 and those above it.
   [ ! -d "$1" ] || return 0
-  make_folder "$(dirname "$1")"
+  above "$1"
+  make_folder "$value"
   noted "folder $1"
   mkdir "$1" 2>/dev/null || give_up 1 "Cannot make the folder \"$1\"" 'look at the disk and its permissions'
   # Every user runs the programs of a system; what a user has is the user's.
   [ "$system" = no ] || [ "$1" = "$state" ] || chmod 755 "$1"
 }
 
-# Writes what $3 prints to the file $1 with the mode $2, whole or not at all. Says nothing if it is there already.
+# Writes the lines that $3 prints to the file $1 with the mode $2, whole or not at all. Says nothing if it is there already.
 put() {
   clear_way "$1"
-  (set -C && "$3" >"$new") 2>/dev/null && "$3" | cmp -s - "$new" &&
+  content=$("$3") && (set -C && printf '%s\n' "$content" >"$new") 2>/dev/null && printf '%s\n' "$content" | cmp -s - "$new" &&
     { [ "$2" = 600 ] || chmod "$2" "$new"; } || cannot_write "$1"
+  content=''
   replace "$1"
 }
 
@@ -936,7 +964,13 @@ places_aside() {
 is_in_users_folder() { case $service/$1 in systemd-system/"$state"/*) ;; *) return 1 ;; esac; }
 
 drop_aside() { # The folders beside that of the service's user, if nothing is left in them.
-  rmdir "$state.openclaw-new" "$state.openclaw-old" 2>/dev/null || :
+  [ "$system" = no ] || rmdir "$state.openclaw-new" "$state.openclaw-old" 2>/dev/null || :
+}
+
+drop() { # Removes each of the files $@ that is there.
+  for file in "$@"; do
+    [ ! -e "$file" ] && [ ! -h "$file" ] || rm -f "$file"
+  done
 }
 
 move() { # Moves the file $1 into the place of $2, which in the folder of the service's user may be a link by now.
@@ -945,7 +979,7 @@ move() { # Moves the file $1 into the place of $2, which in the folder of the se
 
 clear_way() { # For $new and $old of the file $1: no more than names of ours for what is not in its place.
   places_aside "$1"
-  rm -f "$new" "$old" "$old.openclaw-new"
+  drop "$new" "$old" "$old.openclaw-new"
   noted "part $1"
   for folder in "${new%/*}" "${old%/*}"; do [ -d "$folder" ] || mkdir "$folder" || cannot_write "$1"; done
 }
@@ -980,7 +1014,11 @@ copy_aside() { # Where there are no hard links. A copy is not the whole file bef
 mode_of() { set -- "$(ls -ld "$1")"; printf '%.10s\n' "$1"; }
 
 # shellcheck disable=SC2012 # stat has other options on every system.
-owner_of() { ls -ldn "$1" | awk '{ print $3 ":" $4 }'; }
+owner_of() {
+  # shellcheck disable=SC2046 # its mode, the number of its names, its owner and group
+  set -- $(ls -ldn "$1")
+  printf '%s:%s\n' "$3" "$4"
+}
 
 # The folders that the installation makes: those that are not there yet, and those that an earlier run made.
 plan_folders() {
@@ -988,19 +1026,26 @@ plan_folders() {
   [ ! -f "$manifest" ] || folders=$(folders_listed)
   for file in "$credentials" "$manifest" "$program" "$service_file"; do
     [ -n "$file" ] || continue
-    folder=$(dirname "$file")
+    above "$file"
+    folder=$value
     while [ ! -d "$folder" ] || [ "$folder" = "$state" ]; do
-      printf '%s\n' "$folders" | grep -F -x -e "$folder" >/dev/null || folders="$folders
-$folder"
-      folder=$(dirname "$folder")
+      has_line "$folders" "$folder" || folders="${folders:+$folders
+}$folder"
+      above "$folder"
+      folder=$value
     done
   done
   # The deepest first: so they can be removed in this order.
-  folders=$(printf '%s\n' "$folders" | sed '/^$/d' | LC_ALL=C sort -r)
+  folders=$(printf '%s\n' "$folders" | LC_ALL=C sort -r)
 }
 
 folders_listed() {
-  sed -n '/^  "folders": \[$/,/^  \]/s/^    "\(.*\)",\{0,1\}$/\1/p' "$manifest" | sed 's/\\\(["\\]\)/\1/g'
+  sed -n '/^  "folders": \[$/,/^  \]/{
+    /^    ".*",\{0,1\}$/!d
+    s/^    "\(.*\)",\{0,1\}$/\1/
+    s/\\\(["\\]\)/\1/g
+    p
+  }' "$manifest"
 }
 
 # Sets the hashes that the manifest lists: of the files as they are to be, and, until they are, as they are.
@@ -1018,11 +1063,15 @@ hash_of() { [ ! -f "$1" ] || hash <"$1"; }
 entry() { # The line of the manifest for the file $1, which has one of the hashes that follow, or changes.
   set -- "$1" "${2:-${3:-}}" "${3:-}"
   [ "$2" != "$3" ] || set -- "$1" "$2" ''
-  if [ -z "$2" ]; then printf '    "%s": null\n' "$(escape "$1")"
-  else printf '    "%s": "%s"\n' "$(escape "$1")" "$2${3:+ $3}"; fi
+  value=null
+  [ -z "$2" ] || value="\"$2${3:+ $3}\""
+  printf '%s    "%s": %s' "$separator" "$(escape "$1")" "$value"
+  separator=',
+'
 }
 
 entries_text() {
+  separator=''
   entry "$program" "$program_hash" "$program_before"
   # A program's own installation adds its definition to the list.
   [ -z "$service_hash$service_before" ] || entry "$service_file" "$service_hash" "$service_before"
@@ -1034,8 +1083,8 @@ entries_text() {
 manifest_text() {
   printf '{\n  "version": "%s",\n  "written_by": "install.sh",\n' "$version"
   printf '  "url": "%s",\n  "agent_id": "%s",\n  "program": "%s",\n  "service": "%s",\n  "files": {\n' "$url" "$agent_id" "$kind" "$service"
-  entries_text | sed '$!s/$/,/'
-  printf '  },\n  "folders": [\n'
+  entries_text
+  printf '\n  },\n  "folders": [\n'
   printf '%s\n' "$folders" | sed 's/["\\]/\\&/g;s/.*/    "&"/;$!s/$/,/'
   printf '  ]\n}\n'
 }
@@ -1151,7 +1200,7 @@ $fill_OPTIONS"}
       *)
         fill_OPTIONS=$(options | sed 's/%/%%/g;s/\$/$$/g;s/.*/ "&"/' | tr -d '\n')
         fill_PROGRAM=$(escape "$program" | sed 's/%/%%/g;s/\$/$$/g')
-        fill_CONFIG=$(escape "$(dirname "$state")" | sed 's/%/%%/g')
+        fill_CONFIG=$(escape "${state%/*}" | sed 's/%/%%/g')
         fill_STATE=$(escape "$(state_home)" | sed 's/%/%%/g')
         fill_ENVIRONMENT=$(printf '%s' "$state/environment" | sed 's/%/%%/g')
         ;;
@@ -1166,14 +1215,14 @@ xml_text() { sed 's/&/\&amp;/g;s/</\&lt;/g;s/>/\&gt;/g'; }
 
 put_service() { [ -z "$service_file" ] || put "$service_file" 644 service_text; }
 
-launchd_domain() { if [ "$(id -u)" -eq 0 ]; then echo system; else echo "gui/$(id -u)"; fi; }
+launchd_domain() { if [ "$own_id" -eq 0 ]; then echo system; else echo "gui/$own_id"; fi; }
 
 systemd() { if [ "$service" = systemd-user ]; then systemctl --user "$@"; else systemctl "$@"; fi; }
 
 service_link() { # What "enable" makes of the unit.
   case $service in
     systemd-system) printf '%s\n' "/etc/systemd/system/multi-user.target.wants/$unit" ;;
-    systemd-user) printf '%s\n' "$(dirname "$service_file")/default.target.wants/$unit" ;;
+    systemd-user) printf '%s\n' "${service_file%/*}/default.target.wants/$unit" ;;
   esac
 }
 
@@ -1194,9 +1243,20 @@ is_stopped() { # Whether the service is known to run no more: one that cannot be
 
 start_service() {
   case $service in
-    systemd-*) systemd daemon-reload && systemd enable "$unit" && systemd restart "$unit" ;;
-    launchd) boot_out; launchctl bootstrap "$(launchd_domain)" "$service_file" ;;
+    systemd-*)
+      systemd daemon-reload && systemd enable "$unit" || return
+      ! is_running || { systemd stop "$unit" && announce_return; }
+      systemd restart "$unit"
+      ;;
+    launchd)
+      if is_running; then boot_out; announce_return; else boot_out; fi
+      launchctl bootstrap "$(launchd_domain)" "$service_file"
+      ;;
   esac
+}
+
+announce_return() { # The agent has said that it stops; this says that it is not for long. Should it stay away, that is told.
+  [ -z "$token" ] || beat stopping 3 120 || say "warning: $url was not told that the agent will be back"
 }
 
 stop_service() {
@@ -1350,7 +1410,7 @@ put_manifest() {
       chmod 700 "$state" || cannot_write "$state"
       ;;
   esac
-  make_folder "$(dirname "$manifest")"
+  make_folder "${manifest%/*}"
   manifest_mode=600
   [ "$system" = no ] || manifest_mode=644
   put "$manifest" "$manifest_mode" manifest_text
@@ -1359,10 +1419,10 @@ put_manifest() {
 put_files() {
   put_manifest
   # A run that was killed after it had stored its agent leaves this.
-  rm -f "$enrollment"
-  make_folder "$(dirname "$program")"
+  drop "$enrollment"
+  make_folder "${program%/*}"
   if [ "$kind" = binary ] && [ "$service" != none ]; then return; fi
-  [ -z "$service_file" ] || make_folder "$(dirname "$service_file")"
+  [ -z "$service_file" ] || make_folder "${service_file%/*}"
   under_lock put_credentials
   put_program
   put_service
@@ -1424,8 +1484,8 @@ has_other_secret() {
 }
 
 settle_manifest() { # Takes a replaced file off the list. If this fails, it stays listed, which does no harm.
+  [ "${program_before:-$program_hash} ${service_before:-$service_hash}" != "$program_hash $service_hash" ] || return 0
   program_before='' service_before=''
-  manifest_text | cmp -s - "$manifest" && return
   rm -f "$manifest.openclaw-new"
   (set -C && manifest_text >"$manifest.openclaw-new") 2>/dev/null && chmod "$manifest_mode" "$manifest.openclaw-new" &&
     mv -f "$manifest.openclaw-new" "$manifest" || say "warning: Cannot write \"$manifest\" again"
@@ -1446,6 +1506,7 @@ report() {
 }
 
 monitor_options() { # As a shell reads them.
+  [ -n "$watch$probe_url${flag_status_command#-}${flag_metrics_command#-}" ] || return 0
   {
     options
     [ -z "${flag_status_command#-}" ] || printf '%s\n' "--status-command=${flag_status_command#-}"
@@ -1464,7 +1525,7 @@ own_variable() { # The variable $1 with the value $2, if that is not the usual o
 }
 
 offer_deletion() {
-  [ -f "$0" ] && grep "^  baked_agent_secret='ocs_" "$0" >/dev/null 2>&1 || return 0
+  [ -n "$baked_agent_id" ] && [ -f "$0" ] && grep "^  baked_agent_secret='ocs_" "$0" >/dev/null 2>&1 || return 0
   if [ "$yes" = no ] && [ -t 0 ]; then
     printf 'Delete "%s", which holds the secret? [y/N] ' "$0" >&2
     read -r answer || answer=''
@@ -1498,7 +1559,7 @@ uninstall() {
   # What a run that was killed has left.
   for file in "$credentials" "$enrollment"; do
     places_aside "$file"
-    rm -f "$new" "$old"
+    drop "$new" "$old"
   done
   drop_aside
   printf '%s\n' "$files" | sed 's/^/removed /'
@@ -1517,7 +1578,7 @@ remove_all() {
   link=$(service_link)
   if [ -h "$link" ]; then
     remove "$link"
-    rmdir "$(dirname "$link")" 2>/dev/null || :
+    rmdir "${link%/*}" 2>/dev/null || :
   fi
   remove "$manifest"
   [ ! -h "$state" ] || { rm -f "$state" && rmdir "$private_state"; } 2>/dev/null
@@ -1539,17 +1600,17 @@ cannot_remove() { # Dies if the file $1 is there.
 
 check_removal() {
   printf '%s\n' "$files" | while IFS= read -r file; do
-    [ -w "$(dirname "$file")" ] || cannot_remove "$file"
+    [ -w "${file%/*}" ] || cannot_remove "$file"
   done || exit
 }
 
 # Sets $service, $files and $folders, as the manifest has them, and $kept: what is not as it was installed.
 read_manifest() {
-  place_service "$(manifest_field service)"
   service=$(manifest_field service) files='' kept=''
+  place_service "$service"
   # What a program has installed has its folders, too.
   folders="$state
-$(dirname "$session")
+${session%/*}
 $(folders_listed)"
   while IFS= read -r line; do
     file=${line#* }
@@ -1574,16 +1635,16 @@ unknown_paths() { # What the manifest lists, and neither an installer nor the pr
     case $file in
       */../*) printf '%s ' "$file" ;;
       '' | "$manifest" | "$credentials" | "$enrollment" | "$program" | "$service_file" | "$session" | "$state/openclaw.log") ;;
-      "$(dirname "$session")"/monitor-*.lock) ;;
+      "${session%/*}"/monitor-*.lock) ;;
       *) printf '%s ' "$file" ;;
     esac
   done
   printf '%s\n' "$folders" | while IFS= read -r folder; do
     case $state/ in "$folder"/*) continue ;; esac
     case $session in "$folder"/*) continue ;; esac
-    case $(dirname "$program")/ in "$folder"/*) continue ;; esac
-    case $(dirname "$service_file")/ in "$folder"/*) continue ;; esac
-    case $(dirname "$manifest")/ in "$folder"/*) continue ;; esac
+    case ${program%/*}/ in "$folder"/*) continue ;; esac
+    case ${service_file%/*}/ in "$folder"/*) continue ;; esac
+    case ${manifest%/*}/ in "$folder"/*) continue ;; esac
     [ -z "$folder" ] || printf '%s ' "$folder"
   done
 }
@@ -1625,4 +1686,5 @@ main() {
   "$mode"
 }
 
-{ main "$@"; }
+main "$@"
+}

@@ -13,7 +13,8 @@ const proxies = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_
 Deno.test("the demo with every proxy variable set → each step as it should be, and its folder is removed", async () => {
   const proxy = closedPort();
   const env = Object.fromEntries(proxies.map((name) => [name, proxy]));
-  await using demo = await startDemo(["tools/demo.ts"], { ...env, no_proxy: "elsewhere.example" });
+  await using ready = await makeReady();
+  await using demo = await startDemo(ready.script, { ...env, no_proxy: "elsewhere.example" });
   await demo.until("Every step was as it should be");
   assert.equal((await demo.child.status).code, 0);
   assert.deepEqual(await namesIn(demo.folder), []);
@@ -27,18 +28,22 @@ const stops: [Deno.Signal, number, string][] = [
 
 for (const [signal, code, moment] of stops) {
   Deno.test(`${signal} after "${moment}" → the demo removes its folder and ends with ${code}`, async () => {
-    await using ready = await temporaryFolder();
-    await copyDatabaseTemplate(ready.path);
-    await using demo = await startDemo([
-      "tests/_support/demo_with_database.ts",
-      join(ready.path, "postgres"),
-    ]);
+    await using ready = await makeReady();
+    await using demo = await startDemo(ready.script);
     await demo.until(moment);
     demo.child.kill(signal);
     assert.equal((await demo.child.status).code, code, demo.text());
     assert.deepEqual(await namesIn(demo.folder), []);
     assert.ok(!demo.text().includes("heartbeat 2") && !/error/i.test(demo.text()), demo.text());
   });
+}
+
+/** The demo with a database that was made before. As its users start it, it is `.ci/run`'s last step. */
+async function makeReady(): Promise<{ script: string[] } & AsyncDisposable> {
+  const folder = await temporaryFolder();
+  await copyDatabaseTemplate(folder.path);
+  const script = ["tests/_support/demo_with_database.ts", join(folder.path, "postgres")];
+  return { script, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
 }
 
 interface RunningDemo extends AsyncDisposable {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { part } from "./_support/require.ts";
 
 const root = new URL("../", import.meta.url);
-const scripts = [".ci/run", "tests/_support/boot_systemd.sh"];
+const scripts = [".ci/run", "tests/_support/boot_systemd.sh", "tools/powershell_ahead.sh"];
 
 const shellcheck = await part("shellcheck", async () => await has("shellcheck") ? "shellcheck" : null);
 

@@ -2,6 +2,7 @@
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { agentFlags } from "./agent_flags.ts";
 
 interface Target {
   triple: string;
@@ -27,9 +28,6 @@ interface Lock {
   specifiers: Record<string, string>;
   npm: Record<string, { dependencies?: string[] }>;
 }
-
-/** An agent sleeps nearly all its life: no compiler while it runs, for 3 MB of memory. */
-const lightly = ["--v8-flags=--lite-mode"];
 
 /** What the server reads beside its modules. */
 const serverFiles = ["supabase/migrations", "cli/serve/store/platform.sql"];
@@ -74,7 +72,9 @@ async function compile(program: typeof programs[number], target: Target | null):
       "--lock",
       lock,
       ...excluded.flatMap((file) => ["--exclude", file]),
-      ...(program.hasServer ? serverFiles.flatMap((file) => ["--include", file]) : lightly),
+      ...(program.hasServer
+        ? serverFiles.flatMap((file) => ["--include", file])
+        : [`--v8-flags=${agentFlags}`]),
       ...(target === null ? [] : ["--target", target.triple]),
       "--output",
       path,

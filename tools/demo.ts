@@ -137,7 +137,7 @@ async function showFleet(demo: Demo): Promise<void> {
 async function operatorOf({ base, operatorKey }: Demo): Promise<Operator> {
   const connection = await connectTo({ url: base, from: "the demo" }, {}, () => undefined);
   const authorize = () => Promise.resolve({ apikey: operatorKey });
-  return { ...connection, credential: "data folder", authorize };
+  return { ...connection, credential: "data folder", isReader: false, authorize };
 }
 
 /** Beats that the server must not take, sent while the next one of the agent itself is not due yet. */
@@ -148,13 +148,13 @@ async function showRefusals(demo: Demo, id: string): Promise<void> {
   await expectRefusal(
     demo,
     "a token that a stranger signed in our name",
-    await session(demo, forger, id),
+    session(demo, forger, id),
     "token_invalid",
   );
   await expectRefusal(
     demo,
     "a token that expired an hour ago",
-    await session(demo, keys, id, 2 * 3600),
+    session(demo, keys, id, 2 * 3600),
     "token_expired",
   );
   await expectRefusal(demo, "no token, only the agent's id", null, "token_missing");
@@ -194,9 +194,9 @@ async function beat(demo: Demo, token: string, seq: number): Promise<number> {
   return performance.now() + seconds * 1000;
 }
 
-async function session(demo: Demo, keys: KeyRing, agentId: string, ageSeconds = 0): Promise<string> {
+function session(demo: Demo, keys: KeyRing, agentId: string, ageSeconds = 0): string {
   const now = new Date(Date.now() - ageSeconds * 1000);
-  return await issueSession(keys, { agentId, epoch: 1, issuer: demo.base, lifetimeSeconds: 3600, now });
+  return issueSession(keys, { agentId, epoch: 1, issuer: demo.base, lifetimeSeconds: 3600, now });
 }
 
 async function expectRefusal(

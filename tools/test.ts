@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { exists } from "../cli/host/private_file.ts";
+import { inMemory } from "./_memory.ts";
 import { leftOut, readResults, readTold, slowestFiles, type Told } from "./_test_results.ts";
 
 /*
@@ -13,14 +14,24 @@ const slowest = [
   "tests/installers/scenarios",
   "tests/installers/agents_test.ts",
   "tests/scenarios",
+  "tests/functions/edge_test.ts",
+  "tests/docs/server_unit_test.ts",
+  "tests/cli/commands/completions_test.ts",
   "tests/demo_test.ts",
+  "tests/cli/commands/fleet/login_test.ts",
+  "tests/cli/commands/fleet/top_terminal_test.ts",
+  "tests/cli/dashboard/page",
+  "tests/database",
+  "tests/cli/serve",
   "tests/cli/service",
   "tests/cli/agent",
   "tests/installers",
+  // These wait for real minutes.
+  "tests/long/serve",
+  "tests/long/agent",
 ];
 /** What is slow by nature, and what only measures. */
 const neverUsual = ["tests/long/", "tests/bench/"];
-const long = ["tests/long"];
 /** Most tests wait for something else than this processor. */
 const jobsPerProcessor = 3;
 /**
@@ -39,15 +50,26 @@ async function runTests(args: string[]): Promise<number> {
   const isLong = flags.has("--long");
   const folder = await Deno.makeTempDir({ prefix: "openclaw-results-" });
   try {
+    await fetchPackages();
     const results = join(folder, "results.xml");
-    const scope = files.length > 0 ? files : isLong ? long : await usualFiles();
+    const scope = files.length > 0
+      ? files
+      : inOrder(isLong ? await filesIn("tests/long") : await usualFiles());
     // A long test measures, kills and loads: it has the machine for itself, unless it does only a share of its work.
     const isWhole = isLong && (Deno.env.get("OPENCLAW_TEST_SHARE") || "1") === "1";
     const order = isWhole ? [] : ["--parallel"];
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["test", "--no-check", "--allow-all", ...order, `--junit-path=${results}`, ...scope],
+    const args = ["test", "--no-check", "--allow-all", ...order, `--junit-path=${results}`, ...scope];
+    const memory = join(folder, "memory");
+    await Deno.mkdir(memory);
+    const there = isWhole ? null : await inMemory(memory, [Deno.execPath(), ...args]);
+    // Some tests run programs as other users.
+    if (there !== null) await Deno.chmod(folder, 0o711);
+    const [program, all] = there ?? [Deno.execPath(), args];
+    const child = new Deno.Command(program, {
+      args: all,
       env: {
         ...(isWhole ? {} : { DENO_V8_FLAGS: rarelyOptimized }),
+        OPENCLAW_TEST_MEMORY: there === null ? "" : memory,
         DENO_JOBS: Deno.env.get("DENO_JOBS") ?? String(jobsPerProcessor * navigator.hardwareConcurrency),
       },
       stdout: "piped",
@@ -65,15 +87,30 @@ async function runTests(args: string[]): Promise<number> {
   }
 }
 
-/** The files of the usual tests. Deno begins them in this order. */
+/**
+ * All packages at once, before any test. Deno fetches what a test needs when that begins; a program that another test
+ * starts meanwhile finds a part of them, and has no environment to fetch the others with.
+ */
+async function fetchPackages(): Promise<void> {
+  const { code } = await new Deno.Command(Deno.execPath(), { args: ["install", "--quiet"] }).spawn().status;
+  if (code !== 0) print("The packages could not all be fetched: tests that need one of them will fail");
+}
+
 async function usualFiles(): Promise<string[]> {
-  const files = (await Array.fromAsync(testFiles("tests"))).sort()
-    .filter((file) => !neverUsual.some((folder) => file.startsWith(folder)));
+  return (await filesIn("tests")).filter((file) => !neverUsual.some((folder) => file.startsWith(folder)));
+}
+
+/** Deno begins files in the order in which they are named. */
+function inOrder(files: readonly string[]): string[] {
   const begins = (file: string): number => {
     const index = slowest.findIndex((path) => file.startsWith(path));
     return index === -1 ? slowest.length : index;
   };
-  return files.sort((one, other) => begins(one) - begins(other));
+  return files.toSorted((one, other) => begins(one) - begins(other));
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(testFiles(folder))).sort();
 }
 
 async function* testFiles(folder: string): AsyncGenerator<string> {

@@ -6,7 +6,8 @@ import {
   type Limits,
   type Outcome,
 } from "../api/agent.ts";
-import type { Setup } from "../identity/setup.ts";
+import type { Connection } from "../api/transport.ts";
+import type { Identity } from "../identity/identity.ts";
 
 /** What a handshake came to, and the identity that it was made with. */
 export interface Greeted {
@@ -18,7 +19,13 @@ export interface Greeted {
  * Shakes hands as the newest identity that is stored; as the older one, where there are two, after
  * `invalid_credentials`.
  */
-export async function greet({ connection, identity }: Setup, process: Client & Limits): Promise<Greeted> {
+export async function greet(
+  { connection, identity }: {
+    connection: Connection;
+    identity: Pick<Identity, "agentId" | "secret" | "next">;
+  },
+  process: Client & Limits,
+): Promise<Greeted> {
   const { agentId, secret, next } = identity;
   const older = { agentId, secret };
   if (next !== null) {

@@ -34,12 +34,14 @@ export interface Deps {
   reread: () => Promise<Reloaded>;
   /** The age at which the secret is rotated; null: only when the server asks for it. */
   rotateEverySeconds: number | null;
+  /** What a stop says: after how long it means to be back. */
+  backInSeconds?: number | undefined;
   tell: (news: News) => void;
 }
 
 export type Level = "error" | "warn" | "info" | "debug";
 
-type Observed = Pick<BeatReport, "status" | "message" | "metrics">;
+type Observed = Pick<BeatReport, "status" | "message" | "metrics" | "work" | "backInSeconds">;
 
 /** One line of the log. Never a token or a secret. */
 export interface News {
@@ -410,8 +412,9 @@ export class Monitor {
   }
 
   #sendStopping(token: string, signal: AbortSignal): Promise<Outcome<HeartbeatReply>> {
-    const { server, instanceId } = this.#deps;
-    return server.beat(token, { status: "stopping", metrics: {}, seq: ++this.#seq, instanceId }, signal);
+    const { server, instanceId, backInSeconds } = this.#deps;
+    const report = { status: "stopping", metrics: {}, backInSeconds, seq: ++this.#seq, instanceId } as const;
+    return server.beat(token, report, signal);
   }
 
   #follow(event: Event): void {

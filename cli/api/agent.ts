@@ -54,10 +54,19 @@ export interface Credentials {
 
 export type Status = "healthy" | "degraded" | "unhealthy" | "stopping";
 
+/** What a beat says of the agent's work; the number is another one when the work has moved. */
+export interface Work {
+  busy: boolean;
+  progress?: number;
+}
+
 export interface BeatReport {
   status: Status;
   message?: string | undefined;
   metrics: Record<string, number>;
+  work?: Work | undefined;
+  /** After how long an agent that stops means to be back. */
+  backInSeconds?: number | undefined;
   seq: number;
   instanceId: string;
 }
@@ -136,8 +145,17 @@ export function beat(
   token: string,
   { report, ...limits }: { report: BeatReport } & Limits,
 ): Promise<Outcome<HeartbeatReply>> {
-  const { status, message, metrics, seq, instanceId } = report;
-  const body = { status, message, metrics, seq, instance_id: instanceId, sent_at: new Date().toISOString() };
+  const { status, message, metrics, work, backInSeconds, seq, instanceId } = report;
+  const body = {
+    status,
+    message,
+    metrics,
+    work,
+    back_in_seconds: backInSeconds,
+    seq,
+    instance_id: instanceId,
+    sent_at: new Date().toISOString(),
+  };
   return ask(connection, "heartbeat", parseAcceptance, {
     method: "POST",
     body: JSON.stringify(body),

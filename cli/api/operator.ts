@@ -110,21 +110,62 @@ const readAgentsPage = fields({
   server_time: text,
 });
 
+const readAgentRows = fields({ agents: each(readAgent), next_cursor: orNull(text), server_time: text });
+
 export function listAgents(
   operator: OperatorConnection,
-  { liveness, labels, search, sort, ...page }: AgentsQuery,
+  { sort, ...filter }: AgentsQuery,
   limits: Limits = {},
 ): Promise<Outcome<AgentsPage>> {
-  const query = pageQuery(page);
-  if (liveness !== undefined) query.set("liveness", liveness.join(","));
-  for (const label of labels ?? []) query.append("label", label);
-  if (search !== undefined) query.set("q", search);
+  const query = filterQuery(filter);
   if (sort !== undefined) query.set("sort", sort);
   return ask(operator, `agents${question(query)}`, readAgentsPage, limits);
 }
 
-export function getAgent(operator: OperatorConnection, id: string): Promise<Outcome<Agent>> {
-  return ask(operator, agentPath(id), readAgent, {});
+/** A page without how many agents fit: to count them costs the server as much as the page. */
+export type AgentRows = Page<"agents", Agent>;
+
+export function listAgentRows(
+  operator: OperatorConnection,
+  { sort, ...filter }: AgentsQuery,
+  limits: Limits = {},
+): Promise<Outcome<AgentRows>> {
+  const query = filterQuery(filter);
+  if (sort !== undefined) query.set("sort", sort);
+  query.set("counts", "false");
+  return ask(operator, `agents${question(query)}`, readAgentRows, limits);
+}
+
+export function getAgent(
+  operator: OperatorConnection,
+  id: string,
+  limits: Limits = {},
+): Promise<Outcome<Agent>> {
+  return ask(operator, agentPath(id), readAgent, limits);
+}
+
+const mapFields = {
+  words: each(text),
+  cells: content,
+  groups: each(fields({ name: orNull(text), count: number })),
+  server_time: text,
+};
+
+/**
+ * The whole fleet, a digit an agent, which stands for one of the words, in groups by the value of a label; null is that
+ * of the agents without it. Of very many values only the first ones are listed.
+ */
+export type AgentsMap = ReadBy<typeof mapFields>;
+
+/** @param query what is looked for, and the key of the label by which the agents are grouped */
+export function mapAgents(
+  operator: OperatorConnection,
+  { group, ...query }: Omit<AgentsQuery, "sort" | "limit" | "cursor"> & { group?: string | undefined },
+  limits: Limits = {},
+): Promise<Outcome<AgentsMap>> {
+  const asked = filterQuery(query);
+  if (group !== undefined) asked.set("group", group);
+  return ask(operator, `agents/map${question(asked)}`, fields(mapFields), limits);
 }
 
 /** What of an agent can be edited. Null takes a deadline or a mute away; labels are replaced as a whole. */
@@ -233,6 +274,33 @@ export function listEvents(
   return ask(operator, `${path}${question(query)}`, readEventsPage, {});
 }
 
+const historyFields = {
+  buckets: each(fields({
+    at: text,
+    beats: number,
+    expected: number,
+    worst_status: orNull(text),
+    metrics: otherwise(entries(each(number)), {}),
+  })),
+  gaps: each(fields({ from: text, to: text, reason: text, detail: orNull(details) })),
+};
+
+/** What an agent's beats were, in steps of time, and its gaps with their reasons. */
+export type History = ReadBy<typeof historyFields>;
+
+export function getHistory(
+  operator: OperatorConnection,
+  id: string,
+  { from, to, stepSeconds }: { from: Date; to: Date; stepSeconds: number },
+): Promise<Outcome<History>> {
+  const query = new URLSearchParams({
+    from: from.toISOString(),
+    to: to.toISOString(),
+    step: String(stepSeconds),
+  });
+  return ask(operator, `${agentPath(id)}/history${question(query)}`, fields(historyFields), {});
+}
+
 const enrollmentFields = {
   id: text,
   name: orNull(text),
@@ -339,6 +407,138 @@ export function revokeReaderKey(operator: OperatorConnection, id: string): Promi
   return ask(operator, `reader-keys/${encodeURIComponent(id)}`, done, { method: "DELETE" });
 }
 
+const incidentFields = {
+  id: text,
+  kind: text,
+  opened_at: text,
+  closed_at: orNull(text),
+  agents_count: number,
+  agents: otherwise(each(fields({ id: text, name: text })), []),
+  labels: otherwise(entries(text), {}),
+  reason: orNull(lines),
+  changes_count: otherwise(number, 0),
+  acknowledged_at: orNull(text),
+  acknowledged_by: orNull(text),
+  deliveries: otherwise(
+    each(fields({
+      channel_name: text,
+      type: text,
+      state: text,
+      attempts: number,
+      last_answer: orNull(text),
+      created_at: text,
+      delivered_at: orNull(text),
+    })),
+    [],
+  ),
+};
+const readIncident = fields(incidentFields);
+
+/** What is wrong with agents of one owner at one time, or was. */
+export type Incident = ReadBy<typeof incidentFields>;
+
+const readIncidentsPage = fields({
+  incidents: each(readIncident),
+  next_cursor: orNull(text),
+  server_time: text,
+});
+
+/** Open incidents, closed ones, or both; the last opened first. */
+export function listIncidents(
+  operator: OperatorConnection,
+  { state, ...page }: PageQuery & { state?: "open" | "closed" | undefined },
+  limits: Limits = {},
+): Promise<Outcome<Page<"incidents", Incident>>> {
+  const query = pageQuery(page);
+  if (state !== undefined) query.set("state", state);
+  return ask(operator, `incidents${question(query)}`, readIncidentsPage, limits);
+}
+
+export function getIncident(
+  operator: OperatorConnection,
+  id: string,
+  limits: Limits = {},
+): Promise<Outcome<Incident>> {
+  return ask(operator, `incidents/${encodeURIComponent(id)}`, readIncident, limits);
+}
+
+export function acknowledgeIncident(operator: OperatorConnection, id: string): Promise<Outcome<Incident>> {
+  const path = `incidents/${encodeURIComponent(id)}/acknowledge`;
+  return ask(operator, path, readIncident, { method: "POST", body: "{}" });
+}
+
+const channelFields = {
+  id: text,
+  owner_id: orNull(text),
+  name: text,
+  kind: text,
+  settings: otherwise(entries(text), {}),
+  labels: otherwise(entries(text), {}),
+  kinds: otherwise(each(text), []),
+  after_seconds: number,
+  remind_after_seconds: orNull(number),
+  enabled: boolean,
+  created_at: orNull(text),
+};
+const readChannel = fields(channelFields);
+
+/** Where somebody is told of incidents. Of its settings it has only what is not secret. */
+export type Channel = ReadBy<typeof channelFields>;
+
+/** What of a channel can be edited; its settings as a whole. */
+export interface ChannelChanges {
+  name?: string;
+  settings?: Record<string, string>;
+  labels?: Record<string, string>;
+  kinds?: string[];
+  after_seconds?: number;
+  remind_after_seconds?: number | null;
+  enabled?: boolean;
+}
+
+/** Makes a channel. A webhook's secret that the service made is in the reply, and never shown again. */
+export function createChannel(
+  operator: OperatorConnection,
+  channel: ChannelChanges & { name: string; kind: string; settings: Record<string, string> },
+): Promise<Outcome<{ channel: Channel; signing_secret: string | null }>> {
+  const read = fields({ channel: readChannel, signing_secret: orNull(content) });
+  return ask(operator, "channels", read, { method: "POST", body: JSON.stringify(channel) });
+}
+
+const readChannelsPage = fields({
+  channels: each(readChannel),
+  next_cursor: orNull(text),
+  server_time: text,
+});
+
+export function listChannels(
+  operator: OperatorConnection,
+  page: PageQuery,
+): Promise<Outcome<Page<"channels", Channel>>> {
+  return ask(operator, `channels${question(pageQuery(page))}`, readChannelsPage, {});
+}
+
+export function patchChannel(
+  operator: OperatorConnection,
+  id: string,
+  changes: ChannelChanges,
+): Promise<Outcome<Channel>> {
+  return ask(operator, channelPath(id), readChannel, { method: "PATCH", body: JSON.stringify(changes) });
+}
+
+export function removeChannel(operator: OperatorConnection, id: string): Promise<Outcome<Channel>> {
+  return ask(operator, channelPath(id), readChannel, { method: "DELETE" });
+}
+
+/** Sends a test, which may take as long as its receiver does. */
+export function testChannel(
+  operator: OperatorConnection,
+  id: string,
+): Promise<Outcome<{ delivered: boolean; answer: string }>> {
+  const read = fields({ delivered: boolean, answer: text });
+  return ask(operator, `${channelPath(id)}/test`, read, { method: "POST", body: "{}", timeoutMs: 40_000 });
+}
+
 /** A page ends at 1 MiB of rows, as the service counts them. */
 const mostBytes = 4 * 1024 * 1024;
 
@@ -365,6 +565,10 @@ async function ask<Value>(
   }
 }
 
+function channelPath(id: string): string {
+  return `channels/${encodeURIComponent(id)}`;
+}
+
 function agentPath(id: string): string {
   return `agents/${encodeURIComponent(id)}`;
 }
@@ -373,6 +577,14 @@ function pageQuery({ limit, cursor }: PageQuery): URLSearchParams {
   const query = new URLSearchParams();
   if (limit !== undefined) query.set("limit", String(limit));
   if (cursor !== undefined) query.set("cursor", cursor);
+  return query;
+}
+
+function filterQuery({ liveness, labels, search, ...page }: Omit<AgentsQuery, "sort">): URLSearchParams {
+  const query = pageQuery(page);
+  if (liveness !== undefined) query.set("liveness", liveness.join(","));
+  for (const label of labels ?? []) query.append("label", label);
+  if (search !== undefined) query.set("q", search);
   return query;
 }
 

@@ -9,6 +9,21 @@ const serverEntries: readonly Entry[] = [
     load: async () => (await import("./fleet/agents.ts")).addAgents,
   },
   {
+    name: "channels",
+    summary: "say who is told of incidents, and where",
+    load: async () => (await import("./fleet/channels.ts")).addChannels,
+  },
+  {
+    name: "cost",
+    summary: "reckon what a month of a fleet costs",
+    load: async () => (await import("./cost/cost.ts")).addCost,
+  },
+  {
+    name: "dashboard",
+    summary: "show the fleet of any server in a browser",
+    load: async () => (await import("./dashboard.ts")).addDashboard,
+  },
+  {
     name: "enrollments",
     summary: "make the codes by which hosts enroll themselves",
     load: async () => (await import("./fleet/enrollments.ts")).addEnrollments,
@@ -17,6 +32,11 @@ const serverEntries: readonly Entry[] = [
     name: "fleet",
     summary: "show which agents are alive, the worst first",
     load: async () => (await import("./fleet/fleet.ts")).addFleet,
+  },
+  {
+    name: "incidents",
+    summary: "show what is wrong with agents, and say that you know of it",
+    load: async () => (await import("./fleet/incidents.ts")).addIncidents,
   },
   {
     name: "login",
@@ -32,6 +52,11 @@ const serverEntries: readonly Entry[] = [
     name: "reader-keys",
     summary: "make the keys that only read",
     load: async () => (await import("./fleet/reader_keys.ts")).addReaderKeys,
+  },
+  {
+    name: "top",
+    summary: "show the whole fleet live, and act on it by keys",
+    load: async () => (await import("./fleet/top.ts")).addTop,
   },
   {
     name: "installer",

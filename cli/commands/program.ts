@@ -48,7 +48,8 @@ export async function run(
     await program.parseAsync(plainHelp(args, program), { from: "user" });
     return exitCodes.done;
   } catch (error) {
-    return report(error, { json, command: entries.some((entry) => entry.name === name) ? name : undefined });
+    const command = entries.some((entry) => entry.name === name) ? name : undefined;
+    return report(error, { json, command, isPlugin: command === "fleet" && own.includes("--nagios") });
   } finally {
     releaseWarnings();
   }
@@ -111,6 +112,9 @@ function plainHelp(args: string[], program: Command): string[] {
   return asked;
 }
 
+/** The exit code of a plugin that could not look. */
+const unknownToNagios = 3;
+
 /** The words that are neither a flag nor the value of `--name`, which may stand before the command. */
 function wordsOf(args: string[]): string[] {
   return args.filter((arg, index) => !arg.startsWith("-") && args[index - 1] !== "--name");
@@ -121,10 +125,13 @@ function ownArgs(args: string[]): string[] {
   return args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
 }
 
-/** Says what went wrong, and returns the exit code for it. */
+/**
+ * Says what went wrong, and returns the exit code for it. As a plugin of Nagios, whose 2 is CRITICAL, this is UNKNOWN
+ * for whatever kept it from looking, in a line that Nagios shows.
+ */
 export function report(
   error: unknown,
-  { json, command }: { json: boolean; command: string | undefined },
+  { json, command, isPlugin = false }: { json: boolean; command: string | undefined; isPlugin?: boolean },
 ): number {
   // Help and version that were asked for are no error.
   if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done;
@@ -133,7 +140,9 @@ export function report(
   // The reader of the answer has read enough.
   if (error instanceof Deno.errors.BrokenPipe) return exitCodes.unexpected;
   const { failure, message, hint } = failureOf(error, command);
-  const code = exitCodes[failure];
+  const code = isPlugin ? unknownToNagios : exitCodes[failure];
+  // Behind a bar, Nagios reads numbers.
+  if (isPlugin) answer(`OPENCLAW UNKNOWN - ${message.replace(/[|\r\n]/g, "?")}`);
   if (json) {
     const warnings = takeWarnings();
     say(JSON.stringify({

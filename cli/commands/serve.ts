@@ -11,9 +11,11 @@ import { Log } from "../../supabase/functions/_shared/log.ts";
 import { version } from "../../supabase/functions/_shared/version.ts";
 import { asCalled } from "../terminal/called.ts";
 import { CliError } from "../terminal/errors.ts";
-import { answer, say } from "../terminal/output.ts";
+import { answer, say, warn } from "../terminal/output.ts";
+import { countedText } from "../fleet/sentence.ts";
 import { withoutMark } from "../host/json.ts";
 import { giveUp } from "../host/permissions.ts";
+import { readOtherMonitor } from "../serve/other_monitor.ts";
 import { type RunningServer, startServer } from "../serve/server.ts";
 import { StartError } from "../serve/start_error.ts";
 import { shellQuote } from "../host/shell_quote.ts";
@@ -35,7 +37,8 @@ const turnMilliseconds = 50;
 
 const notes = `
 It runs until Ctrl-C. A flag beats its variable, and an empty variable counts as unset. Variables without a flag:
-AGENT_JWT_KEYS, AGENT_SESSION_TTL_SECONDS, AGENT_LIMIT_PER_OWNER, OPENCLAW_TRUST_PROXY; docs/operating.md explains them.
+AGENT_JWT_KEYS, AGENT_SESSION_TTL_SECONDS, AGENT_LIMIT_PER_OWNER, OPENCLAW_TRUST_PROXY, OPENCLAW_HEARTBEAT_URL (or
+OPENCLAW_HEARTBEAT_URL_FILE); docs/operating.md explains them.
 
 Example:
   openclaw serve --data /var/lib/openclaw-server --port 8080
@@ -108,6 +111,7 @@ async function explain(work: () => Promise<void>): Promise<void> {
 function configurationHint({ message }: ConfigurationError): string {
   const name = /\b[A-Z]+(_[A-Z]+)+\b/.exec(message)?.[0];
   if (name === "AGENT_JWT_KEYS") return "openclaw keys generate";
+  if (name?.startsWith("OPENCLAW_HEARTBEAT_URL")) return "OPENCLAW_HEARTBEAT_URL_FILE=<file> openclaw serve";
   if (name === undefined || name.endsWith("_URL")) {
     return "openclaw serve --public-url https://fleet.example.com";
   }
@@ -136,6 +140,7 @@ async function serve(flags: Flags, environment: Environment): Promise<void> {
       databaseUrl: flags.databaseUrl || null,
       tls: await readTls(flags),
       restore: flags.restore ?? false,
+      otherMonitor: await readOtherMonitor(environment, warn),
     },
     { env: environment, settings: { ...settings, publicUrl }, log },
   );
@@ -145,7 +150,7 @@ async function serve(flags: Flags, environment: Environment): Promise<void> {
 }
 
 function welcome(
-  { url, endsStalled, operatorKeyPath, readerKeyPath, agents }: RunningServer,
+  { url, endsHandshakes, operatorKeyPath, readerKeyPath, agents }: RunningServer,
   { databaseUrl, host, tlsCert }: Flags,
   publicUrl: string | null,
 ): string {
@@ -160,14 +165,15 @@ function welcome(
     `its data is in ${folder}`,
     `the operator's key is in ${operatorKeyPath}`,
     `a key that only reads is in ${readerKeyPath}`,
+    `a browser shows the fleet at ${publicUrl ?? url}, to whoever logs in with one of the two keys`,
     ...(isOpen
       ? ["warning: without TLS, secrets cross the network in the clear: give --tls-cert and --tls-key"]
       : []),
-    ...(endsStalled ? [] : [
-      `warning: under Deno ${Deno.version.deno}, a connection whose header never ends, or whose reply nobody takes, is ` +
-      "never closed: put a reverse proxy in front (docs/operating.md), or use a program that was compiled with Deno 2.9",
+    ...(endsHandshakes ? [] : [
+      `warning: under Deno ${Deno.version.deno}, a connection whose TLS handshake never ends is never closed: put a ` +
+      "reverse proxy in front (docs/operating.md), or use a program that was compiled with Deno 2.9",
     ]),
-    ...(Object.keys(agents).length === 0 ? firstSteps(url, operatorKeyPath) : [countAgents(agents)]),
+    ...(Object.keys(agents).length === 0 ? firstSteps(url, operatorKeyPath) : [countedText(agents)]),
   ].join("\n");
 }
 
@@ -185,17 +191,6 @@ function firstSteps(url: string, operatorKeyPath: string): string[] {
     `  ${key}${asCalled("openclaw fleet")}${server}`,
     "",
   ];
-}
-
-const livenessWords = ["online", "late", "offline", "stopped", "pending", "revoked"];
-
-/** "43 agents: 40 online, 2 late, 1 offline" */
-function countAgents(agents: Readonly<Record<string, number>>): string {
-  const total = Object.values(agents).reduce((sum, count) => sum + count, 0);
-  const parts = livenessWords.filter((word) => agents[word] !== undefined).map((word) =>
-    `${agents[word]} ${word}`
-  );
-  return `${total} ${total === 1 ? "agent" : "agents"}: ${parts.join(", ")}`;
 }
 
 async function readTls({ tlsCert, tlsKey }: Flags): Promise<{ cert: string; key: string } | null> {

@@ -13,27 +13,32 @@ export class FileFault extends Error {
   override readonly name = "FileFault";
 }
 
+/** How often a file may be replaced while it is opened: each time it is another command's whole new one. */
+const mostTries = 20;
 const hasOwners = Deno.build.os !== "windows";
 
 /**
  * Opens a regular file that is there; null when nothing is. What is checked is what was opened: a pipe or device is
- * not opened at all, and a link only with `links`. Nothing is made through a link.
+ * not opened at all, and a link only with `links`. Nothing is made through a link. One that another process replaces
+ * between the two looks is opened anew.
  *
- * @throws {FileFault} when it is not a regular file, or was replaced meanwhile
+ * @throws {FileFault} when it is not a regular file, or is replaced again and again
  */
 export async function openRegular(
   path: string,
   { links = false, write = false }: { links?: boolean; write?: boolean } = {},
 ): Promise<OpenFile | null> {
-  const named = await infoIfThere(path, links ? Deno.stat : Deno.lstat);
-  if (named === null) return null;
-  if (!named.isFile) throw new FileFault("it is not a regular file");
-  const file = await openIfThere(path, write);
-  if (file === null) return null;
-  const info = await file.stat();
-  if (isSame(info, named)) return { file, info, [Symbol.dispose]: () => file.close() };
-  file.close();
-  throw new FileFault("it was replaced while it was opened");
+  for (let tries = 0; tries < mostTries; tries += 1) {
+    const named = await infoIfThere(path, links ? Deno.stat : Deno.lstat);
+    if (named === null) return null;
+    if (!named.isFile) throw new FileFault("it is not a regular file");
+    const file = await openIfThere(path, write);
+    if (file === null) return null;
+    const info = await file.stat();
+    if (isSame(info, named)) return { file, info, [Symbol.dispose]: () => file.close() };
+    file.close();
+  }
+  throw new FileFault("it is replaced again and again while it is opened");
 }
 
 /**

@@ -11,6 +11,8 @@ import { keyOfServerHere, urlOfServerHere } from "./server_folder.ts";
 /** One who administers agents, or only reads: the way to the server, and where the credential was found. */
 export interface Operator extends OperatorConnection {
   credential: "environment" | "login" | "data folder";
+  /** The credential is a reader's key, which may change nothing. */
+  isReader: boolean;
 }
 
 interface Surroundings {
@@ -34,15 +36,24 @@ export async function openOperator(flags: ConnectionFlags, around: Surroundings)
   const path = loginsPath(environment);
   const named = namedUrl(flags, environment) ?? await foundUrl(key === null ? path : null, here);
   const connection = await connectTo(named, flags, environment);
-  if (key !== null) return { ...connection, credential: "environment", authorize: sending(key) };
+  if (key !== null) {
+    return {
+      ...connection,
+      credential: "environment",
+      isReader: key.startsWith("ocr_"),
+      authorize: sending(key),
+    };
+  }
   const login = await findLogin(path, connection.url);
   if (login !== null) {
     const session = new LoginSession(login, { path, connection });
     const authorize = (): Promise<Record<string, string>> => session.authorize();
-    return { ...connection, credential: "login", authorize, renew: () => session.renew() };
+    return { ...connection, credential: "login", isReader: false, authorize, renew: () => session.renew() };
   }
   const found = await keyFor(connection.url, here);
-  if (found !== null) return { ...connection, credential: "data folder", authorize: sending(found) };
+  if (found !== null) {
+    return { ...connection, credential: "data folder", isReader: false, authorize: sending(found) };
+  }
   throw new CliError(
     "usage",
     `Cannot tell who you are at ${connection.url}: there is no key in the environment, no login, and no data folder ` +

@@ -1,8 +1,9 @@
-import { createServer, type Server } from "node:http";
-import { createServer as createTlsServer } from "node:https";
-import { getRequestListener, RequestError } from "@hono/node-server";
-import { httpFault, type Refuse, refuseBroken } from "./broken_requests.ts";
-import { type ConnectionLimits, hasRealSockets, limitConnections } from "./connections.ts";
+import type { Handler, Refuse } from "./http/answer.ts";
+import { Connections } from "./http/connections.ts";
+import { acceptingFrom } from "./http/accept.ts";
+import type { ConnectionLimits } from "./http/phases.ts";
+import { listenTls } from "./http/tls.ts";
+import type { Source } from "./http/wire.ts";
 import { StartError } from "./start_error.ts";
 
 interface Address {
@@ -15,10 +16,10 @@ interface Address {
 interface Listener {
   /** `http://127.0.0.1:54321`, with the port that it got. */
   url: string;
-  /** Whether it ends a connection whose header never ends, or whose reply nobody takes. */
-  endsStalled: boolean;
+  /** Whether it ends a connection whose TLS handshake does not end. */
+  endsHandshakes: boolean;
   /** Answers requests from now on; `refuse` makes the replies to what is not HTTP as it should be. */
-  handle: (handler: (request: Request, socketAddress: string) => Promise<Response>, refuse: Refuse) => void;
+  handle: (handler: Handler, refuse: Refuse) => void;
   /** Takes no more connections, and waits for the replies under way. */
   close: () => Promise<void>;
 }
@@ -26,65 +27,44 @@ interface Listener {
 /** The limits of a connection's phases, and of what it may cost. */
 export interface Limits extends ConnectionLimits {
   tlsMs: number;
-  headerMs: number;
-  bodyMs: number;
-  idleMs: number;
   /** How many connections to hold; as many as the process may open files for, where it is not given. */
   connections?: number;
 }
 
-const usualLimits: Limits = {
+export const usualLimits: Limits = {
   tlsMs: 10_000,
   headerMs: 10_000,
-  // The handler gives up first, with a reply that says so.
-  bodyMs: 11_000,
+  bodyMs: 10_000,
   idleMs: 15_000,
   stallMs: 10_000,
   waiting: 32,
 };
-const maxConnections = 5000;
+export const maxConnections = 5000;
+const isOld = Deno.version.deno.startsWith("2.4.");
 const closeTimeoutMs = 10_000;
 
 /**
- * Listens with `node:http`, because `Deno.serve` never gives up on a header or body that does not end; this
- * one closes such a connection in time (under Deno 2.9; Deno 2.4 closes it for a body only).
+ * Listens by itself: `Deno.serve` never gives up a header or a body that does not end, and `node:http` takes half as
+ * much time again for a beat. What a request is, llhttp decides.
  *
  * @throws {StartError} when the port is taken or not permitted, or the certificate and key are not a pair.
  */
-export async function listen({ hostname, port, tls }: Address, limits = usualLimits): Promise<Listener> {
-  const server = makeServer(tls, limits);
-  server.maxConnections = limits.connections ?? connectionLimit();
-  const got = await bind(server, hostname, port);
+export async function listen(address: Address, limits = usualLimits): Promise<Listener> {
+  const { hostname, tls } = address;
+  const source = await bind(address, limits.tlsMs);
+  const most = limits.connections ?? connectionLimit();
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  let connections: Connections | null = null;
   return {
-    url: `${tls === null ? "http" : "https"}://${host}:${got}`,
-    endsStalled: hasRealSockets(server),
+    url: `${tls === null ? "http" : "https"}://${host}:${source.port}`,
+    endsHandshakes: tls === null || !isOld,
     handle(handler, refuse) {
-      const listener = getRequestListener(
-        (request, { incoming }) => {
-          const fault = httpFault(incoming, server);
-          if (fault === null) return handler(request, incoming.socket.remoteAddress ?? "");
-          return closing(refuse(fault.status, fault.description));
-        },
-        {
-          overrideGlobalObjects: false,
-          hostname: host,
-          errorHandler: (error) =>
-            closing(
-              error instanceof RequestError
-                ? refuse(400, "Cannot read the request: its Host or path is malformed")
-                : refuse(500, "Cannot answer: the service failed"),
-            ),
-        },
-      );
-      const { isBusy } = limitConnections(
-        server,
-        limits,
-        (incoming, outgoing) => void listener(incoming, outgoing),
-      );
-      refuseBroken(server, { refuse, isBusy, lingerMs: limits.stallMs });
+      connections = new Connections(source, { most, limits, handler, refuse });
     },
-    close: () => close(server),
+    async close() {
+      source.close();
+      await connections?.close(closeTimeoutMs);
+    },
   };
 }
 
@@ -102,30 +82,19 @@ export function assertFree({ hostname, port }: Pick<Address, "hostname" | "port"
   }
 }
 
-/** Of what follows on the connection, nobody knows where it begins. */
-function closing(reply: Response): Response {
-  reply.headers.set("connection", "close");
-  return reply;
+async function bind({ hostname, port, tls }: Address, handshakeMs: number): Promise<Source> {
+  if (tls !== null) checkPair(tls);
+  try {
+    if (tls === null) return acceptingFrom(Deno.listen({ hostname, port }));
+    if (isOld) return acceptingFrom(Deno.listenTls({ hostname, port, ...tls }));
+    return await listenTls({ hostname, port, ...tls, handshakeMs });
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw bindError(error, hostname, port);
+  }
 }
 
-function makeServer(tls: Address["tls"], { tlsMs, headerMs, bodyMs, idleMs }: Limits): Server {
-  const options = {
-    headersTimeout: headerMs,
-    requestTimeout: bodyMs,
-    connectionsCheckingInterval: headerMs / 10,
-    keepAliveTimeout: idleMs,
-    // Checked, and replied to, here.
-    requireHostHeader: false,
-  };
-  if (tls === null) return createServer(options);
-  checkPair(tls);
-  const server = createTlsServer({ ...options, ...tls, handshakeTimeout: tlsMs });
-  // A client without a TLS session cannot read a reply, so its connection is closed without one.
-  server.on("tlsClientError", (_error, socket) => socket.destroy());
-  return server;
-}
-
-/** `node:https` accepts any text as a certificate, and then fails at every connection; this fails now. */
+/** `node:tls` accepts any text as a certificate, and then fails at every connection; this fails now. */
 function checkPair({ cert, key }: { cert: string; key: string }): void {
   try {
     Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key }).close();
@@ -136,16 +105,6 @@ function checkPair({ cert, key }: { cert: string; key: string }): void {
       { failure: "usage", cause: error },
     );
   }
-}
-
-async function bind(server: Server, hostname: string, port: number): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  server.on("error", (error) => reject(bindError(error, hostname, port)));
-  server.listen({ host: hostname, port }, () => {
-    const address = server.address();
-    resolve(typeof address === "object" && address !== null ? address.port : port);
-  });
-  return await promise;
 }
 
 function bindError(error: Error, hostname: string, port: number): StartError {
@@ -181,17 +140,4 @@ function openableFiles(): number {
     for (const file of files) file.close();
   }
   return files.length;
-}
-
-async function close(server: Server): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.close(() => resolve());
-  server.closeIdleConnections();
-  // Deno 2.4 may never call back.
-  const timer = setTimeout(() => {
-    server.closeAllConnections();
-    resolve();
-  }, closeTimeoutMs);
-  await promise;
-  clearTimeout(timer);
 }

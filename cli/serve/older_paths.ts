@@ -2,6 +2,7 @@ import { type Endpoint, resource } from "../../supabase/functions/_shared/http/r
 import { readJson, readOptionalJson } from "../../supabase/functions/_shared/http/body.ts";
 import { ContractError } from "../../supabase/functions/_shared/http/errors.ts";
 import type { Fields } from "../../supabase/functions/_shared/http/fields.ts";
+import type { Incoming } from "../../supabase/functions/_shared/http/messages.ts";
 import { isRecord } from "../../supabase/functions/_shared/values.ts";
 import { listAgents } from "../../supabase/functions/agents/list.ts";
 import { createAgent } from "../../supabase/functions/create-agent/handler.ts";
@@ -29,7 +30,7 @@ export const olderPaths: ReadonlyMap<string, Endpoint> = new Map([
   ],
 ]);
 
-async function readBeat(request: Request): Promise<Fields> {
+async function readBeat(request: Incoming): Promise<Fields> {
   const { status, metrics, ...fields } = await readOptionalJson(request);
   return {
     ...fields,
@@ -47,7 +48,7 @@ function onlyNumbers(metrics: unknown): unknown {
   return Object.fromEntries(Object.entries(metrics).filter(([, metric]) => Number.isFinite(metric)));
 }
 
-async function readHandshake(request: Request): Promise<Fields> {
+async function readHandshake(request: Incoming): Promise<Fields> {
   const fields = await readJson(request);
   if (fields.signature === undefined || fields.agent_secret !== undefined) return fields;
   throw new ContractError(

@@ -7,11 +7,11 @@ const byName = new Map(endpoints.map((endpoint) => [endpoint.name, endpoint]));
 const nowhere: Endpoint = { name: "(unknown)", routes: [] };
 const root = resource("(root)", {
   GET: () =>
-    Promise.resolve(
-      new Response(
-        `openclaw ${version}: a server that agents send heartbeats to. Its API is under /functions/v1.\n`,
-      ),
-    ),
+    Promise.resolve({
+      status: 200,
+      headers: { "content-type": "text/plain; charset=utf-8" },
+      body: `openclaw ${version}: a server that agents send heartbeats to. Its API is under /functions/v1.\n`,
+    }),
 });
 
 /** The endpoint that a path leads to, and what follows the endpoint's name in the path. */

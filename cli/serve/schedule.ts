@@ -11,11 +11,13 @@ export interface Job {
 
 /**
  * Runs each job at its interval, for the first time when one has passed, or at the start. A job whose last run is still under way skips
- * its turn. One that fails is a line in the log, and is tried again at its next turn.
+ * its turn. One that fails is tried again at its next turn; the first failure of a row is a line in the log, and so is
+ * its end: one that runs every few seconds would fill the log while the database is away.
  */
 export class Schedule {
   readonly #timers: ReturnType<typeof setInterval>[];
   readonly #running = new Map<Job, Promise<void>>();
+  readonly #failures = new Map<Job, number>();
   readonly #log: Log;
 
   constructor(jobs: readonly Job[], log: Log) {
@@ -36,11 +38,16 @@ export class Schedule {
     this.#running.set(job, run);
   }
 
-  async #run({ name, run }: Job): Promise<void> {
+  async #run(job: Job): Promise<void> {
+    const failures = this.#failures.get(job) ?? 0;
     try {
-      await run();
+      await job.run();
+      if (failures > 0) this.#log.line("info", "periodic work succeeds again", { job: job.name, failures });
+      this.#failures.delete(job);
     } catch (error) {
-      this.#log.line("warn", "periodic work failed", { job: name, cause: describe(error) });
+      this.#failures.set(job, failures + 1);
+      if (failures > 0) return;
+      this.#log.line("warn", "periodic work failed", { job: job.name, cause: describe(error) });
     }
   }
 }

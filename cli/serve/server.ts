@@ -1,13 +1,24 @@
 import ipaddr from "npm:ipaddr.js@2.5.0";
 import { isLoopback } from "../../supabase/functions/_shared/address.ts";
 import { makeBackend } from "../../supabase/functions/_shared/backend.ts";
+import { Deliverer } from "../../supabase/functions/_shared/channels/deliverer.ts";
 import { batching } from "../../supabase/functions/_shared/database/batch.ts";
 import { databaseOver } from "../../supabase/functions/_shared/database/port.ts";
 import { refuseRequest, respond } from "../../supabase/functions/_shared/http/endpoint.ts";
-import { type Environment, readKeyRing, type Settings } from "../../supabase/functions/_shared/env.ts";
+import {
+  type Environment,
+  readKeyRing,
+  readSmtp,
+  type Settings,
+} from "../../supabase/functions/_shared/env.ts";
 import type { Log } from "../../supabase/functions/_shared/log.ts";
+import { Meter } from "../../supabase/functions/_shared/meter.ts";
 import { digestSecret } from "../../supabase/functions/_shared/secret.ts";
-import { copiesJob, upkeepJob } from "./upkeep.ts";
+import { version } from "../../supabase/functions/_shared/version.ts";
+import { Dashboard } from "../dashboard/dashboard.ts";
+import { embeddedUpstream } from "../dashboard/embedded.ts";
+import { tickJob } from "./tick.ts";
+import { copiesJob, deliveriesJob, historyJob, upkeepJob } from "./upkeep.ts";
 import type { Store } from "./store/connection.ts";
 import {
   type DataFolder,
@@ -18,7 +29,10 @@ import {
   writeUrl,
 } from "./data_folder.ts";
 import { assertFree, listen } from "./listen.ts";
+import { pinnedPost } from "./post.ts";
 import { findEndpoint } from "./routes.ts";
+import { otherMonitorJob } from "./other_monitor.ts";
+import { Pulse } from "./pulse.ts";
 import { Schedule } from "./schedule.ts";
 import { StartError } from "./start_error.ts";
 
@@ -31,12 +45,14 @@ export interface ServeOptions {
   tls: { cert: string; key: string } | null;
   /** Whether to begin with the newest snapshot of the embedded Postgres. */
   restore: boolean;
+  /** Where the server beats itself; null for nowhere. */
+  otherMonitor?: URL | null;
 }
 
 export interface RunningServer {
   url: string;
   /** See `Listener`. */
-  endsStalled: boolean;
+  endsHandshakes: boolean;
   operatorKeyPath: string;
   readerKeyPath: string;
   /** How many agents there were at the start, by liveness. */
@@ -54,16 +70,35 @@ export async function startServer(
   options: ServeOptions,
   { env, settings, log }: { env: Environment; settings: Settings; log: Log },
 ): Promise<RunningServer> {
+  const { otherMonitor = null } = options;
   assertReachable(options, settings.publicUrl);
   const folder = await openDataFolder(options.data);
   const opened: (() => Promise<void> | void)[] = [() => folder.release()];
   try {
+    const smtp = readSmtp(env);
     const given = env("AGENT_JWT_KEYS") ? await readKeyRing(env) : null;
     assertFree(options);
     const store = await openStore(options, { folder, log });
     opened.push(() => store.close());
     const database = batching(databaseOver(store.call));
-    const schedule = new Schedule([...store.jobs, upkeepJob(database, log), copiesJob(database)], log);
+    const transports = {
+      post: pinnedPost({ loopback: true, private: settings.privateTargets }),
+      mail: smtp === null ? null : (await import("./mail.ts")).smtpMail(smtp),
+    };
+    const deliverer = new Deliverer({ database, transports, log, now: () => new Date() });
+    opened.push(() => deliverer.stop());
+    const pulse = new Pulse(tickJob(database, log));
+    const heartbeat = otherMonitor === null ? [] : [otherMonitorJob(otherMonitor, { database, pulse, log })];
+    const jobs = [
+      ...store.jobs,
+      pulse.job,
+      upkeepJob(database, log),
+      copiesJob(database),
+      historyJob(database, settings.historyDays),
+      deliveriesJob(deliverer),
+      ...heartbeat,
+    ];
+    const schedule = new Schedule(jobs, log);
     opened.push(() => schedule.stop());
     const agents = await database.agents.count();
     const operatorKey = await readOperatorKey(folder);
@@ -78,26 +113,43 @@ export async function startServer(
       url: listener.url,
       keys,
       database,
+      transports,
+      deliverer,
       operators: {
         secretKeys: { default: operatorKey },
         readerKeyDigest: digestSecret(readerKey),
         userKeys: () => Promise.resolve({ keys: [] }),
       },
       log,
+      meter: new Meter(),
       waitUntil(task) {
         work.add(task);
         task.finally(() => work.delete(task));
       },
     });
+    const dashboard = new Dashboard({
+      upstream: embeddedUpstream(backend, findEndpoint),
+      url: listener.url,
+      publicUrl: settings.publicUrl,
+      servedUrl: settings.publicUrl ?? listener.url,
+      version,
+      ...backend,
+    });
+    opened.push(() => dashboard.stop());
     listener.handle((request, socketAddress) => {
-      const { endpoint, subpath } = findEndpoint(new URL(request.url).pathname);
+      if (dashboard.takes(request)) return dashboard.respond(request, socketAddress);
+      const { endpoint, subpath } = findEndpoint(request.pathname);
       return respond(endpoint, request, backend, { subpath, socketAddress });
     }, refuseRequest);
     await writeUrl(folder, settings.publicUrl ?? listener.url);
-    log.line("info", "server started", { url: listener.url, issuer: backend.issuer });
+    log.line("info", "server started", {
+      url: listener.url,
+      issuer: backend.issuer,
+      signing_key: keys.signing.kid,
+    });
     return {
       url: listener.url,
-      endsStalled: listener.endsStalled,
+      endsHandshakes: listener.endsHandshakes,
       operatorKeyPath: folder.operatorKeyPath,
       readerKeyPath: folder.readerKeyPath,
       agents,

@@ -50,7 +50,8 @@ export async function credentialsFor(
   return { credentials, isStored };
 }
 
-async function storedAt(path: string): Promise<StoredCredentials | null> {
+/** What is stored there, if anything is. @throws {CliError} where it may not be read, or is malformed */
+export async function storedAt(path: string): Promise<StoredCredentials | null> {
   const text = await readUnlessClosed(path);
   return text === null ? null : parseStored(text, path);
 }

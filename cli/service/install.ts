@@ -12,7 +12,7 @@ import { formatManifest, type Manifest, manifestOf, readManifest } from "./manif
 import { type OptionFlags, optionsFor, type ServiceOptions } from "./options.ts";
 import { assertOurs, readOurDefinition, sha256, sha256Of } from "./ours.ts";
 import { otherName } from "./owner.ts";
-import { type Ask, perform } from "./perform.ts";
+import { type Ask, type Means, perform } from "./perform.ts";
 import type { ServiceLayout } from "./layout.ts";
 import { NotSettled, settledState, stateAt } from "./state.ts";
 import {
@@ -20,6 +20,7 @@ import {
   endSteps,
   type InstallOptions,
   installSteps,
+  restartSteps,
   restoreSteps,
   type Step,
 } from "./steps.ts";
@@ -36,6 +37,7 @@ export interface Talk {
 export interface Plan {
   steps: Step[];
   credentials: StoredCredentials;
+  options: ServiceOptions;
   /** The definition that is replaced. */
   earlier: string | null;
 }
@@ -62,8 +64,14 @@ export async function planInstall(
   const program = isCompiled ? self : layout.program;
   const record = await recordInstallation(layout, { program, options, credentials, manifest });
   return {
-    steps: installSteps(layout, program, { storesCredentials: !isStored, options, ...record }),
+    steps: installSteps(layout, program, {
+      storesCredentials: !isStored,
+      options,
+      ...record,
+      isUpgrade: earlier !== null,
+    }),
     credentials,
+    options,
     earlier,
   };
 }
@@ -143,15 +151,16 @@ export async function assertCanInstall(layout: ServiceLayout, ask: Ask): Promise
 export async function install(
   layout: ServiceLayout,
   { steps, credentials, earlier }: Plan,
-  talk: Talk,
+  talk: Talk & Pick<Means, "announce">,
 ): Promise<string> {
-  const { ask, say } = talk;
+  const { ask, announce, say } = talk;
   const before = { isDefined: earlier !== null, wasStarted: (await stateAt(layout, ask)).started };
+  const means = { ask, credentials, ...(before.wasStarted && announce ? { announce } : {}) };
   const kept = await rememberFiles(layout, steps.some((step) => step.do === "copy program"));
   try {
     for (const step of steps) {
       say(outlineStep(step));
-      await perform(step, credentials, ask);
+      await perform(step, means);
     }
     const state = await settledState(layout, ask);
     await forget(kept, talk);
@@ -161,6 +170,25 @@ export async function install(
     else await undoAll(layout, before, { ...talk, kept });
     throw error;
   }
+}
+
+/**
+ * Stops the service and starts it again. The server is told in between that the agent will be back.
+ *
+ * @throws {NotSettled} when it does not keep running
+ */
+export async function restart(
+  layout: ServiceLayout,
+  credentials: StoredCredentials,
+  { ask, announce, say }: Talk & Pick<Means, "announce">,
+): Promise<string> {
+  const { started } = await stateAt(layout, ask);
+  const means = { ask, credentials, ...(started && announce ? { announce } : {}) };
+  for (const step of restartSteps(layout)) {
+    say(outlineStep(step));
+    await perform(step, means);
+  }
+  return await settledState(layout, ask);
 }
 
 /** A copy that cannot be removed does not fail the installation. */
@@ -180,9 +208,9 @@ async function undoAll(
 ): Promise<void> {
   try {
     // The service is stopped while its definition is still there.
-    for (const step of endSteps(layout, before)) await perform(step, null, ask);
+    for (const step of endSteps(layout, before)) await perform(step, { ask });
     await kept.undo();
-    for (const step of restoreSteps(layout, before)) await perform(step, null, ask);
+    for (const step of restoreSteps(layout, before)) await perform(step, { ask });
     say("nothing was changed: what had been done is undone");
   } catch (error) {
     if (!(error instanceof Error)) throw error;

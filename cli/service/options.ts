@@ -1,5 +1,7 @@
+import { resolve } from "node:path";
 import { parseProbeUrl, parseWatch } from "../api/url.ts";
 import { parseCommand } from "../host/child.ts";
+import { readBackIn } from "../identity/back_in.ts";
 import { parseSecretAge } from "../identity/secret_age.ts";
 import type { ConnectionFlags } from "../identity/setup.ts";
 import { CliError } from "../terminal/errors.ts";
@@ -16,6 +18,8 @@ export interface LifeOptions {
   statusCommand: string | null;
   metricsCommand: string | null;
   rotateEvery: string | null;
+  progressFile: string | null;
+  backIn: string | null;
 }
 
 /** What the service's monitor is given besides its credentials. */
@@ -37,6 +41,8 @@ export const noOptions: ServiceOptions = {
   statusCommand: null,
   metricsCommand: null,
   rotateEvery: null,
+  progressFile: null,
+  backIn: null,
 };
 
 const names = {
@@ -46,8 +52,18 @@ const names = {
   statusCommand: "--status-command",
   metricsCommand: "--metrics-command",
   rotateEvery: "--rotate-every",
+  progressFile: "--progress-file",
+  backIn: "--back-in",
 } as const;
-const ofLife = ["watch", "probeUrl", "statusCommand", "metricsCommand", "rotateEvery"] as const;
+const ofLife = [
+  "watch",
+  "probeUrl",
+  "statusCommand",
+  "metricsCommand",
+  "rotateEvery",
+  "progressFile",
+  "backIn",
+] as const;
 
 /** The options as `openclaw monitor` takes them, a word each. */
 export function optionWords(options: ServiceOptions): string[] {
@@ -91,12 +107,16 @@ function checkedLife(flags: LifeFlags, before: LifeOptions): LifeOptions {
     statusCommand: chosen("statusCommand"),
     metricsCommand: chosen("metricsCommand"),
     rotateEvery: chosen("rotateEvery"),
+    // The service is started in another folder.
+    progressFile: flags.progressFile ? resolve(chosen("progressFile") ?? "") : chosen("progressFile"),
+    backIn: chosen("backIn"),
   };
-  const { watch, probeUrl, statusCommand, metricsCommand, rotateEvery } = life;
+  const { watch, probeUrl, statusCommand, metricsCommand, rotateEvery, backIn } = life;
   if (watch !== null) parseWatch(watch);
   if (statusCommand !== null) parseCommand(statusCommand, names.statusCommand);
   if (metricsCommand !== null) parseCommand(metricsCommand, names.metricsCommand);
   if (rotateEvery !== null) parseSecretAge(rotateEvery);
+  if (backIn !== null) readBackIn(backIn, () => undefined);
   return { ...life, probeUrl: probeUrl === null ? null : parseProbeUrl(probeUrl) };
 }
 
@@ -122,11 +142,13 @@ export function earlierOptions(definition: string, os: ServiceLayout["os"]): Ser
     statusCommand: valueOf("statusCommand"),
     metricsCommand: valueOf("metricsCommand"),
     rotateEvery: valueOf("rotateEvery"),
+    progressFile: valueOf("progressFile"),
+    backIn: valueOf("backIn"),
   };
 }
 
-/** These options of the installed service, whichever program wrote its definition. */
-export async function lifeOptionsOf({ unit, os }: ServiceLayout): Promise<LifeOptions> {
+/** The options of the installed service, whichever program wrote its definition. */
+export async function optionsOf({ unit, os }: ServiceLayout): Promise<ServiceOptions> {
   return earlierOptions(decodeDefinition(await Deno.readFile(unit)), os);
 }
 

@@ -12,14 +12,23 @@ import type { Step } from "./steps.ts";
 /** How the host's own programs are asked; a test brings its own. */
 export type Ask = (words: string[]) => Promise<{ code: number; output: string }>;
 
+/** What steps are done with. */
+export interface Means {
+  ask: Ask;
+  /** What "write credentials" writes, and whose return is announced. */
+  credentials?: StoredCredentials;
+  /** Tells a server that this agent will be back soon. Does not fail: nobody waits for it. */
+  announce?: (credentials: StoredCredentials) => Promise<void>;
+}
+
 /** Does one step. @throws {CliError} what the step could not do, and what the host said about it */
-export async function perform(step: Step, credentials: StoredCredentials | null, ask: Ask): Promise<void> {
+export async function perform(step: Step, { ask, credentials, announce }: Means): Promise<void> {
   try {
     switch (step.do) {
       case "copy program":
         return await copyProgram(step.from, step.to);
       case "write credentials":
-        if (credentials !== null) await writePrivateFile(step.path, formatCredentials(credentials));
+        if (credentials !== undefined) await writePrivateFile(step.path, formatCredentials(credentials));
         return;
       case "write":
         return await replaceFile(step.path, encodeDefinition(step.text, Deno.build.os === "windows"), 0o644);
@@ -46,6 +55,9 @@ export async function perform(step: Step, credentials: StoredCredentials | null,
         return await removeLeftovers(step.path);
       case "run":
         return await runWords(step.words, step.mayFail === true, ask);
+      case "announce return":
+        if (credentials !== undefined) await announce?.(credentials);
+        return;
       case "wait until gone":
         return await waitUntilGone(step.words, ask);
     }

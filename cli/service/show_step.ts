@@ -13,6 +13,8 @@ export function showStep(step: Step): string {
       return `write ${step.path}`;
     case "run":
       return `run ${step.words.join(" ")}`;
+    case "announce return":
+      return "tell the server that the agent will be back within two minutes";
     case "wait until gone":
       return `wait until this fails: ${step.words.join(" ")}`;
     case "remove":

@@ -15,6 +15,8 @@ export type Step =
   | { do: "write manifest"; path: string; text: string; mode: number }
   /** `mayFail`: it is only there to end what may not be running. */
   | { do: "run"; words: string[]; mayFail?: true }
+  /** Tells the server that the agent, which has just been stopped, means to be back soon. */
+  | { do: "announce return" }
   /** Waits, some seconds at most, until a program of the host answers no. */
   | { do: "wait until gone"; words: string[] }
   /** Only a file with one of these hashes. */
@@ -36,6 +38,8 @@ export interface InstallOptions {
   manifest: { during: string; after: string };
   /** The files of an earlier installation that this one does not have. */
   former?: [path: string, sha256: string[]][];
+  /** Whether it takes the place of an earlier installation. */
+  isUpgrade?: boolean;
 }
 
 export interface UninstallOptions {
@@ -51,7 +55,7 @@ export interface UninstallOptions {
 export function installSteps(
   layout: ServiceLayout,
   program: string,
-  { storesCredentials, options = noOptions, manifest, former = [] }: InstallOptions,
+  { storesCredentials, options = noOptions, manifest, former = [], isUpgrade = false }: InstallOptions,
 ): Step[] {
   const record = {
     do: "write manifest",
@@ -68,10 +72,15 @@ export function installSteps(
       : [{ do: "copy program", from: program, to: layout.program } as const]),
     ...(storesCredentials ? [{ do: "write credentials", path: layout.credentials } as const] : []),
     { do: "write", path: layout.unit, text: defineService(layout, options) },
-    ...startSteps(layout),
+    ...startSteps(layout, { announces: isUpgrade }),
     ...former.map(([path, sha256]) => ({ do: "remove", path, sha256 }) as const),
     { ...record, text: manifest.after },
   ];
+}
+
+/** What `service restart` does. */
+export function restartSteps(layout: ServiceLayout): Step[] {
+  return startSteps(layout, { announces: true });
 }
 
 /** What `service uninstall` does: afterwards nothing of ours is left. The manifest goes last. */
@@ -140,23 +149,28 @@ function ownFiles(layout: ServiceLayout, folder: string, manifest: Manifest | nu
   return { do: "remove own files", folder, names: manifest === null ? [] : changingNames(layout) };
 }
 
-function startSteps(layout: ServiceLayout): Step[] {
+/** With `announces`, the server is told that a service that was there is stopped for a short time only. */
+function startSteps(layout: ServiceLayout, { announces = false } = {}): Step[] {
+  const announcing: Step[] = announces ? [{ do: "announce return" }] : [];
   if (layout.os === "linux") {
     return [
       ...reloadSteps(layout),
       { do: "run", words: [...systemctl(layout), "enable", layout.names.unit] },
+      ...(announces ? [...stopSteps(layout), ...announcing] : []),
       { do: "run", words: [...systemctl(layout), "restart", layout.names.unit] },
     ];
   }
   if (layout.os === "darwin") {
     return [
       ...stopSteps(layout),
+      ...announcing,
       { do: "run", words: ["launchctl", "bootstrap", launchdDomain(layout), layout.unit] },
     ];
   }
   return [
     ...defineSteps(layout),
     ...stopSteps(layout),
+    ...announcing,
     { do: "run", words: ["schtasks", "/Run", "/TN", layout.names.word] },
   ];
 }

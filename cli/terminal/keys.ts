@@ -1,20 +1,25 @@
 const signals: Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
   : ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
-const leaving: readonly string[] = ["q", "Q", "\u0003", "\u0004", "\u001b"];
+/** The keys that leave where nothing else is said: q, Ctrl-C, Ctrl-D, Esc. */
+const usual: readonly string[] = ["q", "Q", "\u0003", "\u0004", "\u001b"];
 
 /**
  * The keys of the terminal, each as it is pressed and not shown, until it is disposed of. A signal that ends a program
  * is an order to leave, too: whoever listens puts the terminal back first.
  */
 export class Keys implements Disposable {
-  /** Resolves when somebody wants to leave: q, Esc, Ctrl-C, Ctrl-D, a signal, or a terminal that is gone. */
+  /** Resolves when somebody wants to leave: one of the keys for that, a signal, or a terminal that is gone. */
   readonly left: Promise<void>;
   readonly #leave: () => void;
   readonly #isRaw: boolean;
+  readonly #leaving: readonly string[];
+  readonly #decoder = new TextDecoder();
   #isClosed = false;
 
-  constructor() {
+  /** @param leaving the keys that are an order to leave */
+  constructor(leaving = usual) {
+    this.#leaving = leaving;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.left = promise;
     this.#leave = resolve;
@@ -27,8 +32,9 @@ export class Keys implements Disposable {
   async next(): Promise<string | null> {
     const buffer = new Uint8Array(64);
     const read = this.#isRaw ? await readKeys(buffer) : null;
-    const key = read === null ? null : new TextDecoder().decode(buffer.subarray(0, read));
-    if (key !== null && !leaving.includes(key)) return key;
+    // A character may come in two parts.
+    const key = read === null ? null : this.#decoder.decode(buffer.subarray(0, read), { stream: true });
+    if (key !== null && !this.#leaving.includes(key)) return key;
     if (this.#isRaw) this.#leave();
     return null;
   }
@@ -37,9 +43,14 @@ export class Keys implements Disposable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const signal of signals) Deno.removeSignalListener(signal, this.#leave);
+    this.setRaw(false);
+  }
+
+  /** Gives the terminal its own mode back for a time, or takes it again. */
+  setRaw(raw: boolean): void {
     if (!this.#isRaw) return;
     try {
-      Deno.stdin.setRaw(false);
+      Deno.stdin.setRaw(raw);
     } catch (error) {
       // A terminal that is gone has nothing to be put back.
       if (!(error instanceof Error)) throw error;

@@ -4,7 +4,7 @@ import { styleText } from "node:util";
 import { CliError, isErrno } from "./errors.ts";
 import { secretPattern } from "./secret_pattern.ts";
 
-export type Colour = "red" | "green" | "yellow" | "grey" | "bold";
+export type Colour = "red" | "green" | "yellow" | "grey" | "bold" | "inverse";
 
 const coloured = { stdout: false, stderr: false };
 let held: string[] | null = null;

@@ -50,7 +50,7 @@ export function layOut<Row>(
 }
 
 export function titleOf<Row>({ columns }: Layout<Row>): string {
-  return paint("bold", lineOf(columns.map(({ column, width }) => pad(column.title, width))), "stdout");
+  return paint("bold", lineOf(columns.map(({ column, width }) => padEnd(column.title, width))), "stdout");
 }
 
 export function rowOf<Row>(row: Row, { columns }: Layout<Row>): string {
@@ -58,7 +58,7 @@ export function rowOf<Row>(row: Row, { columns }: Layout<Row>): string {
   return lineOf(columns.map(({ column, width }, index) => {
     const text = printable(column.text(row));
     // Nothing stands behind the last one.
-    const padded = index === last ? cut(text, width) : pad(text, width);
+    const padded = index === last ? cut(text, width) : padEnd(text, width);
     const colour = column.colour?.(row) ?? null;
     return colour === null ? padded : paint(colour, padded, "stdout");
   }));
@@ -125,7 +125,8 @@ function sum(widths: readonly number[]): number {
   return widths.reduce((all, width) => all + width, gapWidth * Math.max(0, widths.length - 1));
 }
 
-function pad(text: string, width: number): string {
+/** A text that takes exactly this many columns: cut, or with spaces at its end. */
+export function padEnd(text: string, width: number): string {
   const shown = cut(text, width);
   return shown + " ".repeat(Math.max(0, width - widthOf(shown)));
 }

@@ -181,10 +181,7 @@ function Get-Platform {
     $kernel = 'Windows_NT'
     $machine = $env:PROCESSOR_ARCHITECTURE
     if ($env:PROCESSOR_ARCHITEW6432) { $machine = $env:PROCESSOR_ARCHITEW6432 }
-    if ($env:OS -ne 'Windows_NT') {
-        $kernel = (uname -s)
-        $machine = (uname -m)
-    }
+    if ($env:OS -ne 'Windows_NT') { $kernel, $machine = "$(uname -sm)".Split([char[]]' ', 2) }
     $systems = @{ 'Windows_NT' = 'windows'; 'Linux' = 'linux'; 'Darwin' = 'darwin' }
     $machines = @{ 'amd64' = 'x86_64'; 'x86_64' = 'x86_64'; 'arm64' = 'aarch64'; 'aarch64' = 'aarch64' }
     foreach ($name in 'armv6l', 'armv7l', 'i686', 'i386', 'riscv64', 'ppc64le', 's390x') { $machines[$name] = $name }
@@ -367,6 +364,13 @@ function Wait-Response {
     }
 }
 
+# Before .NET has begun to send, it has nothing to abort, and fails at that.
+function Stop-Request {
+    param($Request)
+    try { $Request.Abort() }
+    catch { if ($_.Exception.GetBaseException() -isnot [NullReferenceException]) { throw } }
+}
+
 # Asks the service. The reply is left in the agent: Status, Fields, Failure, RetryAfter.
 function Send-Request {
     param([hashtable] $Agent, [string] $Path, $Body, [int] $Seconds = 15)
@@ -404,7 +408,7 @@ function Send-Request {
     }
     finally {
         # What is closed while it is still read from may wait for the rest.
-        if ($null -ne $request) { $request.Abort() }
+        if ($null -ne $request) { Stop-Request $request }
         if ($null -ne $response) { $response.Dispose() }
     }
     return $Agent.Status -eq 200 -and $null -ne $Agent.Fields
@@ -446,7 +450,7 @@ function Get-Page {
         if ($page.Fault -and $clock.Elapsed.TotalSeconds -ge 0.9 * $PageSeconds) { $page.Fault = "did not answer within $PageSeconds s" }
     }
     finally {
-        if ($null -ne $request) { $request.Abort() }
+        if ($null -ne $request) { Stop-Request $request }
         if ($null -ne $response) { $response.Dispose() }
     }
     return $page
@@ -546,6 +550,16 @@ function Get-Watched {
     return $watched
 }
 
+# After how many seconds an agent that stops means to be back; 0 where nothing is given.
+function Get-BackIn {
+    param([string] $Given)
+    if (-not $Given) { return 0 }
+    if ($Given -cnotmatch '\A[0-9]{1,6}\z' -or [int]$Given -lt 1 -or [int]$Given -gt 604800) {
+        Die 2 "Cannot use `"$(Get-Shown $Given)`" for OPENCLAW_BACK_IN: a whole number of seconds from 1 to 604800 is expected" 'OPENCLAW_BACK_IN=120'
+    }
+    return [int]$Given
+}
+
 # The beginning of what was packed.
 function Read-Packed {
     param([byte[]] $Bytes, [int] $Length)
@@ -634,10 +648,11 @@ function Open-Session {
 }
 
 function Send-Beat {
-    param([hashtable] $Agent, [string] $Status, [int] $Seconds = 15, [string] $Message = '', [hashtable] $Metrics = @{})
+    param([hashtable] $Agent, [string] $Status, [int] $Seconds = 15, [string] $Message = '', [hashtable] $Metrics = @{}, [int] $BackIn = 0)
     $Agent.Seq += 1
     $body = @{ status = $Status; seq = $Agent.Seq; instance_id = $Agent.Instance; metrics = $Metrics }
     if ($Message) { $body['message'] = $Message }
+    if ($BackIn) { $body['back_in_seconds'] = $BackIn }
     if (-not (Send-Request $Agent 'heartbeat' $body $Seconds)) { return $false }
     $beat = Get-Number $Agent.Fields 'next_heartbeat_in' 1
     if ((Get-Field $Agent.Fields 'ok') -isnot [bool] -or -not $Agent.Fields.ok -or $beat -lt 0) { return $false }
@@ -856,6 +871,7 @@ function Get-AgentUsage {
         '  --log-file <file>   write the lines to this file'
         '  --help              print this'
         '  --version           print the version', ''
+        'OPENCLAW_BACK_IN=<seconds> in the environment: when it is to be back, as a stop says it', ''
         'Exit codes: 0 done, 1 failed or not online, 2 usage, 3 refused credentials, 6 unreachable') -join "`n"
 }
 
@@ -897,6 +913,8 @@ function Start-Agent {
         return
     }
     $watched = Get-Watched $found['watch'] $found['probe-url']
+    $backIn = 0
+    if ($Arguments[0] -ceq 'monitor') { $backIn = Get-BackIn $env:OPENCLAW_BACK_IN }
     if ($found['log-file']) { Open-Log $found['log-file'] }
     $NameOnHost = Select-Name $found['name'] $File
     foreach ($name in $SecretNames) { [Environment]::SetEnvironmentVariable($name, [NullString]::Value) }
@@ -911,20 +929,20 @@ function Start-Agent {
     $agent = New-Agent $credentials $watch
     $agent.Watched = $watched
     $agent.IsQuiet = $found['quiet']
-    if ($isLife) { Start-Monitor $agent $path }
+    if ($isLife) { Start-Monitor $agent $path $backIn }
     elseif ($found['once']) { Send-OneBeat $agent }
     else { Write-Status $agent }
 }
 
 function Start-Monitor {
-    param([hashtable] $Agent, [string] $Path)
+    param([hashtable] $Agent, [string] $Path, [int] $BackIn)
     $goodbye = New-Watch
     # Ctrl-C, and a shutdown that lets us, end the loop and not the goodbye.
     try { Start-Life $Agent $Path }
     catch { if ("$_" -cne 'openclaw was told to stop') { throw } }
     finally {
         $Agent.Watch = $goodbye
-        if ($Agent.Token) { [void](Send-Beat $Agent 'stopping' 3) }
+        if ($Agent.Token) { [void](Send-Beat $Agent 'stopping' 3 -BackIn $BackIn) }
     }
 }
 

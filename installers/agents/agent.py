@@ -524,6 +524,16 @@ def check_watched(watch, probe_url):
     return Watched(port, probe_url)
 
 
+def check_back_in(given):
+    """After how many seconds an agent that stops means to be back; None where nothing is given."""
+    if not given:
+        return None
+    if not re.match(r"[0-9]{1,6}\Z", given) or not 1 <= int(given) <= 604800:
+        die(2, 'Cannot use "%s" for OPENCLAW_BACK_IN: a whole number of seconds from 1 to 604800 is expected' % shown(given),
+            "OPENCLAW_BACK_IN=120")
+    return int(given)
+
+
 def client():
     """What the service is told of this host."""
     return {"version": VERSION, "hostname": re.sub("[^A-Za-z0-9._-]", "-", platform.node())[:255] or "unknown",
@@ -567,11 +577,13 @@ class Agent:
         self.name = text(agent if isinstance(agent, dict) else {}, "name") or ""
         return True
 
-    def beat(self, status="healthy", message="", metrics=None, seconds=15):
+    def beat(self, status="healthy", message="", metrics=None, seconds=15, back_in=None):
         self.seq += 1
         body = {"status": status, "seq": self.seq, "instance_id": self.instance_id, "metrics": metrics or {}}
         if message:
             body["message"] = message
+        if back_in is not None:
+            body["back_in_seconds"] = back_in
         if not self.request("heartbeat", body, seconds) or self.reply.fields.get("ok") is not True:
             return False
         beat_in = number(self.reply.fields, "next_heartbeat_in", 1)
@@ -765,6 +777,8 @@ Usage: openclaw-agent monitor [options]
   --help              print this
   --version           print the version
 
+OPENCLAW_BACK_IN=<seconds> in the environment: when it is to be back, as a stop says it
+
 Exit codes: 0 done, 1 failed or not online, 2 usage, 3 refused credentials, 6 unreachable"""
 
 
@@ -777,6 +791,7 @@ def agent_main(arguments):
         print(AGENT_HELP if options["help"] else VERSION)
         return
     watched = check_watched(options["watch"], options["probe_url"])
+    back_in = check_back_in(os.environ.get("OPENCLAW_BACK_IN", "")) if arguments[0] == "monitor" else None
     if options["log_file"]:
         log_to(options["log_file"])
     QUIET = options["quiet"]
@@ -794,10 +809,10 @@ def agent_main(arguments):
     elif options["once"]:
         beat_once(agent, watched)
     else:
-        monitor(agent, path, watched)
+        monitor(agent, path, watched, back_in)
 
 
-def monitor(agent, path, watched):
+def monitor(agent, path, watched, back_in):
     life = Life(agent, path, watched)
     on_signals(stop)
     on_signal("SIGHUP", life.hang_up)
@@ -806,7 +821,7 @@ def monitor(agent, path, watched):
         life.live()
     except Stopped:
         if agent.token is not None:
-            agent.beat("stopping", seconds=3)
+            agent.beat("stopping", seconds=3, back_in=back_in)
 
 
 def beat_once(agent, watched):

@@ -25,18 +25,35 @@ random() { # A fresh whole number from $1 to $2.
   printf '%s\n' "${value:-$2}"
 }
 
+is_ascii() { # Whether $1 has nothing but the printable characters of ASCII: most texts then need no other program.
+  case $1 in *[!\ -~]*) return 1 ;; esac
+}
+
 # Without what a terminal would act on: C0, DEL, C1, and what turns the direction of writing.
 plain() {
+  if is_ascii "$1"; then
+    printf '%s' "$1"
+    return
+  fi
   printf '%s' "$1" | LC_ALL=C tr -d '\000-\037\177' |
     LC_ALL=C sed "$(printf 's/\302[\200-\237]/?/g;s/\342\200[\216\217\250-\256]/?/g;s/\342\201[\246-\251]/?/g')"
 }
 
-# In quotes of JSON, of curl's configuration, and of systemd.
-escape() { printf '%s' "$1" | sed 's/["\\]/\\&/g'; }
+escape() { # In quotes of JSON, of curl's configuration, and of systemd.
+  rest=$1
+  while :; do
+    case $rest in *[\"\\]*) ;; *) break ;; esac
+    part=${rest%%[\"\\]*}
+    rest=${rest#"$part"}
+    printf '%s\\%.1s' "$part" "$rest"
+    rest=${rest#?}
+  done
+  printf '%s' "$rest"
+}
 
 # Variables that this program sets, and that the process that started it may have exported: children would inherit them.
 unset_secrets() {
-  unset agent_secret env_secret baked_agent_secret installed_secret earlier_secret credential token value fields line
+  unset agent_secret env_secret baked_agent_secret installed_secret earlier_secret credential token value fields line content rest part
   unset code env_code enrollment_id
 }
 
@@ -60,14 +77,17 @@ choose_name() { # Leaves that word in $name: $1, else OPENCLAW_NAME, else $2, el
 }
 
 uuid() {
-  od -An -N16 -tx1 /dev/urandom | tr -d ' \n' |
-    sed 's/^\(........\)\(....\).\(...\).\(...\)\(............\)$/\1-\2-4\3-a\4-\5/'
+  # shellcheck disable=SC2046 # sixteen bytes, in hex
+  set -- $(od -An -N16 -tx1 /dev/urandom)
+  printf '%s%s%s%s-%s%s-4%s%s-a%s%s-' "$1" "$2" "$3" "$4" "$5" "$6" "${7#?}" "$8" "${9#?}" "${10}"
+  shift 10
+  printf '%s%s%s%s%s%s\n' "$@"
 }
 
 folder_of_credentials() {
   config=$HOME/.config
   case ${XDG_CONFIG_HOME:-} in /*) config=$XDG_CONFIG_HOME ;; esac
-  [ "$(uname -s)" != Darwin ] || config="$HOME/Library/Application Support"
+  [ "$os" != darwin ] || config="$HOME/Library/Application Support"
   printf '%s\n' "$config/$name"
 }
 
@@ -292,6 +312,7 @@ is_direct() { # A proxy has another loopback, and what is not encrypted is not f
 
 fetch() {
   {
+    authorities
     printf 'url = "%s/functions/v1/%s"\n' "$url" "$1"
     if is_direct "$url"; then printf 'noproxy = "*"\n'; fi
     # A proxy may pack what nobody asked it to.
@@ -304,23 +325,24 @@ fetch() {
 
 fetch_page() { # The page $1; what it says goes to $2.
   {
+    authorities
     printf 'url = "%s"\n' "$(escape "$1")"
     if is_direct "$1"; then printf 'noproxy = "*"\n'; fi
   } | curl_reply -D - -o "$2" -w '\nlatency %{time_starttransfer}' --max-time "$page_seconds"
+}
+
+authorities() { # Else SSL_CERT_DIR or CURL_CA_BUNDLE would come first.
+  [ -z "${SSL_CERT_FILE:-}" ] || printf 'cacert = "%s"\n' "$(escape "$SSL_CERT_FILE")"
 }
 
 # Reads what curl prints with $@ and its configuration on standard input. To the third descriptor goes the number of
 # curl's process, so that it can be ended.
 curl_reply() {
   {
-    {
-      # Else SSL_CERT_DIR or CURL_CA_BUNDLE would come first.
-      [ -z "${SSL_CERT_FILE:-}" ] || printf 'cacert = "%s"\n' "$(escape "$SSL_CERT_FILE")"
-      cat
-    } | /bin/sh -c 'echo "$$" >&3; exec curl "$@"' sh -q -s -S -g -K - --proto '=http,https' \
+    /bin/sh -c 'echo "$$" >&3; exec curl "$@"' sh -q -s -S -g -K - --proto '=http,https' \
       -A "openclaw/$version (sh)" "$@" 2>&1
     printf '\ncurl %s\n' "$?"
-  } | dd bs=1 count=32768 2>/dev/null | read_reply
+  } | dd ibs=1 obs=32768 count=32768 2>/dev/null | read_reply
 }
 
 # A shell hears a signal while it waits, and not while it reads what another process prints. So that goes through a
@@ -391,11 +413,12 @@ shake_hands() {
 
 # Sends one heartbeat with the status $1, waiting at most $2 seconds, with $message and $metrics. Sets $beat_in and
 # $interval.
-beat() {
+beat() { # $1 is the status, $2 the seconds for it, and $3 after how many an agent that stops means to be back.
   seq=$((seq + 1))
   body="\"status\":\"$1\",\"seq\":$seq,\"instance_id\":\"$instance_id\""
   [ -z "$metrics" ] || body="$body,\"metrics\":{$metrics}"
   [ -z "$message" ] || body="$body,\"message\":\"$(escape "$message")\""
+  [ -z "${3:-}" ] || body="$body,\"back_in_seconds\":$3"
   request heartbeat "{$body}" "$token" "${2:-15}"
   ours 200 && raw ok && [ "$value" = true ] && clamped next_heartbeat_in 1 || return 1
   beat_in=$value
@@ -500,15 +523,26 @@ check_watch() { # $1 is what to watch, $2 the page to probe; either may be empty
   probe_url=$2
 }
 
+check_back_in() { # Leaves in $back_in the seconds that $1 names, which may be empty.
+  back_in=$1
+  while :; do case $back_in in 0?*) back_in=${back_in#0} ;; *) break ;; esac; done
+  case ${#1}/$back_in in 0/) return ;; [1-6]/*[!0-9]*) ;; [1-6]/*) [ "$back_in" -lt 1 ] || [ "$back_in" -gt 604800 ] || return 0 ;; esac
+  die 2 "Cannot use \"$(plain "$1")\" for OPENCLAW_BACK_IN: a whole number of seconds from 1 to 604800 is expected" 'OPENCLAW_BACK_IN=120'
+}
+
 know_host() {
-  case $(uname -s) in Linux) os=linux ;; Darwin) os=darwin ;; *) os='' ;; esac
-  case $(uname -m) in
+  # shellcheck disable=SC2046 # the system, the host's name and the machine
+  set -- $(uname -snm)
+  case ${1:-} in Linux) os=linux ;; Darwin) os=darwin ;; *) os='' ;; esac
+  case ${3:-} in
     x86_64 | amd64) arch=x86_64 ;;
     aarch64 | arm64) arch=aarch64 ;;
-    armv6l | armv7l | i686 | i386 | riscv64 | ppc64le | s390x) arch=$(uname -m) ;;
+    armv6l | armv7l | i686 | i386 | riscv64 | ppc64le | s390x) arch=$3 ;;
     *) arch='' ;;
   esac
-  host_name=$(uname -n | LC_ALL=C tr -c 'A-Za-z0-9._\n-' '-' | cut -c 1-255)
+  host_name=${2:-}
+  case $host_name in *[!A-Za-z0-9._-]*) host_name=$(printf '%s' "$host_name" | LC_ALL=C tr -c 'A-Za-z0-9._-' '-') ;; esac
+  host_name=$(printf '%.255s' "$host_name")
   host_name=${host_name:-unknown}
   instance_id=$(uuid)
   case $(curl -q -V 2>/dev/null) in *libz*) unpacks=yes ;; *) unpacks=no ;; esac
@@ -546,6 +580,7 @@ agent_main() {
     --version) printf '%s\n' "$version"; return ;;
   esac
   check_watch "$watched" "$probed"
+  [ "$command" = status ] || check_back_in "${OPENCLAW_BACK_IN:-}"
   [ -z "$log" ] || log_to "$log"
   unset_secrets
   hide_environment
@@ -554,10 +589,10 @@ agent_main() {
     /usr/local/bin | */.local/bin) choose_name "$given_name" "${0##*/}" ;;
     *) choose_name "$given_name" ;;
   esac
+  know_host
   credentials=$(folder_of_credentials)/credentials.json
   [ -r "$credentials" ] || die 1 "Cannot read \"$credentials\": there is no such file, or it is not this user's" 'run the installer again'
   read_credentials "$credentials" || die 1 "Cannot read \"$credentials\": it holds no credentials" 'run the installer again'
-  know_host
   case $command/$once in
     status/*) show_status ;;
     */yes) beat_once ;;
@@ -576,6 +611,7 @@ agent_usage() {
     '  --log-file <file>   write the lines to this file' \
     '  --help              print this' \
     '  --version           print the version' '' \
+    'OPENCLAW_BACK_IN=<seconds> in the environment: when it is to be back, as a stop says it' '' \
     'Exit codes: 0 done, 1 failed or not online, 2 usage, 3 refused credentials, 6 unreachable'
 }
 
@@ -831,7 +867,7 @@ farewell() {
   [ -z "$sleeper" ] || kill "$sleeper" 2>/dev/null
   hush
   message='' metrics=''
-  [ -z "$token" ] || beat stopping 3
+  [ -z "$token" ] || beat stopping 3 "$back_in"
   exit 0
 }
 

@@ -20,6 +20,12 @@ create table public.agent_beats (
   clock_offset_seconds integer,
   last_instance_id uuid,
   last_seq bigint,
+  progress bigint,
+  last_progress_at timestamptz,
+  deadline_from timestamptz,
+  back_at timestamptz,
+  deadline_seconds integer,
+  busy boolean,
   constraint session_epoch_is_positive check (session_epoch >= 1),
   constraint instances_are_at_most_eight check (
     cardinality(copies) <= 8 and cardinality(adopting_instances) <= 8 and cardinality(revoked_instances) <= 8
@@ -37,7 +43,9 @@ create table public.agent_beats (
     and not jsonb_path_exists(metrics, '$.* ? (@.type() != "number")')
   ),
   constraint last_seq_is_a_whole_number_that_json_can_carry
-    check (last_seq between 0 and 9007199254740991)
+    check (last_seq between 0 and 9007199254740991),
+  constraint progress_is_a_whole_number_that_json_can_carry
+    check (progress between -9007199254740991 and 9007199254740991)
 ) with (fillfactor = 50);
 
 create index agent_beats_with_copies on public.agent_beats (agent_id)
@@ -61,7 +69,7 @@ comment on column public.agent_beats.revoked_instances is
 comment on column public.agent_beats.last_seen_at is
   'When the last heartbeat was recorded, by the database''s clock. A handshake does not move it.';
 comment on column public.agent_beats.online_since is
-  'Since when it has beaten without a silence that made it late; set by the first beat after one. Null once it is revoked.';
+  'Since when it has beaten without a silence that made it late, and its work has moved; set by the first beat after either. Null once it is revoked.';
 comment on column public.agent_beats.heartbeats_count is 'How many heartbeats were recorded.';
 comment on column public.agent_beats.status is
   'What the agent said of itself last; null before its first heartbeat.';
@@ -72,6 +80,16 @@ comment on column public.agent_beats.clock_offset_seconds is
 comment on column public.agent_beats.last_instance_id is 'The start of the agent''s process that beat last, if it said.';
 comment on column public.agent_beats.last_seq is
   'The highest seq of last_instance_id: a beat that was overtaken counts, but does not unsay what came after it.';
+comment on column public.agent_beats.progress is 'The last number that its work was told by, whatever the agent counts.';
+comment on column public.agent_beats.last_progress_at is 'When that number was first told, or last another one than before.';
+comment on column public.agent_beats.deadline_from is
+  'From when the deadline of its work counts: the last time that its progress changed, that it became busy, that another instance began, or that the deadline was set.';
+comment on column public.agent_beats.back_at is
+  'When it means to be back, if its last beat said that it stops, and for how long.';
+comment on column public.agent_beats.deadline_seconds is
+  'The agent''s progress_deadline_seconds, kept equal as interval_seconds is.';
+comment on column public.agent_beats.busy is
+  'Whether it had work at its last beat; null where that said nothing of work.';
 
 alter table public.agent_beats enable row level security;
 revoke all on public.agent_beats from public, anon, authenticated, service_role;
@@ -81,7 +99,8 @@ create policy "owners read what their own agents' beats said"
   using (agent_id in (select a.id from public.agents as a where a.owner_id = (select auth.uid())));
 grant select (
   agent_id, interval_seconds, rotation_requested_at, copies, adopting_instances, revoked_instances, last_seen_at,
-  online_since, heartbeats_count, status, message, metrics, clock_offset_seconds, last_instance_id, last_seq
+  online_since, heartbeats_count, status, message, metrics, clock_offset_seconds, last_instance_id, last_seq,
+  progress, last_progress_at, deadline_from, back_at, deadline_seconds, busy
 ) on public.agent_beats to authenticated;
 
 create policy "the service role sees what every agent's beats said"
@@ -91,17 +110,19 @@ create policy "the service role adds a row with each agent"
 create policy "the service role records beats, and what they are to read"
   on public.agent_beats for update to service_role using (true) with check (true);
 grant select on public.agent_beats to service_role;
-grant insert (agent_id, interval_seconds) on public.agent_beats to service_role;
+grant insert (agent_id, interval_seconds, deadline_seconds) on public.agent_beats to service_role;
 grant update (
   interval_seconds, session_epoch, rotation_requested_at, copies, adopting_instances, revoked_instances, last_seen_at,
-  online_since, heartbeats_count, status, message, metrics, clock_offset_seconds, last_instance_id, last_seq
+  online_since, heartbeats_count, status, message, metrics, clock_offset_seconds, last_instance_id, last_seq,
+  progress, last_progress_at, deadline_from, back_at, deadline_seconds, busy
 ) on public.agent_beats to service_role;
 -- Not granted: session_epoch to authenticated; delete, to anybody: a row goes with its agent.
 
 create function public.add_agent_beats()
   returns trigger language plpgsql volatile set search_path = '' as $$
 begin
-  insert into public.agent_beats (agent_id, interval_seconds) values (new.id, new.heartbeat_interval_seconds);
+  insert into public.agent_beats (agent_id, interval_seconds, deadline_seconds)
+    values (new.id, new.heartbeat_interval_seconds, new.progress_deadline_seconds);
   return null;
 end
 $$;
@@ -126,6 +147,31 @@ create trigger beats_know_the_interval
   after update of heartbeat_interval_seconds on public.agents
   for each row when (old.heartbeat_interval_seconds <> new.heartbeat_interval_seconds)
   execute function public.carry_interval();
+
+create function public.begin_deadline()
+  returns trigger language plpgsql volatile set search_path = '' as $$
+begin
+  update public.agent_beats as b set
+      deadline_seconds = new.progress_deadline_seconds,
+      deadline_from = now(),
+      online_since = case
+        when public.agent_liveness(
+          old.revoked_at, old.restored_at, b.last_seen_at, b.status, b.back_at, b.busy, b.deadline_from,
+          old.heartbeat_interval_seconds, old.progress_deadline_seconds
+        ) = 'stalled' then now()
+        else b.online_since
+      end
+    where b.agent_id = new.id;
+  return null;
+end
+$$;
+comment on function public.begin_deadline() is 'Tells the agent''s beats its new deadline, which counts from now.';
+revoke all on function public.begin_deadline() from public, anon, authenticated;
+grant execute on function public.begin_deadline() to service_role;
+create trigger beats_know_the_deadline
+  after update of progress_deadline_seconds on public.agents
+  for each row when (old.progress_deadline_seconds is distinct from new.progress_deadline_seconds)
+  execute function public.begin_deadline();
 
 create function public.end_sessions_of_revoked()
   returns trigger language plpgsql volatile set search_path = '' as $$

@@ -11,7 +11,9 @@ create table public.agent_events (
   constraint kind_is_one_we_record check (kind in (
     'created', 'enrolled', 'first_handshake', 'edited', 'muted', 'revoked', 'restored', 'sessions_ended',
     'secret_rotated', 'rotation_requested', 'copy_seen', 'adopted', 'copy_revoked', 'deleted',
-    'reader_key_created', 'reader_key_revoked', 'enrollment_created', 'enrollment_revoked'
+    'reader_key_created', 'reader_key_revoked', 'enrollment_created', 'enrollment_revoked',
+    'channel_created', 'channel_edited', 'channel_removed', 'incident_acknowledged',
+    'late', 'offline', 'stalled', 'unhealthy', 'recovered'
   )),
   constraint actor_is_one_we_know
     check (actor ~ '^(agent|server|user:[0-9a-f-]{36}|key:.{1,255}|enrollment:[0-9a-f-]{36})$'),

@@ -40,13 +40,13 @@ create function public.agent_json(agent public.agents)
       'message', b.message,
       'liveness', l.liveness,
       'liveness_since', public.rfc3339(public.agent_liveness_since(
-        l.liveness, agent.revoked_at, agent.restored_at, b.last_seen_at, b.online_since, agent.created_at,
-        agent.heartbeat_interval_seconds
+        l.liveness, agent.revoked_at, agent.restored_at, b.last_seen_at, b.back_at, b.deadline_from, b.online_since,
+        agent.created_at, agent.heartbeat_interval_seconds, agent.progress_deadline_seconds
       )),
       'last_seen_at', public.rfc3339(b.last_seen_at),
-      'back_at', null,
-      'busy', null,
-      'last_progress_at', null,
+      'back_at', public.rfc3339(b.back_at),
+      'busy', b.busy,
+      'last_progress_at', public.rfc3339(b.last_progress_at),
       'last_handshake_at', public.rfc3339(agent.last_handshake_at),
       'metrics', b.metrics,
       'version', agent.version,
@@ -77,7 +77,8 @@ create function public.agent_json(agent public.agents)
     from public.agent_beats as b
     cross join lateral (
       select public.agent_liveness(
-        agent.revoked_at, agent.restored_at, b.last_seen_at, b.status, agent.heartbeat_interval_seconds
+        agent.revoked_at, agent.restored_at, b.last_seen_at, b.status, b.back_at, b.busy, b.deadline_from,
+        agent.heartbeat_interval_seconds, agent.progress_deadline_seconds
       ) as liveness
     ) as l
     where b.agent_id = agent.id

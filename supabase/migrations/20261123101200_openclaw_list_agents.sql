@@ -1,77 +1,131 @@
-create function public.agent_trouble(
-  liveness text, liveness_since timestamptz, status text, copies uuid[], created_at timestamptz
-)
-  returns bigint language sql immutable set search_path = ''
-  return case
-    when liveness = 'offline' then 0
-    when liveness = 'stalled' then 1
-    when liveness in ('online', 'late') and status = 'unhealthy' then 2
-    when liveness <> 'revoked' and copies <> '{}' then 3
-    when liveness = 'late' then 4
-    when liveness = 'online' and status = 'degraded' then 5
-    when liveness = 'pending' then 6
-    when liveness = 'online' then 7
-    when liveness = 'stopped' then 8
+create function public.agent_rank(liveness text, status text, copies uuid[])
+  returns integer language sql immutable set search_path = ''
+  -- The liveness is named once: where this stands in a statement, it is computed for each place that names it.
+  return case liveness
+    when 'offline' then 0
+    when 'stalled' then 1
+    when 'late' then case when status = 'unhealthy' then 2 when copies <> '{}' then 3 else 4 end
+    when 'online' then
+      case when status = 'unhealthy' then 2 when copies <> '{}' then 3 when status = 'degraded' then 5 else 7 end
+    when 'pending' then case when copies <> '{}' then 3 else 6 end
+    when 'stopped' then case when copies <> '{}' then 3 else 8 end
     else 9
-  -- Microseconds have 16 digits until the year 2286: the word counts first, then since when.
-  end * 10000000000000000 + (extract(epoch from coalesce(liveness_since, created_at)) * 1000000)::bigint;
-comment on function public.agent_trouble(text, timestamptz, text, uuid[], timestamptz) is
-  'How much an agent needs a look, in one number: the least first, which is the worst liveness, and of those the longest.';
-revoke all on function public.agent_trouble(text, timestamptz, text, uuid[], timestamptz) from public, anon, authenticated;
-grant execute on function public.agent_trouble(text, timestamptz, text, uuid[], timestamptz) to service_role;
+  end;
+comment on function public.agent_rank(text, text, uuid[]) is
+  'How much an agent needs a look, in one digit: the least first, which is the worst.';
+revoke all on function public.agent_rank(text, text, uuid[]) from public, anon, authenticated;
+grant execute on function public.agent_rank(text, text, uuid[]) to service_role;
+
+create function public.agent_trouble(rank integer, liveness_since timestamptz, created_at timestamptz)
+  returns bigint language sql immutable set search_path = ''
+  -- Microseconds have 16 digits until the year 2286: the rank counts first, then since when.
+  -- date_part counts in doubles, which have all of them; extract counts in numeric, ten times as long.
+  return rank * 10000000000000000 + (date_part('epoch', coalesce(liveness_since, created_at)) * 1000000)::bigint;
+comment on function public.agent_trouble(integer, timestamptz, timestamptz) is
+  'How much an agent needs a look, in one number: the least first, which is the worst rank, and of those the longest.';
+revoke all on function public.agent_trouble(integer, timestamptz, timestamptz) from public, anon, authenticated;
+grant execute on function public.agent_trouble(integer, timestamptz, timestamptz) to service_role;
 
 create function public.expression_of(function regprocedure)
   returns text language sql stable set search_path = ''
-  return regexp_replace(pg_catalog.pg_get_function_sqlbody(function::oid), '^RETURN ', '');
+  -- Within a query of its own, Postgres writes the arguments with the function's name before them.
+  return replace(
+    regexp_replace(pg_catalog.pg_get_function_sqlbody(function::oid), '^RETURN ', ''),
+    (select p.proname || '.' from pg_catalog.pg_proc as p where p.oid = function::oid), ''
+  );
 comment on function public.expression_of(regprocedure) is
   'What a function of one expression returns, in the names of its arguments, as a part of a statement. Postgres inlines no function with a search_path, and to call one for each agent takes ten times as long.';
 revoke all on function public.expression_of(regprocedure) from public, anon, authenticated;
 grant execute on function public.expression_of(regprocedure) to service_role;
 
-create function public.list_agents(
-  owner_id uuid, filter jsonb, sort text, page_limit integer, after jsonb
-)
-  returns jsonb language plpgsql stable set search_path = '' as $$
-declare
-  -- Of the parts of a statement: nothing that came from outside is ever put into its text.
-  matches constant text := $sql$
+create function public.agents_that_fit()
+  returns text language sql immutable set search_path = ''
+  return $sql$
     ($1 is null or a.owner_id = $1)
     and a.labels ?& $2 and a.labels @> all ($3)
     and ($4 is null or position($4 in lower(a.name)) > 0 or position($4 in lower(a.hostname)) > 0)
   $sql$;
+comment on function public.agents_that_fit() is
+  'The condition on public.agents as a of a statement that filters: $1 owner, or null, $2 keys of labels, $3 labels, $4 a part of a name, or null.';
+revoke all on function public.agents_that_fit() from public, anon, authenticated;
+grant execute on function public.agents_that_fit() to service_role;
+
+create function public.agents_with_states()
+  returns text language sql stable set search_path = ''
   -- The arguments are columns of the same names, each of one of the two tables, and those that these add.
-  states constant text := format(
+  return format(
     $sql$
+      public.agents as a
       join public.agent_beats as b on b.agent_id = a.id
       cross join lateral (select now() as moment) as m
       cross join lateral (select %s as liveness) as l
+      cross join lateral (select %s as rank) as r
       cross join lateral (select %s as liveness_since) as s
       cross join lateral (select %s as trouble) as t
     $sql$,
     public.expression_of('public.agent_liveness'::regproc::regprocedure),
+    public.expression_of('public.agent_rank'::regproc::regprocedure),
     public.expression_of('public.agent_liveness_since'::regproc::regprocedure),
     public.expression_of('public.agent_trouble'::regproc::regprocedure)
   );
+comment on function public.agents_with_states() is
+  'What a statement over the fleet selects from: public.agents as a, their beats as b, and what they are as l.liveness, r.rank, s.liveness_since and t.trouble.';
+revoke all on function public.agents_with_states() from public, anon, authenticated;
+grant execute on function public.agents_with_states() to service_role;
+
+create function public.filter_of(filter jsonb)
+  returns table (keys text[], labels jsonb[], search text, words text[])
+  language sql immutable set search_path = '' as $$
+  select
+    array(select l.value ->> 'key' from jsonb_array_elements(filter -> 'labels') as l),
+    array(
+      select jsonb_build_object(l.value ->> 'key', l.value -> 'value')
+      from jsonb_array_elements(filter -> 'labels') as l where l.value -> 'value' <> 'null'
+    ),
+    lower(filter ->> 'search'),
+    case when filter -> 'liveness' <> 'null' then array(select jsonb_array_elements_text(filter -> 'liveness')) end
+$$;
+comment on function public.filter_of(jsonb) is
+  'The arguments of agents_that_fit, and the words of liveness (null: any), of {"liveness": words, or null, "labels": [{key, value, or null for any}], "search": text, or null}.';
+revoke all on function public.filter_of(jsonb) from public, anon, authenticated;
+grant execute on function public.filter_of(jsonb) to service_role;
+
+create function public.label_place_expression(label text)
+  returns text language sql immutable set search_path = ''
+  -- No value and no name has U+0001.
+  return format(
+    $sql$((case when a.labels ? %1$s then '0' || (a.labels ->> %1$s) else '1' end || chr(1) || a.name) collate "C")$sql$,
+    label
+  );
+comment on function public.label_place_expression(text) is
+  'Where an agent (a) comes in the order by a label''s value, and by name: those without the label come last. label: the argument of the statement, as $10.';
+revoke all on function public.label_place_expression(text) from public, anon, authenticated;
+grant execute on function public.label_place_expression(text) to service_role;
+
+create function public.list_agents(
+  owner_id uuid, filter jsonb, sort text, page_limit integer, after jsonb, skipped integer default 0,
+  counted boolean default true
+)
+  returns jsonb language plpgsql stable set search_path = '' as $$
+declare
+  -- Of the parts of a statement: nothing that came from outside is ever put into its text.
+  matches constant text := public.agents_that_fit();
+  states constant text := public.agents_with_states();
   sorted_by constant text := ltrim(sort, '-');
   is_time constant boolean := sorted_by in ('created_at', 'last_seen_at');
   direction constant text := case when sort like '-%' then 'desc' else 'asc' end;
-  expression constant text := case sorted_by
-    when 'name' then 'a.name'
-    when 'created_at' then 'a.created_at'
-    when 'last_seen_at' then 'coalesce(b.last_seen_at, ''-infinity'')'
-    when 'trouble' then 't.trouble'
+  expression constant text := case
+    when sorted_by = 'name' then 'a.name'
+    when sorted_by = 'created_at' then 'a.created_at'
+    when sorted_by = 'last_seen_at' then 'coalesce(b.last_seen_at, ''-infinity'')'
+    when sorted_by = 'trouble' then 't.trouble'
+    when sorted_by like 'label:%' then public.label_place_expression('$10')
   end;
-  keys constant text[] := array(
-    select l.value ->> 'key' from jsonb_array_elements(filter -> 'labels') as l
-  );
-  labels constant jsonb[] := array(
-    select jsonb_build_object(l.value ->> 'key', l.value -> 'value')
-    from jsonb_array_elements(filter -> 'labels') as l where l.value -> 'value' <> 'null'
-  );
-  search constant text := lower(filter ->> 'search');
-  words constant text[] := case when filter -> 'liveness' <> 'null' then array(
-    select jsonb_array_elements_text(filter -> 'liveness')
-  ) end;
+  label constant text := substr(sorted_by, length('label:') + 1);
+  keys text[];
+  labels jsonb[];
+  search text;
+  words text[];
   key constant text := case
     when not is_time then after ->> 'key'
     when after -> 'key' = 'null' then '-infinity'
@@ -81,15 +135,16 @@ declare
   counts jsonb;
   troubles jsonb;
 begin
+  select f.* into keys, labels, search, words from public.filter_of(filter) as f;
   execute format($sql$
     with page as materialized (
       select a.id, %1$s as key
-      from public.agents as a %2$s
+      from %2$s
       where %3$s
         and ($5 is null or l.liveness = any ($5))
         and ($7 is null or (%1$s, a.id) %4$s ($6::%5$s, $7))
       order by %1$s %6$s, a.id %6$s
-      limit $8 + 1
+      limit $8 + 1 offset $11
     )
     select coalesce(jsonb_agg(jsonb_build_object(
       'row', public.agent_json(a),
@@ -101,7 +156,7 @@ begin
     states,
     matches,
     case direction when 'asc' then '>' else '<' end,
-    case sorted_by when 'name' then 'text' when 'trouble' then 'bigint' else 'timestamptz' end,
+    case when is_time then 'timestamptz' when sorted_by = 'trouble' then 'bigint' else 'text' end,
     direction,
     case
       when is_time then 'case when isfinite(page.key) then public.microseconds(page.key) end'
@@ -109,9 +164,9 @@ begin
     end
   )
   into items
-  using owner_id, keys, labels, search, words, key, (after ->> 'id')::uuid, page_limit, sort;
+  using owner_id, keys, labels, search, words, key, (after ->> 'id')::uuid, page_limit, sort, label, skipped;
 
-  if after is null then
+  if counted and after is null then
     execute format($sql$
       select
         coalesce(jsonb_object_agg(counted.liveness, counted.agents), '{}'),
@@ -120,10 +175,11 @@ begin
         )
       from (
         select
-          l.liveness, count(*) as agents,
-          count(*) filter (where b.status = 'unhealthy' and l.liveness in ('online', 'late')) as unhealthy,
-          sum(cardinality(b.copies)) filter (where l.liveness <> 'revoked') as copies
-        from public.agents as a %s where %s group by l.liveness
+          agent.liveness, count(*) as agents,
+          count(*) filter (where agent.status = 'unhealthy' and agent.liveness in ('online', 'late')) as unhealthy,
+          sum(cardinality(agent.copies)) filter (where agent.liveness <> 'revoked') as copies
+        -- "offset 0" keeps it apart. Else liveness is computed for each place that names it.
+        from (select l.liveness, b.status, b.copies from %s where %s offset 0) as agent group by agent.liveness
       ) as counted
     $sql$, states, matches)
     into counts, troubles
@@ -132,7 +188,7 @@ begin
   return public.page_of(items, page_limit) || jsonb_build_object('counts', counts, 'troubles', troubles);
 end
 $$;
-comment on function public.list_agents(uuid, jsonb, text, integer, jsonb) is
-  'A page of an owner''s agents (null: of all): {"rows": […], "next": {sort, key, id}, or null at the end, "counts": by liveness, of all that fit but for liveness, "troubles": how many of these are unhealthy, and how many copies they have; both null after the first page}. filter: {"liveness": words, or null, "labels": [{key, value, or null for any}], "search": text, or null}. sort: trouble, name, last_seen_at, created_at; - before it: descending. after: the next of the page before, of the same sort.';
-revoke all on function public.list_agents(uuid, jsonb, text, integer, jsonb) from public, anon, authenticated;
-grant execute on function public.list_agents(uuid, jsonb, text, integer, jsonb) to service_role;
+comment on function public.list_agents(uuid, jsonb, text, integer, jsonb, integer, boolean) is
+  'A page of an owner''s agents (null: of all): {"rows": […], "next": {sort, key, id}, or null at the end, "counts": by liveness, of all that fit but for liveness, "troubles": how many of these are unhealthy, and how many copies they have; both null after the first page, and where counted is false}. filter: {"liveness": words, or null, "labels": [{key, value, or null for any}], "search": text, or null}. sort: trouble, name, last_seen_at, created_at, label:<key>; - before it: descending. after: the next of the page before, of the same sort. skipped: how many rows after that are left out.';
+revoke all on function public.list_agents(uuid, jsonb, text, integer, jsonb, integer, boolean) from public, anon, authenticated;
+grant execute on function public.list_agents(uuid, jsonb, text, integer, jsonb, integer, boolean) to service_role;

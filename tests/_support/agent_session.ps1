@@ -25,9 +25,11 @@ Set-Alias Get-WallSeconds Get-FastWallSeconds
 while ($null -ne ($line = [Console]::In.ReadLine())) {
     $life = ConvertFrom-Json $line
     $env:HOME = $life.home
+    foreach ($variable in $life.variables.PSObject.Properties) { [Environment]::SetEnvironmentVariable($variable.Name, $variable.Value) }
     $fast.Haste, $fast.Folder, $fast.Begun, $fast.Slept = $life.haste, $life.folder, $life.begun, 0.0
     $global:LASTEXITCODE = 0
     $with = @($life.args)
     & $life.program @with
+    foreach ($variable in $life.variables.PSObject.Properties) { [Environment]::SetEnvironmentVariable($variable.Name, [NullString]::Value) }
     [Console]::Error.WriteLine("ended $LASTEXITCODE")
 }

@@ -8,6 +8,8 @@ interface Life {
   program: string;
   args: string[];
   home: string;
+  /** What else its environment has. */
+  variables: Record<string, string>;
   /** Where its clock is: `slept` is what it has slept, `jumps` what `planJumps` said. */
   folder: string;
   /** The seconds since 1970 at which the clock begins. */

@@ -3,15 +3,28 @@ import { generateSigningKey, importKeyRing, type KeyRing } from "../../supabase/
 import type { Backend } from "../../supabase/functions/_shared/backend.ts";
 import {
   type Agent,
+  type AgentsMap,
+  type Bucket,
+  type Channel,
   type Database,
   databaseOver,
   type Enrollment,
   type Event,
+  type FleetNumbers,
+  type FollowedMap,
+  type Gap,
+  type Incident,
+  type MapChanges,
+  type MapMoment,
   type OpenedSession,
   type ReaderKey,
 } from "../../supabase/functions/_shared/database/port.ts";
+import { Deliverer } from "../../supabase/functions/_shared/channels/deliverer.ts";
+import type { Post, Transports } from "../../supabase/functions/_shared/channels/send.ts";
+import { Buckets } from "../../supabase/functions/_shared/http/buckets.ts";
 import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import type { Endpoint } from "../../supabase/functions/_shared/http/routes.ts";
+import { incomingOf, responseOf } from "../../supabase/functions/_shared/http/web.ts";
 import { Log } from "../../supabase/functions/_shared/log.ts";
 import { supabaseOperators } from "../../supabase/functions/_shared/operator.ts";
 import { RefusedAgents } from "../../supabase/functions/_shared/refused_agents.ts";
@@ -25,6 +38,8 @@ export interface TestBackend extends Backend {
   /** The database's calls, in their order. */
   calls: { name: string; args: unknown[] }[];
   lines: string[];
+  /** What was posted to channels. */
+  posts: Post[];
   work: Promise<void>[];
 }
 
@@ -79,6 +94,35 @@ export const agent: Agent = {
   copies: [],
 };
 
+export const agentsMap: AgentsMap = {
+  sort: "name",
+  cells: "6",
+  order: "1",
+  groups: [],
+  groups_count: 0,
+  marks: [{ sort: "name", key: agent.name, id: agentId }],
+  counts: { pending: 1 },
+  troubles,
+};
+
+/** From when the changes of `followedMap` count. */
+export const mapMoment: MapMoment = { xid: "700", at_us: 1_800_000_000_000_000, shortest: 60 };
+
+export const followedMap: FollowedMap = {
+  ...agentsMap,
+  ids: agentId,
+  liveness: "6",
+  incidents: "",
+  next: { ...mapMoment },
+};
+
+export const mapChanges: MapChanges = {
+  changes: { "77": [agentId] },
+  copies: 0,
+  incidents: "",
+  next: { ...mapMoment, xid: "701" },
+};
+
 export const openedSession: OpenedSession = {
   id: agentId,
   name: agent.name,
@@ -93,6 +137,32 @@ export const readerKeyRow: ReaderKey = {
   id: agentId,
   owner_id: null,
   name: "a dashboard",
+  created_at: now.toISOString(),
+};
+
+export const fleetNumbers: FleetNumbers = {
+  agents: { online: 40, late: 2 },
+  unhealthy: 1,
+  muted: 3,
+  copies: 4,
+  heartbeats: 1_000_000,
+  handshakes: 500,
+  refused_handshakes: 6,
+  incidents: { offline: 2 },
+  deliveries: { delivered: 7, failed: 1 },
+};
+
+export const channel: Channel = {
+  id: agentId,
+  owner_id: null,
+  name: "ops",
+  kind: "slack",
+  settings: { url: "https://hooks.slack.com/services/secret" },
+  labels: {},
+  kinds: ["offline", "stalled", "unhealthy", "copy", "server"],
+  after_seconds: 0,
+  remind_after_seconds: null,
+  enabled: true,
   created_at: now.toISOString(),
 };
 
@@ -121,6 +191,38 @@ export const enrollment: Enrollment = {
   revoked_at: null,
 };
 
+export const agentHistory: { buckets: Bucket[]; gaps: Gap[] } = {
+  buckets: [{
+    at: "2026-11-23T11:45:00.000Z",
+    beats: 14,
+    expected: 15,
+    worst_status: "degraded",
+    metrics: { cpu_percent: [1.5, 20.25, 97] },
+  }],
+  gaps: [{
+    from: "2026-11-23T11:46:00.000Z",
+    to: "2026-11-23T11:48:00.000Z",
+    reason: "network",
+    detail: { unanswered_count: 1 },
+  }],
+};
+
+export const incident: Incident = {
+  id: agentId,
+  owner_id: null,
+  kind: "offline",
+  opened_at: now.toISOString(),
+  closed_at: null,
+  agents_count: 1,
+  agents: [{ id: agentId, name: agent.name }],
+  labels: { site: "Linz" },
+  reason: null,
+  changes_count: 0,
+  acknowledged_at: null,
+  acknowledged_by: null,
+  deliveries: [],
+};
+
 /** A database whose every call fails, whichever there are. */
 export function failingDatabase(error: () => Error): Database {
   return databaseOver(() => Promise.reject(error()));
@@ -134,6 +236,7 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
   const clock = { now };
   const calls: TestBackend["calls"] = [];
   const lines: string[] = [];
+  const posts: Post[] = [];
   const work: Promise<void>[] = [];
   const found = () => Promise.resolve(agent);
   const nothing = () => Promise.resolve();
@@ -144,6 +247,9 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
       revoke: found,
       list: () =>
         Promise.resolve({ rows: [agent], next: null, totals: { counts: { pending: 1 }, troubles } }),
+      map: () => Promise.resolve(agentsMap),
+      follow: () => Promise.resolve(followedMap),
+      mapChanges: () => Promise.resolve(mapChanges),
       edit: found,
       restore: found,
       endSessions: found,
@@ -192,10 +298,48 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
       revoke: () => Promise.resolve(readerKeyRow),
       ...database.readerKeys,
     },
+    channels: {
+      create: () => Promise.resolve(channel),
+      find: () => Promise.resolve(channel),
+      list: () => Promise.resolve({ rows: [channel], next: null }),
+      edit: () => Promise.resolve(channel),
+      remove: () => Promise.resolve(channel),
+      ...database.channels,
+    },
+    deliveries: {
+      claim: () => Promise.resolve([]),
+      record: () => Promise.resolve({ state: "delivered" }),
+      ...database.deliveries,
+    },
     events: { list: () => Promise.resolve({ rows: [event], next: null }), ...database.events },
-    health: { ping: nothing, upkeep: () => Promise.resolve([]), ...database.health },
+    fleet: { measure: () => Promise.resolve(fleetNumbers), ...database.fleet },
+    history: {
+      read: () => Promise.resolve(agentHistory),
+      keep: () => Promise.resolve(false),
+      ...database.history,
+    },
+    incidents: {
+      list: () => Promise.resolve({ rows: [incident], next: null }),
+      get: () => Promise.resolve(incident),
+      acknowledge: () => Promise.resolve(incident),
+      tick: () => Promise.resolve(null),
+      ...database.incidents,
+    },
+    health: {
+      ping: () => Promise.resolve({ tick: 3 }),
+      upkeep: () => Promise.resolve([]),
+      ...database.health,
+    },
   };
   const recorded = recording(answers, calls);
+  const log = new Log((line) => lines.push(line));
+  const transports: Transports = {
+    post: (post) => {
+      posts.push(post);
+      return Promise.resolve({ status: 200, retryAfter: null, text: "ok" });
+    },
+    mail: null,
+  };
   return {
     database: recorded,
     keys: await keys,
@@ -206,12 +350,17 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
     }),
     verifiedTokens: new VerifiedTokens(),
     refusals: new Refusals(() => clock.now),
+    transports,
+    deliverer: new Deliverer({ database: recorded, transports, log, now: () => clock.now }),
+    channelTests: new Buckets({ burst: 10, perSecond: 1 / 6 }, () => clock.now),
     refusedAgents: new RefusedAgents((refused) => recorded.sessions.recordRefusals(refused), nothing),
-    log: new Log((line) => lines.push(line)),
+    log,
+    meter: null,
     issuer,
     sessionLifetimeSeconds: 900,
     agentLimitPerOwner: 1000,
     trustedProxies: 0,
+    historyDays: 30,
     now: () => clock.now,
     random: () => 0.5,
     jitter: () => new Promise((resolve) => setTimeout(resolve, 0)),
@@ -220,6 +369,7 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
     clock,
     calls,
     lines,
+    posts,
     work,
   };
 }
@@ -229,18 +379,16 @@ export async function ask(
   endpoint: Endpoint,
   backend: TestBackend,
   { rest = "", address = "192.0.2.1", ...init }: RequestInit & { rest?: string; address?: string } = {},
-): Promise<Reply> {
+): Promise<Reply & { text: string }> {
   const request = new Request(`https://fleet.example/functions/v1/${endpoint.name}${rest}`, init);
-  const response = await respond(endpoint, request, backend, {
-    subpath: rest.replace(/\?.*$/, ""),
-    socketAddress: address,
-  });
+  const where = { subpath: rest.replace(/\?.*$/, ""), socketAddress: address };
+  const response = responseOf(await respond(endpoint, incomingOf(request), backend, where));
   await Promise.all(backend.work.splice(0));
   backend.log.flush();
   const text = await response.text();
   const isJson = response.headers.get("content-type") === "application/json";
   const parsed: unknown = isJson && text !== "" ? JSON.parse(text) : {};
-  return { status: response.status, headers: response.headers, body: record(parsed) };
+  return { status: response.status, headers: response.headers, body: record(parsed), text };
 }
 
 function recording(database: Database, calls: TestBackend["calls"]): Database {
@@ -255,16 +403,8 @@ function recording(database: Database, calls: TestBackend["calls"]): Database {
         };
       },
     });
-  const { agents, secrets, copies, sessions, heartbeats, enrollments, readerKeys, events, health } = database;
-  return {
-    agents: noted("agents", agents),
-    secrets: noted("secrets", secrets),
-    copies: noted("copies", copies),
-    sessions: noted("sessions", sessions),
-    heartbeats: noted("heartbeats", heartbeats),
-    enrollments: noted("enrollments", enrollments),
-    readerKeys: noted("readerKeys", readerKeys),
-    events: noted("events", events),
-    health: noted("health", health),
-  };
+  // What Object.fromEntries forgets: each noun has the methods of its own.
+  return Object.fromEntries(
+    Object.entries(database).map(([noun, methods]) => [noun, noted(noun, methods)]),
+  ) as Database;
 }

@@ -10,10 +10,11 @@ export interface Certificate {
 }
 
 const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-const leaf = "subjectAltName=DNS:localhost,DNS:fleet.invalid\nbasicConstraints=critical,CA:FALSE\n";
+const leaf =
+  "subjectAltName=DNS:localhost,DNS:fleet.invalid,IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n";
 
 /**
- * A certificate for `localhost` and `fleet.invalid`, of an authority that nobody knows. It is asked for and then
+ * A certificate for `localhost`, `127.0.0.1` and `fleet.invalid`, of an authority that nobody knows. It is asked for and then
  * signed: what does both at once, the openssl of macOS does not know.
  */
 export async function makeCertificate(folder: string): Promise<Certificate> {

@@ -5,13 +5,16 @@ import type {
   Beat,
   Client,
   Database,
+  MapChanges,
   NewAgent,
   OpenedSession,
   Verdict,
 } from "../../supabase/functions/_shared/database/port.ts";
+import { parseMoment } from "../../supabase/functions/agents/map.ts";
 import { ContractError } from "../../supabase/functions/_shared/http/errors.ts";
 import type { Cursor } from "../../supabase/functions/_shared/http/pages.ts";
 import { enrollmentScenarios } from "./enrollment_scenarios.ts";
+import { until } from "./wait.ts";
 
 /** What a scenario works on: an adapter, and the id of the one user that its database knows. */
 export interface Subject {
@@ -37,8 +40,22 @@ const awkward = `quotes ' " \\ $1 %s {} [] null, ünïcode 漢字 👩‍🚀 \u
 export const scenarios: Record<string, Scenario> = {
   ...enrollmentScenarios,
 
-  "health.ping → the database answers": async ({ database }) =>
-    assert.equal(await database.health.ping(), undefined),
+  "health.ping → the database answers, and nothing calls its tick": async ({ database }) =>
+    assert.deepEqual(await database.health.ping(), { tick: null }),
+
+  "incidents.tick → nothing is new where nothing was, and then it is known that something calls it": async (
+    { database },
+  ) => {
+    assert.equal(await database.incidents.tick(5), null);
+    const { tick } = await database.health.ping();
+    assert.ok(tick !== null && tick >= 0);
+    assert.deepEqual(
+      await database.incidents.list(null, { state: "open", page: { limit: 1, after: null } }),
+      { rows: [], next: null },
+    );
+    assert.equal(await database.incidents.get(nobody, null), null);
+    assert.equal(await database.incidents.acknowledge(nobody, key), null);
+  },
 
   "health.upkeep → nothing to correct where no clock was wrong": async ({ database }) => {
     await create(database);
@@ -286,11 +303,31 @@ export const scenarios: Record<string, Scenario> = {
       seq: 2 ** 53 - 1,
       instanceId: instance,
       clockOffsetSeconds: null,
+      work: { busy: true, progress: -(2 ** 53 - 1) },
     };
     assert.deepEqual(await database.heartbeats.record([beat(id, said)]), [recorded]);
     const agent = await database.agents.get(id, null);
     assert.match(agent?.last_seen_at ?? "", time);
-    assert.partialDeepStrictEqual(agent, { status: "degraded", message, metrics, liveness: "online" });
+    assert.equal(agent?.last_progress_at, agent?.last_seen_at);
+    assert.partialDeepStrictEqual(agent, {
+      status: "degraded",
+      message,
+      metrics,
+      liveness: "online",
+      busy: true,
+      back_at: null,
+    });
+  },
+
+  "heartbeats.record of an agent that stops for a while → when it means to be back": async ({ database }) => {
+    const { id } = await create(database);
+    assert.deepEqual(
+      await database.heartbeats.record([beat(id, { status: "stopping", backInSeconds: 120 })]),
+      [recorded],
+    );
+    const agent = await database.agents.get(id, null);
+    assert.equal(Date.parse(agent?.back_at ?? "") - Date.parse(agent?.last_seen_at ?? ""), 120_000);
+    assert.partialDeepStrictEqual(agent, { liveness: "stopped", busy: null, last_progress_at: null });
   },
 
   "heartbeats.record of several agents → a verdict each in their order": async ({ database }) => {
@@ -434,7 +471,11 @@ export const scenarios: Record<string, Scenario> = {
     for (const name of ["c", awkward, "a", "B", "d"]) made.push(await create(database, { name, labels }));
     await database.heartbeats.record(made.slice(0, 2).map(({ id }) => beat(id)));
     const filter = { liveness: null, labels: [{ key: "walk", value: awkward }], search: null };
-    for (const sort of ["trouble", "name", "last_seen_at", "created_at"].flatMap((one) => [one, `-${one}`])) {
+    for (
+      const sort of ["trouble", "name", "last_seen_at", "created_at", "label:walk"].flatMap((
+        one,
+      ) => [one, `-${one}`])
+    ) {
       const whole = await database.agents.list(null, { filter, sort, page: { limit: 200, after: null } });
       assert.equal(whole.next, null);
       const counts = { online: 2, pending: 3 };
@@ -455,6 +496,98 @@ export const scenarios: Record<string, Scenario> = {
     assert.deepEqual([rows.map(({ name }) => name), totals?.counts], [[awkward], { online: 1 }]);
     assert.deepEqual((await database.agents.list(nobody, { filter, sort: "name", page })).rows, []);
   },
+
+  "agents.mapChanges → what a map has to take in to be as it would be read now, after acts and beats of any kind":
+    async ({ database }) => {
+      const labels = { followed: "1" };
+      const made: Agent[] = [];
+      for (let number = 0; number < 5; number++) {
+        made.push(await create(database, { name: `followed ${number}`, labels }));
+      }
+      const asked = {
+        filter: { liveness: null, labels: [{ key: "followed", value: "1" }], search: null },
+        groupKey: null,
+        marksEvery: 1000,
+      };
+      const read = async (): Promise<{ states: Map<string, string>; next: Cursor }> => {
+        const { ids, cells, liveness, next } = await database.agents.follow(null, asked);
+        const states = Array.from(cells, (cell, place): [string, string] => [
+          ids.slice(36 * place, 36 * place + 36),
+          `${cell}${liveness[place]}`,
+        ]);
+        return { states: new Map(states), next };
+      };
+      const known = await read();
+      assert.deepEqual([...known.states.keys()].sort(), made.map(({ id }) => id).sort());
+      const idOf = (number: number): string => made[number]?.id ?? "";
+      const act = { ownerId: null, act: { actor: "key:default", address: null } };
+      const steps: [what: string, step: () => Promise<unknown>, isWhole?: true][] = [
+        ["beats", () => database.heartbeats.record(made.map(({ id }) => beat(id)))],
+        ["an unhealthy beat", () => database.heartbeats.record([beat(idOf(1), { status: "unhealthy" })])],
+        ["a degraded beat", () => database.heartbeats.record([beat(idOf(2), { status: "degraded" })])],
+        ["a healthy one", () => database.heartbeats.record([beat(idOf(1))])],
+        ["a revocation", () => database.agents.revoke(idOf(3), act)],
+        ["nothing", () => Promise.resolve()],
+        ["a restoration", () => database.agents.restore(idOf(3), act)],
+        ["a name", () => database.agents.edit(idOf(0), { ...act, changes: { name: "followed 9" } }), true],
+        ["a new agent", async () => made.push(await create(database, { name: "followed 5", labels })), true],
+        ["a deletion", () => database.agents.delete(idOf(4), { ...act, name: "followed 4" }), true],
+        ["a beat", () => database.heartbeats.record([beat(idOf(2))])],
+      ];
+      const changesSince = (): Promise<MapChanges | null> =>
+        database.agents.mapChanges(null, { filter: asked.filter, since: parseMoment(known.next) });
+      for (const [what, step, isWhole] of steps) {
+        // Somebody else's transaction, as autovacuum's, may hold the cursor behind the step before.
+        await until("a cursor behind the last step", async () => {
+          Object.assign(known, await read());
+          return await changesSince() !== null;
+        }, { everyMs: 10 });
+        await step();
+        const changes = await changesSince();
+        const now = await read();
+        const states = Object.entries(changes?.changes ?? {})
+          .flatMap(([state, ids]) => ids.map((id): [string, string] => [id, state]));
+        const isUnknown = changes === null || states.some(([id]) => !known.states.has(id));
+        assert.equal(isUnknown, isWhole === true, what);
+        if (!isUnknown) assert.deepEqual(new Map([...known.states, ...states]), now.states, what);
+      }
+    },
+
+  "agents.map → a digit for each agent that fits, in the order of the list, and marks that the list takes":
+    async (
+      { database },
+    ) => {
+      const made: Agent[] = [];
+      for (
+        const [name, site] of [["c", "x"], [awkward, "y"], ["a", "y"], ["B", "x"], ["d", awkward]] as const
+      ) {
+        made.push(await create(database, { name, labels: { site, map: "1" } }));
+      }
+      await database.heartbeats.record(made.slice(0, 2).map(({ id }) => beat(id)));
+      const filter = { liveness: null, labels: [{ key: "map", value: "1" }], search: null };
+      for (const groupKey of [null, "site", "no-such"]) {
+        const map = await database.agents.map(null, { filter, groupKey, marksEvery: 2 });
+        assert.equal(map.sort, groupKey === null ? "name" : `label:${groupKey}`);
+        const everything = { limit: 200, after: null };
+        const { rows } = await database.agents.list(null, { filter, sort: map.sort, page: everything });
+        const cells = rows.map(({ liveness }) => liveness === "online" ? "7" : "6").join("");
+        assert.equal(map.cells, cells, map.sort);
+        assert.equal(map.marks.length, 2);
+        for (const [index, mark] of map.marks.entries()) {
+          const page = { limit: 1, after: sent(mark), skipped: 0 };
+          const behind = await database.agents.list(null, { filter, sort: map.sort, page });
+          assert.equal(behind.rows[0]?.id, rows[2 * (index + 1)]?.id, map.sort);
+          assert.equal(behind.totals, null);
+        }
+      }
+      const { groups, counts } = await database.agents.map(null, { filter, groupKey: "site", marksEvery: 2 });
+      assert.deepEqual(
+        new Map(groups.map(({ name, count }) => [name, count])),
+        new Map([[awkward, 1], ["x", 2], ["y", 2]]),
+      );
+      assert.deepEqual(counts, { online: 2, pending: 3 });
+      assert.equal((await database.agents.map(nobody, { filter, groupKey: null, marksEvery: 2 })).cells, "");
+    },
 
   "events.list → the newest first, page after page, of the kinds that are asked for": async (
     { database, userId },
@@ -538,6 +671,8 @@ function beat(agentId: string, said: Partial<Beat> = {}): Beat {
     instanceId: null,
     seq: null,
     clockOffsetSeconds: null,
+    work: null,
+    backInSeconds: null,
     ...said,
   };
 }

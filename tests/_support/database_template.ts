@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { binary } from "./compiled.ts";
+import { keptFolder } from "./kept_folder.ts";
 import { run } from "./run.ts";
 import { startServerProcess } from "./server.ts";
 
@@ -20,22 +19,12 @@ export async function copyDatabaseTemplate(data: string): Promise<void> {
 }
 
 async function findTemplate(): Promise<string> {
-  const template = join(tmpdir(), `openclaw-test-database-${Deno.uid() ?? ""}-${await keyOfSchema()}`);
-  using lock = await Deno.open(`${template}.lock`, { create: true, write: true, mode: 0o600 });
-  await lock.lock(true);
-  if (!await isFolder(template)) await makeTemplate(template);
-  return template;
-}
-
-async function makeTemplate(template: string): Promise<void> {
-  const unfinished = `${template}.unfinished`;
-  if (await isFolder(unfinished)) await Deno.remove(unfinished, { recursive: true });
-  await Deno.mkdir(unfinished, { mode: 0o700 });
-  const data = join(unfinished, "data");
-  const server = await startServerProcess({ data, makesDatabase: true });
-  await server.stop();
-  await Deno.rename(join(data, "postgres"), template);
-  await Deno.remove(unfinished, { recursive: true });
+  return await keptFolder(`database-${await keyOfSchema()}`, async (folder) => {
+    const data = join(folder, "data");
+    const server = await startServerProcess({ data, makesDatabase: true });
+    await server.stop();
+    return join(data, "postgres");
+  });
 }
 
 /** All that the content of a new database depends on. */
@@ -46,7 +35,7 @@ async function keyOfSchema(): Promise<string> {
     for (const name of names) hash.update(await Deno.readFile(join(root, folder, name)));
   }
   hash.update(await Deno.readFile(join(root, "deno.json")));
-  return hash.update(binary ?? "").digest("hex").slice(0, 16);
+  return hash.digest("hex").slice(0, 16);
 }
 
 /** By `cp` where there is one: a thousand files take Deno a second of CPU, and it a tenth. */
@@ -60,14 +49,5 @@ async function copyFiles(from: string, to: string): Promise<void> {
   for await (const { name, isDirectory } of Deno.readDir(from)) {
     if (isDirectory) await copyFiles(join(from, name), join(to, name));
     else await Deno.copyFile(join(from, name), join(to, name));
-  }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await Deno.lstat(path)).isDirectory;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }

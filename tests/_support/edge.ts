@@ -72,12 +72,15 @@ export async function withEdge(
   }
 }
 
+/** One function. */
 interface Worker {
   address: Promise<string>;
+  pid: number;
   stop: () => Promise<void>;
 }
 
-function startWorker(
+/** Starts a function; its caller stops it. */
+export function startWorker(
   deno: string,
   { name, env, output }: { name: string; env: Record<string, string>; output: string[] },
 ): Worker {
@@ -99,6 +102,7 @@ function startWorker(
   })();
   return {
     address: promise,
+    pid: child.pid,
     async stop() {
       await end(child);
       await drained;
@@ -112,5 +116,7 @@ async function forward(request: Request, byName: Map<string, string>): Promise<R
   const path = pathname.replace(/^\/functions\/v1/, "");
   const address = byName.get(path.split("/")[1] ?? "");
   if (address === undefined) return Response.json({ code: "NOT_FOUND" }, { status: 404 });
-  return await fetch(new Request(`${address}${path}${search}`, request));
+  // Not as a copy of the request: Deno warns of its signal, which a copy takes along.
+  const { method, headers, body } = request;
+  return await fetch(`${address}${path}${search}`, { method, headers, body });
 }

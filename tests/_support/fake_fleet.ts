@@ -1,3 +1,4 @@
+import { mapWords } from "../../supabase/functions/agents/map.ts";
 import {
   type Caught,
   type Fault,
@@ -77,20 +78,30 @@ interface Options {
   accepts?: (caught: Caught) => boolean;
   /** What is done with a request instead, by its number. */
   instead?: (caught: Caught, index: number) => Fault | null;
+  incidents?: Record<string, unknown>[];
 }
 
-/** A server that lists these agents by pages, in the order in which they are given, as `GET /agents` does. */
+/**
+ * A server that lists these agents by pages, in the order in which they are given, as `GET /agents` does. It has their map
+ * and these incidents, too, and takes every act without doing it.
+ */
 export function startFakeFleet(
   agents: readonly FakeAgent[] | (() => readonly FakeAgent[]),
-  { accepts = hasKey, instead = () => null }: Options = {},
+  { accepts = hasKey, instead = () => null, incidents = [] }: Options = {},
 ): FaultServer {
   return startFaultServer((caught, index) => {
     const odd = instead(caught, index);
     if (odd !== null) return odd;
     if (!accepts(caught)) return refuses("operator_required");
     const { pathname, searchParams } = new URL(caught.path, "http://fleet.example");
-    if (pathname !== "/functions/v1/agents") return refuses("not_found", 404);
-    return listReply(typeof agents === "function" ? agents() : agents, searchParams);
+    const all = typeof agents === "function" ? agents() : agents;
+    const path = pathname.replace("/functions/v1/", "");
+    if (path === "agents") return listReply(all, searchParams);
+    if (path === "agents/map") return mapReply(all, searchParams);
+    if (path === "incidents") return ours({ incidents, next_cursor: null, server_time: serverTime });
+    const [noun, id] = path.split("/");
+    const row = (noun === "incidents" ? incidents : all).find((one) => one.id === id);
+    return row === undefined ? refuses("not_found", 404) : ours(row);
   });
 }
 
@@ -119,6 +130,23 @@ function listReply(agents: readonly FakeAgent[], query: URLSearchParams): Fault 
     counts,
     troubles: { unhealthy: unhealthy.length, copies: copies.length },
     next_cursor: end < fitting.length ? String(end) : null,
+    server_time: serverTime,
+  });
+}
+
+function mapReply(agents: readonly FakeAgent[], query: URLSearchParams): Fault {
+  const key = query.get("group");
+  const groups = new Map<string | null, string>();
+  for (const { labels, liveness } of agents) {
+    const value = key === null ? null : Object.entries(Object(labels)).find(([name]) => name === key)?.[1];
+    const name = typeof value === "string" ? value : null;
+    groups.set(name, (groups.get(name) ?? "") + mapWords.indexOf(liveness));
+  }
+  return ours({
+    words: mapWords,
+    cells: [...groups.values()].join(""),
+    groups: [...groups].map(([name, cells]) => ({ name, count: cells.length })),
+    groups_count: groups.size,
     server_time: serverTime,
   });
 }

@@ -6,7 +6,8 @@ import { jumpingClock } from "./jumping_clock.ts";
 
 /**
  * The real `openclaw monitor` in a process of its own with another clock, which the shipped program cannot be given:
- * `fast_monitor.ts '{"clock":20}' monitor …` lets twenty seconds pass in one; `{"clock":"jumping"}` skips every wait,
+ * `fast_monitor.ts '{"clock":20}' monitor …` lets twenty seconds pass in one, and a clock that is slower than
+ * the host's slows every time limit with it; `{"clock":"jumping"}` skips every wait,
  * and each request then tells the clock's time in its header `test-clock`. `replyTimeoutMs` is after how long a
  * request without a reply is given up.
  */
@@ -26,6 +27,10 @@ Deno.exit(
 );
 
 function fastClock(speed: number): Clock {
+  if (speed < 1) {
+    const timeout = AbortSignal.timeout;
+    AbortSignal.timeout = (milliseconds) => timeout(milliseconds / speed);
+  }
   const begun = hostClock.wall();
   return {
     monotonic: () => speed * hostClock.monotonic(),

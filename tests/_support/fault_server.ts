@@ -1,3 +1,5 @@
+import { pause } from "./wait.ts";
+
 /** A request as it came in. */
 export interface Caught {
   at: number;
@@ -77,7 +79,7 @@ export function startFaultServer(answer: Answer): FaultServer {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       const timer = setTimeout(
         () => reject(new Error(`only ${caught.length} of ${requests} requests came`)),
-        60_000,
+        120_000,
       );
       const look = (): void => {
         if (caught.length >= requests) resolve();
@@ -151,12 +153,12 @@ async function perform(connection: Deno.Conn, fault: Exclude<Fault, "hang">): Pr
     await write(connection, "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n");
     for (let byte = 0; byte < 500; byte++) {
       await write(connection, " ");
-      await new Promise((resolve) => setTimeout(resolve, 1000));
+      await pause(1000);
     }
     return;
   }
   const { status, body, headers = {}, afterMilliseconds = 0 } = fault;
-  if (afterMilliseconds > 0) await new Promise((resolve) => setTimeout(resolve, afterMilliseconds));
+  if (afterMilliseconds > 0) await pause(afterMilliseconds);
   const lines = Object.entries({
     "content-type": "application/json",
     "content-length": String(new TextEncoder().encode(body).length),

@@ -69,7 +69,8 @@ export const powershell: Language = {
 
 export const sh: Language = shell("install.sh under dash", "dash", ["dash"]);
 
-const applets = [
+/** What install.sh starts, beside curl. */
+export const toolsOfInstallSh = [
   "awk",
   "cat",
   "chmod",
@@ -102,7 +103,7 @@ const applets = [
 export const bash: Language = shell("install.sh under bash", "bash", ["bash"]);
 export const busybox: Language = {
   ...shell("install.sh under busybox sh, with busybox's tools", "busybox", ["busybox", "sh"]),
-  applets,
+  applets: toolsOfInstallSh,
 };
 export const zsh: Language = shell("install.sh under zsh in its sh mode", "zsh", ["zsh", "--emulate", "sh"]);
 
@@ -155,6 +156,8 @@ export class Host {
   readonly secretFile: string;
   /** What the agent is started with, if not by its own first line. */
   shell: string[] = [];
+  /** What else its agent's environment has. */
+  variables: Record<string, string> = {};
   /** The PowerShell in which its agent lives on a fast clock, if not in one of its own. */
   session: AgentSession | null = null;
 

@@ -5,7 +5,7 @@ import postgres from "postgres";
 import { type CreatedAgent, FleetClient } from "./client.ts";
 import { withPostgres } from "./postgres.ts";
 import { type Random, seededRandom } from "./seed.ts";
-import { type ServerProcess, startServerProcess, temporaryFolder } from "./server.ts";
+import { folderInMemory, type ServerProcess, startServerProcess } from "./server.ts";
 import { pause } from "./wait.ts";
 
 /** What the server acknowledged, kept outside it. */
@@ -30,7 +30,7 @@ export function storyOf(kills: number, database: string): string {
 }
 
 export async function killOverPglite(kills: number): Promise<void> {
-  await using folder = await temporaryFolder();
+  await using folder = await folderInMemory();
   await killAgainAndAgain({
     kills,
     random: seededRandom(storyOf(kills, "PGlite")),
@@ -43,7 +43,7 @@ export async function killOverPglite(kills: number): Promise<void> {
 }
 
 export async function killOverPostgres(bin: string, kills: number): Promise<void> {
-  await using folder = await temporaryFolder();
+  await using folder = await folderInMemory();
   await withPostgres(bin, async (server) => {
     const url = await server.createDatabase();
     await killAgainAndAgain({

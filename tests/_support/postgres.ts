@@ -1,7 +1,10 @@
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { exists } from "../../cli/host/private_file.ts";
+import { keptFolder } from "./kept_folder.ts";
 import { freePort } from "./port.ts";
 import { run } from "./run.ts";
+import { folderInMemory } from "./server.ts";
 import { databaseName } from "./sql.ts";
 import { isInstalled } from "./tools.ts";
 
@@ -10,6 +13,8 @@ export interface TestPostgres extends AsyncDisposable {
   /** The address of a new database: an empty one, or a copy of one that nobody is connected to. */
   createDatabase: (original?: string) => Promise<string>;
   port: number;
+  /** Its first process, whose children the others are. */
+  pid: () => Promise<number>;
   bin: string;
   /** Stops the server as `pg_ctl stop --mode` does. */
   halt: (mode: "fast" | "immediate") => Promise<void>;
@@ -20,6 +25,8 @@ export interface TestPostgres extends AsyncDisposable {
   remove: () => Promise<void>;
 }
 
+/** With little in the write-ahead log, since each server copies it. */
+const access = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--wal-segsize=1"];
 const folders = ["/usr/lib/postgresql", "/opt/homebrew/opt/postgresql@15/bin"];
 
 /** The folder of a Postgres 15 or later on this host, or null. */
@@ -60,7 +67,8 @@ async function installed(): Promise<string[]> {
 
 /** Starts a Postgres on a free loopback port. Durable as in production: nothing is switched off for speed. */
 export async function startPostgres(bin: string, configuration: string[] = []): Promise<TestPostgres> {
-  const folder = await makeFolder();
+  const { path: folder } = await folderInMemory();
+  if (isRoot()) await succeed("chown", ["postgres", folder]);
   const port = freePort();
   const data = join(folder, "data");
   await succeed("cp", ["-a", await initializedFolder(bin), data]);
@@ -78,6 +86,7 @@ export async function startPostgres(bin: string, configuration: string[] = []): 
   };
   return {
     port,
+    pid: async () => parseInt(await Deno.readTextFile(join(data, "postmaster.pid"))),
     bin,
     start,
     halt,
@@ -96,25 +105,21 @@ export async function startPostgres(bin: string, configuration: string[] = []): 
 
 let initialized: Promise<string> | null = null;
 
-/** What `initdb` made, once in a test file: a copy of its folder costs a tenth of the next one. */
+/** What `initdb` made, once for each Postgres and user of this host: a copy of its folder costs a third of that. */
 function initializedFolder(bin: string): Promise<string> {
   initialized ??= initialize(bin);
   return initialized;
 }
 
 async function initialize(bin: string): Promise<string> {
-  const folder = await makeFolder();
-  addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
-  const data = join(folder, "data");
-  const access = ["-A", "trust", "-U", "postgres"];
-  await asPostgres(join(bin, "initdb"), ["-D", data, ...access, "-E", "UTF8", "--locale=C.UTF-8"]);
-  return data;
-}
-
-async function makeFolder(): Promise<string> {
-  const folder = await Deno.makeTempDir({ prefix: "openclaw-postgres-" });
-  if (isRoot()) await succeed("chown", ["postgres", folder]);
-  return folder;
+  const version = await succeed(join(bin, "initdb"), ["--version"], "piped");
+  const key = createHash("sha256").update(`${bin} ${version} ${access.join(" ")}`).digest("hex").slice(0, 16);
+  return await keptFolder(`postgres-${key}`, async (folder) => {
+    if (isRoot()) await succeed("chown", ["postgres", folder]);
+    const data = join(folder, "data");
+    await asPostgres(join(bin, "initdb"), ["-D", data, ...access]);
+    return data;
+  });
 }
 
 /** A Postgres that is removed when the work is done. */
@@ -128,7 +133,7 @@ export async function withPostgres(
 
 /** Postgres refuses to run as root. */
 async function asPostgres(program: string, args: string[]): Promise<void> {
-  if (!isRoot()) return await succeed(program, args);
+  if (!isRoot()) return void await succeed(program, args);
   await succeed("setpriv", ["--reuid=postgres", "--regid=postgres", "--clear-groups", program, ...args]);
 }
 
@@ -136,13 +141,10 @@ function isRoot(): boolean {
   return Deno.uid() === 0;
 }
 
-async function succeed(program: string, args: string[]): Promise<void> {
+/** Returns what it printed, where that is asked for. */
+async function succeed(program: string, args: string[], stdout: "null" | "piped" = "null"): Promise<string> {
   // Postgres's children would keep a pipe open, and this waiting for its end.
-  const { success, code } = await new Deno.Command(program, {
-    args,
-    cwd: "/",
-    stdout: "null",
-    stderr: "null",
-  }).output();
-  if (!success) throw new Error(`${program} ended with ${code}`);
+  const ended = await new Deno.Command(program, { args, cwd: "/", stdout, stderr: "null" }).output();
+  if (!ended.success) throw new Error(`${program} ended with ${ended.code}`);
+  return stdout === "null" ? "" : new TextDecoder().decode(ended.stdout);
 }

@@ -6,6 +6,7 @@ import { until } from "./wait.ts";
 export interface Postgrest extends AsyncDisposable {
   /** Where it listens now; null while it does not run. */
   url: () => string | null;
+  pid: () => number | null;
   /** Ends it as a crash does. */
   kill: () => Promise<void>;
   /** Starts it again, at another port, and waits until it serves. */
@@ -53,11 +54,18 @@ export async function startPostgrest(binary: string, options: PostgrestOptions):
     running = await spawn(binary, options);
   };
   await start();
-  return { url: () => running?.url ?? null, kill, start, [Symbol.asyncDispose]: kill };
+  return {
+    url: () => running?.url ?? null,
+    pid: () => running?.pid ?? null,
+    kill,
+    start,
+    [Symbol.asyncDispose]: kill,
+  };
 }
 
 interface Running {
   url: string;
+  pid: number;
   end: () => Promise<void>;
 }
 
@@ -88,7 +96,7 @@ async function spawn(binary: string, { address, jwks }: PostgrestOptions): Promi
   try {
     const url = await Promise.race([until("PostgREST to serve", () => servedAt(log)), drained]);
     if (!url.startsWith("http:")) throw new Error(url);
-    return { url, end: stop };
+    return { url, pid: child.pid, end: stop };
   } catch (error) {
     await stop();
     throw error;

@@ -17,6 +17,13 @@ interface Job {
   env: Record<string, string>;
 }
 
+interface SessionOptions {
+  /** A script that comes before all files, as a user's profile does. */
+  prelude?: string;
+  /** What stands before the command, and becomes PowerShell: `unshare -m`. */
+  wrapper?: string[];
+}
+
 const script = fileURLToPath(new URL("./powershell_session.ps1", import.meta.url));
 
 /** PowerShell itself, or null where there is none. */
@@ -65,6 +72,8 @@ export function powershellEnvironment(folder: string): Record<string, string> {
     DOTNET_CLI_TELEMETRY_OPTOUT: "1",
     // What .NET compiles with counters in it, for a faster program later, is a tenth of a start.
     DOTNET_TieredPGO: "0",
+    // PowerShell has .NET compile most of a script anew. Code that runs a few times is not worth being optimized.
+    DOTNET_JITMinOpts: "1",
     XDG_CACHE_HOME: join(folder, "powershell/cache"),
     XDG_DATA_HOME: join(folder, "powershell/data"),
     PSModuleAnalysisCachePath: join(folder, "powershell/modules"),
@@ -77,6 +86,7 @@ export function powershellEnvironment(folder: string): Record<string, string> {
 
 /** One PowerShell in which files run one after the other, as at a user's prompt. A start takes a second of CPU. */
 export class PowerShellSession implements AsyncDisposable {
+  readonly pid: number;
   #child: Deno.ChildProcess;
   #lines: ReadableStreamDefaultReader<string>;
   #writer: WritableStreamDefaultWriter<Uint8Array>;
@@ -85,10 +95,18 @@ export class PowerShellSession implements AsyncDisposable {
   #turn: Promise<unknown> = Promise.resolve();
   #rest = "";
 
-  /** `prelude` is a script that comes before all files, as a user's profile does. */
-  constructor(folder: string, prelude?: string) {
-    this.#child = new Deno.Command(pwsh ?? assert.fail("there is no PowerShell"), {
-      args: ["-NoProfile", "-NonInteractive", "-File", script, ...(prelude === undefined ? [] : [prelude])],
+  constructor(folder: string, { prelude, wrapper = [] }: SessionOptions = {}) {
+    const program = pwsh ?? assert.fail("there is no PowerShell");
+    const own = [
+      "-NoProfile",
+      "-NonInteractive",
+      "-File",
+      script,
+      ...(prelude === undefined ? [] : [prelude]),
+    ];
+    const [first = program, ...rest] = [...wrapper, program, ...own];
+    this.#child = new Deno.Command(first, {
+      args: rest,
       cwd: folder,
       clearEnv: true,
       env: { ...powershellEnvironment(folder), HOME: folder, LANG: "C.UTF-8" },
@@ -96,6 +114,7 @@ export class PowerShellSession implements AsyncDisposable {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
+    this.pid = this.#child.pid;
     this.#lines = this.#child.stdout.pipeThrough(new TextDecoderStream()).getReader();
     this.#writer = this.#child.stdin.getWriter();
     this.#drained = this.#drain(this.#child.stderr);

@@ -6,9 +6,10 @@ if ($args) { . $args[0] }
 $answers = [Console]::Out
 $errors = [Console]::Error
 while ($null -ne ($line = [Console]::In.ReadLine())) {
-    $job = ConvertFrom-Json $line
+    # Names that differ in case only, as those of proxies do, have no place in an object.
+    $job = ConvertFrom-Json $line -AsHashtable
     foreach ($name in @([Environment]::GetEnvironmentVariables().Keys) -ne 'PSModulePath') { [Environment]::SetEnvironmentVariable($name, [NullString]::Value) }
-    foreach ($variable in $job.env.PSObject.Properties) { [Environment]::SetEnvironmentVariable($variable.Name, $variable.Value) }
+    foreach ($name in @($job.env.Keys)) { [Environment]::SetEnvironmentVariable($name, $job.env[$name]) }
     $stdout = New-Object IO.StringWriter
     $stderr = New-Object IO.StringWriter
     [Console]::SetOut($stdout)

@@ -5,7 +5,7 @@ import { writePrivateFile } from "../../cli/host/private_file.ts";
 import { formatCredentials } from "../../cli/identity/credentials.ts";
 import type { CreatedAgent } from "./client.ts";
 import { binary } from "./compiled.ts";
-import { end, succeed } from "./run.ts";
+import { end, signalIfThere, succeed } from "./run.ts";
 import { openclaw } from "./server.ts";
 import { agentSecret } from "./vectors.ts";
 
@@ -40,7 +40,7 @@ export interface Running extends AsyncDisposable {
   output: { stdout: string; stderr: string };
   /** The JSON lines so far. */
   events: () => Record<string, unknown>[];
-  /** Waits for a line of JSON with this event, and fails after some seconds. */
+  /** Waits for a line of JSON with this event, and fails after minutes. */
   until: (event: string, times?: number) => Promise<Record<string, unknown>>;
   kill: (signal: Deno.Signal) => void;
   /** Ends it by force, if it has not ended by itself. */
@@ -48,7 +48,7 @@ export interface Running extends AsyncDisposable {
   ended: Promise<Run>;
 }
 
-const timeoutMs = 30_000;
+const timeoutMs = 120_000;
 const fastMonitor = fileURLToPath(new URL("fast_monitor.ts", import.meta.url));
 export const isBinary = binary !== undefined;
 /**
@@ -92,7 +92,7 @@ export function start(
     drain(child.stderr, (text) => output.stderr += text),
     stdin === undefined ? Promise.resolve() : feed(child.stdin, stdin),
   ]);
-  const timer = setTimeout(() => child.kill("SIGKILL"), longestSeconds * 1000);
+  const timer = setTimeout(() => signalIfThere(child, "SIGKILL"), longestSeconds * 1000);
   const ended = drained.then(() => child.status).then(({ code }) => {
     clearTimeout(timer);
     return { code, ...output };

@@ -5,7 +5,7 @@ import { ownEnvironment } from "./program.ts";
 export type Step =
   | ["wait", shown: string]
   | ["type", text: string]
-  | ["signal", name: "SIGINT" | "SIGTERM" | "SIGHUP"]
+  | ["signal", name: "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGTSTP" | "SIGCONT"]
   | ["resize", columns: number, rows: number];
 
 export interface Shown {
@@ -50,10 +50,12 @@ while status is None and time.time() < end:
     while steps:
         kind, *what = steps[0]
         if kind == "wait":
-            at = shown[since:].decode(errors="replace").find(what[0])
+            wanted = what[0].encode()
+            at = shown.find(wanted, since)
             if at < 0:
                 break
-            since = len(shown)
+            # What is waited for next may have come along. What is waited for after an act has to come after it.
+            since = at + len(wanted) if steps[1:] and steps[1][0] == "wait" else len(shown)
         elif kind == "type":
             os.write(master, what[0].encode())
         elif kind == "signal":

@@ -6,16 +6,20 @@ type Work = (context: Deno.TestContext) => Promise<void> | void;
 /** Something that a test needs from this machine, and that may not be there. */
 export interface Part<Found> {
   /** A test with that part; without it, one that was left out. */
-  test: (name: string, work: (found: Found, context: Deno.TestContext) => Promise<void>) => void;
+  test: (
+    name: string,
+    work: (found: Found, context: Deno.TestContext) => Promise<void>,
+    sanitizers?: { sanitizeOps?: false; sanitizeResources?: false },
+  ) => void;
 }
 
 /** Looks for a part of this machine once; `find` answers null when it is not there. */
 export async function part<Found>(what: string, find: () => Promise<Found | null>): Promise<Part<Found>> {
   const found = await find();
   return {
-    test(name, work) {
+    test(name, work, sanitizers = {}) {
       if (found === null) leaveOut(name, what);
-      else Deno.test(name, (context) => work(found, context));
+      else Deno.test(name, sanitizers, (context) => work(found, context));
     },
   };
 }
@@ -40,6 +44,11 @@ export function isRequired(part: string): boolean {
 export function testCompiled(name: string, work: Work): void {
   if (binary !== undefined) Deno.test(name, work);
   else Deno.test.ignore(leftOut(name, "compiled program"), () => undefined);
+}
+
+/** A test that a run has no time for which does only a share of its work, with `OPENCLAW_REQUIRE=all` too. */
+export function leaveOutForTime(name: string, what: string): void {
+  Deno.test.ignore(leftOut(name, `time for ${what}`), () => undefined);
 }
 
 /** What cannot be tested here is ignored and says so, unless it is required. */

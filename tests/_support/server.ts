@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { namesElsewhere } from "../../cli/commands/elsewhere_names.ts";
 import { binary } from "./compiled.ts";
+import { signalIfThere } from "./run.ts";
 
 /** The embedded server in a process of its own, as its users start it. */
 export interface ServerProcess extends AsyncDisposable {
@@ -70,7 +71,7 @@ export async function startServerProcess(options: StartOptions): Promise<ServerP
 export async function tryServerProcess(
   { data, args = [], env = {}, files, makesDatabase }: StartOptions,
 ): Promise<ServerProcess | RefusedStart> {
-  const isEmbedded = !args.includes("--database-url") && env.DATABASE_URL === undefined;
+  const isEmbedded = !args.includes("--database-url") && !env.DATABASE_URL;
   if (isEmbedded && makesDatabase === undefined && !args.includes("--restore")) await giveDatabase(data);
   const port = args.includes("--port") ? [] : ["--port", "0"];
   const start = limited(openclaw(["serve", "--data", data, ...port, ...args]), files);
@@ -91,13 +92,11 @@ export async function tryServerProcess(
       if (url !== undefined) listening.resolve(url);
     }),
   ]);
-  let over = false;
-  child.status.then(() => over = true);
   const ended = drained.then(() => child.status).then(({ code }) => ({ code, ...output }));
   const first = await Promise.race([listening.promise, ended]);
   if (typeof first !== "string") return first;
   const stop = async (signal: Deno.Signal = "SIGTERM"): Promise<number> => {
-    if (!over) child.kill(signal);
+    signalIfThere(child, signal);
     return (await ended).code;
   };
   return {
@@ -131,18 +130,28 @@ function limited(
 
 /** A folder that is removed when the work is done. */
 export async function withFolder<Result>(work: (folder: string) => Promise<Result>): Promise<Result> {
-  const folder = await Deno.makeTempDir({ prefix: "openclaw-test-" });
-  try {
-    return await work(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await using folder = await temporaryFolder();
+  return await work(folder.path);
 }
 
 /** A folder for `await using`: it is removed at the end of the block. */
-export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposable> {
-  const path = await Deno.makeTempDir({ prefix: "openclaw-test-" });
+export async function temporaryFolder(dir?: string): Promise<{ path: string } & AsyncDisposable> {
+  const path = await Deno.makeTempDir({ prefix: "openclaw-test-", ...(dir === undefined ? {} : { dir }) });
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+/**
+ * The same in memory, where `tools/test.ts` found room: for a server's data, and what else has many files or large ones.
+ * Not for an agent's home: what enrolls or changes its secret refuses a place that is gone after the next start.
+ */
+export function folderInMemory(): ReturnType<typeof temporaryFolder> {
+  return temporaryFolder(Deno.env.get("OPENCLAW_TEST_MEMORY") || undefined);
+}
+
+/** The same for a block. */
+export async function withFolderInMemory<Result>(work: (folder: string) => Promise<Result>): Promise<Result> {
+  await using folder = await folderInMemory();
+  return await work(folder.path);
 }
 
 async function drain(stream: ReadableStream<Uint8Array>, take: (text: string) => void): Promise<void> {

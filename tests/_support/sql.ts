@@ -1,4 +1,5 @@
 import postgres from "postgres";
+import { until } from "./wait.ts";
 
 export type Sql = postgres.Sql;
 
@@ -10,6 +11,15 @@ export async function withSql<Result>(address: string, work: (sql: Sql) => Promi
   } finally {
     await sql.end({ timeout: 1 });
   }
+}
+
+/** Resolves once so many connections wait for a lock. */
+export async function someWait(address: string, connections = 1): Promise<void> {
+  await withSql(address, (sql) =>
+    until("a connection that waits for a lock", async () => {
+      const [row] = await sql`select count(distinct pid)::integer as waiting from pg_locks where not granted`;
+      return row?.waiting >= connections;
+    }, { everyMs: 10 }));
 }
 
 /** Runs any number of statements. */

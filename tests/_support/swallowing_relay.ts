@@ -2,8 +2,11 @@
  * A relay to a local port. From `swallow()` on, what comes on connections that were opened before is read and goes
  * nowhere, without a word: as behind a NAT that forgot them. New ones work.
  */
-export function startSwallowingRelay(port: number): Disposable & { port: number; swallow: () => void } {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+export function startSwallowingRelay(
+  port: number,
+  near = 0,
+): Disposable & { port: number; swallow: () => void } {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: near });
   const open = new Set<Deno.Conn>();
   let generation = 0;
   const pass = async (from: Deno.Conn, to: Deno.Conn, born: number): Promise<void> => {

@@ -3,8 +3,10 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Finished, installPy, installSh, type Language, run } from "./installers.ts";
 import { type Part, part } from "./require.ts";
-import { withFolder } from "./server.ts";
+import { end } from "./run.ts";
+import { withFolderInMemory } from "./server.ts";
 import { isInstalled } from "./tools.ts";
+import { until } from "./wait.ts";
 
 /** A systemd that runs, on a copy of this host that is thrown away; the network and one folder are this host's. */
 export interface SystemdHost {
@@ -30,7 +32,7 @@ export const systemd: Part<true> = await part("systemd that root may boot in nam
 });
 
 export async function withSystemd(work: (host: SystemdHost) => Promise<void>): Promise<void> {
-  await withFolder(async (folder) => {
+  await withFolderInMemory(async (folder) => {
     await Deno.chmod(folder, 0o755);
     const installer: SystemdHost["installer"] = ({ file }) => join(folder, basename(file));
     for (const file of [installSh, installPy]) {
@@ -62,8 +64,7 @@ export async function withSystemd(work: (host: SystemdHost) => Promise<void>): P
     try {
       init = await childOf(booting.pid);
     } catch (error) {
-      booting.kill("SIGKILL");
-      await booting.status;
+      await end(booting);
       await removeGroup(group);
       throw error;
     }
@@ -103,21 +104,21 @@ function within(
 
 async function running(init: number, complaints: Promise<string>): Promise<void> {
   let state: Finished | undefined;
-  for (let tries = 0; tries < 100; tries++) {
-    state = await run(["systemctl", "is-system-running", "--wait"], within(init));
-    if (state.code === 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+  try {
+    await until("systemd", async () => {
+      state = await run(["systemctl", "is-system-running", "--wait"], within(init));
+      return state.code === 0;
+    }, { everyMs: 100 });
+  } catch (cause) {
+    throw new Error(`systemd did not start: ${state?.stdout}${state?.stderr} ${await complaints}`, { cause });
   }
-  throw new Error(`systemd did not start: ${state?.stdout}${state?.stderr} ${await complaints}`);
 }
 
 async function childOf(pid: number): Promise<number> {
-  for (let tries = 0; tries < 100; tries++) {
+  return await until("a process that becomes systemd", async () => {
     const child = (await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`)).trim();
-    if (child !== "") return Number(child);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error("No process came that could become systemd");
+    return child !== "" && Number(child);
+  });
 }
 
 async function succeeds(command: string[]): Promise<boolean> {
@@ -142,12 +143,5 @@ async function removeGroup(path: string): Promise<void> {
   for await (const { name, isDirectory } of Deno.readDir(path)) {
     if (isDirectory) await removeGroup(join(path, name));
   }
-  for (let tries = 0;; tries++) {
-    try {
-      return await Deno.remove(path);
-    } catch (error) {
-      if (tries === 50) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
+  await until("the end of the group's processes", () => Deno.remove(path).then(() => true, () => false));
 }

@@ -11,3 +11,9 @@ export function percentile(list: number[], percent: number): number {
 export function row(first: string, ...cells: string[]): string {
   return first.padEnd(40) + cells.map((cell) => cell.padStart(22)).join("");
 }
+
+/** The same ones in a random order. */
+export function shuffled<One>(list: readonly One[]): One[] {
+  const left = [...list];
+  return list.flatMap(() => left.splice(Math.floor(Math.random() * left.length), 1));
+}

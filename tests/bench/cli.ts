@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { agentId, agentSecret } from "../_support/vectors.ts";
+import { pause } from "../_support/wait.ts";
 
 /**
  * What the compiled `openclaw` costs, beside an empty program that was compiled by the same Deno: size, time of
@@ -194,8 +195,4 @@ function median(values: number[]): number {
 
 function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(1);
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

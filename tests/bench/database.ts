@@ -1,20 +1,19 @@
 // deno-lint-ignore-file no-console -- a benchmark prints
 import { openPostgres } from "../../cli/serve/store/postgres.ts";
-import { type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
+import { type Beat, type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
 import { findPostgres, startPostgres } from "../_support/postgres.ts";
 import { execute, withSql } from "../_support/sql.ts";
 import { median, row } from "./_numbers.ts";
+import { cpuOf } from "./_accounting.ts";
 
 // What a beat and a handshake cost Postgres: the microseconds of CPU of its processes for each, by the system's own
-// accounting, one at a time and in lists of 100. Linux only.
+// accounting, one at a time and in lists of 100; behind a plus, those of the caller and its driver. Linux only.
 //
 //   deno task bench:database [--agents 200]
 
 const count = Deno.args[0] === "--agents" ? Number(Deno.args[1]) : 200;
 const inList = 100;
 const rounds = 3;
-/** What a clock tick of /proc is, in microseconds; Linux has 100 a second on all that it runs on today. */
-const tick = 10_000;
 const secretDigest = `sha256:${"a".repeat(64)}`;
 const fleet = `
   insert into public.agents (name, agent_secret, secret_created_at, labels)
@@ -33,18 +32,17 @@ const metrics = {
 /** Beats or handshakes of these agents, in one call. */
 type Work = (database: Database, ids: string[], turn: number) => Promise<unknown>;
 
-const works: [what: string, work: Work][] = [
-  ["a beat", (database, ids, turn) =>
-    database.heartbeats.record(ids.map((agentId) => ({
-      agentId,
-      epoch: 1,
-      status: "healthy",
-      message: null,
-      metrics,
-      instanceId: agentId,
-      seq: turn,
-      clockOffsetSeconds: 0,
-    })))],
+const works: [what: string, work: Work, before?: string][] = [
+  ["a beat", (database, ids, turn) => database.heartbeats.record(ids.map((id) => beat(id, turn)))],
+  [
+    "a beat that leaves no history",
+    (database, ids, turn) => database.heartbeats.record(ids.map((id) => beat(id, turn))),
+    "update public.history_settings set days = 0",
+  ],
+  ["a beat that tells of work", (database, ids, turn) =>
+    database.heartbeats.record(
+      ids.map((id) => ({ ...beat(id, turn), work: { busy: true, progress: turn } })),
+    )],
   ["a handshake", (database, ids) =>
     database.sessions.openAll(ids.map((agentId) => ({
       agentId,
@@ -54,6 +52,21 @@ const works: [what: string, work: Work][] = [
       address: "192.0.2.1",
     })))],
 ];
+
+function beat(agentId: string, turn: number): Beat {
+  return {
+    agentId,
+    epoch: 1,
+    status: "healthy",
+    message: null,
+    metrics,
+    instanceId: agentId,
+    seq: turn,
+    clockOffsetSeconds: 0,
+    work: null,
+    backInSeconds: null,
+  };
+}
 
 let turns = 0;
 
@@ -70,16 +83,21 @@ else {
       (await sql`select id::text from public.agents order by random()`).map(({ id }) => String(id)),
   );
   const database = databaseOver(store.call);
+  const pid = await server.pid();
   console.log(row(`${count} agents, microseconds of CPU`, "alone", `in a list of ${inList}`));
-  for (const [what, work] of works) {
+  for (const [what, work, before = "update public.history_settings set days = 30"] of works) {
+    await execute(address, before);
+    await execute(address, "truncate public.history_beats");
     const figures: string[] = [];
     for (const length of [1, inList]) {
-      const seen: number[] = [];
-      await costOf(() => callOver(database, { ids, length, work }), server.port);
+      const seen: number[][] = [];
+      await costOf(() => callOver(database, { ids, length, work }), [pid, Deno.pid]);
       for (let round = 0; round < rounds; round++) {
-        seen.push(await costOf(() => callOver(database, { ids, length, work }), server.port));
+        seen.push(await costOf(() => callOver(database, { ids, length, work }), [pid, Deno.pid]));
       }
-      figures.push(median(seen).toFixed(0));
+      figures.push(
+        [0, 1].map((place) => median(seen.map((costs) => costs[place] ?? NaN)).toFixed(0)).join(" + "),
+      );
     }
     console.log(row(what, ...figures));
   }
@@ -102,35 +120,10 @@ async function callOver(
   return done;
 }
 
-async function costOf(work: () => Promise<number>, port: number): Promise<number> {
-  const before = await ticksOf(port);
+/** What each of these processes, with its children, takes for one of them. */
+async function costOf(work: () => Promise<number>, pids: number[]): Promise<number[]> {
+  const before = await Promise.all(pids.map((pid) => cpuOf([pid])));
   const done = await work();
-  return (await ticksOf(port) - before) * tick / done;
-}
-
-/** The ticks of all processes of the Postgres on this port that run now. */
-async function ticksOf(port: number): Promise<number> {
-  const stats: { pid: number; parent: number; ticks: number; isServer: boolean }[] = [];
-  for await (const { name } of Deno.readDir("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const [command, stat] = await Promise.all([
-        Deno.readTextFile(`/proc/${name}/cmdline`),
-        Deno.readTextFile(`/proc/${name}/stat`),
-      ]);
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      stats.push({
-        pid: Number(name),
-        parent: Number(fields[1]),
-        ticks: Number(fields[11]) + Number(fields[12]),
-        isServer: command.includes(`\0-p\0${port}\0`),
-      });
-    } catch (error) {
-      // It has ended meanwhile.
-      if (!(error instanceof Deno.errors.NotFound) && !/No such process/.test(String(error))) throw error;
-    }
-  }
-  const servers = new Set(stats.filter(({ isServer }) => isServer).map(({ pid }) => pid));
-  return stats.filter(({ pid, parent }) => servers.has(pid) || servers.has(parent))
-    .reduce((sum, { ticks }) => sum + ticks, 0);
+  const after = await Promise.all(pids.map((pid) => cpuOf([pid])));
+  return after.map((micros, place) => (micros - (before[place] ?? NaN)) / done);
 }

@@ -9,7 +9,7 @@ import { supabaseDatabase } from "../../supabase/functions/_shared/database/supa
 import { newAgent, scenarios, type Subject } from "../_support/database_scenarios.ts";
 import { findPostgres, startPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
-import { withFolder } from "../_support/server.ts";
+import { withFolderInMemory } from "../_support/server.ts";
 import { databaseName, withSql } from "../_support/sql.ts";
 import { until } from "../_support/wait.ts";
 import { findSupabaseApi, startSupabaseApi, supabaseApiParts } from "../_support/supabase_api.ts";
@@ -47,7 +47,7 @@ postgres.test(
 );
 
 Deno.test("PGlite keeps the port's promises", (context) =>
-  withFolder(async (parent) => {
+  withFolderInMemory(async (parent) => {
     const folder = join(parent, "postgres");
     await begin(folder, context);
     const { call, close } = await openPglite(optionsOf(folder));

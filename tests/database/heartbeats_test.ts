@@ -3,7 +3,8 @@ import { openPostgres } from "../../cli/serve/store/postgres.ts";
 import { type Beat, type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
 import { findPostgres, startPostgres, type TestPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
-import { withSql } from "../_support/sql.ts";
+import { someWait, withSql } from "../_support/sql.ts";
+import { pause } from "../_support/wait.ts";
 
 const writers = 8;
 const rounds = 60;
@@ -50,10 +51,10 @@ async function overtake(address: string, [database]: Database[]): Promise<void> 
   const waiting = await withSql(address, async (sql) => {
     await sql`begin`;
     await sql.unsafe(
-      `select public.record_heartbeats('{${agentId}}', '{1}', '{healthy}', '{the later}', array['{}'], '{${instance}}', '{9}', '{null}')`,
+      `select public.record_heartbeats('{${agentId}}', '{1}', '{healthy}', '{the later}', array['{}'], '{${instance}}', '{9}', '{null}', '{null}', '{null}', '{null}')`,
     );
     const overtaken = database.heartbeats.record([{ ...beat, seq: 8, message: "the overtaken" }]);
-    await someoneWaits(address);
+    await someWait(address);
     await sql`commit`;
     return overtaken;
   });
@@ -65,17 +66,6 @@ async function overtake(address: string, [database]: Database[]): Promise<void> 
   assert.deepEqual(rows, [{ heartbeats_count: "2", message: "the later", last_seq: "9" }]);
 }
 
-async function someoneWaits(address: string): Promise<void> {
-  await withSql(address, async (sql) => {
-    for (let tries = 0; tries < 200; tries++) {
-      const [row] = await sql`select count(*)::integer as waiting from pg_locks where not granted`;
-      if (row?.waiting > 0) return;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    assert.fail("nobody waits for the row");
-  });
-}
-
 async function beatAtOnce(address: string, [operator, ...clients]: Database[]): Promise<void> {
   assert.ok(operator !== undefined && clients.length === writers);
   const agents = await enrol(operator, 24);
@@ -85,10 +75,11 @@ async function beatAtOnce(address: string, [operator, ...clients]: Database[]): 
     await operator.agents.revoke(id, { ownerId: null, act: { actor: "key:default", address: null } });
   }
   const seqs = new Map(agents.map((id) => [id, 0]));
-  const [told] = await Promise.all([
-    Promise.all(clients.map((client) => beatInRounds(client, agents, seqs))),
-    revokeSlowly(operator, revokedMeanwhile),
-  ]);
+  let isRevoking = true;
+  const revoked = revokeSlowly(operator, revokedMeanwhile).finally(() => isRevoking = false);
+  const mayEnd = (): boolean => !isRevoking;
+  const told = await Promise.all(clients.map((client) => beatInRounds(client, { agents, seqs, mayEnd })));
+  await revoked;
   await assertRows(address, told.flat(), { revoked: [...revokedBefore, ...revokedMeanwhile] });
 }
 
@@ -111,17 +102,21 @@ async function enrol(database: Database, count: number): Promise<string[]> {
   return ids;
 }
 
-/** Sends lists of all agents, shuffled, with wrong epochs and ids that nobody has. */
-async function beatInRounds(client: Database, agents: string[], seqs: Map<string, number>): Promise<Told[]> {
+/** Sends lists of all agents, shuffled, with wrong epochs and ids that nobody has; the last once it may end. */
+async function beatInRounds(
+  client: Database,
+  { agents, seqs, mayEnd }: { agents: string[]; seqs: Map<string, number>; mayEnd: () => boolean },
+): Promise<Told[]> {
   const told: Told[] = [];
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 1;; round++) {
+    const isLast = round >= rounds && mayEnd();
     const beats = shuffled(agents).map((agentId) => makeBeat(agentId, seqs));
     beats.push({ ...makeBeat(agents[0] ?? "", new Map()), agentId: crypto.randomUUID() });
     const verdicts = await client.heartbeats.record(beats);
     assert.equal(verdicts.length, beats.length);
     beats.forEach((beat, place) => told.push({ beat, accepted: verdicts[place] !== null }));
+    if (isLast) return told;
   }
-  return told;
 }
 
 function makeBeat(agentId: string, seqs: Map<string, number>): Beat {
@@ -136,12 +131,14 @@ function makeBeat(agentId: string, seqs: Map<string, number>): Beat {
     instanceId: instance,
     seq,
     clockOffsetSeconds: null,
+    work: null,
+    backInSeconds: null,
   };
 }
 
 async function revokeSlowly(operator: Database, ids: string[]): Promise<void> {
   for (const id of ids) {
-    await new Promise((resolve) => setTimeout(resolve, 40));
+    await pause(40);
     await operator.agents.revoke(id, { ownerId: null, act: { actor: "key:default", address: null } });
   }
 }

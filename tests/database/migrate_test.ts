@@ -203,6 +203,8 @@ async function liveOneAgent(database: Database): Promise<void> {
     instanceId: null,
     seq: null,
     clockOffsetSeconds: null,
+    work: null,
+    backInSeconds: null,
   };
   assert.deepEqual(await database.heartbeats.record([beat]), [{ heartbeatIntervalSeconds: 60 }]);
   assert.equal((await database.agents.get(agent.id, null))?.liveness, "online");

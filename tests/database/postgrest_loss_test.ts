@@ -87,6 +87,8 @@ async function beat(database: Database, load: Load, signal: AbortSignal): Promis
       metrics: {},
       instanceId: instance,
       clockOffsetSeconds: null,
+      work: null,
+      backInSeconds: null,
     };
     try {
       assert.deepEqual(await database.heartbeats.record([{ ...beat, seq }]), [{

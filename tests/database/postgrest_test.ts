@@ -28,6 +28,7 @@ const readable = [
 
 const beatLists = [
   ...["agent_ids", "epochs", "statuses", "messages", "metrics", "instance_ids", "seqs", "clock_offsets"],
+  ...["busies", "progresses", "backs_in"],
 ];
 
 type Ask = (path: string, init?: { method?: string; body?: unknown; prefer?: string }) => Promise<Answer>;

@@ -14,7 +14,7 @@ const cron = await part("Postgres 15 or later with pg_cron", async () => {
   return bin !== null && await hasExtension(bin, "pg_cron") ? bin : null;
 });
 
-cron.test("a database with pg_cron → upkeep is scheduled each minute, by what its owner may run", async (bin) => {
+cron.test("a database with pg_cron → upkeep and tick are scheduled, by what their owner may run", async (bin) => {
   const settings = ["shared_preload_libraries=pg_cron", "cron.database_name=fleet_1"];
   await using server = await startPostgres(bin, settings);
   const address = await server.createDatabase();
@@ -23,9 +23,20 @@ cron.test("a database with pg_cron → upkeep is scheduled each minute, by what 
   // As one does who has switched pg_cron on later.
   await execute(address, await Deno.readTextFile(migration));
   await withSql(address, async (sql) => {
-    const [job, ...more] = await sql`select jobid::integer, jobname, schedule, command, active from cron.job`;
+    const [tick, job, ...more] = await sql`
+      select jobid::integer, jobname, schedule, command, active from cron.job order by jobname`;
     assert.deepEqual([job?.jobname, job?.schedule, job?.active], ["openclaw-upkeep", "* * * * *", true]);
+    const [version] = await sql`select extversion from pg_extension where extname = 'pg_cron'`;
+    const everyFew = ["5 seconds", "select public.tick(5)"];
+    const knowsSeconds = !/^1\.[0-4]\b/.test(String(version?.extversion));
+    assert.deepEqual(
+      [tick?.jobname, tick?.schedule, tick?.command],
+      ["openclaw-tick", ...knowsSeconds ? everyFew : ["* * * * *", "select public.tick(60)"]],
+    );
     assert.equal(more.length, 0);
+    await sql.unsafe(String(tick?.command));
+    const [ticks] = await sql`select every_seconds from public.ticks`;
+    assert.equal(ticks?.every_seconds, knowsSeconds ? 5 : 60);
     const [theirs] = await sql`select cron.schedule('theirs', '0 0 1 1 *', 'select 1')::integer as job`;
     await sql`insert into cron.job_run_details (jobid, runid, database, username, end_time)
       select job, 10 * job + run, 'fleet_1', current_user, now() - make_interval(days => run)

@@ -4,7 +4,7 @@ import { openPostgres } from "../../cli/serve/store/postgres.ts";
 import { type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
 import { findPostgres, startPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
-import { execute, withSql } from "../_support/sql.ts";
+import { execute, someWait, withSql } from "../_support/sql.ts";
 
 const original = "11111111-0000-4000-8000-000000000001";
 const copy = "22222222-0000-4000-8000-000000000002";
@@ -234,17 +234,6 @@ async function during<Result>(
   });
 }
 
-async function someWait(address: string, expected: number): Promise<void> {
-  await withSql(address, async (sql) => {
-    for (let tries = 0; tries < 300; tries++) {
-      const [row] = await sql`select count(distinct pid)::integer as waiting from pg_locks where not granted`;
-      if (row?.waiting >= expected) return;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    assert.fail("nobody waits for the row");
-  });
-}
-
 function openSession(sql: postgres.Sql, id: string, secretDigest: string) {
   const handshakes = JSON.stringify([{ agent_id: id, secret_digest: secretDigest, client: {} }]);
   return sql`select public.open_sessions(${handshakes}::text::jsonb)`;
@@ -280,7 +269,14 @@ async function beatInTurn({ database, id }: Race, until: number, from = 1): Prom
 }
 
 function beatOf(agentId: string, instanceId: string, seq: number) {
-  const said = { status: "healthy", message: null, metrics: {}, clockOffsetSeconds: null };
+  const said = {
+    status: "healthy",
+    message: null,
+    metrics: {},
+    clockOffsetSeconds: null,
+    work: null,
+    backInSeconds: null,
+  };
   return { agentId, epoch: 1, instanceId, seq, ...said };
 }
 

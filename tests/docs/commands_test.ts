@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
 import type { Command, CommandUnknownOpts } from "@commander-js/extra-typings";
 import { agentEntries } from "../../cli/commands/agent/entries.ts";
+import { addCost } from "../../cli/commands/cost/cost.ts";
+import { addDashboard } from "../../cli/commands/dashboard.ts";
 import { addAgents } from "../../cli/commands/fleet/agents.ts";
+import { addChannels } from "../../cli/commands/fleet/channels.ts";
 import { addEnrollments } from "../../cli/commands/fleet/enrollments.ts";
 import { addFleet } from "../../cli/commands/fleet/fleet.ts";
+import { addIncidents } from "../../cli/commands/fleet/incidents.ts";
 import { addLogin } from "../../cli/commands/fleet/login.ts";
 import { addLogout } from "../../cli/commands/fleet/logout.ts";
 import { addReaderKeys } from "../../cli/commands/fleet/reader_keys.ts";
+import { addTop } from "../../cli/commands/fleet/top.ts";
 import { addInstaller } from "../../cli/commands/installer.ts";
 import { addKeys } from "../../cli/commands/keys.ts";
 import { type Add, type Entry, makeProgram } from "../../cli/commands/program.ts";
@@ -25,11 +30,16 @@ const serverCommands: Record<string, Add> = {
   keys: addKeys,
   installer: addInstaller,
   agents: addAgents,
+  channels: addChannels,
+  cost: addCost,
+  dashboard: addDashboard,
   enrollments: addEnrollments,
   fleet: addFleet,
+  incidents: addIncidents,
   login: addLogin,
   logout: addLogout,
   "reader-keys": addReaderKeys,
+  top: addTop,
 };
 const agentCommands = agentEntries.filter(({ name }) => !(name in serverCommands));
 const serverEntries: Entry[] = Object.entries(serverCommands)

@@ -23,6 +23,16 @@ for (const page of pages) {
   });
 }
 
+Deno.test("docs/development.md says of every section of the contract where it is proven", () => {
+  const [contract, development] = ["docs/contract.md", "docs/development.md"].map((path) =>
+    pages.find((page) => page.path === path) ?? assert.fail(path)
+  );
+  assert.ok(contract !== undefined && development !== undefined);
+  const told = linksOf(development).filter(({ path }) => path === "contract.md").map(({ anchor }) => anchor);
+  const sections = { path: contract.path, text: contract.text.replaceAll(/^#(##+)? .*$/gm, "") };
+  assert.deepEqual([...anchorsOf(sections)].filter((anchor) => !told.includes(anchor)), []);
+});
+
 Deno.test("a line of 111 characters is found, and one that only a URL makes so long is not", () => {
   const url = `https://fleet.example.com/${"a".repeat(100)}`;
   assert.deepEqual(longLines(`${"x".repeat(110)}\n${"é".repeat(111)}\nsee ${url}`), ["2: 111 characters"]);

@@ -34,6 +34,16 @@ postgres.test("the SQL of docs/operating.md makes a role with no other right, an
     assert.equal((await fleet.agent(id)).liveness, "pending");
     const rows = await withSql(address, async (sql) => sql.unsafe(await readSql("The fleet")));
     assert.deepEqual(rows.map(({ liveness }) => liveness), ["pending"]);
+
+    const [makeRole = "", letRead = ""] = (await readSql("Grafana")).split(";");
+    await withSql(admin, async (sql) => void await sql.unsafe(makeRole));
+    await withSql(address, async (sql) => void await sql.unsafe(letRead));
+    await withSql(address.replace("openclaw@", "grafana@"), async (sql) => {
+      assert.deepEqual([...await sql`select name, liveness from public.fleet`], [
+        { name: "test agent", liveness: "pending" },
+      ]);
+      await assert.rejects(sql`select agent_secret from public.agents`, { code: "42501" });
+    });
   }));
 
 /** The SQL that docs/operating.md has below this heading. */

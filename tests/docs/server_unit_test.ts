@@ -69,7 +69,7 @@ async function installProgram(host: SystemdHost, from: string): Promise<void> {
   const [dropIn, second] = blocksOf(await pageAt("docs/operating.md"), "As a service under systemd")
     .filter(({ language }) => language === "ini");
   assert.ok(dropIn !== undefined && second === undefined);
-  await done(host, ["mkdir", "-p", `${installed}.d`, "/opt/openclaw", "/opt/openclaw-packages"]);
+  await done(host, ["mkdir", "-p", `${installed}.d`, "/opt/openclaw", "/opt/openclaw-packages/npm"]);
   await write(host, `${installed}.d/source.conf`, `${dropIn.lines.join("\n")}\n`);
   const source = join(host.folder, "source");
   await Deno.mkdir(source);
@@ -78,7 +78,9 @@ async function installProgram(host: SystemdHost, from: string): Promise<void> {
   }
   await done(host, ["mount", "--bind", source, "/opt/openclaw"]);
   const packages = ownEnvironment("/").DENO_DIR ?? assert.fail("there is no folder of packages");
-  await done(host, ["mount", "--bind", await reachable(host, packages), "/opt/openclaw-packages"]);
+  // The service's user may have no way into the folder itself.
+  const npm = await reachable(host, join(packages, "npm"));
+  await done(host, ["mount", "--bind", npm, "/opt/openclaw-packages/npm"]);
   const deno = await reachable(host, await Deno.realPath(Deno.execPath()));
   await done(host, ["ln", "-sf", deno, "/usr/local/bin/deno"]);
 }

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { ContractError, type ErrorCode, errorReply } from "../../supabase/functions/_shared/http/errors.ts";
 import { exitCodes } from "../../cli/terminal/errors.ts";
+import { agentsPerServer, billsOf } from "../../cli/commands/cost/_bill.ts";
+import { machines, measured, plan, pricesOf, supabase as prices } from "../../cli/commands/cost/_figures.ts";
+import { parseDuration } from "../../cli/host/duration.ts";
 import { type Page, pageAt } from "./_pages.ts";
 
 /** Its type is closed: a code that is missing here, or is too many, does not compile. */
@@ -31,7 +34,7 @@ Deno.test("docs/contract.md has every error code with its status and challenge, 
       new ContractError(code, "Cannot do it: it is a test"),
       "request-1",
     );
-    return `\`${code}\` ${status}${headers.has("www-authenticate") ? " challenge" : ""}`;
+    return `\`${code}\` ${status}${"www-authenticate" in headers ? " challenge" : ""}`;
   });
   assert.deepEqual(documented.sort(), known.sort());
 });
@@ -53,6 +56,41 @@ Deno.test("docs/operating.md has the seconds that its formula gives", async () =
     assert.deepEqual([late, offline], [(11 * interval + 150) / 10, 3 * interval + 15]);
   }
 });
+
+Deno.test("docs/operating.md has the costs that openclaw cost computes", async () => {
+  const rows = rowsOf(await pageAt("docs/operating.md"), "agents");
+  assert.ok(rows.length >= 6, String(rows.length));
+  for (const [agents = "", interval = "", ...shown] of rows) {
+    const fleet = {
+      agents: numberIn(agents),
+      intervalSeconds: parseDuration(interval.replace(" ", "")) ?? NaN,
+    };
+    const costs = billsOf(fleet).map(({ cost }) => Math.round(cost?.total ?? NaN));
+    const servers = Math.ceil(fleet.agents / agentsPerServer(fleet.intervalSeconds));
+    assert.deepEqual(shown.map(numberIn), [servers, ...costs], `${agents} agents`);
+  }
+});
+
+Deno.test("docs/operating.md names every price and figure that the costs are computed from", async () => {
+  const [, after = ""] = (await pageAt("docs/operating.md")).text.split("\n## What it costs\n");
+  const [section = ""] = after.split("\n## ");
+  const shown = new Set(
+    (section.match(/\d[\d,.]*/g) ?? []).map((text) => parseFloat(text.replaceAll(",", ""))),
+  );
+  const known = [prices, machines, measured, plan].flatMap(numbersIn);
+  const days = plan.monthSeconds / 86_400;
+  assert.deepEqual(known.filter((one) => one !== plan.monthSeconds && !shown.has(one)), []);
+  assert.ok(shown.has(days) && section.includes(pricesOf));
+});
+
+function numbersIn(value: unknown): number[] {
+  if (typeof value === "number") return [value];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(numbersIn) : [];
+}
+
+function numberIn(cell: string): number {
+  return Number(cell.replaceAll(/[,$]/g, ""));
+}
 
 function codesOf<Code extends string>(record: Record<Code, true>): Code[] {
   const names: Code[] = [];

@@ -1,6 +1,7 @@
 import type { Endpoint } from "../../supabase/functions/_shared/http/routes.ts";
+import { formatCursor } from "../../supabase/functions/_shared/http/pages.ts";
 import { endpoints } from "../../supabase/functions/endpoints.ts";
-import { agentId, operatorKey, secret } from "../_support/backend.ts";
+import { agentId, mapMoment, operatorKey, secret } from "../_support/backend.ts";
 import { enrollmentCode } from "../_support/vectors.ts";
 import { forge } from "./_tokens.ts";
 
@@ -25,8 +26,12 @@ interface Facts {
   body: Record<string, unknown> | null;
   /** Whether an operator may send no body. */
   isBodyOptional?: true;
+  /** Whether it is about no rows of anybody. */
+  isOfNobody?: true;
   /** Whether it needs the database. */
   usesDatabase: boolean;
+  /** How often it calls the database, where that is not once. */
+  calls?: number;
 }
 
 const instanceId = "3d1c7a52-8a3e-4a43-9d7e-2f1f0f9f7a01";
@@ -39,20 +44,50 @@ const facts: Record<string, Facts> = {
   "POST /create-agent": { ...common, status: 201, asks: "operator", body: { name: "edge 1" } },
   "GET /agents/<id>": { ...common, asks: "reader" },
   "GET /agents": { ...common, asks: "reader" },
+  "GET /agents/map": { ...common, asks: "reader" },
+  "GET /agents/map/changes": {
+    ...common,
+    asks: "reader",
+    query: `?cursor=${formatCursor({ ...mapMoment })}`,
+  },
   "PATCH /agents/<id>": { ...common, asks: "operator", body: { name: "edge 2" } },
   "DELETE /agents/<id>": { ...common, asks: "operator", query: "?name=edge%201" },
   "POST /agents/<id>/revoke": { ...common, asks: "operator" },
   "POST /agents/<id>/restore": { ...common, asks: "operator" },
   "POST /agents/<id>/end-sessions": { ...common, asks: "operator" },
   "GET /agents/<id>/events": { ...common, asks: "reader" },
+  "GET /agents/<id>/history": { ...common, asks: "reader" },
   "GET /events": { ...common, asks: "reader" },
+  "GET /metrics": { ...common, asks: "reader" },
   "GET /reader-keys": { ...common, asks: "reader" },
   "POST /reader-keys": { ...common, status: 201, asks: "operator", body: { name: "a dashboard" } },
   "DELETE /reader-keys/<id>": { ...common, asks: "operator" },
+  "GET /channels": { ...common, asks: "reader" },
+  "POST /channels": {
+    ...common,
+    status: 201,
+    asks: "operator",
+    body: { name: "ops", kind: "slack", settings: { url: "https://hooks.slack.com/services/x" } },
+  },
+  "GET /channels/<id>": { ...common, asks: "reader" },
+  "PATCH /channels/<id>": { ...common, asks: "operator", body: { enabled: false } },
+  "DELETE /channels/<id>": { ...common, asks: "operator" },
+  "POST /channels/<id>/test": { ...common, asks: "operator" },
+  "POST /notify": {
+    ...common,
+    asks: "reader",
+    body: { every_seconds: 10 },
+    isBodyOptional: true,
+    isOfNobody: true,
+    calls: 2,
+  },
   "GET /enrollments": { ...common, asks: "reader" },
   "POST /enrollments": { ...common, status: 201, asks: "operator", body: { uses: 10 } },
   "GET /enrollments/<id>": { ...common, asks: "reader" },
   "POST /enrollments/<id>/revoke": { ...common, asks: "operator" },
+  "GET /incidents": { ...common, asks: "reader" },
+  "GET /incidents/<id>": { ...common, asks: "reader" },
+  "POST /incidents/<id>/acknowledge": { ...common, asks: "operator" },
   "POST /enroll": { ...common, status: 201, asks: "anybody", body: enrolling },
   "POST /enroll/progress": {
     ...common,
@@ -81,12 +116,12 @@ const facts: Record<string, Facts> = {
 /** Every method of every route of the functions. */
 const routed = endpoints.flatMap((endpoint) =>
   endpoint.routes.flatMap(({ path, methods }) =>
-    Object.keys(methods).map((method) => ({
+    [...methods.keys()].map((method) => ({
       name: `${method} /${endpoint.name}${path.replaceAll(/:(\w+)/g, "<$1>")}`,
       endpoint,
       rest: path.replace(":id", agentId),
       method,
-      allow: [...Object.keys(methods), "OPTIONS"].join(", "),
+      allow: [...methods.keys(), "OPTIONS"].join(", "),
     }))
   )
 );

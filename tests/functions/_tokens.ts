@@ -1,3 +1,5 @@
+import { Buffer } from "node:buffer";
+import { sign } from "node:crypto";
 import { base64url } from "jose";
 import type { KeyRing } from "../../supabase/functions/_shared/keys.ts";
 import { agentId, issuer, keys, makeKeyRing, now } from "../_support/backend.ts";
@@ -26,8 +28,7 @@ export async function forge(
 ): Promise<string> {
   const { kid, key } = (ring ?? await keys).signing;
   const input = unsigned({ header: { kid, ...header }, claims });
-  const signature = await crypto.subtle.sign("Ed25519", key, new TextEncoder().encode(input));
-  return `${input}.${base64url.encode(new Uint8Array(signature))}`;
+  return `${input}.${sign(null, Buffer.from(input), key).toString("base64url")}`;
 }
 
 /** The first two parts of a token. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { incomingOf } from "../../supabase/functions/_shared/http/web.ts";
 import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { endpoint } from "../../supabase/functions/create-agent/handler.ts";
 import { agent, agentId, ask, operatorKey, secret, testBackend } from "../_support/backend.ts";
@@ -34,9 +35,9 @@ Deno.test("POST /create-agent ends its reply with a line feed, for people who re
   const where = { subpath: "", socketAddress: "192.0.2.1" };
   for (const fields of [{ name: "edge 1" }, { name: "edge 1", installer: "bash" }]) {
     const request = new Request("https://fleet.example/functions/v1/create-agent", post(fields));
-    const reply = await respond(endpoint, request, backend, where);
-    assert.match(await reply.text(), /^\{.*\}\n$/);
-    assert.equal(reply.headers.get("content-type"), "application/json");
+    const reply = await respond(endpoint, incomingOf(request), backend, where);
+    assert.match(String(reply.body), /^\{.*\}\n$/);
+    assert.equal(reply.headers["content-type"], "application/json");
   }
   backend.log.flush();
 });

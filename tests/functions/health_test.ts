@@ -9,7 +9,7 @@ Deno.test("GET /health asks the database, and answers exactly as the contract sh
   const backend = await testBackend();
   const reply = await ask(endpoint, backend);
   assert.equal(reply.status, 200);
-  assert.deepEqual(reply.body, { ok: true, version, database: "ok" });
+  assert.deepEqual(reply.body, { ok: true, version, database: "ok", tick: 3 });
   assert.deepEqual(backend.calls, [{ name: "health.ping", args: [] }]);
 });
 

@@ -15,6 +15,8 @@ const plain = {
   instanceId: null,
   seq: null,
   clockOffsetSeconds: null,
+  work: null,
+  backInSeconds: null,
 };
 const instance = "3d1c7a52-8a3e-4a43-9d7e-2f1f0f9f7a01";
 
@@ -39,6 +41,23 @@ Deno.test("POST /heartbeat is one call of the database: nothing is read before i
   const backend = await testBackend();
   await beat(backend, {});
   assert.deepEqual(backend.calls, [{ name: "heartbeats.record", args: [[plain]] }]);
+});
+
+Deno.test("one of 1,000 beats keeps the history after its reply: where nothing is scheduled, nothing else would", async () => {
+  const backend = await testBackend();
+  backend.historyDays = 7;
+  for (const random of [0.001, 0.0009]) {
+    backend.random = () => random;
+    assert.equal((await beat(backend, {})).status, 200);
+  }
+  const kept = backend.calls.filter(({ name }) => name === "history.keep");
+  assert.deepEqual(kept, [{ name: "history.keep", args: [7] }]);
+});
+
+Deno.test("a beat whose history cannot be kept is answered all the same", async () => {
+  const backend = await testBackend({ history: { keep: () => Promise.reject(new Error("disk full")) } });
+  backend.random = () => 0;
+  assert.equal((await beat(backend, {})).status, 200);
 });
 
 Deno.test("GET /heartbeat answers exactly as the contract shows it, and records nothing", async () => {
@@ -131,6 +150,26 @@ const good: [name: string, json: string, recorded: Record<string, unknown>][] = 
   ],
   ["its own agent_id", `{"agent_id":"${agentId}"}`, {}],
   ["its own agent_id in upper case", `{"agent_id":"${agentId.toUpperCase()}"}`, {}],
+  ["work", '{"work":{"busy":true,"progress":12}}', { work: { busy: true, progress: 12 } }],
+  ["work of which nothing is said: it is busy", '{"work":{}}', { work: { busy: true, progress: null } }],
+  ["no work now", '{"work":{"busy":false}}', { work: { busy: false, progress: null } }],
+  ["work in fields that nobody knows", '{"work":{"queue":"x","progress":0}}', {
+    work: { busy: true, progress: 0 },
+  }],
+  ["the least progress", `{"work":{"progress":${Number.MIN_SAFE_INTEGER}}}`, {
+    work: { busy: true, progress: Number.MIN_SAFE_INTEGER },
+  }],
+  ["the greatest progress", `{"work":{"progress":${Number.MAX_SAFE_INTEGER}}}`, {
+    work: { busy: true, progress: Number.MAX_SAFE_INTEGER },
+  }],
+  ["a stop for a second", '{"status":"stopping","back_in_seconds":1}', {
+    status: "stopping",
+    backInSeconds: 1,
+  }],
+  ["a stop for a week", '{"status":"stopping","back_in_seconds":604800}', {
+    status: "stopping",
+    backInSeconds: 604_800,
+  }],
   ["fields that nobody knows", '{"epoch":9,"last_seen_at":"2030-01-01","directives":null}', {}],
 ];
 
@@ -181,6 +220,24 @@ const bad: [name: string, json: string, field: string][] = [
   ["seq as a text", '{"seq":"1"}', "seq"],
   ["a null instance_id", '{"instance_id":null}', "instance_id"],
   ["an instance_id that is no uuid", '{"instance_id":"1"}', "instance_id"],
+  ["null work", '{"work":null}', "work"],
+  ["work that is a list", '{"work":[]}', "work"],
+  ["work that is a number", '{"work":7}', "work"],
+  ["work that is busy in a text", '{"work":{"busy":"true"}}', "work.busy"],
+  ["work that is busy or not, null", '{"work":{"busy":null}}', "work.busy"],
+  ["work that is busy in a number", '{"work":{"busy":1}}', "work.busy"],
+  ["null progress", '{"work":{"progress":null}}', "work.progress"],
+  ["progress of a half", '{"work":{"progress":0.5}}', "work.progress"],
+  ["progress of 2^53", '{"work":{"progress":9007199254740992}}', "work.progress"],
+  ["progress of -2^53", '{"work":{"progress":-9007199254740992}}', "work.progress"],
+  ["progress of 1e999", '{"work":{"progress":1e999}}', "work.progress"],
+  ["progress in a text", '{"work":{"progress":"1"}}', "work.progress"],
+  ["a stop for no time", '{"status":"stopping","back_in_seconds":0}', "back_in_seconds"],
+  ["a stop for a week and a second", '{"status":"stopping","back_in_seconds":604801}', "back_in_seconds"],
+  ["a stop for half a second", '{"status":"stopping","back_in_seconds":0.5}', "back_in_seconds"],
+  ["a stop for a text", '{"status":"stopping","back_in_seconds":"120"}', "back_in_seconds"],
+  ["a stop for null", '{"status":"stopping","back_in_seconds":null}', "back_in_seconds"],
+  ["a stop for too long, though it does not stop", '{"back_in_seconds":604801}', "back_in_seconds"],
   ["a null sent_at", '{"sent_at":null}', "sent_at"],
   ["a sent_at in seconds", '{"sent_at":1790000000}', "sent_at"],
   ["a sent_at of another zone", '{"sent_at":"2026-11-23T12:00:00+02:00"}', "sent_at"],

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { AgentSession } from "../_support/agent_session.ts";
-import { assertEnded, Host, type Language } from "../_support/installers.ts";
+import type { Host, Language } from "../_support/installers.ts";
 import { powershellEnvironment } from "../_support/powershell.ts";
-import { temporaryFolder } from "../_support/server.ts";
+import { signalIfThere } from "../_support/run.ts";
 import { agentId, agentSecret } from "../_support/vectors.ts";
-import { pause, until as untilThere } from "../_support/wait.ts";
-import { credentialsText, withFront } from "./_scenarios.ts";
+import { until as untilThere } from "../_support/wait.ts";
+import { credentialsText } from "./_scene.ts";
 
 /** An installed script agent, running. */
 export interface RunningAgent {
@@ -47,7 +47,7 @@ export async function startAgent(host: Host, fast = false, options: string[] = [
   const child = new Deno.Command(program, {
     args,
     clearEnv: true,
-    env: { PATH: Deno.env.get("PATH") ?? "", HOME: host.home, ...env },
+    env: { PATH: Deno.env.get("PATH") ?? "", HOME: host.home, ...env, ...host.variables },
     stdin: "null",
     stdout: "inherit",
     stderr: "piped",
@@ -66,7 +66,7 @@ export async function startAgent(host: Host, fast = false, options: string[] = [
     said: () => withoutStart(said),
     isAlive: () => alive,
     async stop() {
-      if (alive) child.kill("SIGTERM");
+      signalIfThere(child, "SIGTERM");
       const code = await ended;
       await drained;
       return code;
@@ -83,7 +83,8 @@ async function startInSession(host: Host, options: string[]): Promise<RunningAge
   await Deno.copyFile(host.program, program);
   const begun = await beginClock(folder);
   const args = ["monitor", ...options];
-  const { said, ended } = await session.begin({ program, args, home: host.home, folder, begun, haste });
+  const { home, variables } = host;
+  const { said, ended } = await session.begin({ program, args, home, variables, folder, begun, haste });
   let alive = true;
   const over = ended.then(async (code) => {
     alive = false;
@@ -95,11 +96,10 @@ async function startInSession(host: Host, options: string[]): Promise<RunningAge
     said: () => withoutStart(said()),
     isAlive: () => alive,
     async stop() {
-      // Before the agent listens, the signal is heard by one that has ended.
-      while (alive) {
-        Deno.kill(session.pid, "SIGTERM");
-        await Promise.race([over, pause(1000)]);
-      }
+      // It listens before it says that it has started, and before it sleeps.
+      const isThere = async (): Promise<boolean> => !alive || said() !== "" || await slept(host) > 0;
+      await untilThere("the agent to listen", isThere, { timeoutMs: 300_000 });
+      if (alive) Deno.kill(session.pid, "SIGTERM");
       return await over;
     },
   };
@@ -109,18 +109,21 @@ function withoutStart(said: string): string {
   return said.replace(/^watching over agent .*\n/, "");
 }
 
-const programs = new Map<string, Promise<string>>();
+/** The agent as the language's installer writes it down, but for its first line: a scenario asserts that it does. */
+export async function agentText({ extension }: Language): Promise<string> {
+  return await Deno.readTextFile(new URL(`../../installers/agents/agent.${extension}`, import.meta.url));
+}
 
 /**
- * The agent as the language's installer writes it down; it is installed once, and copied then. It has ten minutes for its
- * goodbye in place of three seconds, in which a busy machine may not hear it.
+ * Puts the language's agent where its installer does. It has ten minutes for its goodbye in place of three seconds, in
+ * which a busy machine may not hear it.
  */
 export async function placeAgent(host: Host): Promise<void> {
-  const { language } = host;
-  const program = programs.get(language.name) ?? writtenBy(language);
-  programs.set(language.name, program);
+  const text = await agentText(host.language);
+  const patient = text.replaceAll(/(\bbeat stopping |'stopping' |"stopping", seconds=)3\b/g, "$1600");
+  assert.notEqual(patient, text);
   for (const file of [host.program, host.credentials]) await Deno.mkdir(dirname(file), { recursive: true });
-  await Deno.writeTextFile(host.program, await program, { mode: 0o755 });
+  await Deno.writeTextFile(host.program, patient, { mode: 0o755 });
 }
 
 /** The same, with other seconds than 15 for a reply. */
@@ -130,19 +133,6 @@ export async function placeAgentThatWaits(host: Host, seconds: number): Promise<
   const changed = text.replaceAll(/(:-|\bseconds=|\$Seconds = )15\b/g, `$1${seconds}`);
   assert.notEqual(changed, text);
   await Deno.writeTextFile(host.program, changed);
-}
-
-async function writtenBy(language: Language): Promise<string> {
-  await using folder = await temporaryFolder();
-  const host = new Host(language, folder.path);
-  await Deno.mkdir(host.home);
-  await withFront(service, async (url) => {
-    assertEnded(await host.install({ id: agentId, secret: agentSecret }, url), 0);
-  });
-  const text = await Deno.readTextFile(host.program);
-  const patient = text.replaceAll(/(\bbeat stopping |'stopping' |"stopping", seconds=)3\b/g, "$1600");
-  assert.notEqual(patient, text);
-  return patient;
 }
 
 /** Answers as the service does, as far as an installer asks. */
@@ -195,7 +185,8 @@ async function fastTools(folder: string): Promise<Record<string, string>> {
 part=$(($1 * 1000 / ${haste} % 1000 + 1000))
 /bin/sleep "$(($1 / ${haste})).\${part#1}" || exit
 read -r slept <'${slept}'
-echo "$((slept + $1))" >'${slept}'
+# A signal may come in the middle of this: it writes over what is there, which is never longer.
+echo "$((slept + $1))" 1<>'${slept}'
 `;
   const date = `#!/bin/sh
 [ "$*" = +%s ] || exec /bin/date "$@"

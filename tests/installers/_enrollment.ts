@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type CreatedAgent, type FleetClient, record } from "../_support/client.ts";
 import type { Finished, Host, RunOptions } from "../_support/installers.ts";
 import { enrollmentCode } from "../_support/vectors.ts";
-import { forward, withFront } from "./_scenarios.ts";
+import { forward, withFront } from "./_front.ts";
 
 /** What a host asked of /enroll or /enroll/progress. */
 export interface Asked {
@@ -80,13 +80,18 @@ export class Desk {
   }
 }
 
-/** The installer, which gives a step up after 2 s: a busy machine takes longer, and tells no other one then. */
+/**
+ * The installer, which gives a step up after 2 s: a busy machine takes longer, and tells no other one then. It lies beside
+ * the folders of all scenarios: a PowerShell that reads the same file again does not compile it again.
+ */
 async function patientCopy({ home, language: { file, extension } }: Host): Promise<string> {
   const text = await Deno.readTextFile(file);
   const patient = text.replace(/(enroll\/progress.*[ ,])2(\)?)$/m, "$1600$2");
   assert.notEqual(patient, text, "it has no limit for its steps");
-  const copy = join(home, `../installer.${extension}`);
-  await Deno.writeTextFile(copy, patient, { mode: 0o755 });
+  const copy = join(home, `../../patient.${extension}`);
+  // Another scenario may be starting it.
+  await Deno.writeTextFile(`${home}.${extension}`, patient, { mode: 0o755 });
+  await Deno.rename(`${home}.${extension}`, copy);
   return copy;
 }
 

@@ -1,6 +1,6 @@
 import { bash, busybox, type Language, zsh } from "../_support/installers.ts";
 import { scenarios } from "./_list.ts";
-import type { Scenario } from "./_scenarios.ts";
+import type { Scenario } from "./_scene.ts";
 
 /** The shells beside dash, which is told all: what they are not each told, they are told by turns. */
 const otherShells = [bash, busybox, zsh];

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { FleetClient } from "../_support/client.ts";
-import { startServerProcess, temporaryFolder } from "../_support/server.ts";
+import { temporaryFolder } from "../_support/server.ts";
+import { startServerHere } from "../_support/server_here.ts";
 import { isRequired, leftOut, testUnless } from "../_support/require.ts";
 import { isInstalled } from "../_support/tools.ts";
 
@@ -38,7 +39,7 @@ export function testSteps(
   const isNeedless = lacking.every((missing) => missing !== null);
   testUnless(isNeedless ? lacking[0] ?? "step" : null, name, async (context) => {
     await using folder = await temporaryFolder();
-    await using server = await startServerProcess({ data: join(folder.path, "data"), env });
+    await using server = await startServerHere({ data: join(folder.path, "data"), env });
     // Some steps run as other users.
     await Deno.chmod(folder.path, 0o755);
     const fleet = new FleetClient(server.base, server.operatorKey);

@@ -96,6 +96,6 @@ case $1 in
     stop
     start
     ;;
-  disable) stop ;;
+  stop | disable) stop ;;
   *) exit 64 ;;
 esac

@@ -3,7 +3,7 @@ import { Host, type Language } from "../_support/installers.ts";
 import { PowerShellSession } from "../_support/powershell.ts";
 import { seededRandom } from "../_support/seed.ts";
 import { scenarios } from "./_list.ts";
-import type { Scenario } from "./_scenarios.ts";
+import type { Scenario } from "./_scene.ts";
 import { scenariosUnder } from "./_shells.ts";
 import { type Step, testSteps } from "./_steps.ts";
 
@@ -14,26 +14,45 @@ interface Telling {
    * one for which all are told.
    */
   isRepetition?: boolean;
+  /** Tells PowerShell what takes processes of its own, in these. */
+  isAlone?: boolean;
   /** Which of the list are told, if it is neither all nor what a repetition tells. */
   chosen?: readonly Scenario[];
 }
 
+/** Where root may have them, the session has mounts of its own. */
+const ownMounts = ["sh", "-c", 'unshare -m true 2>/dev/null && exec unshare -m "$@"; exec "$@"', "sh"];
+
 /** Holds one way to run an installer to the list of scenarios, in a home of its own each, with one server for all. */
 export function tellScenarios(
   language: Language,
-  { kills, isRepetition = false, chosen = isRepetition ? scenariosUnder(language) : scenarios }: Telling,
+  {
+    kills,
+    isRepetition = false,
+    isAlone = false,
+    chosen = isRepetition ? scenariosUnder(language) : scenarios,
+  }: Telling,
 ): void {
-  const name = `${language.name}, against a real server`;
+  const name = `${language.name}, against a real server${isAlone ? ", with a process for each run" : ""}`;
   const some = <Row>(rows: Row[]): Row[] => isRepetition ? rows.filter((_, index) => index % 4 === 0) : rows;
+  const isShared = language.extension === "ps1" && !isAlone;
+  const someAlone = isShared ? <Row>(rows: Row[]): Row[] => rows.slice(0, 1) : some;
+  const told = language.extension === "ps1"
+    ? chosen.filter(({ alone }) => isAlone ? alone : alone !== "only")
+    : chosen;
   const sessions: PowerShellSession[] = [];
-  const steps = chosen.map(({ name: scenario, work, needs = [], own = false }): Step => ({
+  const steps = told.map(({ name: scenario, work, needs = [], own }): Step => ({
     name: scenario,
     tools: [...language.tools, ...needs],
     async work({ folder, ...given }) {
       await Deno.mkdir(join(folder, "home"));
       const random = seededRandom(`${name}: ${scenario}`);
-      const how = language.extension === "ps1" && !own ? inSession(language, folder) : language;
-      await work({ ...given, host: new Host(how, folder), random, kills, some });
+      const tell = (how: Language): Promise<void> =>
+        work({ ...given, host: new Host(how, folder), random, kills, some, someAlone });
+      if (!isShared || own === "process") return await tell(language);
+      if (own === undefined) return await tell({ ...language, session: shared(join(folder, "..")) });
+      await using session = new PowerShellSession(folder);
+      await tell({ ...language, session });
     },
   }));
   testSteps(name, steps, {
@@ -43,9 +62,9 @@ export function tellScenarios(
     },
   });
 
-  function inSession(plain: Language, folder: string): Language {
-    const session = sessions[0] ?? new PowerShellSession(join(folder, ".."));
+  function shared(folder: string): PowerShellSession {
+    const session = sessions[0] ?? new PowerShellSession(folder, { wrapper: ownMounts });
     if (sessions.length === 0) sessions.push(session);
-    return { ...plain, session };
+    return session;
   }
 }

@@ -53,7 +53,7 @@ function asked(
 
 /** A definition without anything to watch, one with it, and what is read back from that. */
 async function byShell(service: string, layout: ServiceLayout): Promise<string[]> {
-  const script = `eval "$(sed '$d' "$0")"; agent=$(agent_source); eval "\${agent%'{ agent_main'*}"
+  const script = `eval "$(sed '/^main /d' "$0")"; agent=$(agent_source); eval "\${agent%'{ agent_main'*}"
     service=$SERVICE program=$PROGRAM state=$STATE system=$SYSTEM watch='' probe_url=''; choose_name "$NAME"; names
     service_text
     watch=$WATCH probe_url=$PROBE_URL

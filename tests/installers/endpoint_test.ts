@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { moduleText } from "../../tools/installers.ts";
 import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
+import { incomingOf } from "../../supabase/functions/_shared/http/web.ts";
 import { installerUrl, makeInstaller, shells } from "../../supabase/functions/_shared/installer/installer.ts";
 import { endpoint as createAgent } from "../../supabase/functions/create-agent/handler.ts";
 import { endpoint as install } from "../../supabase/functions/install/handler.ts";
@@ -26,25 +27,17 @@ Deno.test("the module that the functions serve is made of the installers as they
   );
 });
 
-async function get(query: string): Promise<Response> {
-  const backend = await testBackend();
-  const request = new Request(`https://fleet.example/install${query}`);
-  const reply = await respond(install, request, backend, { subpath: "", socketAddress: "192.0.2.1" });
-  backend.log.flush();
-  return reply;
-}
-
 Deno.test("GET /install gives each shell its installer, with the service's address and no secret", async () => {
   for (const shell of [...shells, null]) {
     const request = new Request(`https://fleet.example/install${shell === null ? "" : `?shell=${shell}`}`);
-    const reply = await respond(install, request, await testBackend(), {
-      subpath: "",
-      socketAddress: "192.0.2.1",
-    });
+    const backend = await testBackend();
+    const where = { subpath: "", socketAddress: "192.0.2.1" };
+    const reply = await respond(install, incomingOf(request), backend, where);
+    backend.log.flush();
     assert.equal(reply.status, 200);
-    assert.equal(reply.headers.get("content-type"), "text/plain; charset=utf-8");
-    assert.equal(reply.headers.get("cache-control"), "no-store");
-    const content = await reply.text();
+    assert.equal(reply.headers["content-type"], "text/plain; charset=utf-8");
+    assert.equal(reply.headers["cache-control"], "no-store");
+    const content = String(reply.body);
     assert.equal(content, makeInstaller(shell ?? "bash", { url: "https://fleet.example" }).content);
     assert.match(content, /['"]https:\/\/fleet\.example['"]\n/);
     assert.doesNotMatch(content, /ocs_[\w-]{20}/);
@@ -52,9 +45,7 @@ Deno.test("GET /install gives each shell its installer, with the service's addre
 });
 
 Deno.test("GET /install for a shell that there is not → invalid_request", async () => {
-  const reply = await get("?shell=fish");
-  assert.equal(reply.status, 400);
-  assert.equal(record(await reply.json()).error, "invalid_request");
+  assertError(await ask(install, await testBackend(), { rest: "?shell=fish" }), "invalid_request", 400);
 });
 
 Deno.test("POST /install → method_not_allowed", async () => {

@@ -14,6 +14,7 @@ import {
   run,
   sh,
 } from "../_support/installers.ts";
+import { PowerShellSession } from "../_support/powershell.ts";
 import { testUnless } from "../_support/require.ts";
 import { succeed } from "../_support/run.ts";
 import { temporaryFolder } from "../_support/server.ts";
@@ -21,7 +22,7 @@ import { isInstalled, testWith } from "../_support/tools.ts";
 import { agentId, agentSecret } from "../_support/vectors.ts";
 import { until } from "../_support/wait.ts";
 import { service } from "./_agents.ts";
-import { withFront } from "./_scenarios.ts";
+import { withFront } from "./_front.ts";
 
 const agent = { id: agentId, secret: agentSecret };
 
@@ -83,64 +84,93 @@ for (const language of [sh, python]) {
   );
 }
 
+interface Spelling {
+  one: Language;
+  written: string;
+  other: Language;
+  later: string;
+}
+
 /** How a home may be written for an installer, and then for the one that uninstalls. */
-const spellings: [Language, string, Language, string][] = [
-  [sh, "home/", sh, "home"],
-  [sh, "link", python, "/home/"],
-  [python, "home//", sh, "link/"],
-  [python, "home", python, "/home"],
-  [powershell, "home/", sh, "home"],
-  [python, "link", powershell, "//home/"],
+const spellings: Spelling[] = [
+  { one: sh, written: "home/", other: sh, later: "home" },
+  { one: sh, written: "link", other: python, later: "/home/" },
+  { one: python, written: "home//", other: sh, later: "link/" },
+  { one: python, written: "home", other: python, later: "/home" },
 ];
 
-for (const [one, written, other, later] of spellings) {
-  const name =
-    `a home that is written "${written}" for ${one.name} and "${later}" for ${other.name} is the same home`;
-  testWith(
-    [...one.tools, ...other.tools],
-    name,
-    () =>
-      withHosts([one, other], async ([first, second], url) => {
-        assert.ok(first !== undefined && second !== undefined);
-        const parent = join(first.home, "..");
-        await Deno.symlink(first.home, join(parent, "link"));
-        assertEnded(await install(first, url, { HOME: `${parent}/${written}` }), 0);
-        const manifest = await Deno.readTextFile(first.manifest);
-        assert.ok(manifest.includes(`"${first.program}"`), manifest);
-        assertEnded(await uninstall(second, { HOME: `${parent}/${later}` }), 0);
-        assert.deepEqual(
-          Object.keys(await first.tree()).filter((path) => /openclaw/.test(path.replace(parent, ""))),
-          [],
-        );
-      }),
-  );
+const spellingsOfPowerShell: Spelling[] = [
+  { one: powershell, written: "home/", other: sh, later: "home" },
+  { one: python, written: "link", other: powershell, later: "//home/" },
+];
+
+function nameOf({ one, written, other, later }: Spelling): string {
+  return `a home that is written "${written}" for ${one.name} and "${later}" for ${other.name} is the same home`;
+}
+
+function isSameHome({ one, written, other, later }: Spelling): Promise<void> {
+  return withHosts([one, other], async ([first, second], url) => {
+    assert.ok(first !== undefined && second !== undefined);
+    const parent = join(first.home, "..");
+    await Deno.symlink(first.home, join(parent, "link"));
+    assertEnded(await install(first, url, { HOME: `${parent}/${written}` }), 0);
+    const manifest = await Deno.readTextFile(first.manifest);
+    assert.ok(manifest.includes(`"${first.program}"`), manifest);
+    assertEnded(await uninstall(second, { HOME: `${parent}/${later}` }), 0);
+    assert.deepEqual(
+      Object.keys(await first.tree()).filter((path) => /openclaw/.test(path.replace(parent, ""))),
+      [],
+    );
+  });
+}
+
+for (const spelling of spellings) {
+  testWith([...spelling.one.tools, ...spelling.other.tools], nameOf(spelling), () => isSameHome(spelling));
+}
+
+// One PowerShell for all: each start takes a second of CPU.
+testWith(
+  [...powershell.tools, ...sh.tools, ...python.tools],
+  "a home that is written in another way for install.ps1, or before it, is the same home, and its line finds it",
+  async (context) => {
+    await using folder = await temporaryFolder();
+    await using session = new PowerShellSession(folder.path);
+    const inSession = { ...powershell, session };
+    for (const { one, other, ...written } of spellingsOfPowerShell) {
+      const [first = one, second = other] = [one, other].map((language) =>
+        language === powershell ? inSession : language
+      );
+      const spelling = { ...written, one: first, other: second };
+      await context.step(nameOf(spelling), () => isSameHome(spelling));
+    }
+    await context.step(nameOfLine(powershell), () => findsCredentials(inSession));
+  },
+);
+
+for (const language of [sh, python]) {
+  testWith(language.tools, nameOfLine(language), () => findsCredentials(language));
+}
+
+function nameOfLine({ name }: Language): string {
+  return `the line that ${name} prints finds its credentials where cron starts it`;
+}
+
+function findsCredentials(language: Language): Promise<void> {
+  return withHosts([language], async ([host], url) => {
+    assert.ok(host !== undefined);
+    const config = join(host.home, "it's my config");
+    const { stdout } = await install(host, url, { XDG_CONFIG_HOME: `${config}/` });
+    const line = /^to start the agent: (.*) monitor$/m.exec(stdout)?.[1] ?? "";
+    const script = `${line.replace(/ ("[^"]*")$/, " sh -c 'echo \"$XDG_CONFIG_HOME\" >&2' $1")}`;
+    const { stderr } = await run(["sh", "-c", script], { env: { HOME: host.home } });
+    assert.equal(stderr, `${config}\n`, line);
+    assertEnded(await uninstall(host, { XDG_CONFIG_HOME: config }), 0);
+    const usual = await install(host, url, { XDG_CONFIG_HOME: join(host.home, ".config") });
+    assert.match(usual.stdout, /^to start the agent: "/m);
+  });
 }
 
 for (const language of [sh, python, powershell]) {
-  testWith(
-    language.tools,
-    `the line that ${language.name} prints finds its credentials where cron starts it`,
-    () =>
-      withHosts([language], async ([host], url) => {
-        assert.ok(host !== undefined);
-        const config = join(host.home, "it's my config");
-        const { stdout } = await install(host, url, { XDG_CONFIG_HOME: `${config}/` });
-        const line = /^to start the agent: (.*) monitor$/m.exec(stdout)?.[1] ?? "";
-        const { stderr } = await run([
-          "sh",
-          "-c",
-          `${line.replace(/ ("[^"]*")$/, " sh -c 'echo \"$XDG_CONFIG_HOME\" >&2' $1")}`,
-        ], {
-          env: { HOME: host.home },
-        });
-        assert.equal(stderr, `${config}\n`, line);
-        if (language === powershell) return;
-        assertEnded(await uninstall(host, { XDG_CONFIG_HOME: config }), 0);
-        const usual = await install(host, url, { XDG_CONFIG_HOME: join(host.home, ".config") });
-        assert.match(usual.stdout, /^to start the agent: "/m);
-      }),
-  );
-
   testWith(
     ["root", "mount", "unshare", "find", ...language.tools],
     `a home that runs no program is told by ${language.name} before it is called installed`,

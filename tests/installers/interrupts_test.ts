@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { assertEnded, Host, languages, sh } from "../_support/installers.ts";
-import { pretendOlder, which } from "./_scenarios.ts";
+import { pretendOlder } from "./_scene.ts";
+import { which } from "./_tools.ts";
 import { type Fleet, type Step, testSteps } from "./_steps.ts";
 
 // The moments between what a tool has done and the next line: here, each of them is met under one shell. How a shell

@@ -24,19 +24,27 @@ const source = await Deno.readTextFile(installPs1);
 
 testWith(
   powershell.tools,
-  "PowerShell reads agent.ps1, and install.ps1 with and without an id and a secret in it",
+  "PowerShell reads agent.ps1, and install.ps1 with and without an id and a secret in it, and no cut of its last line",
   async () => {
     await withFolder(async (folder) => {
       const generated = join(folder, "generated.ps1");
-      const cut = join(folder, "cut.ps1");
       const url = "https://fleet.example/it's$(id)`\"";
       const agent = { id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", secret: "ocs_it's" };
       await Deno.writeTextFile(generated, makeInstaller("powershell", { url, agent }).content);
-      await Deno.writeTextFile(cut, source.slice(0, source.length / 2));
-      const found = await syntaxFaults([agentPs1, installPs1, generated, cut]);
+      const last = "if ($true) { Install-OpenClaw $args }\n";
+      assert.match(source, /^(#.*\n)*function Install-OpenClaw \{\n/);
+      assert.ok(source.endsWith(`\n}\n\n${last}`));
       // That it finds what is not PowerShell is why its silence says something.
-      assert.match(found, /cut\.ps1:\d+:\d+: /);
-      assert.deepEqual(found.split("\n").filter((line) => line !== "" && !line.startsWith(cut)), []);
+      const cuts = [source.length / 2, ...Array.from({ length: last.length - 3 }, (_, index) => index + 2)];
+      const cutFiles = cuts.map((cut) => join(folder, `cut ${cut}.ps1`));
+      for (const [index, cut] of cuts.entries()) {
+        await Deno.writeTextFile(cutFiles[index] ?? "", source.slice(0, -cut));
+      }
+      const found = (await syntaxFaults([agentPs1, installPs1, generated, ...cutFiles])).split("\n");
+      const isOf = (file: string) => (line: string): boolean => line.startsWith(`${file}:`);
+      for (const file of cutFiles) assert.ok(found.some(isOf(file)), `${file} before its end, it runs`);
+      const others = found.filter((line) => line !== "" && !cutFiles.some((file) => isOf(file)(line)));
+      assert.deepEqual(others, []);
     });
   },
 );
@@ -229,8 +237,8 @@ Deno.test("install.ps1 has the agent word for word, and stops before its last li
 
 testWith(
   powershell.tools,
-  "the agent of install.ps1 is a program of its own, and says what it cannot do",
-  async () => {
+  "the agent of install.ps1 is a program of its own, and says what it cannot do; so does install.ps1",
+  async (context) => {
     await withFolder(async (folder) => {
       await using session = new PowerShellSession(folder);
       const log = join(folder, "log");
@@ -270,22 +278,19 @@ testWith(
       const text = await Deno.readTextFile(log);
       assert.match(text, new RegExp(`${line.source}${line.source.slice(1)}$`));
       assert.equal((await Deno.stat(log)).mode, 0o100600);
-    });
-  },
-);
 
-testWith(
-  powershell.tools,
-  "install.ps1 is a function and one last line, which means nothing when it is cut",
-  async () => {
-    const last = "if ($true) { Install-OpenClaw $args }\n";
-    assert.match(source, /^(#.*\n)*function Install-OpenClaw \{\n/);
-    assert.ok(source.endsWith(`\n}\n\n${last}`));
-    await withFolder(async (folder) => {
-      const cuts = Array.from({ length: last.length - 3 }, (_, index) => index + 2);
-      for (const cut of cuts) await Deno.writeTextFile(join(folder, `${cut}.ps1`), source.slice(0, -cut));
-      const found = await syntaxFaults(cuts.map((cut) => join(folder, `${cut}.ps1`)));
-      for (const cut of cuts) assert.ok(found.includes(`/${cut}.ps1:`), `cut ${cut} before its end, it runs`);
+      await context.step(
+        "a home that PowerShell could start no script from is refused, and nothing is touched",
+        async () => {
+          const host = new Host({ ...powershell, session }, folder);
+          const home = join(host.home, "back\\slash");
+          await Deno.mkdir(home, { recursive: true });
+          const agent = { id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", secret: "x" };
+          const refused = await host.install(agent, "http://127.0.0.1:1", { env: { HOME: home } });
+          assertEnded(refused, 2, /cannot start a script that has a backslash in its path/);
+          assert.deepEqual(await host.tree(), { [`755 ${home}`]: "" });
+        },
+      );
     });
   },
 );
@@ -366,22 +371,6 @@ exit 7`;
       const own = { ...powershellEnvironment(folder), HOME: host.home };
       const version = await run([host.program, "--version"], { env: own });
       assert.deepEqual([version.code, version.stdout, version.stderr], [0, "0.1.0\n", ""]);
-    });
-  },
-);
-
-testWith(
-  powershell.tools,
-  "a home that PowerShell could start no script from is refused, and nothing is touched",
-  async () => {
-    await withFolder(async (folder) => {
-      const host = new Host(powershell, folder);
-      const home = join(host.home, "back\\slash");
-      await Deno.mkdir(home, { recursive: true });
-      const agent = { id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", secret: "x" };
-      const refused = await host.install(agent, "http://127.0.0.1:1", { env: { HOME: home } });
-      assertEnded(refused, 2, /cannot start a script that has a backslash in its path/);
-      assert.deepEqual(await host.tree(), { [`755 ${home}`]: "" });
     });
   },
 );

@@ -10,7 +10,7 @@ import { version } from "../../cli/version.ts";
 import { formatManifest, parseManifest } from "../../cli/service/manifest.ts";
 import { sha256, sha256Of } from "../../cli/service/ours.ts";
 import { service } from "./_agents.ts";
-import { withFront } from "./_scenarios.ts";
+import { withFront } from "./_front.ts";
 
 /** The user that the stand-ins are asked for; the name of a user of Windows may have all of this. */
 const user = "HOST\\me & <you>";
@@ -117,7 +117,7 @@ async function onWindows(work: (windows: Windows) => Promise<void>): Promise<voi
     await Deno.writeTextFile(join(bin, "icacls"), icacls, { mode: 0o755 });
     await Deno.writeTextFile(join(folder, "prelude.ps1"), prelude);
     await using _task = endedTask(join(state, "pid"));
-    await using session = new PowerShellSession(folder, join(folder, "prelude.ps1"));
+    await using session = new PowerShellSession(folder, { prelude: join(folder, "prelude.ps1") });
     const base = powershellEnvironment(folder);
     const env = {
       ...base,

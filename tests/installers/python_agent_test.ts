@@ -162,30 +162,6 @@ story("a host that dozes beats when it is due, however often it wakes", async (h
   });
 });
 
-story("a host that wakes keeps to the time that a server asked for", async (host) => {
-  const script: Script = async (one, index) => {
-    if (index !== 1) return well(one);
-    await sleepAt(host, one.at + 1);
-    return refusal("unavailable", 503, { "retry-after": "40" });
-  };
-  await withFake(host, script, async ({ seen, until }) => {
-    await until(3);
-    assertWait(seen, 1, 40, 48);
-  });
-});
-
-story("a host that wakes does not ask whether it is wanted sooner", async (host) => {
-  const script: Script = async (one, index) => {
-    if (index !== 0) return well(one);
-    await sleepAt(host, one.at + 1);
-    return refusal("invalid_credentials", 401);
-  };
-  await withFake(host, script, async ({ seen, until }) => {
-    await until(2);
-    assertWait(seen, 0, 48, 72);
-  });
-});
-
 story("a host that wakes during an outage tries at once", async (host) => {
   const script: Script = async (one, index) => {
     if (index === 6) await sleepAt(host, one.at + 1);
@@ -206,70 +182,6 @@ story("the waits of an outage are those of the contract", async (host) => {
     for (const [index, [least, most]] of wanted.entries()) assertWait(seen, index, least, most);
   });
 });
-
-story("a session that has aged while the host slept is renewed before the next beat", async (host) => {
-  const script: Script = async (one, index) => {
-    if (index === 1) await sleepAt(host, one.at + 1);
-    return well(one, { beatIn: 3600, interval: 3600, refreshIn: 90 });
-  };
-  await withFake(host, script, async ({ seen, until }) => {
-    await until(4);
-    assert.deepEqual(seen.map(({ path }) => path), ["handshake", "heartbeat", "handshake", "heartbeat"]);
-  });
-});
-
-story("a renewal that fails does not take the session away", async (host) => {
-  const script: Script = (one, index) =>
-    index > 1 && one.path === "handshake"
-      ? refusal("internal", 500)
-      : well(one, { beatIn: 3600, interval: 3600, refreshIn: 5 });
-  await withFake(host, script, async ({ seen, until, agent }) => {
-    await until(3);
-    assert.equal(await agent.stop(), 0);
-    assert.equal(seen.at(-1)?.body.status, "stopping");
-    assert.equal(seen.at(-1)?.token, "Bearer a.b.0");
-    assert.equal(seen[2]?.token, null);
-  });
-});
-
-story("a heartbeat's reply changes the interval", async (host) => {
-  const script: Script = (one, index) =>
-    one.path === "handshake"
-      ? well(one, { interval: 3600 })
-      : index % 2 === 1
-      ? Response.json({ ok: true, next_heartbeat_in: 1, heartbeat_interval_seconds: 1 })
-      : refusal("internal", 500);
-  await withFake(host, script, async ({ seen, until }) => {
-    await until(10);
-    for (const index of [2, 4, 6]) assertWait(seen, index, 0, 1);
-  });
-});
-
-story(
-  "a time to the next beat that is below nothing or beyond a day is brought between them",
-  async (host) => {
-    const script: Script = (one) => {
-      if (one.path === "heartbeat") return Response.json({ ok: true, next_heartbeat_in: -5 });
-      return Response.json({
-        token: "a.b.c",
-        refresh_in: 1e30,
-        heartbeat_interval_seconds: 7e2,
-        next_heartbeat_in: -1,
-      });
-    };
-    await withFake(host, script, async ({ seen, until, agent }) => {
-      await until(4);
-      assert.equal(agent.said(), "");
-      assert.deepEqual(seen.slice(0, 4).map(({ path }) => path), [
-        "handshake",
-        "heartbeat",
-        "heartbeat",
-        "heartbeat",
-      ]);
-      assertWait(seen, 1, 1, 1);
-    });
-  },
-);
 
 /** Starts the agent by way of a shell that sets its outlets and signals. */
 function startBy(host: Host, before: string): Deno.ChildProcess {

@@ -156,6 +156,9 @@ $agent = New-Agent @{ Url = "http://localhost:$($given.port)/0"; Id = 'id'; Secr
 foreach ($time in 1, 2) {
     "$(Send-Request $agent 'health') $($agent.Address)"
 }
+# What ends a request before it is sent is told, and nothing of .NET in its place.
+function Wait-Response { throw 'timed out' }
+"$(Send-Request $agent 'heartbeat' @{ seq = 1 }) $($agent.Failure)"
 `;
     const cases = retryAfterCases.map(({ retryAfter, date }) => ({ late: retryAfter, date: date || null }));
     // What looks like a date in JSON would be made one.
@@ -170,13 +173,15 @@ foreach ($time in 1, 2) {
     });
     const lines = stdout.trim().split("\n");
     assertSeconds(lines.slice(0, cases.length).join("\n"));
-    assertRead(lines.slice(cases.length, -3).join("\n"));
-    assert.equal(lines.at(-3), "unknown unknown", "a platform that it does not know");
-    assert.deepEqual(
-      lines.slice(-2),
-      ["True 127.0.0.1", "True 127.0.0.1"],
-      "a dead ::1 beside 127.0.0.1",
-    );
+    assertRead(lines.slice(cases.length, -4).join("\n"));
+    assert.deepEqual(lines.slice(-4), [
+      // A platform that it does not know.
+      "unknown unknown",
+      // A dead ::1 beside 127.0.0.1.
+      "True 127.0.0.1",
+      "True 127.0.0.1",
+      "False timed out",
+    ]);
   },
 );
 

@@ -14,6 +14,7 @@ import {
 import { until } from "../_support/wait.ts";
 import { enrollmentCode } from "../_support/vectors.ts";
 import { withDesk } from "./_enrollment.ts";
+import { forward, withFront } from "./_front.ts";
 import { type Fleet, type Step, testSteps } from "./_steps.ts";
 
 const systemctl = fileURLToPath(new URL("./_systemctl.sh", import.meta.url));
@@ -88,6 +89,7 @@ const tools = ["root", "unshare", "nsenter", "setpriv", "setsid", "python3", "da
 
 const scenes: [string, (scene: Scene) => Promise<void>][] = [
   ["installs, repairs and removes a service of the system", systemService],
+  ["says when it starts a service again that the agent will be back", announcedReturn],
   ["undoes everything when the service does not start", failingService],
   ["replaces no unit that was changed, and believes no manifest that is not root's", changedUnit],
   ["hands over to a program, and undoes all when the program refuses", handedOver],
@@ -188,6 +190,38 @@ async function systemService({ system, language, fleet, url }: Scene): Promise<v
   assert.deepEqual(await system.files(), []);
   assert.match(await system.log(), /disable --now openclaw-agent\.service\ndaemon-reload\n$/);
   assert.equal((await fleet.agent(agent.id)).liveness, "stopped");
+}
+
+async function announcedReturn({ system, language, fleet, url }: Scene): Promise<void> {
+  const agent = await fleet.createAgent({ heartbeat_interval_seconds: 5 });
+  const beats: unknown[] = [];
+  const front = async (request: Request): Promise<Response> => {
+    const { pathname } = new URL(request.url);
+    const isBeat = request.method === "POST" && pathname.endsWith("/heartbeat");
+    if (isBeat) beats.push(await request.clone().json());
+    const passed = request.method === "GET"
+      ? await fetch(url + pathname, { headers: request.headers })
+      : null;
+    return passed ?? await forward(request, url, JSON.stringify);
+  };
+  await withFront(front, async (address) => {
+    const command = [...commandOf(language), ...await flagsOf(system, agent, address)];
+    assertEnded(await system.run(command), 0, /online/);
+    const stops = () => beats.map(asStop).filter((said) => said !== null);
+    assert.deepEqual(stops(), []);
+    await pretendOlder(system, "/etc/systemd/system/openclaw-agent.service");
+    assertEnded(await system.run(command), 0, /online/);
+    // What the agent itself says has no time, as it was not told one.
+    assert.deepEqual(stops(), [undefined, 120]);
+    assertEnded(await system.run([...commandOf(language), "--uninstall"]), 0);
+    assert.deepEqual(stops(), [undefined, 120, undefined, undefined]);
+  });
+}
+
+/** The time that a beat names which says that the agent stops; null for another beat. */
+function asStop(beat: unknown): unknown {
+  const { status, back_in_seconds }: Record<string, unknown> = { ...Object(beat) };
+  return status === "stopping" ? back_in_seconds : null;
 }
 
 async function failingService({ system, language, fleet, url }: Scene): Promise<void> {
@@ -663,7 +697,8 @@ async function equalsSign({ system, language, fleet, url }: Scene): Promise<void
 
 /** Makes the host look like a Mac, as far as the installers look. */
 async function pretendMac({ folder }: System): Promise<string> {
-  const uname = "#!/bin/sh\ncase $1 in -s) echo Darwin ;; -m) echo arm64 ;; *) echo mac ;; esac\n";
+  const uname =
+    "#!/bin/sh\ncase $1 in -snm) echo Darwin mac arm64 ;; -s) echo Darwin ;; -m) echo arm64 ;; *) echo mac ;; esac\n";
   const launchctl = `#!/usr/bin/python3
 import os, plistlib, signal, subprocess, sys, time
 state = os.environ["SYSTEMCTL_STATE"]

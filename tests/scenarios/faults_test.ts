@@ -1,20 +1,22 @@
 import assert from "node:assert/strict";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
-import postgres from "postgres";
-import { assertError, type CreatedAgent, FleetClient, send } from "../_support/client.ts";
+import { assertError, FleetClient, send } from "../_support/client.ts";
 import { copyDatabaseTemplate } from "../_support/database_template.ts";
 import { findPostgres, startPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { isInstalled } from "../_support/tools.ts";
 import {
+  folderInMemory,
   type RefusedStart,
   type ServerProcess,
   startServerProcess,
   tryServerProcess,
-  withFolder,
+  withFolderInMemory,
 } from "../_support/server.ts";
-import { until } from "../_support/wait.ts";
+import { type ServerHere, startServerHere } from "../_support/server_here.ts";
+import { withSql } from "../_support/sql.ts";
+import { pause, until } from "../_support/wait.ts";
 
 /**
  * The server gives up after 4 s. Were replies waited for one after the other, twenty would take longer than this; a
@@ -27,73 +29,61 @@ const disks = await part(
   () => Promise.resolve(["root", "mount", "umount"].every(isInstalled) ? "mount" : null),
 );
 
-for (const [how, suffix] of [["", ""], [", behind a transaction pooler", "?prepare=false"]] as const) {
-  realPostgres.test(`Postgres stopped under load${how} → 503, none after another, and back by itself when it returns`, async (bin) => {
-    const database = await startPostgres(bin);
-    try {
-      const url = await database.createDatabase();
-      await withFolder(async (data) => {
-        const server = await startServerProcess({ data, env: { DATABASE_URL: `${url}${suffix}` } });
-        try {
-          for (const mode of ["fast", "immediate"] as const) await outage(server, database, mode);
-        } finally {
-          assert.equal(await server.stop(), 0);
-        }
-      });
-    } finally {
-      await database.remove();
-    }
-  });
+/** How a server speaks to Postgres: directly, and as behind a transaction pooler. */
+const ways = ["", "?prepare=false"];
 
-  realPostgres.test(
-    `Postgres that freezes and takes no more connections${how} → 1000 beats at once are 503, none after another, and it comes back`,
-    async (bin) => {
-      const database = await startPostgres(bin);
-      const line = await freezable(database.port);
-      try {
-        const url = (await database.createDatabase()).replace(`:${database.port}/`, `:${line.port}/`);
-        await withFolder(async (data) => {
-          const server = await startServerProcess({ data, env: { DATABASE_URL: `${url}${suffix}` } });
-          try {
-            await frozen(server, line);
-          } finally {
-            assert.equal(await server.stop(), 0);
-          }
-        });
-      } finally {
-        line.close();
-        await database.remove();
+realPostgres.test("Postgres that goes away", async (bin, test) => {
+  await using database = await startPostgres(bin);
+  await using folder = await folderInMemory();
+  const addresses = await Promise.all(ways.map(async (way) => `${await database.createDatabase()}${way}`));
+
+  await test.step(
+    "stopped under load → 503, none after another, and back by itself when it returns, directly and as behind a transaction pooler",
+    async () => {
+      await using started = new AsyncDisposableStack();
+      const servers: ServerProcess[] = [];
+      for (const [index, url] of addresses.entries()) {
+        const data = join(folder.path, `stopped-${index}`);
+        servers.push(started.use(await startServerProcess({ data, env: { DATABASE_URL: url } })));
       }
+      for (const mode of ["fast", "immediate"] as const) await outage(servers, database, mode);
+      for (const server of servers) assert.equal(await server.stop(), 0);
     },
   );
-}
 
-realPostgres.test("Postgres that accepts and never answers → 503, none after another", async (bin) => {
-  const database = await startPostgres(bin);
-  try {
-    const url = await database.createDatabase();
-    await withFolder(async (data) => {
-      const server = await startServerProcess({ data, env: { DATABASE_URL: url } });
-      const client = new FleetClient(server.base, server.operatorKey);
-      const agent = await client.createAgent();
-      const other = postgres(url, { max: 1, onnotice: () => undefined });
-      try {
-        await other.begin(async (transaction) => {
-          await transaction`lock table public.agents in access exclusive mode`;
-          const started = performance.now();
-          const replies = await Promise.all(Array.from({ length: 20 }, () => client.handshake(agent)));
-          for (const reply of replies) assertUnavailable(reply);
-          assert.ok(performance.now() - started < mostMs);
+  for (const [index, beats] of [1000, 100].entries()) {
+    const url = addresses[index] ?? "";
+    const how = index === 0 ? "" : ", behind a transaction pooler";
+    await test.step(
+      `frozen, and taking no more connections${how} → ${beats} beats at once are 503, none after another, and it comes back`,
+      async () => {
+        using line = await freezable(database.port);
+        const databaseUrl = url.replace(`:${database.port}/`, `:${line.port}/`);
+        await using server = await startServerHere({
+          data: join(folder.path, `frozen-${index}`),
+          databaseUrl,
         });
-        assert.equal((await client.handshake(agent)).status, 200);
-      } finally {
-        await other.end();
-        await server.stop();
-      }
-    });
-  } finally {
-    await database.remove();
+        await frozen(server, line, beats);
+      },
+    );
   }
+
+  await test.step("accepting and never answering → 503, none after another", async () => {
+    const [url = ""] = addresses;
+    await using server = await startServerHere({ data: join(folder.path, "silent"), databaseUrl: url });
+    const client = new FleetClient(server.base, server.operatorKey);
+    const agent = await client.createAgent();
+    await withSql(url, async (sql) => {
+      await sql.begin(async (transaction) => {
+        await transaction`lock table public.agents in access exclusive mode`;
+        const started = performance.now();
+        const replies = await Promise.all(Array.from({ length: 20 }, () => client.handshake(agent)));
+        for (const reply of replies) assertUnavailable(reply);
+        assert.ok(performance.now() - started < mostMs);
+      });
+    });
+    assert.equal((await client.handshake(agent)).status, 200);
+  });
 });
 
 disks.test(
@@ -107,7 +97,8 @@ disks.test(
         assert.deepEqual((await Array.fromAsync(Deno.readDir(data))).map(({ name }) => name), ["lock"]);
         await shell(`umount ${disk} && mount -t tmpfs -o size=80m tmpfs ${disk}`);
       });
-      const server = await startServerProcess({ data, makesDatabase: true });
+      await copyDatabaseTemplate(data);
+      const server = await startServerProcess({ data });
       const client = new FleetClient(server.base, server.operatorKey);
       const agent = await client.createAgent();
       await test.step("full while it runs → unavailable, never a 401, and back when there is room", async () => {
@@ -129,172 +120,109 @@ disks.test(
           await end();
           const again = await startServerProcess({ data });
           assert.equal((await new FleetClient(again.base, again.operatorKey).handshake(agent)).status, 200);
-          await again.stop();
+          await again.stop("SIGKILL");
         });
       }
     });
   },
 );
 
-Deno.test("a data folder that a newer version migrated → refused, and its data is as it was", async () => {
-  await withFolder(async (data) => {
-    await copyDatabaseTemplate(data);
-    const { PGlite } = await import("@electric-sql/pglite");
-    const history = "supabase_migrations.schema_migrations";
-    const future = await PGlite.create({ dataDir: join(data, "postgres") });
-    await future.exec(`insert into ${history} (version, name) values ('29991231000000', 'openclaw_later')`);
-    const count = `select count(*) from ${history}`;
-    const before = (await future.query(count)).rows;
-    await future.close();
-    assertRefused(await tryServerProcess({ data }), /a newer openclaw has migrated it to 29991231000000/);
-    const after = await PGlite.create({ dataDir: join(data, "postgres") });
-    assert.deepEqual((await after.query(count)).rows, before);
-    await after.close();
-  });
-});
-
-// One server makes the snapshot that all of them begin with.
-Deno.test("an embedded Postgres is restored from its newest snapshot that is whole", async (test) => {
-  await withFolder(async (data) => {
-    assertRefused(await tryServerProcess({ data, args: ["--restore"] }), /there is no snapshot/);
-    const first = await startServerProcess({ data });
-    const agent = await new FleetClient(first.base, first.operatorKey).createAgent({ name: "kept" });
-    await first.stop();
-
-    for (
-      const [how, damage] of [
-        ["cut", (whole: Uint8Array) => whole.slice(0, whole.length / 2)],
-        ["empty", () => new Uint8Array()],
-        ["not an archive", () => new TextEncoder().encode("not an archive")],
-      ] as const
-    ) {
-      await test.step(`a snapshot that is ${how} → it is named, and nothing changes`, () =>
-        isNamed(data, damage));
-    }
-    await test.step("a folder that does not open → names the snapshot, and --restore takes it", async () => {
+Deno.test(
+  "a folder that does not open → refused with the way on, and serve --restore takes the snapshot of the last stop",
+  async () => {
+    await withFolderInMemory(async (data) => {
+      const first = await startServerHere({ data });
+      const agent = await new FleetClient(first.base, first.operatorKey).createAgent({ name: "kept" });
+      await first[Symbol.asyncDispose]();
       await Deno.writeTextFile(join(data, "postgres", "global", "pg_control"), "broken");
       const refused = await tryServerProcess({ data });
       assertRefused(refused, /it is damaged/);
       assert.match(refused.stderr, /--restore .*"[^"]+snapshots[^"]+\.tar\.gz"/);
-      await isRestored(data, agent);
-      assert.ok((await names(data)).some((name) => name.startsWith("postgres.before-restore-")));
+      await using restored = await startServerProcess({ data, args: ["--restore"] });
+      const client = new FleetClient(restored.base, restored.operatorKey);
+      assert.equal((await client.agent(agent.id)).name, "kept");
+      assert.equal((await client.handshake(agent)).status, 200);
     });
-    await test.step("killed between its two renames → no empty fleet, and --restore goes on", async () => {
-      await Deno.rename(join(data, "postgres"), join(data, "postgres.before-restore-now"));
-      await Deno.mkdir(join(data, "postgres.restored"));
-      const refused = await tryServerProcess({ data });
-      assertRefused(
-        refused,
-        /Cannot find the embedded Postgres "[^"]+postgres", although there is a snapshot of it/,
-      );
-      assert.match(refused.stderr, /hint: start with --restore .*"[^"]+snapshots[^"]+\.tar\.gz"/);
-      await isRestored(data, agent);
-    });
-  });
-});
+  },
+);
 
-async function isNamed(data: string, damage: (whole: Uint8Array) => Uint8Array): Promise<void> {
-  const snapshots = join(data, "snapshots");
-  const [whole = assert.fail()] = await names(snapshots);
-  const damaged = join(snapshots, "99999999-2026-11-23T00-00-00.000Z.tar.gz");
-  await Deno.writeFile(damaged, damage(await Deno.readFile(join(snapshots, whole))));
-  const before = await names(data);
-  assertRefused(
-    await tryServerProcess({ data, args: ["--restore"] }),
-    /Cannot restore the snapshot "[^"]+9999-[^"]+": it is damaged, or not a snapshot/,
-  );
-  assert.deepEqual(await names(data), before);
-  // As the hint says; the next restore takes the one before it.
-  await Deno.rename(damaged, `${damaged}.damaged`);
-}
-
-async function isRestored(data: string, agent: CreatedAgent): Promise<void> {
-  await using restored = await startServerProcess({ data, args: ["--restore"] });
-  const client = new FleetClient(restored.base, restored.operatorKey);
-  assert.equal((await client.agent(agent.id)).name, "kept");
-  assert.equal((await client.handshake(agent)).status, 200);
-}
-
-Deno.test("snapshots: one at each clean stop after a change, none without one, and the last three are kept", async () => {
-  await withFolder(async (data) => {
-    const snapshots = join(data, "snapshots");
-    const run = async (work: (client: FleetClient) => Promise<unknown>): Promise<string[]> => {
-      const server = await startServerProcess({ data });
-      await work(new FleetClient(server.base, server.operatorKey));
-      assert.equal(await server.stop(), 0);
-      return await names(snapshots);
-    };
-    const [first = assert.fail(), ...more] = await run((client) => client.createAgent());
-    assert.deepEqual(more, []);
-    const { mode } = await Deno.stat(join(snapshots, first));
-    assert.equal((mode ?? 0) & 0o777, 0o600);
-    assert.deepEqual(await run(() => Promise.resolve()), [first], "nothing changed");
-    const earlier = [1, 2].map((day) => `2026-01-0${day}T00-00-00.000Z.tar.gz`);
-    for (const name of earlier) await Deno.copyFile(join(snapshots, first), join(snapshots, name));
-    const kept = await run((client) => client.createAgent());
-    // One without a number is older than all others.
-    assert.deepEqual(kept.filter((name) => earlier.includes(name) || name === first), [first, earlier[1]]);
-    assert.equal(kept.length, 3);
-  });
-});
-
-async function names(folder: string): Promise<string[]> {
-  return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+/** What a server's agents got while Postgres went away. */
+interface Load {
+  seen: Map<number, number>;
+  slowestMs: number;
 }
 
 async function outage(
-  server: ServerProcess,
+  servers: ServerProcess[],
   database: { halt: (mode: "fast" | "immediate") => Promise<void>; start: () => Promise<void> },
   mode: "fast" | "immediate",
 ): Promise<void> {
-  const client = new FleetClient(server.base, server.operatorKey);
-  const token = await client.session(await client.createAgent());
-  const seen = new Map<number, number>();
-  let slowest = 0;
-  let loading = true;
-  const load = Array.from({ length: 16 }, async () => {
-    while (loading) {
-      const started = performance.now();
-      const reply = await client.beat(token);
-      slowest = Math.max(slowest, performance.now() - started);
-      seen.set(reply.status, (seen.get(reply.status) ?? 0) + 1);
-      if (reply.status === 503) assertUnavailable(reply);
-    }
-  });
-  await until("50 beats", () => (seen.get(200) ?? 0) > 50);
+  const end = new AbortController();
+  const loads = servers.map((): Load => ({ seen: new Map(), slowestMs: 0 }));
+  const over = Promise.all(servers.map((server, index) => load(server, loads[index], end.signal)));
+  const counts = (status: number): number[] => loads.map(({ seen }) => seen.get(status) ?? 0);
+  const more = async (status: number, least: number): Promise<void> => {
+    const before = counts(status);
+    await until(
+      `${least} replies more with ${status}`,
+      () => counts(status).every((count, index) => count > (before[index] ?? 0) + least),
+    );
+  };
+  await more(200, 50);
   await database.halt(mode);
-  await until("16 refusals", () => (seen.get(503) ?? 0) > 16);
+  await more(503, 16);
   await database.start();
-  const good = seen.get(200) ?? 0;
-  await until("50 beats more", () => (seen.get(200) ?? 0) > good + 50);
-  loading = false;
-  await Promise.all(load);
-  assert.deepEqual([...seen.keys()].sort(), [200, 503]);
-  assert.ok(slowest < mostMs, `the slowest reply took ${slowest} ms`);
-  assert.equal((await send(`${server.base}/health`)).status, 200, server.output.stdout.slice(-500));
+  await more(200, 50);
+  end.abort();
+  await over;
+  for (const { seen, slowestMs } of loads) {
+    assert.deepEqual([...seen.keys()].sort(), [200, 503]);
+    assert.ok(slowestMs < mostMs, `the slowest reply took ${slowestMs} ms`);
+  }
+  for (const { base, output } of servers) {
+    assert.equal((await send(`${base}/health`)).status, 200, output.stdout.slice(-500));
+  }
 }
 
-async function frozen(server: ServerProcess, line: Freezable): Promise<void> {
+/** Sixteen beats at once, until the end. */
+async function load(server: ServerProcess, load: Load | undefined, end: AbortSignal): Promise<void> {
+  assert.ok(load !== undefined);
+  const client = new FleetClient(server.base, server.operatorKey);
+  const token = await client.session(await client.createAgent());
+  const beatOn = async (): Promise<void> => {
+    while (!end.aborted) {
+      const started = performance.now();
+      const reply = await client.beat(token);
+      load.slowestMs = Math.max(load.slowestMs, performance.now() - started);
+      load.seen.set(reply.status, (load.seen.get(reply.status) ?? 0) + 1);
+      if (reply.status !== 503) continue;
+      assertUnavailable(reply);
+      await pause(20);
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, beatOn));
+}
+
+async function frozen(server: ServerHere, line: Freezable, beats: number): Promise<void> {
   const client = new FleetClient(server.base, server.operatorKey);
   const token = await client.session(await client.createAgent());
   line.freeze();
   const started = performance.now();
-  const replies = await Promise.all(Array.from({ length: 1000 }, () => client.beat(token)));
+  const replies = await Promise.all(Array.from({ length: beats }, () => client.beat(token)));
   const took = performance.now() - started;
   for (const reply of replies) assertUnavailable(reply);
-  assert.ok(took < mostMs, `the last of 1000 took ${took} ms`);
+  assert.ok(took < mostMs, `the last of ${beats} took ${took} ms`);
   // How long it waits, whatever else this machine does.
-  assert.match(server.output.stdout, /no reply within 4 s/);
+  assert.match(server.lines.join("\n"), /no reply within 4 s/);
   line.thaw();
   await until("a beat", async () => (await client.beat(token)).status === 200);
 }
 
 /** A line to Postgres that can be made to say nothing more, and to take nobody new. */
-interface Freezable {
+interface Freezable extends Disposable {
   port: number;
   freeze: () => void;
   thaw: () => void;
-  close: () => void;
 }
 
 async function freezable(target: number): Promise<Freezable> {
@@ -319,7 +247,7 @@ async function freezable(target: number): Promise<Freezable> {
     port: typeof address === "object" && address !== null ? address.port : 0,
     freeze: () => void (isFrozen = true),
     thaw: () => void (isFrozen = false),
-    close() {
+    [Symbol.dispose]() {
       server.close();
       for (const socket of sockets) socket.destroy();
     },
@@ -353,7 +281,7 @@ async function firstFailure(client: FleetClient): Promise<Awaited<ReturnType<typ
 
 /** A folder to mount a disk of a few MB on; unmounted at the end. */
 async function withDisk(work: (disk: string) => Promise<void>): Promise<void> {
-  await withFolder(async (folder) => {
+  await withFolderInMemory(async (folder) => {
     const disk = join(folder, "disk");
     await Deno.mkdir(disk);
     try {

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { send } from "../_support/client.ts";
-import { startServerProcess, withFolder } from "../_support/server.ts";
+import { startServerProcess, withFolderInMemory } from "../_support/server.ts";
 import { pause, until } from "../_support/wait.ts";
 
 Deno.test({
   name: "more connections than the process may open files → it answers again when they are gone",
   ignore: Deno.build.os === "windows",
   async fn() {
-    await withFolder(async (data) => {
+    await withFolderInMemory(async (data) => {
       const server = await startServerProcess({ data, files: 512 });
       try {
         const { port } = new URL(server.url);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FleetClient, record, send, text } from "../_support/client.ts";
 import { credentialsPath, isThere, run, start } from "../_support/program.ts";
-import { startServerProcess, temporaryFolder } from "../_support/server.ts";
+import { folderInMemory, startServerProcess, temporaryFolder } from "../_support/server.ts";
 
 /** On Windows a program cannot be asked from outside to stop, only be ended. */
 const ignore = Deno.build.os === "windows";
@@ -9,7 +9,7 @@ const ignore = Deno.build.os === "windows";
 Deno.test("a code good for two enrolls a host by its command and one by its monitor; a third is refused", {
   ignore,
 }, async () => {
-  await using data = await temporaryFolder();
+  await using data = await folderInMemory();
   await using server = await startServerProcess({ data: data.path });
   const client = new FleetClient(server.base, server.operatorKey);
   const { enrollment, code } = await makeCode(client, { uses: 2, name: "edge {hostname}" });

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { assertError, type CreatedAgent, FleetClient, record, send, text } from "../_support/client.ts";
 import { configureHome, credentialsPath, type Running, start } from "../_support/program.ts";
-import { type ServerProcess, startServerProcess, temporaryFolder } from "../_support/server.ts";
+import {
+  folderInMemory,
+  type ServerProcess,
+  startServerProcess,
+  temporaryFolder,
+} from "../_support/server.ts";
 import { until } from "../_support/wait.ts";
 
 /** An agent's interval of 5 s passes in one. */
@@ -10,7 +15,7 @@ const time = { clock: 5 };
 const ignore = Deno.build.os === "windows";
 
 Deno.test("an agent's host and the real server change its identity together", { ignore }, async (context) => {
-  await using data = await temporaryFolder();
+  await using data = await folderInMemory();
   await using server = await startServerProcess({ data: data.path });
   const client = new FleetClient(server.base, server.operatorKey);
   await context.step(

@@ -3,7 +3,7 @@ import { findPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 
 // tests/long/scenarios/kills_test.ts kills two hundred times.
-const kills = 4;
+const kills = 2;
 const postgres = await part("Postgres 15 or later", findPostgres);
 
 Deno.test(storyOf(kills, "PGlite"), () => killOverPglite(kills));

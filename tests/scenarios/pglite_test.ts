@@ -2,10 +2,6 @@ import { pgliteStage } from "./stage.ts";
 import { playAll } from "./stories.ts";
 
 Deno.test("the stories over PGlite", async (test) => {
-  const stage = await pgliteStage();
-  try {
-    await playAll(stage, test);
-  } finally {
-    await stage.remove();
-  }
+  await using stage = await pgliteStage();
+  await playAll(stage, test);
 });

@@ -5,7 +5,7 @@ import { readKey } from "../_support/forge.ts";
 import { cloneAndAdopt } from "../_support/operator_story.ts";
 import { findPostgres, startPostgres, type TestPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
-import { type ServerProcess, startServerProcess, withFolder } from "../_support/server.ts";
+import { type ServerProcess, startServerProcess, withFolderInMemory } from "../_support/server.ts";
 
 const realPostgres = await part("Postgres 15 or later", findPostgres);
 const verbose = { DEBUG: "*", NODE_DEBUG: "*", LOG_LEVEL: "trace" };
@@ -29,7 +29,7 @@ realPostgres.test("no secret, token or key is anywhere but in the 0600 files, no
 });
 
 async function scan(env: Record<string, string>, database?: TestPostgres): Promise<void> {
-  await withFolder(async (data) => {
+  await withFolderInMemory(async (data) => {
     const server = await startServerProcess({ data, env: { ...env, ...verbose } });
     const needles = await wholeStory(server);
     const places = await placesOf(server);

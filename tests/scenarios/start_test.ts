@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { openDataFolder } from "../../cli/serve/data_folder.ts";
+import { StartError } from "../../cli/serve/start_error.ts";
 import { calledAs } from "../../cli/terminal/called.ts";
 import { makeCertificate } from "../_support/certificate.ts";
 import { FleetClient, send } from "../_support/client.ts";
-import { startServerProcess, tryServerProcess, withFolder } from "../_support/server.ts";
+import { copyDatabaseTemplate } from "../_support/database_template.ts";
+import { assertPartly } from "../_support/partly.ts";
+import { startServerProcess, tryServerProcess, withFolderInMemory } from "../_support/server.ts";
+import { startServerHere } from "../_support/server_here.ts";
 import { testWith } from "../_support/tools.ts";
 
 Deno.test("a first start makes its folder and files for its user alone, and tells the way on", async () => {
-  await withFolder(async (folder) => {
+  await withFolderInMemory(async (folder) => {
     const data = join(folder, "fleet");
     await using server = await startServerProcess({ data, makesDatabase: true });
     assert.equal(await mode(data), 0o700);
@@ -31,55 +36,32 @@ Deno.test("a first start makes its folder and files for its user alone, and tell
   });
 });
 
-Deno.test("a second server on the same data folder → refused with a sentence, and the first goes on", async () => {
-  await withFolder(async (data) => {
-    const first = await startServerProcess({ data });
-    try {
-      const second = await tryServerProcess({ data });
-      assert.ok("code" in second);
-      assert.equal(second.code, 5);
-      assert.match(
-        second.stderr,
-        /^error: Cannot use the data folder "[^"]+": another server is using it\nhint: /,
-      );
-      assert.equal((await send(`${first.base}/health`)).status, 200);
-    } finally {
-      await first.stop("SIGKILL");
-    }
-  });
-});
-
-Deno.test("a second server on the same port → refused with a sentence, and its folder is given back", async () => {
-  await withFolder(async (folder) => {
-    const first = await startServerProcess({ data: join(folder, "a") });
+Deno.test("a second server on the same data folder, or on the same port → refused with a sentence, and nothing is made", async () => {
+  await withFolderInMemory(async (folder) => {
+    const [data, other] = [join(folder, "a"), join(folder, "b")];
+    await using first = await startServerHere({ data });
     const { port } = new URL(first.url);
-    try {
-      const second = await tryServerProcess({
-        data: join(folder, "b"),
-        args: ["--port", port],
-        makesDatabase: true,
-      });
+    const seconds: [start: Parameters<typeof tryServerProcess>[0], message: RegExp][] = [
+      [{ data }, /^error: Cannot use the data folder "[^"]+": another server is using it\nhint: /],
+      [
+        { data: other, args: ["--port", port], makesDatabase: true },
+        /^error: Cannot listen on 127\.0\.0\.1 port \d+: something else is listening there\nhint: /,
+      ],
+    ];
+    for (const [start, message] of seconds) {
+      const second = await tryServerProcess(start);
       assert.ok("code" in second);
       assert.equal(second.code, 5);
-      assert.match(
-        second.stderr,
-        /^error: Cannot listen on 127\.0\.0\.1 port \d+: something else is listening there\nhint: /,
-      );
-      const made = (await Array.fromAsync(Deno.readDir(join(folder, "b")))).map(({ name }) => name);
-      assert.deepEqual(
-        made.filter((name) => /postgres|key/.test(name)),
-        [],
-        "it made what it had no use for",
-      );
-    } finally {
-      await first.stop("SIGKILL");
+      assert.match(second.stderr, message);
     }
-    assert.equal(await (await startServerProcess({ data: join(folder, "b") })).stop(), 0);
+    assert.equal((await send(`${first.base}/health`)).status, 200, "the first goes on");
+    assert.deepEqual(await names(other), ["lock"], "it made what it had no use for");
+    (await openDataFolder(other)).release();
   });
 });
 
 Deno.test("a later start counts the agents, and tells no way on", async () => {
-  await withFolder(async (data) => {
+  await withFolderInMemory(async (data) => {
     const first = await startServerProcess({ data });
     const fleet = new FleetClient(first.base, first.operatorKey);
     const beating = await fleet.createAgent();
@@ -89,26 +71,33 @@ Deno.test("a later start counts the agents, and tells no way on", async () => {
     const second = await startServerProcess({ data });
     await second.stop("SIGKILL");
     assert.match(second.output.stderr, /\n2 agents: 1 online, 1 pending\n/);
+    assert.match(
+      second.output.stderr,
+      /\na browser shows the fleet at http:\/\/127\.0\.0\.1:\d+, to whoever logs in /,
+    );
     assert.ok(!second.output.stderr.includes("Create an agent"), second.output.stderr);
   });
 });
 
-Deno.test("a key that others can read → refused, with the command that mends it", async () => {
-  await withFolder(async (data) => {
+Deno.test("a key that others can read → no start, with the command that mends it, and the folder is given back", async () => {
+  await withFolderInMemory(async (data) => {
     const key = join(data, "operator-key");
+    await copyDatabaseTemplate(data);
     await Deno.writeTextFile(key, `sb_secret_${"a".repeat(43)}\n`);
     await Deno.chmod(key, 0o640);
-    const refused = await tryServerProcess({ data });
-    assert.ok("code" in refused);
-    assert.match(
-      refused.stderr,
-      /its mode is 0\d+, which lets others read or change it\nhint: chmod 600 '[^']+operator-key'/,
-    );
+    await assert.rejects(startServerHere({ data }), (error) => {
+      assert.ok(error instanceof StartError);
+      assert.match(error.message, /its mode is 0\d+, which lets others read or change it/);
+      assert.equal(error.hint, `chmod 600 '${key}'`);
+      return true;
+    });
+    (await openDataFolder(data)).release();
   });
 });
 
 Deno.test("starts, restores and snapshots that were killed half-way → the next start removes what they left", async () => {
-  await withFolder(async (data) => {
+  await withFolderInMemory(async (data) => {
+    await copyDatabaseTemplate(data);
     const folders = ["postgres.unfinished", "postgres.restored", "postgres.restored.unfinished"];
     for (const folder of folders) {
       await Deno.mkdir(join(data, folder, "base"), { recursive: true });
@@ -117,10 +106,11 @@ Deno.test("starts, restores and snapshots that were killed half-way → the next
     await Deno.writeTextFile(join(data, "postgres.probe"), "0");
     await Deno.mkdir(join(data, "snapshots"));
     await Deno.writeTextFile(join(data, "snapshots", `2026-11-23.tar.gz.${crypto.randomUUID()}`), "half");
-    const server = await startServerProcess({ data });
-    assert.deepEqual(await names(join(data, "snapshots")), []);
-    await new FleetClient(server.base, server.operatorKey).createAgent();
-    assert.equal(await server.stop(), 0);
+    {
+      await using server = await startServerHere({ data });
+      assert.deepEqual(await names(join(data, "snapshots")), []);
+      await new FleetClient(server.base, server.operatorKey).createAgent();
+    }
     assert.deepEqual(
       await names(data),
       ["jwt-keys.json", "lock", "operator-key", "postgres", "reader-key", "snapshots", "url"],
@@ -129,25 +119,26 @@ Deno.test("starts, restores and snapshots that were killed half-way → the next
 });
 
 Deno.test("a data folder that others can enter → stays as it is, and what is made in it is closed to them", async () => {
-  await withFolder(async (folder) => {
+  await withFolderInMemory(async (folder) => {
     const data = join(folder, "fleet");
     await Deno.mkdir(data);
     await Deno.chmod(data, 0o755);
-    const first = await startServerProcess({ data });
-    assert.equal(await mode(join(data, "postgres")), 0o700);
-    await new FleetClient(first.base, first.operatorKey).createAgent();
-    await first.stop();
+    {
+      await using first = await startServerHere({ data });
+      assert.equal(await mode(join(data, "postgres")), 0o700);
+      await new FleetClient(first.base, first.operatorKey).createAgent();
+    }
     const made = ["postgres", "postgres.before-restore-earlier", "snapshots"].map((name) => join(data, name));
     await Deno.mkdir(join(data, "postgres.before-restore-earlier"));
     for (const path of made) await Deno.chmod(path, 0o755);
-    await (await startServerProcess({ data })).stop();
+    await (await startServerHere({ data }))[Symbol.asyncDispose]();
     for (const path of made) assert.equal(await mode(path), 0o700, path);
     assert.equal(await mode(data), 0o755);
   });
 });
 
 testWith(["openssl", "curl"], "--tls-cert and --tls-key → the same service over https", async () => {
-  await withFolder(async (folder) => {
+  await withFolderInMemory(async (folder) => {
     const { authority, paths: { cert, key } } = await makeCertificate(folder);
     const server = await startServerProcess({
       data: join(folder, "data"),
@@ -157,7 +148,7 @@ testWith(["openssl", "curl"], "--tls-cert and --tls-key → the same service ove
       assert.match(server.url, /^https:/);
       const url = `${server.url.replace("127.0.0.1", "localhost")}/functions/v1/health`;
       const health: unknown = JSON.parse(await shell(`curl --silent --cacert '${authority}' ${url}`));
-      assert.deepEqual(health, { ok: true, version: "0.1.0", database: "ok" });
+      assertPartly(health, { ok: true, version: "0.1.0", database: "ok" });
     } finally {
       await server.stop("SIGKILL");
     }
@@ -168,7 +159,7 @@ testWith(
   ["openssl"],
   "a certificate without its key, files that are none, and files that do not exist → refused",
   async () => {
-    await withFolder(async (folder) => {
+    await withFolderInMemory(async (folder) => {
       const { cert, key } = (await makeCertificate(folder)).paths;
       const text = join(folder, "text");
       await Deno.writeTextFile(text, "no PEM");
@@ -180,7 +171,7 @@ testWith(
           key,
         ]]
       ) {
-        const refused = await tryServerProcess({ data: join(folder, "data"), args, makesDatabase: true });
+        const refused = await tryServerProcess({ data: join(folder, "data"), args });
         assert.ok("code" in refused, args.join(" "));
         assert.equal(refused.code, 2);
         assert.match(refused.stderr, /^error: Cannot .*\nhint: /);
@@ -188,18 +179,6 @@ testWith(
     });
   },
 );
-
-for (const args of [["--port", "70000"], ["--port", "http"], ["--nonsense"]]) {
-  Deno.test(`serve ${args.join(" ")} → wrong usage, exit code 2, nothing made`, async () => {
-    await withFolder(async (folder) => {
-      const refused = await tryServerProcess({ data: join(folder, "data"), args, makesDatabase: true });
-      assert.ok("code" in refused);
-      assert.equal(refused.code, 2);
-      assert.equal(refused.stdout, "");
-      assert.deepEqual(await Array.fromAsync(Deno.readDir(folder)), []);
-    });
-  });
-}
 
 async function names(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();

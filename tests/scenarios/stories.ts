@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { decodeJwt, decodeProtectedHeader } from "jose";
 import {
   assertError,
   type CreatedAgent,
@@ -10,20 +9,22 @@ import {
   text,
 } from "../_support/client.ts";
 import { forge, forgeHs256, forgeUnsigned, readKey, soundClaims } from "../_support/forge.ts";
-import { tryServerProcess, withFolder } from "../_support/server.ts";
 import { generateSigningKey } from "../../supabase/functions/_shared/keys.ts";
+import { readMetrics, sampleOf } from "../_support/prometheus.ts";
 import { agentSecret } from "../_support/vectors.ts";
 import { until } from "../_support/wait.ts";
 import { tellOperatorStory } from "../_support/operator_story.ts";
 import { assertPartly } from "../_support/partly.ts";
 import { enrollmentStories } from "./enrollment_stories.ts";
+import { historyStories } from "./history_stories.ts";
+import { processStories } from "./process_stories.ts";
 import { secretStories } from "./secret_stories.ts";
 import type { Stage } from "./stage.ts";
 import { type Story, told } from "./story.ts";
 
 const unknownAgent = "00000000-0000-4000-8000-000000000000";
 
-export const stories: Story[] = [
+const stories: Story[] = [
   told("an agent is created, shakes hands and beats → pending, then online", async ({ client, sql }) => {
     const agent = await client.createAgent({ name: "edge 1", labels: { site: "Linz" } });
     assert.equal((await client.agent(agent.id)).liveness, "pending");
@@ -50,33 +51,12 @@ export const stories: Story[] = [
     assert.deepEqual(events.map(({ kind }) => kind), ["created", "first_handshake"]);
     const rows = await sql("select liveness, heartbeats_count::integer as beats from public.fleet");
     assert.deepEqual(rows.map((row) => ({ ...row })), [{ liveness: "online", beats: 1 }]);
+    const scrape = await fetch(`${client.base}/metrics`, { headers: client.operator });
+    const metrics = readMetrics(await scrape.text());
+    assert.equal(sampleOf(metrics, "openclaw_agents", { liveness: "online" }), 1);
+    assert.equal(sampleOf(metrics, "openclaw_heartbeats"), 1);
+    assert.equal(sampleOf(metrics, "openclaw_requests_total", { endpoint: "heartbeat", status: "200" }), 1);
   }),
-  ...["60", "900", "86400"].map((lifetime) =>
-    told(
-      `AGENT_SESSION_TTL_SECONDS=${lifetime} → a session of that lifetime, renewed in time`,
-      async ({ client }) => {
-        const { body } = await client.handshake(await client.createAgent());
-        const { iat, exp } = decodeJwt(text(body.token));
-        const seconds = Number(lifetime);
-        assert.equal(Number(exp) - Number(iat), seconds);
-        assert.equal(body.expires_in, seconds);
-        const refreshIn = Number(body.refresh_in);
-        assert.ok(refreshIn >= 0.7 * seconds - 1 && refreshIn <= 0.9 * seconds, `refresh_in is ${refreshIn}`);
-      },
-      { env: { AGENT_SESSION_TTL_SECONDS: lifetime } },
-    )
-  ),
-  ...["59", "86401"].map((lifetime) => ({
-    name: `AGENT_SESSION_TTL_SECONDS=${lifetime} → the server refuses to start and says why`,
-    play: (stage: Stage) =>
-      refusesToStart(stage, { AGENT_SESSION_TTL_SECONDS: lifetime }, /AGENT_SESSION_TTL_SECONDS/),
-  })),
-  {
-    name:
-      "AGENT_JWT_KEYS that are no keys → the server refuses to start, and names the command that makes some",
-    play: (stage) =>
-      refusesToStart(stage, { AGENT_JWT_KEYS: '{"keys":[]}' }, /AGENT_JWT_KEYS.*keys" makes a set/),
-  },
   told(
     "unknown id, wrong secret, no secret and revoked → refused alike, and no session is opened",
     async (fleet) => {
@@ -163,31 +143,6 @@ export const stories: Story[] = [
     const [row] = await sql("select heartbeats_count::integer as beats from public.agent_beats");
     assert.equal(row?.beats, 1);
   }),
-  told("a rotated key ring → old sessions are good until their key is dropped", async (fleet) => {
-    const [old, fresh] = [await generateSigningKey(), await generateSigningKey()];
-    const ring = (...keys: unknown[]): Record<string, string> => ({
-      AGENT_JWT_KEYS: JSON.stringify({ keys }),
-    });
-    await fleet.restart({ env: ring(old) });
-    const agent = await fleet.client.createAgent();
-    const before = await fleet.client.session(agent);
-    await fleet.restart({ env: ring(old, fresh) });
-    assert.equal(kidOf(await fleet.client.session(agent)), old.kid);
-    await fleet.restart({ env: ring(fresh, old) });
-    const after = await fleet.client.session(agent);
-    assert.equal(kidOf(after), fresh.kid);
-    assert.equal((await fleet.client.beat(before)).status, 200);
-    assert.equal((await fleet.client.beat(after)).status, 200);
-    const { body } = await send(`${fleet.client.base}/jwks`);
-    assert.deepEqual((Array.isArray(body.keys) ? body.keys : []).map((key) => record(key).kid), [
-      fresh.kid,
-      old.kid,
-    ]);
-    assert.ok(!JSON.stringify(body).includes('"d"'), "no private half");
-    await fleet.restart({ env: ring(fresh) });
-    assertError(await fleet.client.beat(before), "token_invalid", 401);
-    assert.equal((await fleet.client.beat(after)).status, 200);
-  }),
   told("32 handshakes and 200 heartbeats at once → nothing is lost", async ({ client, sql }) => {
     const agents = await Promise.all(Array.from({ length: 8 }, () => client.createAgent()));
     // A busy machine may answer 503, after which a client asks again; what it did not acknowledge may be there, too.
@@ -222,36 +177,6 @@ export const stories: Story[] = [
       more <= again,
       `${more} more than the 232 that were acknowledged, and only ${again} asked again`,
     );
-  }),
-  told("a restart keeps agents, sessions and the operator's key", async (fleet) => {
-    const agent = await fleet.client.createAgent({ name: "stays" });
-    const token = await fleet.client.session(agent);
-    const key = fleet.server.operatorKey;
-    assert.equal(await fleet.server.stop(), 0);
-    await fleet.restart();
-    assert.equal(fleet.server.operatorKey, key);
-    assert.equal((await fleet.client.beat(token)).status, 200);
-    assert.equal((await fleet.client.agent(agent.id)).name, "stays");
-  }),
-  told("killed with SIGKILL → every acknowledged agent and handshake is there", async (fleet) => {
-    const agents = await Promise.all(times(5, () => fleet.client.createAgent()));
-    await Promise.all(agents.map((agent) => fleet.client.session(agent)));
-    await fleet.server.stop("SIGKILL");
-    await fleet.restart();
-    const rows = await fleet.sql("select id::text from public.agents where handshakes_count = 1 order by id");
-    assert.deepEqual(rows.map(({ id }) => id), agents.map(({ id }) => id).sort());
-  }),
-  told("SIGTERM under load → what is in flight is answered, and the exit code is 0", async (fleet) => {
-    const token = await fleet.client.session(await fleet.client.createAgent());
-    const beats = times(20, () => fleet.client.beat(token));
-    await Promise.race(beats);
-    const [code, ...results] = await Promise.all([fleet.server.stop(), ...beats.map(settled)]);
-    assert.equal(code, 0);
-    const answered = results.filter((result) => result !== "refused");
-    assert.ok(answered.length > 0 && answered.every((result) => result === 200), String(results));
-    await fleet.restart();
-    const [row] = await fleet.sql("select heartbeats_count::integer as beats from public.agent_beats");
-    assert.equal(row?.beats, answered.length);
   }),
   told(
     "an operator's day: hosts enroll, are rotated, revoked and restored, cloned and adopted, deleted",
@@ -344,17 +269,6 @@ export const stories: Story[] = [
   ),
 ];
 
-async function refusesToStart(stage: Stage, env: Record<string, string>, reason: RegExp): Promise<void> {
-  await withFolder(async (data) => {
-    const refused = await tryServerProcess({ data, env: { ...await stage.startEnv(), ...env } });
-    assert.ok("code" in refused, "it started");
-    assert.equal(refused.code, 2);
-    assert.match(refused.stderr, /^hint: /m);
-    assert.match(refused.stderr, reason);
-    assert.equal(refused.stdout, "");
-  });
-}
-
 /** A reply without what differs in every one. */
 function namesOf(pages: Record<string, unknown>[]): unknown[] {
   return pages.flatMap(({ agents }) =>
@@ -371,22 +285,8 @@ function withoutIds({ status, headers, body }: Reply): unknown {
   return { status, headers: kept, body: { ...body, request_id: null } };
 }
 
-async function settled(reply: Promise<Reply>): Promise<number | "refused"> {
-  try {
-    return (await reply).status;
-  } catch (error) {
-    // The server takes no more connections once it was told to stop.
-    if (error instanceof TypeError) return "refused";
-    throw error;
-  }
-}
-
 function bearer(token: string): Record<string, string> {
   return { authorization: `Bearer ${token}` };
-}
-
-function kidOf(token: string): unknown {
-  return decodeProtectedHeader(token).kid;
 }
 
 function times<Value>(count: number, make: (index: number) => Value): Value[] {
@@ -399,15 +299,16 @@ function at<Value>(list: Value[], index: number): Value {
   return value;
 }
 
-/** Plays the stories, three at a time: each has a fleet of its own. */
-export async function playAll(stage: Stage, context: Deno.TestContext): Promise<void> {
-  const left = [...stories, ...secretStories, ...enrollmentStories];
+/** Plays the stories: those on the fleet that they share, and beside them those of the server's process. */
+export async function playAll(
+  stage: Stage,
+  context: Deno.TestContext,
+  ofProcess: Story[] = processStories,
+): Promise<void> {
   // Steps that run at once cannot each watch what the others open.
   const together = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
-  await Promise.all(Array.from({ length: 3 }, async () => {
-    for (let story = left.shift(); story !== undefined; story = left.shift()) {
-      const { name, play } = story;
-      await context.step({ name, ...together, fn: () => play(stage) });
-    }
+  const lanes = [[...stories, ...historyStories, ...secretStories, ...enrollmentStories], ofProcess];
+  await Promise.all(lanes.map(async (lane) => {
+    for (const { name, play } of lane) await context.step({ name, ...together, fn: () => play(stage) });
   }));
 }

@@ -1,4 +1,4 @@
-import type { Fleet, FleetOptions, Stage } from "./stage.ts";
+import type { Fleet, OwnFleet, Stage } from "./stage.ts";
 
 /** A whole story over HTTP, told in the same words on every backend. */
 export interface Story {
@@ -6,11 +6,16 @@ export interface Story {
   play: (stage: Stage) => Promise<void>;
 }
 
-/** A story on a fleet of its own. */
-export function told(
+/** A story on the fleet that all of them share, which is empty when it begins. */
+export function told(name: string, play: (fleet: Fleet) => Promise<void>): Story {
+  return { name, play: (stage) => stage.withFleet(play) };
+}
+
+/** A story of the server's process, which has a fleet of its own. */
+export function toldOfProcess(
   name: string,
-  play: (fleet: Fleet) => Promise<void>,
-  options: FleetOptions = {},
+  play: (fleet: OwnFleet) => Promise<void>,
+  env: Record<string, string> = {},
 ): Story {
-  return { name, play: (stage) => stage.withFleet(options, play) };
+  return { name, play: (stage) => stage.withOwnFleet(env, play) };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { assertError, FleetClient, send } from "../_support/client.ts";
-import { type ServerProcess, startServerProcess, withFolder } from "../_support/server.ts";
+import { type ServerProcess, startServerProcess, withFolderInMemory } from "../_support/server.ts";
 import { agentSecret } from "../_support/vectors.ts";
 
 /** What a connection got back, and how long that took. */
@@ -13,14 +13,11 @@ interface Raw {
 const agentId = "00000000-0000-4000-8000-000000000000";
 const sound = `{"agent_id":"${agentId}","agent_secret":"${agentSecret}"}`;
 
-const headerStory = "a header that never ends → closed after about 10 s";
-const isOld = Deno.version.deno.startsWith("2.4.");
-
 /** Steps that run at once cannot each watch what the others open. */
 const together = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
 
 Deno.test("what arrives broken on the wire", async (test) => {
-  await withFolder(async (data) => {
+  await withFolderInMemory(async (data) => {
     const server = await startServerProcess({ data });
     const { port } = new URL(server.url);
     const post = (head: string, body: string | Uint8Array = ""): Promise<Raw> =>
@@ -33,8 +30,7 @@ Deno.test("what arrives broken on the wire", async (test) => {
           fn: async () => givenUp(await post("content-length: 100\r\n", '{"agent')),
         }),
         test.step({
-          name: isOld ? `${headerStory} (left out: Deno 2.4's node:http never gives up on one)` : headerStory,
-          ignore: isOld,
+          name: "a header that never ends → closed after about 10 s",
           ...together,
           fn: async () =>
             givenUp(await raw(Number(port), ["POST /functions/v1/handshake HTTP/1.1\r\nhost: x\r\nx: "])),
@@ -87,7 +83,7 @@ Deno.test("what arrives broken on the wire", async (test) => {
 
 function givenUp({ reply, seconds }: Raw): void {
   // A busy machine adds to the 10 s.
-  assert.ok(seconds > 8 && seconds < 50, `given up after ${seconds} s`);
+  assert.ok(seconds > 8 && seconds < 110, `given up after ${seconds} s`);
   assert.match(reply, /^(HTTP\/1\.1 4\d\d |$)/);
 }
 
@@ -106,7 +102,7 @@ async function hostIsNotBelieved(server: ServerProcess): Promise<void> {
 }
 
 /** Sends bytes as they are and collects what comes back until the connection closes, or for `timeoutMs`. */
-async function raw(port: number, parts: (string | Uint8Array)[], timeoutMs = 60_000): Promise<Raw> {
+async function raw(port: number, parts: (string | Uint8Array)[], timeoutMs = 120_000): Promise<Raw> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const started = performance.now();
   let reply = "";

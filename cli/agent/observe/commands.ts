@@ -1,5 +1,5 @@
-import type { Status } from "../../api/agent.ts";
-import { parseObject } from "../../host/json.ts";
+import type { Status, Work } from "../../api/agent.ts";
+import { asObject, parseObject } from "../../host/json.ts";
 import { runProgram } from "../../host/child.ts";
 import { printable } from "../../terminal/printable.ts";
 import { listNames, numbersOf } from "./numbers.ts";
@@ -34,8 +34,17 @@ export function judgeStatus(code: number, stdout: string): Part {
   const text = typeof said?.message === "string" ? said.message : said === null ? stdout : "";
   const message = printable(text.trim().split("\n")[0] ?? "");
   const { metrics, lost } = numbersOf(said?.metrics);
-  const part = { status: byCode, metrics, ...(message === "" ? {} : { message }) } as const;
-  const complaints = lost.length === 0 ? [] : [complaintOfLost("status", lost)];
+  const work = workOf(said?.work);
+  const part = {
+    status: byCode,
+    metrics,
+    ...(message === "" ? {} : { message }),
+    ...(work === undefined || work === null ? {} : { work }),
+  } as const;
+  const complaints = [
+    ...(lost.length === 0 ? [] : [complaintOfLost("status", lost)]),
+    ...(work === null ? [complaintOfWork] : []),
+  ];
   if (said?.status === undefined || said.status === null) return withComplaints(part, complaints);
   const known = statuses.find((one) => one === String(said.status).toLowerCase());
   if (known !== undefined) return withComplaints({ ...part, status: known }, complaints);
@@ -47,6 +56,18 @@ export function judgeStatus(code: number, stdout: string): Part {
     { ...part, status, message: message || `the status command says ${word}` },
     [complaint, ...complaints],
   );
+}
+
+const complaintOfWork = "the status command's work is left out: " +
+  '{"busy": true, "progress": 12} is expected, true or false and a whole number';
+
+/** Undefined where nothing is said of it, null where it cannot be read. */
+function workOf(said: unknown): Work | null | undefined {
+  if (said === undefined || said === null) return undefined;
+  const { busy = true, progress } = asObject(said) ?? { busy: null };
+  if (typeof busy !== "boolean") return null;
+  if (progress === undefined || progress === null) return { busy };
+  return typeof progress === "number" && Number.isSafeInteger(progress) ? { busy, progress } : null;
 }
 
 export function judgeMetrics(code: number, stdout: string): Part {

@@ -1,4 +1,4 @@
-import type { Status } from "../../api/agent.ts";
+import type { Status, Work } from "../../api/agent.ts";
 import type { Metrics } from "./host_metrics.ts";
 
 /** What a beat says of the host. */
@@ -6,4 +6,6 @@ export interface Observation {
   status: Status;
   message?: string | undefined;
   metrics: Metrics;
+  /** Only where somebody watches the work. */
+  work?: Work | undefined;
 }

@@ -26,13 +26,15 @@ export function identityOptions(): Option[] {
   ];
 }
 
-/** What a monitor looks at before each beat, besides the host itself, and when it has its secret replaced. */
+/** What a monitor looks at before each beat, besides the host itself; when it has its secret replaced; what a stop says. */
 export interface LifeFlags {
   watch?: string | undefined;
   probeUrl?: string | undefined;
   statusCommand?: string | undefined;
   metricsCommand?: string | undefined;
   rotateEvery?: string | undefined;
+  progressFile?: string | undefined;
+  backIn?: string | undefined;
 }
 
 /** What `monitor` and its service take alike. */
@@ -46,6 +48,11 @@ export function lifeOptions(): Option[] {
     new Option("--status-command <command>", "run it before each beat: exit code 0 is healthy, 1 degraded"),
     new Option("--metrics-command <command>", "run it before each beat: the numbers of its JSON are metrics"),
     new Option("--rotate-every <duration>", "have the secret replaced at about this age: 30d, 12h"),
+    new Option("--progress-file <file>", "a file that changes as long as the work moves"),
+    new Option(
+      "--back-in <seconds>",
+      "what a stop says: when the agent is to be back (env: OPENCLAW_BACK_IN)",
+    ),
   ];
 }
 

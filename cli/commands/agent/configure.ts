@@ -50,7 +50,7 @@ async function configure(flags: Flags, environment: Environment): Promise<void> 
   const identity = { ...stored, next: stored.next ?? null, layer: "file", path, brought: false } as const;
   const supports = await unreplaceable({ identity }) === null ? abilities : [];
   const reply = flags.handshake
-    ? (await greet({ connection, identity, places }, describeProcess(supports))).outcome
+    ? (await greet({ connection, identity }, describeProcess(supports))).outcome
     : null;
   const agent = reply === null || reply.kind === "outage" ? null : unwrap(reply).agent;
   if (flags.json) answerJson({ path, url: stored.url, agent_id: stored.agentId, accepted: agent !== null });

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { describeProcess, serverOf } from "../../agent/agent.ts";
+import { readBackIn } from "../../identity/back_in.ts";
 import { hostClock } from "../../host/clock.ts";
 import { Inbox } from "../../agent/inbox.ts";
 import { Monitor } from "../../agent/monitor.ts";
@@ -9,6 +10,7 @@ import { longestText } from "../../api/agent.ts";
 import { unlessAborted } from "../../host/unless_aborted.ts";
 import { readSetup } from "../../identity/setup.ts";
 import { comesFromPipe } from "../../identity/named_agent.ts";
+import { CliError } from "../../terminal/errors.ts";
 import { answerJson, say, warn } from "../../terminal/output.ts";
 import { giveUp } from "../../host/permissions.ts";
 import type { Environment } from "../../host/paths.ts";
@@ -17,11 +19,12 @@ import { assertDone } from "./_outcome.ts";
 import { type AgentFlags, agentOptions, jsonOption } from "./_options.ts";
 import { listenToSignals } from "./_signals.ts";
 
-const statuses = ["healthy", "degraded", "unhealthy"] as const;
+const statuses = ["healthy", "degraded", "unhealthy", "stopping"] as const;
 
 interface Flags extends AgentFlags {
   status?: typeof statuses[number];
   message?: string;
+  backIn?: string;
   json?: true;
   quiet?: true;
 }
@@ -39,14 +42,24 @@ function heartbeatOptions(): Option[] {
   return [
     new Option("--status <status>", "how the host is").choices(statuses),
     new Option("--message <text>", "why; at most 500 characters").argParser(parseMessage),
+    new Option(
+      "--back-in <seconds>",
+      "with --status stopping: when the agent is to be back (env: OPENCLAW_BACK_IN)",
+    ),
     new Option("--quiet", "say only what is wrong"),
   ];
 }
 
 async function heartbeat(
-  { status, message, json, quiet, ...flags }: Flags,
+  { status, message, backIn, json, quiet, ...flags }: Flags,
   environment: Environment,
 ): Promise<void> {
+  const backInSeconds = readBackIn(backIn, environment);
+  if (backIn !== undefined && status !== "stopping") {
+    throw new CliError("usage", "Cannot use --back-in: it goes with --status stopping", {
+      hint: "openclaw heartbeat --status stopping --back-in 120",
+    });
+  }
   const inbox = new Inbox();
   // Deno 2.4 stands still while it opens a pipe: a signal then has to find the system's own answer.
   const waits = await comesFromPipe(flags, environment);
@@ -67,7 +80,12 @@ async function heartbeat(
     instanceId: process.instanceId,
     async observe(signal) {
       const { metrics } = await observe(signal);
-      return { status: status ?? "healthy", metrics, ...(message === undefined ? {} : { message }) };
+      return {
+        status: status ?? "healthy",
+        metrics,
+        ...(message === undefined ? {} : { message }),
+        ...(status === "stopping" ? { backInSeconds } : {}),
+      };
     },
     keep: (greeting) => current.keep(greeting),
     touch: () => current.cache.touch(new Date()),

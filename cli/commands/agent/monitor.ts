@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { describeProcess, serverOf } from "../../agent/agent.ts";
+import { readBackIn } from "../../identity/back_in.ts";
 import { abilities } from "../../agent/keeper.ts";
 import { warningOfFirstProcess } from "../../agent/first_process.ts";
 import { type Clock, hostClock } from "../../host/clock.ts";
@@ -100,6 +101,7 @@ async function live(
   if (!waits) listenToSignals(inbox);
   const { probeUrl, ...commands } = readWatched(flags);
   const rotateEverySeconds = flags.rotateEvery === undefined ? null : parseSecretAge(flags.rotateEvery);
+  const backInSeconds = readBackIn(flags.backIn, environment);
   const journal = journalOf(flags);
   if (namesCode(environment)) {
     const around = { environment, time, inbox, warn: warnEarly, journal };
@@ -140,6 +142,7 @@ async function live(
     reload: () => current.reload(readSetup(flags, { environment, warn: once(complain) }), inbox.stopping),
     reread: () => current.reread(readSetup(flags, { environment, warn: () => undefined }), inbox.stopping),
     rotateEverySeconds,
+    backInSeconds,
     tell,
   };
   // Its end may be far away.
@@ -232,12 +235,13 @@ function startOf({ connection, identity }: Setup, kept: string | null): News {
 
 /** The page to probe may be on any host and without TLS: no secret goes there. */
 function readWatched(
-  { statusCommand, metricsCommand, probeUrl, watch }: Flags,
+  { statusCommand, metricsCommand, probeUrl, progressFile, watch }: Flags,
 ): Omit<Watched, "probe"> & { probeUrl: string | null } {
   return {
     gatewayPort: watch === undefined ? null : parseWatch(watch),
     statusCommand: statusCommand === undefined ? null : parseCommand(statusCommand, "--status-command"),
     metricsCommand: metricsCommand === undefined ? null : parseCommand(metricsCommand, "--metrics-command"),
+    progressFile: progressFile ?? null,
     probeUrl: probeUrl === undefined ? null : parseProbeUrl(probeUrl),
   };
 }

@@ -5,20 +5,23 @@ import { confirm, mayAsk } from "../../terminal/prompt.ts";
 import { withRealFolders } from "../../host/real_folder.ts";
 import { giveUp } from "../../host/permissions.ts";
 import type { Environment } from "../../host/paths.ts";
-import { assertCanInstall, install, planInstall } from "../../service/install.ts";
+import { assertCanInstall, install, planInstall, restart } from "../../service/install.ts";
+import { storedAt } from "../../service/credentials.ts";
+import type { StoredCredentials } from "../../identity/credentials.ts";
 import { readManifest } from "../../service/manifest.ts";
 import { readOurDefinition } from "../../service/ours.ts";
 import { sortNames } from "../../service/own_files.ts";
 import { childEnvironment } from "../../host/child_environment.ts";
 import { askHost, perform } from "../../service/perform.ts";
 import { type ServiceLayout, serviceLayout } from "../../service/layout.ts";
-import { type LifeOptions, lifeOptionsOf, lifeWords, noOptions } from "../../service/options.ts";
+import { type LifeOptions, lifeWords, noOptions, optionsOf } from "../../service/options.ts";
 import { stateAt } from "../../service/state.ts";
 import { logCommand } from "../../service/manager_commands.ts";
 import { outlineStep, showStep } from "../../service/show_step.ts";
 import { askForSecondName, secondNameSteps } from "../../service/second_name.ts";
 import type { Step } from "../../service/steps.ts";
 import { findAt, findKept, findLeft, planRemoval, type Removal } from "../../service/uninstall.ts";
+import { announceReturn } from "./_announce.ts";
 import { type AgentFlags, agentOptions, jsonOption, type LifeFlags, lifeOptions } from "./_options.ts";
 import { isCompiled } from "../../version.ts";
 
@@ -48,13 +51,17 @@ export function addService(program: Command, environment: Environment): void {
     .addHelpText("after", example);
   const uninstall = service.command("uninstall").description("remove the service and all that is its own")
     .addHelpText("after", "\nExample:\n  sudo openclaw service uninstall --dry-run\n");
+  const restarting = service.command("restart").description(
+    "stop the service and start it again; the server hears that the agent will be back in two minutes",
+  )
+    .addHelpText("after", "\nExample:\n  sudo openclaw service restart\n");
   const status = service.command("status").description(
     "show whether the service is installed and runs (exit code 0)",
   )
     .addHelpText("after", "\nExample:\n  openclaw service status --user\n");
   const logs = service.command("logs").description("show the last lines of the service's log")
     .addHelpText("after", "\nExample:\n  openclaw service logs --lines 20 --follow\n");
-  for (const command of [installing, uninstall, status, logs]) command.addOption(userOption());
+  for (const command of [installing, uninstall, restarting, status, logs]) command.addOption(userOption());
   for (const command of [installing, uninstall]) {
     command.addOption(new Option("--dry-run", "show what would be done, and do nothing"));
   }
@@ -64,13 +71,14 @@ export function addService(program: Command, environment: Environment): void {
   uninstall.addOption(
     new Option("--keep-credentials", "leave the credentials and the session where they are"),
   );
-  for (const command of [installing, uninstall, status]) command.addOption(jsonOption());
+  for (const command of [installing, uninstall, restarting, status]) command.addOption(jsonOption());
   logs.addOption(new Option("--lines <number>", "how many (default: 50)").argParser(parseLines))
     .addOption(new Option("--follow", "keep showing new ones"));
   installing.action((flags: InstallFlags) => installService(flags, environment));
   uninstall.action((flags: ServiceFlags & { keepCredentials?: true }) =>
     uninstallService(flags, environment)
   );
+  restarting.action((flags: ServiceFlags) => restartService(flags, environment));
   status.action((flags: ServiceFlags) => showState(flags, environment));
   logs.action((flags: ServiceFlags & { lines?: number; follow?: true }) => showLogs(flags, environment));
 }
@@ -108,8 +116,10 @@ async function installService(flags: InstallFlags, environment: Environment): Pr
   await assertCanInstall(layout, askHost);
   const wanted = plan.earlier === null ? await wantedName(layout, flags, environment) : flags.secondName;
   const second = await secondNameSteps(layout, wanted, environment);
-  const state = await install(layout, plan, talk);
-  for (const step of second.steps) await perform(step, null, askHost);
+  const announce = (credentials: StoredCredentials) =>
+    announceReturn(credentials, plan.options, { environment, warn });
+  const state = await install(layout, plan, { ...talk, announce });
+  for (const step of second.steps) await perform(step, { ask: askHost });
   if (second.remark !== null) talk.say(second.remark);
   if (flags.json) answerJson({ installed: true, running: true, unit: layout.unit, program: layout.program });
   else say(`installed ${layout.unit}: ${state}`);
@@ -117,6 +127,26 @@ async function installService(flags: InstallFlags, environment: Environment): Pr
     say("it ends when you log out, unless: loginctl enable-linger");
   }
   warnOfVariables(layout, environment);
+}
+
+async function restartService(flags: ServiceFlags, environment: Environment): Promise<void> {
+  await giveUp("service");
+  const layout = here(flags, environment);
+  assertMayDo("restart", layout, flags);
+  const credentials = await readOurDefinition(layout, await readManifest(layout)) === null
+    ? null
+    : await storedAt(layout.credentials);
+  if (credentials === null) {
+    throw new CliError("notFound", `Cannot restart the service: "${layout.unit}" is not installed`, {
+      hint: "openclaw service install",
+    });
+  }
+  const options = await optionsOf(layout);
+  const talk = { ask: askHost, say: flags.json ? () => undefined : say, warn };
+  const announce = (stored: StoredCredentials) => announceReturn(stored, options, { environment, warn });
+  const state = await restart(layout, credentials, { ...talk, announce });
+  if (flags.json) answerJson({ running: true, unit: layout.unit });
+  else say(`restarted ${layout.unit}: ${state}`);
 }
 
 /** What the flags say of the second name, else an answer at a terminal. */
@@ -160,7 +190,7 @@ async function uninstallService(
   if (removal.unasked !== null) warn(`the service manager is not asked to stop it: ${removal.unasked}`);
   for (const step of removal.steps) {
     if (!flags.json && await isWorthALine(step)) say(outlineStep(step));
-    await perform(step, null, askHost);
+    await perform(step, { ask: askHost });
   }
   const left = await findLeft(layout, removal, askHost);
   const kept = await findKept(layout, removal.steps);
@@ -207,20 +237,24 @@ async function showState(flags: ServiceFlags, environment: Environment): Promise
   await giveUp("service");
   const layout = here(flags, environment);
   const { installed, running, text } = await stateAt(layout);
-  const options = installed ? await lifeOptionsOf(layout) : noOptions;
+  const options = installed ? await optionsOf(layout) : noOptions;
   if (flags.json) {
     answerJson({ installed, running, state: text, unit: layout.unit, ...inJson(options) });
   } else for (const line of [text, ...lifeWords(options)]) answer(line);
   if (!running) throw new NegativeResult(installed ? "unexpected" : "notFound");
 }
 
-function inJson({ watch, probeUrl, statusCommand, metricsCommand, rotateEvery }: LifeOptions): object {
+function inJson(
+  { watch, probeUrl, statusCommand, metricsCommand, rotateEvery, progressFile, backIn }: LifeOptions,
+): object {
   return {
     watch,
     probe_url: probeUrl,
     status_command: statusCommand,
     metrics_command: metricsCommand,
     rotate_every: rotateEvery,
+    progress_file: progressFile,
+    back_in_seconds: backIn === null ? null : Number(backIn),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Agent } from "../../api/operator.ts";
-import { isMuted, isUnhealthy } from "./_state.ts";
+import { isMuted, isUnhealthy } from "../../fleet/state.ts";
 
 /** What `--check` can look for. */
 export const checkWords = [

@@ -1,6 +1,6 @@
 import type { Agent } from "../../api/operator.ts";
 import type { Column } from "../../terminal/table.ts";
-import { ageOf, marksOf, shownLiveness } from "./_state.ts";
+import { ageOf, marksOf, shownLiveness } from "../../fleet/state.ts";
 
 const dayMs = 86_400_000;
 
@@ -27,7 +27,7 @@ export function fleetColumns(now: number): Column<Agent>[] {
 }
 
 /** A moment of the last day by its time, an older one by its date; both of this host's time zone. */
-function momentText(moment: string | null, now: number): string {
+export function momentText(moment: string | null, now: number): string {
   const time = new Date(moment ?? "");
   if (Number.isNaN(time.getTime())) return "";
   const two = (number: number): string => String(number).padStart(2, "0");

@@ -15,7 +15,7 @@ import {
 } from "./_check.ts";
 import { pagesOf, timeOf, unseen } from "./_fleet_pages.ts";
 import { fleetColumns } from "./_fleet_table.ts";
-import { isUnhealthy } from "./_state.ts";
+import { isUnhealthy } from "../../fleet/state.ts";
 
 interface Check {
   query: AgentsQuery;

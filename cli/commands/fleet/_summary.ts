@@ -1,5 +1,6 @@
 import type { Agent, AgentsPage } from "../../api/operator.ts";
-import { ageOf, isMuted, isUnhealthy, livenessWords } from "./_state.ts";
+import { fleetSentence, totalOf } from "../../fleet/sentence.ts";
+import { ageOf, isMuted, isUnhealthy } from "../../fleet/state.ts";
 
 /** What is known of a fleet: what is counted is the server's, the rows may be the first ones only. */
 export interface Known extends Pick<AgentsPage, "counts" | "troubles"> {
@@ -10,32 +11,10 @@ export interface Known extends Pick<AgentsPage, "counts" | "troubles"> {
 
 /** One sentence: how many are in trouble of how many, and what to do first. */
 export function summarize(known: Known): string {
-  const total = Object.values(known.counts).reduce((sum, count) => sum + count, 0);
-  if (total === 0) return "no agents: make the first one with: openclaw agents create <name>";
-  const troubles = troublesOf(known);
+  if (totalOf(known) === 0) return "no agents: make the first one with: openclaw agents create <name>";
   const first = firstStep(known);
-  const what = troubles.length === 0 ? allWell(known.counts, total) : `${troubles.join(", ")} of ${total}`;
+  const what = fleetSentence(known);
   return first === null ? what : `${what}: ${first}`;
-}
-
-/** "2 offline", "1 late", "1 copy". */
-function troublesOf({ counts, troubles: { unhealthy, copies } }: Known): string[] {
-  const part = (count: number, word: string): string[] => count > 0 ? [`${count} ${word}`] : [];
-  return [
-    ...part(counts.offline ?? 0, "offline"),
-    ...part(counts.stalled ?? 0, "stalled"),
-    ...part(unhealthy, "unhealthy"),
-    ...part(counts.late ?? 0, "late"),
-    ...part(copies, copies === 1 ? "copy" : "copies"),
-  ];
-}
-
-function allWell(counts: Record<string, number>, total: number): string {
-  if (counts.online === total) return total === 1 ? "the only one is online" : `all ${total} are online`;
-  const words = livenessWords.filter((word) => (counts[word] ?? 0) > 0);
-  return `${total} ${total === 1 ? "agent" : "agents"}: ${
-    words.map((word) => `${counts[word]} ${word}`).join(", ")
-  }`;
 }
 
 /** What to do first, about the worst of the rows; null where nothing is to be done. Muted agents wait. */

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "@commander-js/extra-typings";
+import { incidentKinds } from "../../fleet/channel_kinds.ts";
 import { formatDuration, parseDuration } from "../../host/duration.ts";
 import { printable } from "../../terminal/printable.ts";
 
@@ -41,11 +42,17 @@ export function addLabelFilter(text: string, filters: string[] = []): string[] {
 
 /** A moment to come. Without a zone, it is one of this host's clock. */
 export function parseMoment(text: string): Date {
+  const time = momentOf(text);
+  if (time !== null) return time;
+  throw new InvalidArgumentError("Expected a time such as 2026-12-01T08:00 or 2026-12-01T08:00Z.");
+}
+
+/** The same; null for a text that is no moment. */
+export function momentOf(text: string): Date | null {
   const isDated = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?$/i.test(text);
   // A date without a time would be read as one of UTC.
   const time = isDated ? new Date(text.length === 10 ? `${text}T00:00` : text.replace(" ", "T")) : null;
-  if (time !== null && !Number.isNaN(time.getTime())) return time;
-  throw new InvalidArgumentError("Expected a time such as 2026-12-01T08:00 or 2026-12-01T08:00Z.");
+  return time === null || Number.isNaN(time.getTime()) ? null : time;
 }
 
 /** What keeps a text from being an agent's name; null when nothing does. The service decides in the end. */
@@ -55,4 +62,11 @@ export function nameFault(name: string): string | null {
   if (length > 100) return `it has ${length} characters, a name has 100 at most`;
   if (printable(name) !== name) return "it has a character that a terminal would act on";
   return null;
+}
+
+/** Kinds of incidents, with commas between them. */
+export function parseKinds(text: string): string[] {
+  const kinds = [...new Set(text.split(",").map((kind) => kind.trim()))];
+  if (kinds.every((kind) => incidentKinds.includes(kind))) return kinds;
+  throw new InvalidArgumentError(`Expected one or more of ${incidentKinds.join(", ")}, with commas.`);
 }

@@ -8,6 +8,7 @@ import { printable } from "../../terminal/printable.ts";
 import { Screen, type Size, terminalSize } from "../../terminal/screen.ts";
 import { cut } from "../../terminal/table.ts";
 import { unwrap } from "./_outcome.ts";
+import { Resized } from "./_resized.ts";
 
 interface Watched {
   everySeconds: number;
@@ -62,20 +63,6 @@ function footOf(reason: string | null, downSince: number | null): string {
   if (reason === null) return "leave: q";
   const age = durationText((Date.now() - (downSince ?? Date.now())) / 1000);
   return printable(`no answer for ${age}: ${reason}`);
-}
-
-/** Calls `redraw` when the terminal gets another size. */
-class Resized implements Disposable {
-  redraw: () => void = () => undefined;
-  readonly #listener = (): void => this.redraw();
-
-  constructor() {
-    if (Deno.build.os !== "windows") Deno.addSignalListener("SIGWINCH", this.#listener);
-  }
-
-  [Symbol.dispose](): void {
-    if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGWINCH", this.#listener);
-  }
 }
 
 function wait(milliseconds: number, signal: AbortSignal): Promise<void> {

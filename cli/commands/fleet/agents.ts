@@ -5,6 +5,7 @@ import { addCopies } from "./agents/copies.ts";
 import { addCreate } from "./agents/create.ts";
 import { addEdit } from "./agents/edit.ts";
 import { addEvents } from "./agents/events.ts";
+import { addHistory } from "./agents/history.ts";
 import { addMute } from "./agents/mute.ts";
 import { addRotate } from "./agents/rotate.ts";
 import { addShow } from "./agents/show.ts";
@@ -23,7 +24,9 @@ export function addAgents(program: Command, environment: Environment): void {
   const agents = program.command("agents")
     .description("make agents, and act on them: rotate, revoke, restore, mute, delete")
     .addHelpText("after", example);
-  for (const add of [addCreate, addShow, addEdit, addRotate, addActs, addMute, addCopies, addEvents]) {
+  for (
+    const add of [addCreate, addShow, addEdit, addRotate, addActs, addMute, addCopies, addEvents, addHistory]
+  ) {
     add(agents, environment);
   }
 }

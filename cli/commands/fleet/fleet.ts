@@ -12,7 +12,8 @@ import { everyAgent, mostRows, timeOf } from "./_fleet_pages.ts";
 import { type OperatorFlags, operatorOptions } from "./_options.ts";
 import { linesOf, picture } from "./_picture.ts";
 import { checkFleet, checkForNagios } from "./_run_check.ts";
-import { livenessWords } from "./_state.ts";
+import { sortWords } from "../../fleet/query.ts";
+import { livenessWords } from "../../fleet/state.ts";
 import { addLabelFilter, numberBetween } from "./_values.ts";
 import { assertWatchable, watchFleet } from "./_watch.ts";
 
@@ -27,7 +28,6 @@ interface Flags extends OperatorFlags {
 }
 
 const usualSeconds = 5;
-const sorts = ["trouble", "name", "last_seen_at", "created_at"];
 
 const example = `
 Signs: ✗ offline, ! stalled, ~ late, ✓ online, ? pending, - stopped, / revoked.
@@ -65,7 +65,7 @@ function filterOptions(): Option[] {
       "--sort <order>",
       "trouble (the default), name, last_seen_at or created_at; - before it: descending",
     )
-      .choices([...sorts, ...sorts.map((sort) => `-${sort}`)]),
+      .choices([...sortWords, ...sortWords.map((sort) => `-${sort}`)]),
   ];
 }
 

@@ -97,6 +97,18 @@ export const vacuumedTables = [
   "reader_keys",
   "enrollments",
   "enrollment_hosts",
+  "ticks",
+  "server_gaps",
+  "incidents",
+  "incident_agents",
+  "agent_troubles",
+  "channels",
+  "deliveries",
+  "history_settings",
+  "history_beats",
+  "history_hours",
+  "history_minutes",
+  "agent_gaps",
 ];
 
 /**

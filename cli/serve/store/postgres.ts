@@ -48,6 +48,8 @@ export async function openPostgres(address: string): Promise<Store> {
     connect_timeout: 4,
     backoff: () => 0.5,
     prepare: !pooled,
+    // postgres.js 3.4.9 asks for the types of arrays on each new connection, and ends the process when that fails.
+    fetch_types: false,
     ...(needsEncryption(url) ? { ssl: "prefer" as const } : {}),
     ...ipv6(url),
   };

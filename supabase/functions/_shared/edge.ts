@@ -1,8 +1,12 @@
 import { type Backend, makeBackend } from "./backend.ts";
+import { Deliverer } from "./channels/deliverer.ts";
+import { fetchPost } from "./channels/fetch_post.ts";
+import { apiMail } from "./channels/mail_api.ts";
 import { supabaseDatabase } from "./database/supabase.ts";
-import { type Environment, readKeyRing, readSettings, readSupabase } from "./env.ts";
+import { type Environment, readKeyRing, readMailApi, readSettings, readSupabase } from "./env.ts";
 import { respond } from "./http/endpoint.ts";
 import type { Endpoint } from "./http/routes.ts";
+import { incomingOf, responseOf } from "./http/web.ts";
 import { Log } from "./log.ts";
 import { remoteUserKeys } from "./operator.ts";
 
@@ -15,13 +19,11 @@ export async function serveFunction(endpoint: Endpoint): Promise<void> {
   backend.log.line("info", "function started", { function: endpoint.name });
   addEventListener("beforeunload", () => backend.log.flush());
   // The Edge Runtime does not promise the second argument.
-  Deno.serve((request, info?: Partial<Deno.ServeHandlerInfo>) => {
+  Deno.serve(async (request, info?: Partial<Deno.ServeHandlerInfo>) => {
     const { remoteAddr } = info ?? {};
     const socketAddress = remoteAddr !== undefined && "hostname" in remoteAddr ? remoteAddr.hostname : "";
-    return respond(endpoint, request, backend, {
-      subpath: subpathOf(request, endpoint.name),
-      socketAddress,
-    });
+    const subpath = subpathOf(request, endpoint.name);
+    return responseOf(await respond(endpoint, incomingOf(request), backend, { subpath, socketAddress }));
   });
 }
 
@@ -32,14 +34,25 @@ export async function edgeBackend(env: Environment): Promise<Backend> {
   const userKeys = jwks === null
     ? remoteUserKeys(new URL(`${url}/auth/v1/.well-known/jwks.json`))
     : () => Promise.resolve(jwks);
+  const mailApi = readMailApi(env);
+  const transports = {
+    post: fetchPost({ loopback: false, private: settings.privateTargets }),
+    // The mail API is the operator's own choice: it may be anywhere.
+    mail: mailApi === null ? null : apiMail(mailApi, fetchPost({ loopback: true, private: true })),
+  };
+  const database = supabaseDatabase(url, secretKeys.default ?? Object.values(secretKeys)[0] ?? "");
+  // deno-lint-ignore no-console -- the platform takes the log from here
+  const log = new Log((line) => console.log(line));
   return makeBackend({
     settings,
     url,
+    transports,
+    deliverer: new Deliverer({ database, transports, log, now: () => new Date() }),
+    database,
+    log,
     keys: await readKeyRing(env),
-    database: supabaseDatabase(url, secretKeys.default ?? Object.values(secretKeys)[0] ?? ""),
     operators: { secretKeys, userKeys },
-    // deno-lint-ignore no-console -- the platform takes the log from here
-    log: new Log((line) => console.log(line)),
+    meter: null,
     waitUntil,
   });
 }

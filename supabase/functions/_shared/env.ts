@@ -12,6 +12,17 @@ export interface Settings {
   trustedProxies: number;
   /** What the service calls itself, without a slash at its end; null when nothing names it. */
   publicUrl: string | null;
+  /** Whether a channel may lead to an address that is neither public nor this host's. */
+  privateTargets: boolean;
+  /** For how many days history is kept; 0 when none is. */
+  historyDays: number;
+}
+
+/** The service that takes our mail: an SMTP server, or an HTTP API. */
+export interface MailSettings {
+  url: string;
+  /** The sender's address. */
+  from: string;
 }
 
 /** What Supabase tells a function about its project. */
@@ -47,6 +58,8 @@ export function readSettings(env: Environment): Settings {
     }),
     trustedProxies: wholeNumber(env, "OPENCLAW_TRUST_PROXY", { from: 0, to: 10, otherwise: 0 }),
     publicUrl: readPublicUrl(env),
+    privateTargets: wholeNumber(env, "OPENCLAW_PRIVATE_TARGETS", { from: 0, to: 1, otherwise: 0 }) === 1,
+    historyDays: wholeNumber(env, "OPENCLAW_HISTORY_DAYS", { from: 0, to: 3650, otherwise: 30 }),
   };
 }
 
@@ -66,6 +79,50 @@ export async function parseKeyRing(text: string, fault: (what: string) => Error)
     if (error instanceof TypeError) throw fault(error.message);
     throw error;
   }
+}
+
+/**
+ * Where `OPENCLAW_SMTP_URL` has mail sent: `smtp://` or `smtps://`, with `?from=` where its user is no mail address.
+ *
+ * @throws {ConfigurationError} that repeats nothing of it: it holds a password
+ */
+export function readSmtp(env: Environment): MailSettings | null {
+  return readMail(env, "OPENCLAW_SMTP_URL", {
+    schemes: /^smtps?:$/,
+    example: "smtps://user:password@mail.example.com?from=openclaw@example.com",
+  });
+}
+
+/** The mail API of `OPENCLAW_MAIL_URL` and `OPENCLAW_MAIL_KEY`; null without the first. */
+export function readMailApi(env: Environment): (MailSettings & { key: string }) | null {
+  const mail = readMail(env, "OPENCLAW_MAIL_URL", {
+    schemes: /^https:$/,
+    example: "https://api.example.com/emails?from=openclaw@example.com",
+  });
+  if (mail === null) return null;
+  const key = env("OPENCLAW_MAIL_KEY") || undefined;
+  if (key === undefined) {
+    throw new ConfigurationError("Cannot start: OPENCLAW_MAIL_KEY is not set, OPENCLAW_MAIL_URL needs it");
+  }
+  return { ...mail, key };
+}
+
+function readMail(
+  env: Environment,
+  name: string,
+  { schemes, example }: { schemes: RegExp; example: string },
+): MailSettings | null {
+  const text = env(name) || undefined;
+  if (text === undefined) return null;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  // A user in an address is percent-encoded, and may be so wrongly.
+  const user = new URLSearchParams(`user=${(url?.username ?? "").replaceAll("+", "%2B")}`).get("user");
+  const from = url?.searchParams.get("from") ?? user ?? "";
+  if (url === null || !schemes.test(url.protocol) || url.hostname === "" || !/^[^\s@]+@[^\s@]+$/.test(from)) {
+    throw new ConfigurationError(`Cannot start: ${name} is not an address with a sender, like ${example}`);
+  }
+  url.searchParams.delete("from");
+  return { url: url.href, from };
 }
 
 /** @throws {ConfigurationError} when Supabase's own variables are missing or malformed. */

@@ -1,4 +1,6 @@
-import { calculateJwkThumbprint, errors, importJWK } from "npm:jose@6.2.18";
+import { Buffer } from "node:buffer";
+import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
+import { calculateJwkThumbprint } from "npm:jose@6.2.18";
 import { isRecord } from "./values.ts";
 
 /** The one algorithm of session tokens (RFC 8037). */
@@ -21,8 +23,8 @@ export interface PrivateJwk extends PublicJwk {
 
 /** Signs with its first key, verifies with all of them. */
 export interface KeyRing {
-  signing: { kid: string; key: CryptoKey };
-  verifying: ReadonlyMap<string, CryptoKey>;
+  signing: { kid: string; key: KeyObject };
+  verifying: ReadonlyMap<string, KeyObject>;
   /** What `/jwks` shows (RFC 7517). */
   publicKeys: readonly PublicJwk[];
 }
@@ -45,9 +47,9 @@ export async function importKeyRing(value: unknown): Promise<KeyRing> {
   if (!Array.isArray(list) || list.length === 0) {
     throw new TypeError('expected a JWK Set: {"keys": [ … ]} with at least one key');
   }
-  const verifying = new Map<string, CryptoKey>();
+  const verifying = new Map<string, KeyObject>();
   const publicKeys: PublicJwk[] = [];
-  const signing: CryptoKey[] = [];
+  const signing: KeyObject[] = [];
   for (const [index, entry] of list.entries()) {
     const { privateKey, publicKey, jwk } = await importSigningKey(entry, `key ${index + 1}`);
     if (verifying.has(jwk.kid)) throw new TypeError(`key ${index + 1} is in the set twice`);
@@ -71,26 +73,24 @@ async function importSigningKey(value: unknown, name: string) {
   }
   const jwk: PublicJwk = { kty: "OKP", crv: "Ed25519", x, ...await named(x) };
   if (kid !== jwk.kid) throw new TypeError(`${name} has a kid that is not its RFC 7638 thumbprint`);
-  try {
-    const privateKey = await importKey({ kty: "OKP", crv: "Ed25519", x, d });
-    const publicKey = await importKey({ kty: "OKP", crv: "Ed25519", x });
-    const probe = new TextEncoder().encode(kid);
-    const signature = await crypto.subtle.sign("Ed25519", privateKey, probe);
-    if (await crypto.subtle.verify("Ed25519", publicKey, signature, probe)) {
-      return { privateKey, publicKey, jwk };
-    }
-  } catch (error) {
-    if (!(error instanceof DOMException || error instanceof TypeError || error instanceof errors.JOSEError)) {
-      throw error;
-    }
-  }
-  throw new TypeError(`${name} has an x and a d that are not a pair`);
+  const pair = importPair(x, d);
+  if (pair === null) throw new TypeError(`${name} has an x and a d that are not a pair`);
+  return { ...pair, jwk };
 }
 
-async function importKey(jwk: { kty: "OKP"; crv: "Ed25519"; x: string; d?: string }): Promise<CryptoKey> {
-  const key = await importJWK(jwk, algorithm);
-  if (!(key instanceof CryptoKey)) throw new TypeError("expected an Ed25519 key");
-  return key;
+function importPair(x: string, d: string): { privateKey: KeyObject; publicKey: KeyObject } | null {
+  const jwk = { kty: "OKP", crv: "Ed25519", x };
+  if (![x, d].every((half) => Buffer.from(half, "base64url").toString("base64url") === half)) return null;
+  try {
+    const privateKey = createPrivateKey({ key: { ...jwk, d }, format: "jwk" });
+    const publicKey = createPublicKey({ key: jwk, format: "jwk" });
+    const probe = Buffer.from(x);
+    return verify(null, probe, publicKey, sign(null, probe, privateKey)) ? { privateKey, publicKey } : null;
+  } catch (error) {
+    // What node:crypto throws of a half that is cut is of no kind of its own.
+    if (error instanceof Error) return null;
+    throw error;
+  }
 }
 
 async function named(x: string): Promise<Pick<PublicJwk, "kid" | "alg" | "use">> {

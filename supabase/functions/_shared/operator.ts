@@ -3,15 +3,21 @@ import { verifyCredentials } from "npm:@supabase/server@1.8.1/core";
 import { bearerToken } from "./auth.ts";
 import type { Act, Database } from "./database/port.ts";
 import { ContractError, unavailable } from "./http/errors.ts";
+import type { Incoming } from "./http/messages.ts";
 import type { Refusals } from "./http/refusals.ts";
 import { digestSecret, secretFault } from "./secret.ts";
 import { uuid } from "./values.ts";
 
 /** An administrator: a Supabase user, for their own agents, or a secret API key, for all agents. */
-export type Operator = { kind: "user"; id: string } | { kind: "key"; name: string };
+export type Operator =
+  /** `email` is the address that the user signs in with, which Supabase has confirmed; null when there is none. */
+  { kind: "user"; id: string; email: string | null } | { kind: "key"; name: string };
 
 /** Who may read: an operator, or a reader's key, which sees what its maker sees. */
 export type Reader = Operator | { kind: "reader"; ownerId: string | null };
+
+/** A request, as far as a credential is looked for in it. */
+type Presenting = Pick<Incoming, "headers">;
 
 /** What is known of a request that is to be identified. */
 interface From {
@@ -28,9 +34,9 @@ export interface Operators {
    * `forbidden` for an anonymous user and for a reader's key that holds, `unavailable` when the issuer's keys are
    * unreachable.
    */
-  identify: (request: Request, from: From) => Promise<Operator>;
+  identify: (request: Presenting, from: From) => Promise<Operator>;
   /** The same, but a reader's key that holds is let in. */
-  identifyReader: (request: Request, from: From) => Promise<Reader>;
+  identifyReader: (request: Presenting, from: From) => Promise<Reader>;
 }
 
 export interface OperatorSettings {
@@ -66,7 +72,7 @@ export function supabaseOperators(settings: OperatorSettings): Operators {
 }
 
 async function identifyOperator(
-  request: Request,
+  request: Presenting,
   { address, refusals }: From,
   settings: OperatorSettings,
 ): Promise<Operator> {
@@ -87,7 +93,7 @@ async function identifyOperator(
 }
 
 /** The reader's key that a request presents, or null. A bearer token counts before an API key, as for operators. */
-function readerKeyOf(request: Request): string | null {
+function readerKeyOf(request: Presenting): string | null {
   const key = bearerToken(request) ?? request.headers.get("apikey");
   return key?.startsWith("ocr_") ? key : null;
 }
@@ -149,7 +155,7 @@ type Verified = NonNullable<Awaited<ReturnType<typeof verifyCredentials>>["data"
 function operatorOf({ authMode, jwtClaims, keyName }: Verified): Operator | null {
   if (authMode === "secret") return { kind: "key", name: keyName ?? "default" };
   if (authMode !== "user" || jwtClaims === null) return null;
-  const { sub, aud, role, exp, is_anonymous } = jwtClaims;
+  const { sub, aud, role, exp, is_anonymous, email } = jwtClaims;
   const audiences = Array.isArray(aud) ? aud : [aud];
   if (
     !audiences.includes("authenticated") || role !== "authenticated" || exp === undefined || !uuid.test(sub)
@@ -160,7 +166,7 @@ function operatorOf({ authMode, jwtClaims, keyName }: Verified): Operator | null
       "Cannot let an anonymous user administer agents: sign in with an account first",
     );
   }
-  return { kind: "user", id: sub };
+  return { kind: "user", id: sub, email: typeof email === "string" && email !== "" ? email : null };
 }
 
 /** The key that a token names, before the token is verified. */

@@ -1,6 +1,7 @@
 import type { Backend } from "../_shared/backend.ts";
 import type { Act, Agent } from "../_shared/database/port.ts";
 import { parseUuid } from "../_shared/http/fields.ts";
+import type { Incoming } from "../_shared/http/messages.ts";
 import type { Exchange, Handler } from "../_shared/http/routes.ts";
 import { actOf, scopeOf } from "../_shared/operator.ts";
 import { agentReply } from "./_reply.ts";
@@ -16,7 +17,7 @@ const events = {
 
 /** The handler of an act on one agent, which answers the agent after it. The same act a second time is fine. */
 export function act(name: keyof typeof events): Handler {
-  return async (request: Request, deps: Deps) => {
+  return async (request: Incoming, deps: Deps) => {
     const operator = await deps.operators.identify(request, deps);
     const id = parseUuid(deps.params.id, "id");
     const by = actOf(operator, deps.address);

@@ -3,6 +3,7 @@ import type { Agent } from "../_shared/database/port.ts";
 import { readJson } from "../_shared/http/body.ts";
 import { ContractError } from "../_shared/http/errors.ts";
 import { parseUuid } from "../_shared/http/fields.ts";
+import type { Incoming, Reply } from "../_shared/http/messages.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
 import { actOf, scopeOf } from "../_shared/operator.ts";
 import { agentReply } from "./_reply.ts";
@@ -10,7 +11,7 @@ import { agentReply } from "./_reply.ts";
 type Deps = Pick<Backend, "database" | "operators" | "refusals" | "agentLimitPerOwner" | "log"> & Exchange;
 
 /** Gives a copy an identity of its own, which it gets with its next handshake. Its beats ask for that one. */
-export async function adoptCopy(request: Request, deps: Deps): Promise<Response> {
+export async function adoptCopy(request: Incoming, deps: Deps): Promise<Reply> {
   const { operator, id, instanceId } = await parseAct(request, deps);
   const act = actOf(operator, deps.address);
   const ownerLimit = operator.kind === "user" ? deps.agentLimitPerOwner : null;
@@ -30,7 +31,7 @@ export async function adoptCopy(request: Request, deps: Deps): Promise<Response>
 }
 
 /** Refuses a copy's beats and handshakes from now on, and asks the other one to rotate. The second time changes nothing. */
-export async function revokeCopy(request: Request, deps: Deps): Promise<Response> {
+export async function revokeCopy(request: Incoming, deps: Deps): Promise<Reply> {
   const { operator, id, instanceId } = await parseAct(request, deps);
   const act = actOf(operator, deps.address);
   const agent = await deps.database.copies.revoke(id, { instanceId, ownerId: scopeOf(operator), act });
@@ -38,7 +39,7 @@ export async function revokeCopy(request: Request, deps: Deps): Promise<Response
   return actReply(agent, "copy revoked", { ...deps, actor: act.actor });
 }
 
-async function parseAct(request: Request, deps: Deps) {
+async function parseAct(request: Incoming, deps: Deps) {
   const operator = await deps.operators.identify(request, deps);
   const id = parseUuid(deps.params.id, "id");
   const { instance_id } = await readJson(request);
@@ -56,7 +57,7 @@ function actReply(
   agent: Agent | null,
   event: string,
   { log, actor, requestId }: Pick<Deps, "log" | "requestId"> & { actor: string },
-): Response {
+): Reply {
   if (agent !== null) log.line("info", event, { agent_id: agent.id, actor, request_id: requestId });
   return agentReply(agent);
 }

@@ -1,6 +1,7 @@
 import type { Backend } from "../_shared/backend.ts";
 import { ContractError } from "../_shared/http/errors.ts";
 import { badField, parseText, parseUuid } from "../_shared/http/fields.ts";
+import type { Incoming, Reply } from "../_shared/http/messages.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
 import { actOf, scopeOf } from "../_shared/operator.ts";
 import { agentReply } from "./_reply.ts";
@@ -9,10 +10,10 @@ import { logAct } from "./act.ts";
 type Deps = Pick<Backend, "database" | "operators" | "refusals" | "log"> & Exchange;
 
 /** Deletes the agent, if it has the name that the query says, and answers what it was. Its events stay. */
-export async function deleteAgent(request: Request, deps: Deps): Promise<Response> {
+export async function deleteAgent(request: Incoming, deps: Deps): Promise<Reply> {
   const operator = await deps.operators.identify(request, deps);
   const id = parseUuid(deps.params.id, "id");
-  const name = new URL(request.url).searchParams.get("name");
+  const name = request.query.get("name");
   if (name === null) throw badField("name", "is missing, expected the agent's name in the query");
   const act = actOf(operator, deps.address);
   const deleted = await deps.database.agents.delete(id, {

@@ -11,6 +11,7 @@ import {
   parseTime,
   parseUuid,
 } from "../_shared/http/fields.ts";
+import type { Incoming, Reply } from "../_shared/http/messages.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
 import { actOf, scopeOf } from "../_shared/operator.ts";
 import { agentReply } from "./_reply.ts";
@@ -19,7 +20,7 @@ import { logAct } from "./act.ts";
 type Deps = Pick<Backend, "database" | "operators" | "refusals" | "log"> & Exchange;
 
 /** Changes what the body names of an agent, and answers the agent after it. */
-export async function editAgent(request: Request, deps: Deps): Promise<Response> {
+export async function editAgent(request: Incoming, deps: Deps): Promise<Reply> {
   const operator = await deps.operators.identify(request, deps);
   const id = parseUuid(deps.params.id, "id");
   const changes = parseChanges(await readJson(request));

@@ -1,6 +1,7 @@
 import type { Backend } from "../_shared/backend.ts";
 import { ContractError } from "../_shared/http/errors.ts";
 import { parseUuid } from "../_shared/http/fields.ts";
+import type { Incoming, Reply } from "../_shared/http/messages.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
 import { actOf, scopeOf } from "../_shared/operator.ts";
 import { agentReply } from "./_reply.ts";
@@ -8,7 +9,7 @@ import { agentReply } from "./_reply.ts";
 type Deps = Pick<Backend, "database" | "operators" | "refusals" | "log"> & Exchange;
 
 /** Asks an agent to rotate its secret by itself: its beats are answered with `rotate` until it has. */
-export async function requestRotation(request: Request, deps: Deps): Promise<Response> {
+export async function requestRotation(request: Incoming, deps: Deps): Promise<Reply> {
   const operator = await deps.operators.identify(request, deps);
   const id = parseUuid(deps.params.id, "id");
   const act = actOf(operator, deps.address);

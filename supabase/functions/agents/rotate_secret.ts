@@ -1,6 +1,7 @@
 import type { Backend } from "../_shared/backend.ts";
 import { readOptionalJson } from "../_shared/http/body.ts";
 import { type Fields, parseChoice, parseUuid, parseWholeNumber } from "../_shared/http/fields.ts";
+import { type Incoming, jsonReply, type Reply } from "../_shared/http/messages.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
 import { installerUrl, makeInstaller, type Shell, shells } from "../_shared/installer/installer.ts";
 import { actOf, scopeOf } from "../_shared/operator.ts";
@@ -15,7 +16,7 @@ type Deps =
  * Gives an agent a new secret and shows it, here and never again. The one before it is good for the overlap; without
  * one, it and all sessions end. A revoked agent gets a secret, too, and stays revoked.
  */
-export async function rotateSecret(request: Request, deps: Deps): Promise<Response> {
+export async function rotateSecret(request: Incoming, deps: Deps): Promise<Reply> {
   const operator = await deps.operators.identify(request, deps);
   const id = parseUuid(deps.params.id, "id");
   const { overlapSeconds, shell } = parseRotation(await readOptionalJson(request));
@@ -36,8 +37,8 @@ export async function rotateSecret(request: Request, deps: Deps): Promise<Respon
     request_id: deps.requestId,
   });
   const reply = { agent, agent_secret: secret };
-  if (shell === null || url === null) return Response.json(reply);
-  return Response.json({
+  if (shell === null || url === null) return jsonReply(reply);
+  return jsonReply({
     ...reply,
     installer: makeInstaller(shell, { url, agent: { id: agent.id, secret } }),
   });

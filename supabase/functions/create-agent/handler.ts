@@ -13,6 +13,7 @@ import {
   parseProgressDeadline,
   parseUuid,
 } from "../_shared/http/fields.ts";
+import type { Incoming, Reply } from "../_shared/http/messages.ts";
 import { resource } from "../_shared/http/routes.ts";
 import { installerUrl, makeInstaller, type Shell, shells } from "../_shared/installer/installer.ts";
 import { actOf, type Operator, operatorRequired } from "../_shared/operator.ts";
@@ -28,7 +29,7 @@ type Deps =
 export const endpoint = resource("create-agent", { POST: createAgent });
 
 /** Creates an agent and shows its secret, here and never again: the database keeps a digest. */
-export async function createAgent(request: Request, deps: Deps): Promise<Response> {
+export async function createAgent(request: Incoming, deps: Deps): Promise<Reply> {
   const operator = await deps.operators.identify(request, deps);
   const { shell, ...fields } = parseNewAgent(await readJson(request), operator);
   // Before the agent is created: if this failed after that, its secret would be lost.

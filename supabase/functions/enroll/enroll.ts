@@ -4,6 +4,7 @@ import { readJson } from "../_shared/http/body.ts";
 import { createdReply } from "../_shared/http/created.ts";
 import { ContractError } from "../_shared/http/errors.ts";
 import { cleanName } from "../_shared/http/fields.ts";
+import type { Incoming, Reply } from "../_shared/http/messages.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
 import { digestSecret, makeSecret } from "../_shared/secret.ts";
 import { parseEnrolling, refusedCode } from "./_code.ts";
@@ -17,7 +18,7 @@ type Deps = Pick<Backend, "database" | "refusals" | "agentLimitPerOwner" | "rand
  * A code that is unknown, expired, revoked or used up is refused alike: by the same one call of the database, which
  * wrote nothing.
  */
-export async function enroll(request: Request, deps: Deps): Promise<Response> {
+export async function enroll(request: Incoming, deps: Deps): Promise<Reply> {
   const fields = await readJson(request);
   const enrolling = parseEnrolling(fields, deps);
   const { hostname } = fields.client === undefined ? {} : parseClient(fields.client);

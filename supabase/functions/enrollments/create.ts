@@ -10,6 +10,7 @@ import {
   parseProgressDeadline,
   parseWholeNumber,
 } from "../_shared/http/fields.ts";
+import type { Incoming, Reply } from "../_shared/http/messages.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
 import { actOf, operatorRequired, scopeOf } from "../_shared/operator.ts";
 import { digestSecret, makeSecret } from "../_shared/secret.ts";
@@ -19,7 +20,7 @@ type Deps =
   & Exchange;
 
 /** Makes a code that makes agents, and shows it, here and never again: the database keeps a digest. */
-export async function createEnrollment(request: Request, deps: Deps): Promise<Response> {
+export async function createEnrollment(request: Incoming, deps: Deps): Promise<Reply> {
   const operator = await deps.operators.identify(request, deps);
   const fields = parseNewEnrollment(await readJson(request));
   const code = makeSecret(deps.randomBytes(32), "oce_");

@@ -6,9 +6,11 @@ import type { Credentials } from "../_shared/database/port.ts";
 import { parseClient } from "../_shared/client.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
 import type { Fields } from "../_shared/http/fields.ts";
+import { type Incoming, jsonReply, type Reply } from "../_shared/http/messages.ts";
 import { resource } from "../_shared/http/routes.ts";
 import { wholeNumberWithin } from "../_shared/random.ts";
 import { digestSecret, makeSecret } from "../_shared/secret.ts";
+import { timeText } from "../_shared/values.ts";
 
 type Deps =
   & Pick<
@@ -36,10 +38,10 @@ export const endpoint = resource("handshake", { POST: (request, deps) => handsha
  * @param options.read how the body is read
  */
 export async function handshake(
-  request: Request,
+  request: Incoming,
   deps: Deps,
-  { read = readJson }: { read?: (request: Request) => Promise<Fields> } = {},
-): Promise<Response> {
+  { read = readJson }: { read?: (request: Incoming) => Promise<Fields> } = {},
+): Promise<Reply> {
   const fields = await read(request);
   const credentials = parseCredentials(fields);
   const client = fields.client === undefined ? {} : parseClient(fields.client);
@@ -50,8 +52,8 @@ export async function handshake(
   const now = deps.now();
   const lifetimeSeconds = deps.sessionLifetimeSeconds;
   const { id, name, epoch } = opened;
-  return Response.json({
-    token: await issueSession(deps.keys, { agentId: id, epoch, issuer: deps.issuer, lifetimeSeconds, now }),
+  return jsonReply({
+    token: issueSession(deps.keys, { agentId: id, epoch, issuer: deps.issuer, lifetimeSeconds, now }),
     token_type: "Bearer",
     expires_in: lifetimeSeconds,
     refresh_in: refreshIn(lifetimeSeconds, deps.random()),
@@ -60,7 +62,7 @@ export async function handshake(
     agent: { id, name },
     secret_age_seconds: opened.secretAgeSeconds,
     ...(identity === null ? {} : { identity }),
-    server_time: now.toISOString(),
+    server_time: timeText(now),
   });
 }
 

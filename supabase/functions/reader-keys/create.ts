@@ -3,6 +3,7 @@ import { readJson } from "../_shared/http/body.ts";
 import { createdReply } from "../_shared/http/created.ts";
 import { ContractError } from "../_shared/http/errors.ts";
 import { parseName } from "../_shared/http/fields.ts";
+import type { Incoming, Reply } from "../_shared/http/messages.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
 import { actOf, operatorRequired, scopeOf } from "../_shared/operator.ts";
 import { digestSecret, makeSecret } from "../_shared/secret.ts";
@@ -12,7 +13,7 @@ type Deps =
   & Exchange;
 
 /** Makes a key that reads what its maker sees, and shows it, here and never again: the database keeps a digest. */
-export async function createReaderKey(request: Request, deps: Deps): Promise<Response> {
+export async function createReaderKey(request: Incoming, deps: Deps): Promise<Reply> {
   const operator = await deps.operators.identify(request, deps);
   const { name } = await readJson(request);
   const key = makeSecret(deps.randomBytes(32), "ocr_");

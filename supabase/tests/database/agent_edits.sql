@@ -17,7 +17,10 @@ create function pg_temp.record_heartbeats(beats jsonb) returns jsonb language sq
     array_agg(b.value ->> 'status' order by b.place), array_agg(b.value ->> 'message' order by b.place),
     array_agg(b.value ->> 'metrics' order by b.place), array_agg((b.value ->> 'instance_id')::uuid order by b.place),
     array_agg((b.value ->> 'seq')::bigint order by b.place),
-    array_agg((b.value ->> 'clock_offset_seconds')::integer order by b.place)
+    array_agg((b.value ->> 'clock_offset_seconds')::integer order by b.place),
+    array_agg((b.value -> 'work' ->> 'busy')::boolean order by b.place),
+    array_agg((b.value -> 'work' ->> 'progress')::bigint order by b.place),
+    array_agg((b.value ->> 'back_in_seconds')::integer order by b.place)
   )
   from jsonb_array_elements(beats) with ordinality as b (value, place)
 $$;

@@ -22,14 +22,14 @@ select throws_ok($$insert into public.agents (name) values ('x')$$, '42501', nul
 select throws_ok($$update public.agents set name = 'x'$$, '42501', null, 'anon cannot change an agent');
 select throws_ok('delete from public.agents', '42501', null, 'anon cannot delete an agent');
 select throws_ok(
-  $$select public.agent_liveness(null, null, null, null, 60, now())$$, '42501', null, 'anon cannot call agent_liveness'
+  $$select public.agent_liveness(null, null, null, null, null, null, null, 60, null, now())$$, '42501', null, 'anon cannot call agent_liveness'
 );
 select throws_ok(
   $$select public.open_sessions('[]')$$, '42501', null,
   'anon cannot open a session past the functions'
 );
 select throws_ok(
-  $$select public.record_heartbeats('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')$$, '42501', null, 'anon cannot record a heartbeat past the functions'
+  $$select public.record_heartbeats('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')$$, '42501', null, 'anon cannot record a heartbeat past the functions'
 );
 
 reset role;

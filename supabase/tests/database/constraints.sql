@@ -19,6 +19,17 @@ insert into public.enrollments (
 insert into public.enrollment_hosts (enrollment_id, host_digest)
   values ('e1000000-0000-4000-8000-000000000005', 'sha256:' || repeat('0f', 32));
 
+insert into public.ticks (ticked_at, every_seconds) values (now(), 5);
+insert into public.server_gaps (began_at, ended_at, excused_until) values (now(), now(), now());
+insert into public.agent_gaps (agent_id, began_at, ended_at, reason)
+  values ('a1000000-0000-4000-8000-000000000001', now() - interval '1 hour', now(), 'host');
+insert into public.incidents (id, kind, opened_at, joined_at)
+  values ('d1000000-0000-4000-8000-00000000000d', 'offline', now(), now());
+insert into public.agent_troubles (agent_id, kind, noted_at) values ('a1000000-0000-4000-8000-000000000001', 'late', now());
+insert into public.channels (id, name, kind, settings) values ('c1000000-0000-4000-8000-00000000000c', 'a channel', 'slack', '{}');
+insert into public.deliveries (channel_id, incident_id, type, incident, next_attempt_at, created_at)
+  values ('c1000000-0000-4000-8000-00000000000c', 'd1000000-0000-4000-8000-00000000000d', 'opened', '{}', now(), now());
+
 create temporary table bad (rule text, relation text, change text);
 insert into bad
   select 'name_is_1_to_100_characters_without_controls', 'agents', format('name = %s', value)
@@ -65,6 +76,8 @@ insert into bad
   ('message_is_at_most_500_characters_and_newlines', 'agent_beats', $$message = e'\u009b31m'$$),
   ('last_seq_is_a_whole_number_that_json_can_carry', 'agent_beats', 'last_seq = -1'),
   ('last_seq_is_a_whole_number_that_json_can_carry', 'agent_beats', 'last_seq = 9007199254740992'),
+  ('progress_is_a_whole_number_that_json_can_carry', 'agent_beats', 'progress = -9007199254740992'),
+  ('progress_is_a_whole_number_that_json_can_carry', 'agent_beats', 'progress = 9007199254740992'),
   ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = ''$$),
   ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = repeat('a', 64)$$),
   ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = 'sha256:' || repeat('a', 63)$$),
@@ -137,6 +150,40 @@ insert into bad
   ('enrollment_heartbeat_interval_is_5_seconds_to_a_day', 'enrollments', 'heartbeat_interval_seconds = 86401'),
   ('enrollment_progress_deadline_is_10_seconds_to_a_week', 'enrollments', 'progress_deadline_seconds = 9'),
   ('enrollment_progress_deadline_is_10_seconds_to_a_week', 'enrollments', 'progress_deadline_seconds = 604801'),
+  ('there_is_one_row', 'ticks', 'is_the_only_one = false'),
+  ('tick_comes_each_5_seconds_to_an_hour', 'ticks', 'every_seconds = 4'),
+  ('tick_comes_each_5_seconds_to_an_hour', 'ticks', 'every_seconds = 3601'),
+  ('gap_ends_after_its_beginning', 'server_gaps', $$ended_at = began_at - interval '1 second'$$),
+  ('gap_ends_after_its_beginning', 'server_gaps', $$ended_at = began_at + interval '1 second'$$),
+  ('gap_ends_after_its_beginning', 'agent_gaps', 'ended_at = began_at'),
+  ('gap_reason_is_one_we_know', 'agent_gaps', $$reason = 'weather'$$),
+  ('there_is_one_row', 'history_settings', 'is_the_only_one = false'),
+  ('history_is_kept_0_to_3650_days', 'history_settings', 'days = -1'),
+  ('history_is_kept_0_to_3650_days', 'history_settings', 'days = 3651'),
+  ('incident_kind_is_one_we_know', 'incidents', $$kind = 'late'$$),
+  ('incident_that_is_closed_is_quiet', 'incidents', 'closed_at = now()'),
+  ('incident_acknowledgement_has_a_time_and_a_name', 'incidents', 'acknowledged_at = now()'),
+  ('incident_acknowledgement_has_a_time_and_a_name', 'incidents', $$acknowledged_by = 'server'$$),
+  ('trouble_is_one_we_know', 'agent_troubles', $$kind = 'online'$$),
+  ('channel_name_is_1_to_100_characters_without_controls', 'channels', $$name = ''$$),
+  ('channel_name_is_1_to_100_characters_without_controls', 'channels', $$name = repeat('x', 101)$$),
+  ('channel_name_is_1_to_100_characters_without_controls', 'channels', $$name = e'a\nb'$$),
+  ('channel_kind_is_one_we_know', 'channels', $$kind = 'pigeon'$$),
+  ('channel_settings_are_an_object_of_at_most_8_kib', 'channels', $$settings = '[]'$$),
+  ('channel_settings_are_an_object_of_at_most_8_kib', 'channels',
+    $$settings = (select jsonb_object_agg(n, md5(n::text)) from generate_series(1, 300) as n)$$),
+  ('labels_are_at_most_32_strings', 'channels', $$labels = '[]'$$),
+  ('channel_kinds_are_kinds_of_incidents', 'channels', $$kinds = '{}'$$),
+  ('channel_kinds_are_kinds_of_incidents', 'channels', $$kinds = '{late}'$$),
+  ('channel_waits_at_most_a_day', 'channels', 'after_seconds = -1'),
+  ('channel_waits_at_most_a_day', 'channels', 'after_seconds = 86401'),
+  ('channel_reminds_after_5_minutes_to_a_week', 'channels', 'remind_after_seconds = 299'),
+  ('channel_reminds_after_5_minutes_to_a_week', 'channels', 'remind_after_seconds = 604801'),
+  ('delivery_type_is_one_we_know', 'deliveries', $$type = 'test'$$),
+  ('delivery_state_is_one_we_know', 'deliveries', $$state = 'lost'$$),
+  ('delivery_that_was_taken_has_a_time', 'deliveries', $$state = 'delivered'$$),
+  ('delivery_that_was_taken_has_a_time', 'deliveries', 'delivered_at = now()'),
+  ('delivery_answer_is_at_most_500_characters', 'deliveries', $$last_answer = repeat('x', 501)$$),
   ('enrollment_has_1_to_10000_uses', 'enrollments', 'uses = 0'),
   ('enrollment_has_1_to_10000_uses', 'enrollments', 'uses = 10001'),
   ('enrollment_is_used_at_most_as_often_as_it_may_be', 'enrollments', 'used = 11'),
@@ -197,6 +244,8 @@ from (values
   ('agent_beats', $$message = repeat('ü', 500)$$),
   ('agent_beats', 'last_seq = 0'),
   ('agent_beats', 'last_seq = 9007199254740991'),
+  ('agent_beats', 'progress = -9007199254740991'),
+  ('agent_beats', 'progress = 9007199254740991'),
   ('agents', $$agent_secret = 'sha256:' || repeat('0f', 32)$$),
   ('agents', 'agent_secret = null'),
   ('agent_beats', 'copies = array_fill(agent_id, array[8]), revoked_instances = array_fill(agent_id, array[8])'),
@@ -209,6 +258,9 @@ from (values
   ('reader_keys', $$name = repeat(U&'\+01F600', 100)$$),
   ('enrollments', 'uses = 10000, used = 10000, progress_deadline_seconds = 10'),
   ('enrollments', $$expires_at = created_at + interval '30 days'$$),
+  ('channels', $$kinds = '{offline,stalled,unhealthy,copy,server}', after_seconds = 86400, remind_after_seconds = 300$$),
+  ('channels', $$remind_after_seconds = 604800, labels = '{"site": "Linz"}', settings = jsonb_build_object('url', repeat('x', 2048))$$),
+  ('deliveries', $$state = 'delivered', delivered_at = now(), last_answer = repeat('ü', 500)$$),
   ('enrollment_hosts', $$step = 'check_host', failed = true, detail = repeat('ü', 500), hostname = 'h'$$)
 ) as good (relation, change);
 

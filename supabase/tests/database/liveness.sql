@@ -15,13 +15,16 @@ insert into silence values
 
 select is(
   public.agent_liveness(
-    null, null, '2026-11-23T12:00:00Z', status, seconds, '2026-11-23T12:00:00Z'::timestamptz + silent_for
+    null, null, '2026-11-23T12:00:00Z', status, null, null, null, seconds, null,
+    '2026-11-23T12:00:00Z'::timestamptz + silent_for
   ),
   liveness, format('an agent that beats every %s s, was %s and has been silent for %s is %s', seconds, status, silent_for, liveness)
 ) from silence, unnest(array['healthy', 'degraded', 'unhealthy']) as status;
 
 select is(
-  public.agent_liveness(revoked_at, restored_at, last_seen_at, status, 60, '2026-11-23T12:00:00Z'),
+  public.agent_liveness(
+    revoked_at, restored_at, last_seen_at, status, null, true, '2026-11-23T11:59:00Z', 60, 90, '2026-11-23T12:00:00Z'
+  ),
   liveness, description
 )
 from (values
@@ -36,6 +39,77 @@ from (values
   (null, '2026-11-23T12:00:00Z', '2026-11-23T11:59:59Z', 'stopping', 'pending', 'also one that had stopped'),
   (null, '2026-11-23T11:59:59Z', '2026-11-23T12:00:00Z', 'healthy', 'online', 'until it beats again')
 ) as precedence (revoked_at, restored_at, last_seen_at, status, liveness, description);
+
+-- Work that stands still, by when its deadline of 600 s began to count; the agent beats each 60 s.
+select is(
+  public.agent_liveness(
+    null, null, '2026-11-23T12:00:00Z'::timestamptz - silent_for, status, null, busy,
+    '2026-11-23T12:00:00Z'::timestamptz - stood_still_for, 60, deadline, '2026-11-23T12:00:00Z'
+  ),
+  liveness, description
+)
+from (values
+  (true, 600, interval '599.999 s', interval '0', 'healthy', 'online', 'work within its deadline is online'),
+  (true, 600, '600 s', '0', 'healthy', 'stalled', 'work that has stood still for its deadline is stalled'),
+  (true, 600, '10 years', '0', 'healthy', 'stalled', 'and stays so'),
+  (true, 600, '600 s', '0', 'unhealthy', 'stalled', 'also where the agent says that it is unhealthy'),
+  (true, 600, '600 s', '81 s', 'healthy', 'stalled', 'as long as it beats'),
+  (true, 600, '600 s', '81.001 s', 'healthy', 'late', 'a late one is late, whatever its work did'),
+  (true, 600, '600 s', '195.001 s', 'healthy', 'offline', 'and an offline one offline'),
+  (true, 600, '600 s', '0', 'stopping', 'stopped', 'one that has stopped is not stalled'),
+  (true, 600, '600 s', '-5 s', 'healthy', 'stalled', 'a beat of the near future is one of now'),
+  (true, 600, '600 s', '-5.001 s', 'healthy', 'late', 'and one of the far future is late'),
+  (false, 600, '10 years', '0', 'healthy', 'online', 'an agent that is idle is not stalled'),
+  (null, 600, '10 years', '0', 'healthy', 'online', 'nor is one that says nothing of work'),
+  (true, null, '10 years', '0', 'healthy', 'online', 'nor one without a deadline'),
+  (true, 600, null, '0', 'healthy', 'online', 'nor one of which nobody knows since when'),
+  (true, 600, '-1 hour', '0', 'healthy', 'online', 'a deadline that a clock ahead began has not passed'),
+  (true, 10, '10 s', '0', 'healthy', 'stalled', 'the shortest deadline'),
+  (true, 604800, '604799.999 s', '0', 'healthy', 'online', 'the longest deadline, almost'),
+  (true, 604800, '604800 s', '0', 'healthy', 'stalled', 'the longest deadline')
+) as work (busy, deadline, stood_still_for, silent_for, status, liveness, description);
+
+-- An agent that stopped a day before, by when it meant to be back; it beats each 60 s.
+select is(
+  public.agent_liveness(
+    null, null, '2026-11-22T12:00:00Z', 'stopping', '2026-11-23T12:00:00Z'::timestamptz - back_for, true,
+    '2026-11-22T12:00:00Z', 60, 600, '2026-11-23T12:00:00Z'
+  ),
+  liveness, description
+)
+from (values
+  (interval '-1 day', 'stopped', 'an agent that is to be back tomorrow has stopped'),
+  ('0', 'stopped', 'and one that is to be back now'),
+  ('81 s', 'stopped', 'until its next beat would be late'), ('81.001 s', 'late', 'then it is late'),
+  ('195 s', 'late', 'for as long as others are'), ('195.001 s', 'offline', 'and then offline'),
+  (null, 'stopped', 'one that did not say has stopped')
+) as planned (back_for, liveness, description);
+
+-- Since when it is so, of an agent that was made at 00:00, was online at 01:00, beat at 02:00, and has a deadline of 600 s.
+select is(
+  public.agent_liveness_since(
+    liveness, '2026-11-23T05:00:00Z', restored_at, '2026-11-23T02:00:00Z', back_at, deadline_from,
+    '2026-11-23T01:00:00Z', '2026-11-23T00:00:00Z', 60, 600, moment
+  ),
+  since, description
+)
+from (values
+  ('revoked', null::timestamptz, null::timestamptz, null::timestamptz, '2026-11-24T00:00:00Z'::timestamptz,
+    '2026-11-23T05:00:00Z'::timestamptz, 'revoked since then'),
+  ('revoked', null, null, null, '2026-11-23T04:00:00Z', '2026-11-23T04:00:00Z', 'by a clock that was ahead: since now'),
+  ('pending', null, null, null, '2026-11-24T00:00:00Z', '2026-11-23T00:00:00Z', 'pending since it was made'),
+  ('pending', '2026-11-23T03:00:00Z', null, null, '2026-11-24T00:00:00Z', '2026-11-23T03:00:00Z', 'or restored'),
+  ('online', null, null, null, '2026-11-24T00:00:00Z', '2026-11-23T01:00:00Z', 'online since the first beat after a silence'),
+  ('stopped', null, '2026-11-23T09:00:00Z', null, '2026-11-24T00:00:00Z', '2026-11-23T02:00:00Z', 'stopped since its last beat'),
+  ('stalled', null, null, '2026-11-23T01:30:00Z', '2026-11-24T00:00:00Z', '2026-11-23T01:40:00Z', 'stalled since its deadline'),
+  ('stalled', null, null, '2026-11-23T00:30:00Z', '2026-11-24T00:00:00Z', '2026-11-23T01:00:00Z',
+    'of a deadline that passed while it was silent: since it was back'),
+  ('late', null, null, null, '2026-11-24T00:00:00Z', '2026-11-23T02:01:21Z', 'late since 81 s after its beat'),
+  ('late', null, '2026-11-23T09:00:00Z', null, '2026-11-24T00:00:00Z', '2026-11-23T09:01:21Z', 'or after it meant to be back'),
+  ('late', null, null, null, '2026-11-22T00:00:00Z', '2026-11-22T00:00:00Z', 'late by a beat of the future since now'),
+  ('offline', null, null, null, '2026-11-24T00:00:00Z', '2026-11-23T02:03:15Z', 'offline since 195 s after its beat'),
+  ('offline', null, '2026-11-23T09:00:00Z', null, '2026-11-24T00:00:00Z', '2026-11-23T09:03:15Z', 'or after it meant to be back')
+) as known (liveness, restored_at, back_at, deadline_from, moment, since, description);
 
 create function pg_temp.beats(agent text, at timestamptz, said text, every integer default 60) returns void language sql as $$
   insert into public.agents (name, heartbeat_interval_seconds) values (agent, every);
@@ -85,8 +159,19 @@ select results_eq(
   $$values ('g', interval '81 s'), ('h', interval '20.5 s'), ('i', interval '-5 s')$$,
   'and has their silence go on from the end of what counts as online'
 );
+reset role;
+select pg_temp.beats('j', now() + interval '1 hour', 'stopping');
+update public.agent_beats set back_at = last_seen_at + interval '120 s'
+  where agent_id = (select id from public.agents where name = 'j');
+set local role service_role;
+select is(jsonb_array_length(public.upkeep()), 1, 'upkeep finds one that stopped by a clock ahead');
+select results_eq(
+  'select liveness, back_at - last_seen_at, back_at + interval ''81 s'' - now() from public.fleet where name = ''j''',
+  $$values ('stopped', interval '120 s', interval '120 s')$$,
+  'and gives it from now the time that it asked for'
+);
 select is(public.upkeep(), null, 'a second run finds nothing to correct');
-select is(public.check_health(), true, 'a session that may write is told so');
+select is(public.check_health(), '{"tick": null}', 'a session that may write is told so');
 set local transaction_read_only = on;
 select throws_ok('select public.check_health()', '25006', null, 'one that may not is told as a write would be');
 

@@ -17,7 +17,9 @@ create temporary view our_relations as
 select isnt_empty('select 1 from our_functions', 'there are functions to look at');
 select set_eq(
   'select relname::text from our_relations', $$values ('agents'), ('agent_beats'), ('agent_events'), ('agent_instances'),
-    ('agent_turns'), ('reader_keys'), ('enrollments'), ('enrollment_hosts'), ('fleet')$$,
+    ('agent_turns'), ('reader_keys'), ('enrollments'), ('enrollment_hosts'), ('fleet'),
+    ('ticks'), ('server_gaps'), ('incidents'), ('incident_agents'), ('agent_troubles'), ('channels'), ('deliveries'),
+    ('history_settings'), ('history_beats'), ('history_hours'), ('history_minutes'), ('agent_gaps')$$,
   'there are these tables and views, and no others'
 );
 
@@ -26,11 +28,11 @@ select set_eq(
   $$select signature, grantee::regrole::text from our_functions,
       aclexplode(coalesce(proacl, acldefault('f', proowner)))
     where grantee not in (proowner, to_regrole('service_role'))$$,
-  -- fleet is a view that asks as its reader, who so needs what it calls. These read no table.
+  -- fleet is a view that asks as its reader, who so needs what it calls.
   $$values
-    ('agent_liveness(timestamp with time zone,timestamp with time zone,timestamp with time zone,text,integer,timestamp with time zone)',
+    ('agent_liveness(timestamp with time zone,timestamp with time zone,timestamp with time zone,text,timestamp with time zone,boolean,timestamp with time zone,integer,integer,timestamp with time zone)',
       'authenticated'),
-    ('agent_liveness_since(text,timestamp with time zone,timestamp with time zone,timestamp with time zone,timestamp with time zone,timestamp with time zone,integer)',
+    ('agent_liveness_since(text,timestamp with time zone,timestamp with time zone,timestamp with time zone,timestamp with time zone,timestamp with time zone,timestamp with time zone,timestamp with time zone,integer,integer,timestamp with time zone)',
       'authenticated')$$,
   'nobody but the service role executes a function, with two exceptions for readers of fleet'
 );
@@ -44,10 +46,11 @@ select set_eq(
 select ok(
   has_function_privilege('service_role', oid, 'execute'), format('the service role executes %s', signature)
 ) from our_functions;
--- It deletes events past their time, which is granted to nobody, and takes no argument.
+-- They delete events past their time, which is granted to nobody, and make and drop partitions.
 select set_eq(
-  'select signature from our_functions where prosecdef', $$values ('remove_old_events()')$$,
-  'all functions act in their caller''s name, but one'
+  'select signature from our_functions where prosecdef',
+  $$values ('remove_old_events()'), ('add_history_days(date,date)'), ('drop_history_days(date,date)')$$,
+  'all functions act in their caller''s name, but these'
 );
 select is(proconfig, array['search_path=""'], format('%s has an empty search_path', signature))
   from our_functions;
@@ -62,7 +65,7 @@ select ok(relrowsecurity, format('%s has row-level security', relname))
 select ok('security_invoker=true' = any (reloptions), format('%s asks in its reader''s name', relname))
   from our_relations where relkind = 'v';
 select is_empty(
-  $$select relname from our_relations where relkind not in ('r', 'v')$$,
+  $$select relname from our_relations where relkind not in ('r', 'p', 'v')$$,
   'there is nothing but tables and views: row-level security guards nothing else'
 );
 
@@ -72,6 +75,9 @@ select set_eq(
       and grantee <> current_user$$,
   $$values
     ('authenticated', 'agent_events', 'SELECT'), ('authenticated', 'fleet', 'SELECT'),
+    ('authenticated', 'server_gaps', 'SELECT'), ('authenticated', 'incidents', 'SELECT'),
+    ('authenticated', 'incident_agents', 'SELECT'),
+    ('authenticated', 'deliveries', 'SELECT'),
     ('service_role', 'agents', 'SELECT'), ('service_role', 'agents', 'DELETE'),
     ('service_role', 'agent_beats', 'SELECT'),
     ('service_role', 'agent_events', 'SELECT'), ('service_role', 'fleet', 'SELECT'),
@@ -79,7 +85,18 @@ select set_eq(
     ('service_role', 'agent_turns', 'SELECT'), ('service_role', 'agent_turns', 'DELETE'),
     ('service_role', 'reader_keys', 'SELECT'), ('service_role', 'reader_keys', 'DELETE'),
     ('service_role', 'enrollments', 'SELECT'), ('service_role', 'enrollments', 'DELETE'),
-    ('service_role', 'enrollment_hosts', 'SELECT')$$,
+    ('service_role', 'enrollment_hosts', 'SELECT'),
+    ('service_role', 'ticks', 'SELECT'), ('service_role', 'server_gaps', 'SELECT'), ('service_role', 'server_gaps', 'DELETE'),
+    ('service_role', 'incidents', 'SELECT'), ('service_role', 'incidents', 'DELETE'),
+    ('service_role', 'incident_agents', 'SELECT'),
+    ('service_role', 'agent_troubles', 'SELECT'), ('service_role', 'agent_troubles', 'DELETE'),
+    ('service_role', 'channels', 'SELECT'), ('service_role', 'channels', 'DELETE'),
+    ('service_role', 'deliveries', 'SELECT'), ('service_role', 'deliveries', 'DELETE'),
+    ('service_role', 'history_settings', 'SELECT'),
+    ('service_role', 'history_beats', 'SELECT'), ('service_role', 'history_beats', 'DELETE'),
+    ('service_role', 'history_hours', 'SELECT'), ('service_role', 'history_hours', 'DELETE'),
+    ('service_role', 'history_minutes', 'SELECT'), ('service_role', 'history_minutes', 'DELETE'),
+    ('service_role', 'agent_gaps', 'SELECT'), ('service_role', 'agent_gaps', 'DELETE')$$,
   'whole tables are granted only for reading, and some for deleting, to these'
 );
 select set_eq(
@@ -90,11 +107,18 @@ select set_eq(
   'secrets and epoch are granted to nobody but the service role'
 );
 select set_eq(
+  $$select grantee::text, privilege_type::text from information_schema.column_privileges
+    where table_schema = 'public' and column_name = 'settings' and grantee <> current_user$$,
+  $$values ('service_role', 'SELECT'), ('service_role', 'INSERT'), ('service_role', 'UPDATE')$$,
+  'where channels tell, and by what credentials, is granted to nobody but the service role'
+);
+select set_eq(
   $$select table_name::text, column_name::text from information_schema.column_privileges
     where table_schema = 'public' and privilege_type = 'INSERT' and grantee = 'service_role'$$,
   $$values ('agents', 'owner_id'), ('agents', 'name'), ('agents', 'labels'),
     ('agents', 'heartbeat_interval_seconds'), ('agents', 'progress_deadline_seconds'),
     ('agents', 'adopted_from'), ('agent_beats', 'agent_id'), ('agent_beats', 'interval_seconds'),
+    ('agent_beats', 'deadline_seconds'),
     ('agent_instances', 'agent_id'), ('agent_instances', 'instance_id'),
     ('agent_instances', 'hostname'), ('agent_instances', 'address'), ('agent_instances', 'supports'),
     ('agent_instances', 'last_seen_at'), ('agent_turns', 'agent_id'), ('agent_turns', 'instance_id'),
@@ -108,7 +132,21 @@ select set_eq(
     ('enrollments', 'progress_deadline_seconds'), ('enrollments', 'uses'), ('enrollments', 'expires_at'),
     ('enrollment_hosts', 'enrollment_id'), ('enrollment_hosts', 'host_digest'), ('enrollment_hosts', 'agent_id'),
     ('enrollment_hosts', 'hostname'), ('enrollment_hosts', 'address'), ('enrollment_hosts', 'step'),
-    ('enrollment_hosts', 'failed'), ('enrollment_hosts', 'detail'), ('enrollment_hosts', 'happened_at')$$,
+    ('enrollment_hosts', 'failed'), ('enrollment_hosts', 'detail'), ('enrollment_hosts', 'happened_at'),
+    ('ticks', 'ticked_at'), ('ticks', 'every_seconds'), ('server_gaps', 'began_at'), ('server_gaps', 'ended_at'),
+    ('server_gaps', 'excused_until'), ('incidents', 'owner_id'), ('incidents', 'kind'), ('incidents', 'opened_at'), ('incidents', 'joined_at'),
+    ('incidents', 'reason'), ('incident_agents', 'incident_id'), ('incident_agents', 'agent_id'),
+    ('incident_agents', 'agent_name'), ('incident_agents', 'joined_at'), ('agent_troubles', 'agent_id'),
+    ('agent_troubles', 'kind'), ('agent_troubles', 'noted_at'), ('channels', 'owner_id'), ('channels', 'name'),
+    ('channels', 'kind'), ('channels', 'settings'), ('channels', 'labels'), ('channels', 'kinds'),
+    ('channels', 'after_seconds'), ('channels', 'remind_after_seconds'), ('channels', 'enabled'),
+    ('deliveries', 'channel_id'), ('deliveries', 'incident_id'), ('deliveries', 'type'), ('deliveries', 'incident'),
+    ('deliveries', 'next_attempt_at'), ('deliveries', 'created_at'), ('history_beats', 'agent_id'),
+    ('history_beats', 'status'), ('history_beats', 'metrics'), ('history_hours', 'agent_id'),
+    ('history_hours', 'hour_at'), ('history_hours', 'known'), ('history_hours', 'others'),
+    ('history_hours', 'figures'), ('history_minutes', 'agent_id'), ('history_minutes', 'hour_at'),
+    ('history_minutes', 'minutes'), ('agent_gaps', 'agent_id'), ('agent_gaps', 'began_at'),
+    ('agent_gaps', 'ended_at'), ('agent_gaps', 'reason'), ('agent_gaps', 'detail')$$,
   'the service role inserts into these columns alone'
 );
 select set_eq(
@@ -121,15 +159,37 @@ select set_eq(
     'previous_secret_created_at', 'pending_secret', 'pending_secret_created_at', 'last_secret', 'adopted_from']) as name
   union all select 'agent_beats', name from unnest(array['interval_seconds', 'session_epoch', 'rotation_requested_at',
     'copies', 'adopting_instances', 'revoked_instances', 'last_seen_at', 'online_since', 'heartbeats_count', 'status',
-    'message', 'metrics', 'clock_offset_seconds', 'last_instance_id', 'last_seq']) as name
+    'message', 'metrics', 'clock_offset_seconds', 'last_instance_id', 'last_seq', 'progress', 'last_progress_at',
+    'deadline_from', 'back_at', 'deadline_seconds', 'busy']) as name
   union all select 'agent_instances', name from unnest(array['noted_at', 'hostname', 'address', 'supports',
     'last_seen_at', 'adopted_as', 'adopted_at']) as name
 
     union all values ('enrollments', 'used'), ('enrollments', 'revoked_at')
     union all
     select 'enrollment_hosts', name
-    from unnest(array['agent_id', 'hostname', 'address', 'step', 'failed', 'detail', 'happened_at']) as name$$,
+    from unnest(array['agent_id', 'hostname', 'address', 'step', 'failed', 'detail', 'happened_at']) as name
+    union all select 'incidents', name from unnest(array['opened_at', 'joined_at', 'quiet_since', 'closed_at',
+      'reopened_at', 'agents_count', 'changes_count', 'labels', 'version', 'network', 'reason', 'first_beat_at',
+      'last_beat_at', 'longest_interval_seconds', 'acknowledged_at', 'acknowledged_by']) as name
+    union all values ('ticks', 'ticked_at'), ('ticks', 'every_seconds'), ('server_gaps', 'ended_at'),
+      ('server_gaps', 'excused_until'), ('incident_agents', 'left_at'), ('incident_agents', 'returns_count'),
+      ('agent_troubles', 'incident_id')
+    union all select 'channels', name from unnest(array['name', 'settings', 'labels', 'kinds', 'after_seconds',
+      'remind_after_seconds', 'enabled']) as name
+    union all select 'deliveries', name from unnest(array['state', 'attempts', 'next_attempt_at', 'leased_until',
+      'last_answer', 'delivered_at']) as name
+    union all select 'history_settings', name
+      from unnest(array['days', 'folded_until', 'folding_until', 'folded_agent']) as name$$,
   'the service role updates these columns alone, and no event'
+);
+select public.add_history_days('2026-11-01', '2026-11-02');
+select is_empty(
+  $$select role, c.relname from pg_class as c, unnest(array['anon', 'authenticated', 'service_role']) as role
+    where c.relnamespace = 'openclaw_history'::regnamespace and (
+      not c.relrowsecurity and c.relkind = 'r' or has_any_column_privilege(role, c.oid, 'select, insert, update')
+      or has_table_privilege(role, c.oid, 'delete, truncate') or has_schema_privilege(role, c.relnamespace, 'usage, create')
+    )$$,
+  'nobody reads or writes a partition of the history but through its table'
 );
 select is_empty(
   $$select grantee, table_name, column_name, privilege_type from information_schema.column_privileges
@@ -146,7 +206,8 @@ select is_empty(
   $$select role, relname, act from our_relations, unnest(array['anon', 'authenticated', 'service_role']) as role,
       unnest(array['delete', 'truncate', 'trigger']) as act
     where has_table_privilege(role, oid, act) and not (role = 'service_role' and act = 'delete'
-      and relname in ('agents', 'agent_instances', 'agent_turns', 'reader_keys', 'enrollments'))$$,
+      and relname in ('agents', 'agent_instances', 'agent_turns', 'reader_keys', 'enrollments', 'server_gaps', 'incidents',
+        'agent_troubles', 'channels', 'deliveries', 'history_beats', 'history_hours', 'history_minutes', 'agent_gaps'))$$,
   'nobody empties or adds triggers, and nobody deletes, but the service role from these'
 );
 select is_empty(
@@ -199,7 +260,52 @@ select set_eq(
     ('enrollments', 'the service role removes old enrollments', '{service_role}', 'DELETE', 'PERMISSIVE'),
     ('enrollment_hosts', 'the service role sees every host', '{service_role}', 'SELECT', 'PERMISSIVE'),
     ('enrollment_hosts', 'the service role adds hosts', '{service_role}', 'INSERT', 'PERMISSIVE'),
-    ('enrollment_hosts', 'the service role records how far hosts came', '{service_role}', 'UPDATE', 'PERMISSIVE')$$,
+    ('enrollment_hosts', 'the service role records how far hosts came', '{service_role}', 'UPDATE', 'PERMISSIVE'),
+    ('ticks', 'the service role sees the last tick', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('ticks', 'the service role notes the first tick', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('ticks', 'the service role notes each tick', '{service_role}', 'UPDATE', 'PERMISSIVE'),
+    ('server_gaps', 'users read when the server was away', '{authenticated}', 'SELECT', 'PERMISSIVE'),
+    ('server_gaps', 'the service role sees every gap', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('server_gaps', 'the service role notes gaps', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('server_gaps', 'the service role shortens gaps that a later one covers', '{service_role}', 'UPDATE', 'PERMISSIVE'),
+    ('server_gaps', 'the service role forgets gaps', '{service_role}', 'DELETE', 'PERMISSIVE'),
+    ('incidents', 'owners read their own incidents', '{authenticated}', 'SELECT', 'PERMISSIVE'),
+    ('incidents', 'the service role sees every incident', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('incidents', 'the service role opens incidents', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('incidents', 'the service role notes what becomes of incidents', '{service_role}', 'UPDATE', 'PERMISSIVE'),
+    ('incidents', 'the service role removes old incidents', '{service_role}', 'DELETE', 'PERMISSIVE'),
+    ('incident_agents', 'owners read which agents their own incidents are about', '{authenticated}', 'SELECT', 'PERMISSIVE'),
+    ('incident_agents', 'the service role sees the agents of every incident', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('incident_agents', 'the service role adds agents to incidents', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('incident_agents', 'the service role notes which agents are so', '{service_role}', 'UPDATE', 'PERMISSIVE'),
+    ('agent_troubles', 'the service role sees what is noted of agents', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('agent_troubles', 'the service role notes that agents are not well', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('agent_troubles', 'the service role notes what becomes of agents that are not well', '{service_role}', 'UPDATE', 'PERMISSIVE'),
+    ('agent_troubles', 'the service role forgets what agents were', '{service_role}', 'DELETE', 'PERMISSIVE'),
+    ('channels', 'owners read their own channels', '{authenticated}', 'SELECT', 'PERMISSIVE'),
+    ('channels', 'the service role sees every channel', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('channels', 'the service role makes channels', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('channels', 'the service role edits channels', '{service_role}', 'UPDATE', 'PERMISSIVE'),
+    ('channels', 'the service role removes channels', '{service_role}', 'DELETE', 'PERMISSIVE'),
+    ('deliveries', 'owners read what their own channels are told', '{authenticated}', 'SELECT', 'PERMISSIVE'),
+    ('deliveries', 'the service role sees every delivery', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('deliveries', 'the service role fills the outbox', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('deliveries', 'the service role notes what became of deliveries', '{service_role}', 'UPDATE', 'PERMISSIVE'),
+    ('deliveries', 'the service role removes old deliveries', '{service_role}', 'DELETE', 'PERMISSIVE'),
+    ('history_settings', 'the service role sees how long history is kept', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('history_settings', 'the service role notes how long history is kept', '{service_role}', 'UPDATE', 'PERMISSIVE'),
+    ('history_beats', 'the service role sees the beats of this hour', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('history_beats', 'the service role adds beats to the history', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('history_beats', 'the service role removes beats that were folded', '{service_role}', 'DELETE', 'PERMISSIVE'),
+    ('history_hours', 'the service role sees the history', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('history_hours', 'the service role adds hours to the history', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('history_hours', 'the service role removes the history of an agent', '{service_role}', 'DELETE', 'PERMISSIVE'),
+    ('history_minutes', 'the service role sees the minutes of the history', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('history_minutes', 'the service role adds minutes to the history', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('history_minutes', 'the service role removes the minutes of an agent', '{service_role}', 'DELETE', 'PERMISSIVE'),
+    ('agent_gaps', 'the service role sees the gaps of agents', '{service_role}', 'SELECT', 'PERMISSIVE'),
+    ('agent_gaps', 'the service role notes the gaps of agents', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('agent_gaps', 'the service role forgets old gaps of agents', '{service_role}', 'DELETE', 'PERMISSIVE')$$,
   'there are these policies, and no others'
 );
 

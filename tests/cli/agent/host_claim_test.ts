@@ -253,7 +253,7 @@ testWith(
 const asker = `
 import hashlib, hmac, os, socket, sys
 one = socket.socket(socket.AF_UNIX)
-one.settimeout(30)
+one.settimeout(300)
 one.connect("\\0openclaw-monitor-" + sys.argv[1])
 nonce = os.urandom(32)
 one.sendall(nonce)

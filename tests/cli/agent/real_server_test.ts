@@ -5,7 +5,12 @@ import { Inbox } from "../../../cli/agent/inbox.ts";
 import { beat, handshake } from "../../../cli/api/agent.ts";
 import { makeCertificate } from "../../_support/certificate.ts";
 import { type CreatedAgent, FleetClient, record, text } from "../../_support/client.ts";
-import { type ServerProcess, startServerProcess, temporaryFolder } from "../../_support/server.ts";
+import {
+  folderInMemory,
+  type ServerProcess,
+  startServerProcess,
+  temporaryFolder,
+} from "../../_support/server.ts";
 import { startConnectProxy } from "../../_support/connect_proxy.ts";
 import { jumpingClock } from "../../_support/jumping_clock.ts";
 import { testWith } from "../../_support/tools.ts";
@@ -17,7 +22,7 @@ const ignore = Deno.build.os === "windows";
 const time = { clock: 5 };
 
 Deno.test("monitors under the real server", { ignore }, async (context) => {
-  await using data = await temporaryFolder();
+  await using data = await folderInMemory();
   await using server = await startServerProcess({ data: data.path });
   const client = new FleetClient(server.base, server.operatorKey);
   const stories = [
@@ -40,7 +45,7 @@ testWith(
   ignore ? ["the signals of Unix"] : ["openssl"],
   "a monitor under the real server, over TLS through a proxy, with an authority of its own",
   async () => {
-    await using data = await temporaryFolder();
+    await using data = await folderInMemory();
     await goesThroughProxy(data.path);
   },
 );

@@ -43,13 +43,13 @@ testWith(["pwsh"], "PowerShell reads the completion script", async () => {
 /** Typed and followed by a Tab, with what then stands there. None of it may run. */
 const typed: [name: string, text: string, wanted: RegExp][] = [
   ["a command", "hea", /heartbeat/],
-  ["a flag", "monitor --pro", /--probe-url/],
+  ["a flag", "monitor --prob", /--probe-url/],
   ["a flag's word", "heartbeat --status deg", /--status degraded/],
   ["a flag's word behind =", "heartbeat --status=deg", /--status=degraded/],
   ["a command's own command", "service uni", /service uninstall/],
-  ["a flag behind what would run", "monitor $(>ran) --pro", /--probe-url/],
-  ["a flag behind what would run in quotes", 'monitor "$(>ran)" --pro', /--probe-url/],
-  ["a flag that would run", "monitor --$(>ran)= --pro", /--probe-url/],
+  ["a flag behind what would run", "monitor $(>ran) --prob", /--probe-url/],
+  ["a flag behind what would run in quotes", 'monitor "$(>ran)" --prob', /--probe-url/],
+  ["a flag that would run", "monitor --$(>ran)= --prob", /--probe-url/],
   ["a file, where nothing else fits", "monitor --ca-file autho", /authority\.pem/],
 ];
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { namesIn, writePrivate } from "../../_support/home.ts";
-import { isThere, type Run, run } from "../../_support/program.ts";
+import { isThere, type Run } from "../../_support/program.ts";
+import { runInSession } from "../../_support/program_session.ts";
 import { assertRefused } from "../../_support/refused.ts";
 import { temporaryFolder } from "../../_support/server.ts";
 import { testWith } from "../../_support/tools.ts";
@@ -13,7 +14,7 @@ const unix = Deno.build.os !== "windows";
 /** Makes an installer for the agent of the vectors, its secret given on stdin. */
 async function makeInstaller(home: string, args: string[]): Promise<Run> {
   const agent = ["--url", url, "--agent-id", agentId, "--agent-secret-file", "-"];
-  return await run(["installer", "bash", ...agent, ...args], { home, stdin: `${agentSecret}\n` });
+  return await runInSession(["installer", "bash", ...agent, ...args], { home, stdin: `${agentSecret}\n` });
 }
 
 const wrong: { args: string[]; env?: Record<string, string>; code: number; says: RegExp }[] = [
@@ -37,7 +38,7 @@ for (const { args, env = {}, code, says } of wrong) {
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value} `).join("");
   Deno.test(`${variables}openclaw installer bash ${args.join(" ")} → exit code ${code}, one hint, no installer`, async () => {
     await using home = await temporaryFolder();
-    assertRefused(await run(["installer", "bash", ...args], { home: home.path, env }), code, says);
+    assertRefused(await runInSession(["installer", "bash", ...args], { home: home.path, env }), code, says);
   });
 }
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { run as runProgram } from "../../_support/run.ts";
 import { namesIn } from "../../_support/home.ts";
 import { closedPort } from "../../_support/port.ts";
-import { ownEnvironment, run } from "../../_support/program.ts";
+import { ownEnvironment } from "../../_support/program.ts";
+import { runInSession } from "../../_support/program_session.ts";
 import { assertNoSecret, assertRefused } from "../../_support/refused.ts";
 import { openclaw, temporaryFolder } from "../../_support/server.ts";
 import { testWith } from "../../_support/tools.ts";
@@ -22,7 +23,7 @@ for (const command of everyCommand(await idle(() => undefined))) {
 Deno.test("an unknown flag → usage, nothing is written, and a secret in it is not repeated", async () => {
   await using home = await temporaryFolder();
   for (const flag of ["--agent-sceret", `--agent-sceret=${agentSecret}`]) {
-    const result = await run(["monitor", flag], { home: home.path });
+    const result = await runInSession(["monitor", flag], { home: home.path });
     assertRefused(result, 2, /unknown option '--agent-sceret(=ocs_…)?'/);
   }
   assert.deepEqual(await namesIn(home.path), []);
@@ -30,14 +31,16 @@ Deno.test("an unknown flag → usage, nothing is written, and a secret in it is 
 
 Deno.test("openclaw without a command, or with an unknown one → usage", async () => {
   await using home = await temporaryFolder();
-  const [none, unknown] = await Promise.all([[], ["moniter"]].map((args) => run(args, { home: home.path })));
+  const [none, unknown] = await Promise.all(
+    [[], ["moniter"]].map((args) => runInSession(args, { home: home.path })),
+  );
   assert.equal(none?.code, 2);
   assertRefused(unknown ?? assert.fail(), 2, /unknown command 'moniter'/);
 });
 
 Deno.test("--name before the command is heard, and a hint repeats it", async () => {
   await using home = await temporaryFolder();
-  const { code, stderr } = await run(["--name", "fleetd", "status"], { home: home.path });
+  const { code, stderr } = await runInSession(["--name", "fleetd", "status"], { home: home.path });
   assert.equal(code, 2);
   assert.match(stderr, /\/fleetd\/credentials\.json"\nhint: .*openclaw\S* --name fleetd configure\n$/);
 });
@@ -45,7 +48,7 @@ Deno.test("--name before the command is heard, and a hint repeats it", async () 
 for (const args of [["help", "moniter"], ["moniter", "--help"], ["help", "service", "moniter"]]) {
   Deno.test(`openclaw ${args.join(" ")} → usage, with the help that there is`, async () => {
     await using home = await temporaryFolder();
-    const result = await run(args, { home: home.path });
+    const result = await runInSession(args, { home: home.path });
     assertRefused(
       result,
       2,
@@ -75,7 +78,7 @@ const helps: [args: string[], usage: RegExp][] = [
 for (const [args, usage] of helps) {
   Deno.test(`openclaw ${args.join(" ")} prints the help and its example on stdout, and nothing else`, async () => {
     await using home = await temporaryFolder();
-    const { code, stdout, stderr } = await run(args, { home: home.path });
+    const { code, stdout, stderr } = await runInSession(args, { home: home.path });
     assert.deepEqual([code, stderr], [0, ""]);
     assert.match(stdout, usage);
   });
@@ -83,7 +86,7 @@ for (const [args, usage] of helps) {
 
 Deno.test("openclaw --json with a wrong flag → one error object on stderr, nothing on stdout", async () => {
   await using home = await temporaryFolder();
-  const { code, stdout, stderr } = await run(["status", "--json", "--nope"], { home: home.path });
+  const { code, stdout, stderr } = await runInSession(["status", "--json", "--nope"], { home: home.path });
   assert.deepEqual([code, stdout], [2, ""]);
   const error = JSON.parse(stderr);
   assert.deepEqual(Object.keys(error), ["error", "message", "hint", "exit_code"]);
@@ -93,7 +96,7 @@ Deno.test("openclaw --json with a wrong flag → one error object on stderr, not
 Deno.test("openclaw --json with a warning before an error → the warning is part of the error object", async () => {
   await using home = await temporaryFolder();
   const args = ["handshake", "--json", `--agent-id=${agentId}`, `--agent-secret=${agentSecret}`];
-  const { stderr } = await run([...args, "--url", closedPort()], { home: home.path });
+  const { stderr } = await runInSession([...args, "--url", closedPort()], { home: home.path });
   const { error, warnings } = JSON.parse(stderr);
   assert.equal(error, "unreachable");
   assert.equal(warnings.length, 1);
@@ -133,13 +136,17 @@ const misplaced: {
 for (const { name, args, env = {}, code, says } of misplaced) {
   Deno.test(`openclaw with the secret in the place of ${name} → exit code ${code}, and it is not repeated`, async () => {
     await using home = await temporaryFolder();
-    assertRefused(await run(args, { home: home.path, env }), code, says);
+    assertRefused(await runInSession(args, { home: home.path, env }), code, says);
   });
 }
 
 Deno.test("openclaw --json with the secret in a mistyped flag → usage, and it is not repeated", async () => {
   await using home = await temporaryFolder();
-  const { code, stdout, stderr } = await run(["handshake", `--agent-sceret=${agentSecret}`, "--json"], {
+  const { code, stdout, stderr } = await runInSession([
+    "handshake",
+    `--agent-sceret=${agentSecret}`,
+    "--json",
+  ], {
     home: home.path,
   });
   assert.deepEqual([code, stdout], [2, ""]);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { isThere, run } from "../../_support/program.ts";
 import { assertRefused } from "../../_support/refused.ts";
 import { temporaryFolder } from "../../_support/server.ts";
+import { understand } from "./_idle.ts";
 
 const wrong: { args: string[]; env?: Record<string, string>; says: RegExp }[] = [
   { args: [], env: { AGENT_SESSION_TTL_SECONDS: "5" }, says: /AGENT_SESSION_TTL_SECONDS is "5"/ },
@@ -15,5 +16,22 @@ for (const { args, env = {}, says } of wrong) {
     await using home = await temporaryFolder();
     assertRefused(await run(["serve", ...args], { home: home.path, env }), 2, says);
     assert.equal(await isThere(`${home.path}/openclaw-data/operator-key`), false);
+  });
+}
+
+for (
+  const flag of ["--host", "--port", "--data", "--database-url", "--tls-cert", "--tls-key", "--public-url"]
+) {
+  Deno.test(`openclaw serve ${flag} "" → usage`, async () => {
+    const message = new RegExp(`^error: option '${flag} <[a-z]+>' argument '' is invalid`);
+    await assert.rejects(understand(["serve", flag, ""]), { message });
+  });
+}
+
+for (const port of ["70000", "http", "-1", "80.5"]) {
+  Deno.test(`openclaw serve --port ${port} → usage`, async () => {
+    const message =
+      /^error: option '--port <number>' argument '.+' is invalid\. A port is a whole number from 0/;
+    await assert.rejects(understand(["serve", "--port", port]), { message });
   });
 }

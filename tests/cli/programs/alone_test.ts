@@ -35,11 +35,15 @@ const commands: Alone[] = [
   { args: ["keys", "generate"], code: 2, stdout: /^$/, stderr: notHere },
   { args: ["installer", "bash", "--url", "https://fleet.example"], code: 2, stdout: /^$/, stderr: notHere },
   { args: ["agents", "create", "web-1"], code: 2, stdout: /^$/, stderr: notHere },
+  { args: ["channels", "list"], code: 2, stdout: /^$/, stderr: notHere },
+  { args: ["dashboard", "--no-open"], code: 2, stdout: /^$/, stderr: notHere },
   { args: ["enrollments", "create", "--uses", "2"], code: 2, stdout: /^$/, stderr: notHere },
   { args: ["fleet", "--watch"], code: 2, stdout: /^$/, stderr: notHere },
+  { args: ["incidents"], code: 2, stdout: /^$/, stderr: notHere },
   { args: ["login", "--help"], code: 2, stdout: /^$/, stderr: notHere },
   { args: ["logout"], code: 2, stdout: /^$/, stderr: notHere },
   { args: ["reader-keys", "list"], code: 2, stdout: /^$/, stderr: notHere },
+  { args: ["top", "--group", "site"], code: 2, stdout: /^$/, stderr: notHere },
   { args: ["completions", "bash"], code: 0, stdout: /openclaw-agent complete '?--/, stderr: /^$/ },
   { args: ["complete", "--", "hea"], code: 0, stdout: /^heartbeat\t/m, stderr: /^$/ },
   { args: ["handshake", ...flags], code: 6, stdout: /^$/, stderr: unreachable, needsHome: true },
@@ -96,7 +100,7 @@ async function runAlone(args: string[], folder: string, env: Record<string, stri
     clearEnv: true,
     env,
     stdin: "null",
-    signal: AbortSignal.timeout(60_000),
+    signal: AbortSignal.timeout(300_000),
   }).output();
   const text = new TextDecoder();
   return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { agentFlags } from "../../../tools/agent_flags.ts";
 import { withFolder } from "../../_support/server.ts";
 
 const compiler = fileURLToPath(new URL("../../../tools/compile.ts", import.meta.url));
@@ -47,8 +48,10 @@ printf '%s\\n' "$@" >"$output"
         assert.equal(asked[asked.indexOf("--target") + 1], systems.get(system), name);
         assert.equal(asked[0], "compile");
         assert.ok(asked.includes("--no-prompt"), name);
-        assert.equal(asked.includes("supabase/migrations"), name.startsWith("openclaw-server"), name);
-        assert.equal(asked.at(-1), name.startsWith("openclaw-server") ? "cli/main.ts" : "cli/openclaw.ts");
+        const isServer = name.startsWith("openclaw-server");
+        assert.equal(asked.includes("supabase/migrations"), isServer, name);
+        assert.equal(asked.includes(`--v8-flags=${agentFlags}`), !isServer, name);
+        assert.equal(asked.at(-1), isServer ? "cli/main.ts" : "cli/openclaw.ts");
       }
 
       const checked = await new Deno.Command("sha256sum", {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { findEndpoint } from "../../../cli/serve/routes.ts";
+import { incomingOf } from "../../../supabase/functions/_shared/http/web.ts";
 import { agentId, ask, secret, type TestBackend, testBackend } from "../../_support/backend.ts";
 import { assertError, type Reply, text } from "../../_support/client.ts";
 
@@ -76,13 +77,13 @@ Deno.test("POST /api/agents/handshake with a signature and no secret → invalid
 
 Deno.test("GET / → one line of text that says what answers", async () => {
   const { endpoint, subpath } = findEndpoint("/");
-  const handler = endpoint.routes[0]?.methods.GET;
+  const handler = endpoint.routes[0]?.methods.get("GET");
   assert.ok(handler !== undefined && subpath === "");
   const backend = await testBackend();
   const exchange = { requestId: "r", address: "192.0.2.1", params: {}, afterReply: () => undefined };
-  const reply = await handler(new Request("https://fleet.example/"), { ...backend, ...exchange });
-  assert.match(await reply.text(), /^openclaw \d+\.\d+\.\d+: [^\n]+\n$/);
-  assert.match(reply.headers.get("content-type") ?? "", /^text\/plain/);
+  const reply = await handler(incomingOf(new Request("https://fleet.example/")), { ...backend, ...exchange });
+  assert.match(String(reply.body), /^openclaw \d+\.\d+\.\d+: [^\n]+\n$/);
+  assert.match(reply.headers["content-type"] ?? "", /^text\/plain/);
 });
 
 for (const path of ["/api", "/functions/v1", "/nothing", "//", "/api/agents/x"]) {

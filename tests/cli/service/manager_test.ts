@@ -72,9 +72,11 @@ Deno.test("on Windows, a program that removes its own service stays, any other d
 
 Deno.test("what is to be gone is waited for until its manager knows it no more", async () => {
   let asked = 0;
-  await perform({ do: "wait until gone", words: ["launchctl", "print", "x"] }, null, (words) => {
-    assert.deepEqual(words, ["launchctl", "print", "x"]);
-    return Promise.resolve({ code: ++asked < 3 ? 0 : 113, output: "" });
+  await perform({ do: "wait until gone", words: ["launchctl", "print", "x"] }, {
+    ask(words) {
+      assert.deepEqual(words, ["launchctl", "print", "x"]);
+      return Promise.resolve({ code: ++asked < 3 ? 0 : 113, output: "" });
+    },
   });
   assert.equal(asked, 3);
 });

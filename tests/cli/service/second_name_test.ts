@@ -25,7 +25,7 @@ async function inHome(
   await work(layout, async (wanted, path = dirname(layout.program)) => {
     const variables: Record<string, string> = { PATH: `/nowhere:${path}` };
     const { steps, remark } = await secondNameSteps(layout, wanted, (name) => variables[name]);
-    for (const step of steps) await perform(step, null, () => Promise.resolve({ code: 0, output: "" }));
+    for (const step of steps) await perform(step, { ask: () => Promise.resolve({ code: 0, output: "" }) });
     return remark;
   });
 }

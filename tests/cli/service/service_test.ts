@@ -190,7 +190,7 @@ Deno.test({
       const path = join(folder, "credentials.json");
       const stored = { url: "https://fleet.example", agentId, secret };
       const ask: Ask = () => Promise.reject(new Error("nobody is to be asked"));
-      await perform({ do: "write credentials", path }, stored, ask);
+      await perform({ do: "write credentials", path }, { ask, credentials: stored });
       const { uid, mode } = await Deno.stat(path);
       assert.deepEqual([uid, (mode ?? 0) & 0o777], [12_345, 0o600]);
       assert.equal(await Deno.readTextFile(path), formatCredentials(stored));

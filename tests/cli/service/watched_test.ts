@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { windowsWord, windowsWords } from "../../../cli/service/definition/words.ts";
 import { defineService } from "../../../cli/service/definition.ts";
 import { serviceLayout } from "../../../cli/service/layout.ts";
@@ -19,6 +19,8 @@ const watched = {
   statusCommand: '["C:\\\\bin\\\\check \\"all\\"", "--home", "$HOME", "100%", "a\\\\"]',
   metricsCommand: "/usr/bin/metrics --json",
   rotateEvery: "30d",
+  progressFile: "/var/lib/work/50% $HOME",
+  backIn: "120",
 };
 
 for (const os of systems) {
@@ -34,10 +36,16 @@ for (const os of systems) {
     assert.deepEqual(lifeWords(fewer), [
       `--metrics-command=${watched.metricsCommand}`,
       `--rotate-every=${watched.rotateEvery}`,
+      `--progress-file=${watched.progressFile}`,
+      "--back-in=120",
     ]);
     const other = await optionsFor(layout, { rotateEvery: "12h" }, definition);
     assert.equal(other.rotateEvery, "12h");
     assert.equal((await optionsFor(layout, { rotateEvery: "" }, definition)).rotateEvery, null);
+    const neither = await optionsFor(layout, { progressFile: "", backIn: "" }, definition);
+    assert.deepEqual([neither.progressFile, neither.backIn], [null, null]);
+    const there = await optionsFor(layout, { progressFile: "work/log" }, definition);
+    assert.equal(there.progressFile, resolve("work/log"));
   });
 }
 
@@ -55,6 +63,8 @@ const refused: [flags: Record<string, string>, message: RegExp][] = [
   [{ probeUrl: "ftp://host/" }, /Cannot use the URL "ftp:\/\/host\/" of --probe-url/],
   [{ statusCommand: "sh -c 'x'" }, /Cannot read --status-command/],
   [{ metricsCommand: "[1]" }, /Cannot read --metrics-command/],
+  [{ backIn: "2m" }, /Cannot use "2m" for --back-in: a whole number of seconds from 1 to 604800 is expected/],
+  [{ progressFile: "/a\nb" }, /Cannot keep --progress-file.*control character/],
   [{ rotateEvery: "5m" }, /Cannot use "5m" for --rotate-every: a duration of at least 10m is expected/],
   [{ statusCommand: "check\nExecStartPre=/bin/x" }, /Cannot keep --status-command.*control character/],
 ];
@@ -82,12 +92,21 @@ Deno.test({
         { mode: 0o600 },
       );
       const command = '["/usr/bin/check", "two words"]';
-      const flags = ["--watch", "openclaw", "--status-command", command, "--rotate-every", "30d"];
+      const flags = [
+        "--watch",
+        "openclaw",
+        "--status-command",
+        command,
+        "--rotate-every",
+        "30d",
+        "--back-in",
+        "60",
+      ];
       const { stdout, stderr } = await service(["install", "--user", "--dry-run", ...flags]);
       const line = /^ *(ExecStart=.* monitor .*)$/m.exec(stdout)?.[1] ?? stderr;
       assert.ok(
         line.endsWith(
-          ` monitor "--watch=openclaw" "--status-command=[\\"/usr/bin/check\\", \\"two words\\"]" "--rotate-every=30d"`,
+          ` monitor "--watch=openclaw" "--status-command=[\\"/usr/bin/check\\", \\"two words\\"]" "--rotate-every=30d" "--back-in=60"`,
         ),
       );
       await Deno.mkdir(join(layout.unit, ".."), { recursive: true });
@@ -96,14 +115,14 @@ Deno.test({
       const shown = await service(["status", "--user"]);
       assert.equal(
         shown.stdout,
-        `inactive (user)\n--watch=openclaw\n--status-command=${command}\n--rotate-every=30d\n`,
+        `inactive (user)\n--watch=openclaw\n--status-command=${command}\n--rotate-every=30d\n--back-in=60\n`,
       );
-      const { watch, probe_url, status_command, rotate_every } = JSON.parse(
+      const { watch, probe_url, status_command, rotate_every, back_in_seconds } = JSON.parse(
         (await service(["status", "--user", "--json"])).stdout,
       );
       assert.deepEqual(
-        [watch, probe_url, status_command, rotate_every],
-        ["openclaw", null, command, "30d"],
+        [watch, probe_url, status_command, rotate_every, back_in_seconds],
+        ["openclaw", null, command, "30d", 60],
       );
     }),
 });

@@ -34,23 +34,38 @@ Deno.test("a list has at most 250 items, and a full one does not wait for its ti
   assert.equal((await Promise.all(results)).length, 501);
 });
 
-Deno.test("a list begins 5 ms after the one before began, and not sooner", async () => {
+Deno.test("where others came meanwhile, a list begins 5 ms after the one before began, and not sooner", async () => {
   const clock = { now: 100 };
   const { queue, made, settled } = bench({ now: () => clock.now });
   const first = queue.add("a");
+  const second = queue.add("b");
+  clock.now = 104.9;
   made[0]?.answer();
   await first;
-  clock.now = 104.9;
-  const second = queue.add("b");
-  assert.equal(made.length, 1);
-  await settled(2);
-  made[1]?.answer();
-  await second;
-  clock.now = 110;
+  await Promise.resolve();
+  assert.equal(made.length, 1, "it waits, and others may join it");
   const third = queue.add("c");
+  await settled(2);
+  assert.deepEqual(made[1]?.items, ["b", "c"]);
+  made[1]?.answer();
+  await Promise.all([second, third]);
+  clock.now = 110;
+  const fourth = queue.add("d");
   await settled(3);
   made[2]?.answer();
-  assert.equal(await third, "C");
+  assert.equal(await fourth, "D");
+});
+
+Deno.test("a caller that sends one after the other, by itself, does not wait", async () => {
+  const { queue, made } = bench({ now: () => 100 });
+  for (const [place, item] of ["a", "b", "c"].entries()) {
+    const result = queue.add(item);
+    assert.equal(made.length, place + 1, "it is sent at once");
+    made[place]?.answer();
+    assert.equal(await result, item.toUpperCase());
+    // The list is over a turn after its items have their results.
+    await new Promise((next) => setTimeout(next));
+  }
 });
 
 Deno.test("items of one key stay in their order, one in a list, and others do not wait for them", async () => {

@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
-import { readJson, readOptionalJson } from "../../../supabase/functions/_shared/http/body.ts";
+import * as body from "../../../supabase/functions/_shared/http/body.ts";
 import { ContractError } from "../../../supabase/functions/_shared/http/errors.ts";
+import { incomingOf } from "../../../supabase/functions/_shared/http/web.ts";
 import { withoutWaiting } from "../_timers.ts";
+import { pause } from "../../_support/wait.ts";
 
 type Bytes = ReturnType<TextEncoder["encode"]>;
 type Body = string | Bytes | ReadableStream<Bytes>;
 
 const url = "https://fleet.example/functions/v1/handshake";
 const encoder = new TextEncoder();
+const readJson = (request: Request) => body.readJson(incomingOf(request));
+const readOptionalJson = (request: Request) => body.readOptionalJson(incomingOf(request));
 
 function post(body: Body, headers: Record<string, string> = {}): Request {
   return new Request(url, { method: "POST", body, headers });
@@ -194,14 +198,14 @@ Deno.test("a body that never ends is given up after 10 s", async () => {
 Deno.test("a body that comes byte by byte has 10 s for all of it", async () => {
   const body = new ReadableStream<Bytes>({
     async pull(controller) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await pause(1);
       controller.enqueue(Uint8Array.of(0x20));
     },
   });
   const delays = await withoutWaiting(() => refusedOnce(post(body)), 20);
   assert.equal(delays.filter((delay) => delay === 10_000).length, 1);
   // The byte that was under way.
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await pause(5);
 });
 
 async function refusedOnce(request: Request): Promise<void> {

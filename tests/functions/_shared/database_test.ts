@@ -11,6 +11,8 @@ const beat: Beat = {
   instanceId: null,
   seq: 3,
   clockOffsetSeconds: null,
+  work: null,
+  backInSeconds: null,
 };
 
 const credentials = { agentId, secretDigest: "sha256:00", instanceId: null };
@@ -77,6 +79,9 @@ Deno.test("the arguments go by their names in SQL", async () => {
       instance_ids: [null],
       seqs: [3],
       clock_offsets: [null],
+      busies: [null],
+      progresses: [null],
+      backs_in: [null],
     }],
     ["open_sessions", {
       handshakes: [{

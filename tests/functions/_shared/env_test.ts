@@ -5,7 +5,9 @@ import {
   ConfigurationError,
   type Environment,
   readKeyRing,
+  readMailApi,
   readSettings,
+  readSmtp,
   readSupabase,
 } from "../../../supabase/functions/_shared/env.ts";
 
@@ -34,6 +36,8 @@ Deno.test("with nothing set the settings are the contract's defaults", () => {
     agentLimitPerOwner: 1000,
     trustedProxies: 0,
     publicUrl: null,
+    privateTargets: false,
+    historyDays: 30,
   });
 });
 
@@ -41,6 +45,7 @@ const numbers = [
   { name: "AGENT_SESSION_TTL_SECONDS", good: ["60", "900", "86400"], bad: ["59", "86401", "0"] },
   { name: "AGENT_LIMIT_PER_OWNER", good: ["1", "1000", "1000000"], bad: ["0", "1000001"] },
   { name: "OPENCLAW_TRUST_PROXY", good: ["0", "1", "10"], bad: ["11", "true"] },
+  { name: "OPENCLAW_HISTORY_DAYS", good: ["0", "30", "3650"], bad: ["3651", "forever"] },
 ] as const;
 
 const noNumbers = [
@@ -65,6 +70,7 @@ for (const { name, good, bad } of numbers) {
         AGENT_SESSION_TTL_SECONDS: settings.sessionLifetimeSeconds,
         AGENT_LIMIT_PER_OWNER: settings.agentLimitPerOwner,
         OPENCLAW_TRUST_PROXY: settings.trustedProxies,
+        OPENCLAW_HISTORY_DAYS: settings.historyDays,
       };
       assert.equal(read[name], Number(value));
     });
@@ -228,3 +234,51 @@ async function publicSet(): Promise<{ keys: unknown[] }> {
   const { d: _, ...publicKey } = await generateSigningKey();
   return { keys: [publicKey] };
 }
+
+Deno.test("a mail server is its address, and its sender the user or ?from=", () => {
+  const url = "smtps://ops%40example.com:p%40ss@mail.example.com";
+  assert.deepEqual(readSmtp(environment({ OPENCLAW_SMTP_URL: url })), { url, from: "ops@example.com" });
+  const named = "smtp://mail.example.com:2525?from=a%2Bb@example.com&pool=true";
+  assert.deepEqual(readSmtp(environment({ OPENCLAW_SMTP_URL: named })), {
+    url: "smtp://mail.example.com:2525?pool=true",
+    from: "a+b@example.com",
+  });
+  assert.equal(readSmtp(environment({})), null);
+});
+
+Deno.test("a mail API is its address, its sender and its key", () => {
+  const mail = { OPENCLAW_MAIL_URL: "https://api.example.com/emails?from=ops@example.com" };
+  assert.deepEqual(readMailApi(environment({ ...mail, OPENCLAW_MAIL_KEY: "key" })), {
+    url: "https://api.example.com/emails",
+    from: "ops@example.com",
+    key: "key",
+  });
+  assert.equal(readMailApi(environment({ OPENCLAW_MAIL_KEY: "key" })), null);
+  assert.throws(() => readMailApi(environment(mail)), /OPENCLAW_MAIL_KEY is not set/);
+});
+
+for (
+  const url of [
+    "mail.example.com",
+    "http://ops@example.com:secret@mail.example.com",
+    "smtp://ops:secret@mail.example.com",
+    "smtp://%zz:secret@mail",
+  ]
+) {
+  Deno.test(`OPENCLAW_SMTP_URL=${url} → an error that names it, and not what it holds`, () => {
+    assert.throws(() => readSmtp(environment({ OPENCLAW_SMTP_URL: url })), (error: Error) => {
+      assert.ok(error instanceof ConfigurationError);
+      assert.match(error.message, /^Cannot start: OPENCLAW_SMTP_URL is not an address with a sender/);
+      return !error.message.includes("secret");
+    });
+  });
+}
+
+Deno.test("OPENCLAW_PRIVATE_TARGETS is 0 or 1, and nothing else", () => {
+  for (const [value, expected] of [["0", false], ["1", true]] as const) {
+    assert.equal(readSettings(environment({ OPENCLAW_PRIVATE_TARGETS: value })).privateTargets, expected);
+  }
+  for (const value of ["2", "true", "yes"]) {
+    assert.throws(() => readSettings(environment({ OPENCLAW_PRIVATE_TARGETS: value })), ConfigurationError);
+  }
+});

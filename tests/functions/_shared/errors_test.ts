@@ -31,15 +31,15 @@ const table: Record<ErrorCode, [status: number, challenge: string | null]> = {
 
 for (const code of codes()) {
   const [status, challenge] = table[code];
-  Deno.test(`${code} is answered with ${status}${challenge === null ? "" : ` and ${challenge}`}`, async () => {
+  Deno.test(`${code} is answered with ${status}${challenge === null ? "" : ` and ${challenge}`}`, () => {
     const reply = errorReply(new ContractError(code, "Cannot do it: it is a test"), "request-1");
     assert.equal(reply.status, status);
     assert.equal(statusOf(code), status);
-    assert.equal(reply.headers.get("www-authenticate"), challenge);
-    assert.equal(reply.headers.get("allow"), null);
-    assert.equal(reply.headers.get("retry-after"), null);
-    assert.match(reply.headers.get("content-type") ?? "", /^application\/json/);
-    assert.deepEqual(await reply.json(), {
+    assert.equal(reply.headers["www-authenticate"] ?? null, challenge);
+    assert.equal(reply.headers.allow, undefined);
+    assert.equal(reply.headers["retry-after"], undefined);
+    assert.equal(reply.headers["content-type"], "application/json");
+    assert.deepEqual(JSON.parse(String(reply.body)), {
       error: code,
       error_description: "Cannot do it: it is a test",
       request_id: "request-1",
@@ -53,21 +53,21 @@ Deno.test("the table of errors is the contract's: fifteen codes", () => {
 
 Deno.test("method_not_allowed brings the allow header that it was given", () => {
   const error = new ContractError("method_not_allowed", "Cannot do it: no", { allow: "POST, OPTIONS" });
-  assert.equal(errorReply(error, "r").headers.get("allow"), "POST, OPTIONS");
+  assert.equal(errorReply(error, "r").headers.allow, "POST, OPTIONS");
 });
 
 Deno.test("rate_limited brings retry-after in whole seconds", () => {
   const error = new ContractError("rate_limited", "Cannot do it: no", { retryAfterSeconds: 7 });
-  assert.equal(errorReply(error, "r").headers.get("retry-after"), "7");
+  assert.equal(errorReply(error, "r").headers["retry-after"], "7");
 });
 
-Deno.test("unavailable brings retry-after, keeps its cause, and says nothing of it", async () => {
+Deno.test("unavailable brings retry-after, keeps its cause, and says nothing of it", () => {
   const cause = new Error("connect ECONNREFUSED 10.0.0.7:5432");
   const error = unavailable("the database", cause);
   assert.equal(error.cause, cause);
   const reply = errorReply(error, "r");
-  assert.match(reply.headers.get("retry-after") ?? "", /^[1-9]\d*$/);
-  assert.ok(!(await reply.text()).includes("10.0.0.7"));
+  assert.match(reply.headers["retry-after"] ?? "", /^[1-9]\d*$/);
+  assert.ok(!String(reply.body).includes("10.0.0.7"));
 });
 
 for (
@@ -79,11 +79,11 @@ for (
     ["something that calls itself a ContractError", { name: "ContractError", code: "forbidden" }],
   ] as const
 ) {
-  Deno.test(`${name} that nobody foresaw is internal, with its cause beside the reply`, async () => {
+  Deno.test(`${name} that nobody foresaw is internal, with its cause beside the reply`, () => {
     const error = asContractError(thrown);
     assert.equal(error.code, "internal");
     assert.equal(error.cause, thrown);
-    assert.ok(!(await errorReply(error, "r").text()).includes("agents"));
+    assert.ok(!String(errorReply(error, "r").body).includes("agents"));
   });
 }
 

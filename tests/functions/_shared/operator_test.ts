@@ -16,7 +16,7 @@ import { makeUserIssuer, operatorsWithUsers, userAuthorization, userId, users } 
 import { serveLoopback } from "../_loopback.ts";
 
 const key: Operator = { kind: "key", name: "default" };
-const user: Operator = { kind: "user", id: userId };
+const user: Operator = { kind: "user", id: userId, email: null };
 
 async function identify(headers: Record<string, string>, refusals = newRefusals()): Promise<Operator> {
   const request = new Request("https://fleet.example/functions/v1/create-agent", { method: "POST", headers });

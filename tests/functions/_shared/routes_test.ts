@@ -1,16 +1,17 @@
 import assert from "node:assert/strict";
+import { jsonReply } from "../../../supabase/functions/_shared/http/messages.ts";
 import { type Endpoint, resource, route } from "../../../supabase/functions/_shared/http/routes.ts";
 import { ask, testBackend } from "../../_support/backend.ts";
 import { assertError } from "../../_support/client.ts";
 
 const show = (name: string) => ({
-  GET: (_: Request, { params }: { params: object }) => Promise.resolve(Response.json({ name, params })),
+  GET: (_: unknown, { params }: { params: object }) => Promise.resolve(jsonReply({ name, params })),
 });
 
 const endpoint: Endpoint = {
   name: "things",
   routes: [
-    route("", { ...show("all"), POST: () => Promise.resolve(new Response(null, { status: 201 })) }),
+    route("", { ...show("all"), POST: () => Promise.resolve(jsonReply({}, { status: 201 })) }),
     route("/newest", show("newest")),
     route("/:id", show("one")),
     route("/:id/parts/:part", show("part")),

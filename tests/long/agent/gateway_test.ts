@@ -5,6 +5,7 @@ import { FleetClient, record } from "../../_support/client.ts";
 import { Host, sh, tree } from "../../_support/installers.ts";
 import { closedPort } from "../../_support/port.ts";
 import { identify, start } from "../../_support/program.ts";
+import { leaveOutForTime, testUnless } from "../../_support/require.ts";
 import { end, succeed } from "../../_support/run.ts";
 import { share } from "../../_support/seed.ts";
 import { startServerProcess, temporaryFolder } from "../../_support/server.ts";
@@ -17,10 +18,9 @@ const name = "the gateway from npm is watched, stopped and started again, and no
 /** The gateway takes about ten seconds of a processor to be ready. */
 const startsWithin = { timeoutMs: 180_000, everyMs: 500 };
 
-if (Deno.build.os !== "linux" || Deno.build.arch !== "x86_64") {
-  Deno.test.ignore(`LEFT OUT, there is no Linux on x64 here: ${name}`, () => undefined);
-} else if (share(100) < 100) {
-  Deno.test.ignore(`LEFT OUT, there is no time for 830 MB of packages here: ${name}`, () => undefined);
+if (share(100) < 100) leaveOutForTime(name, "830 MB of packages");
+else if (Deno.build.os !== "linux" || Deno.build.arch !== "x86_64") {
+  testUnless("Linux on x64", name, besideTheGateway);
 } else testWith(["npm", ...sh.tools], name, besideTheGateway);
 
 async function besideTheGateway(): Promise<void> {

@@ -44,6 +44,42 @@ export type Agent = ReadBy<typeof columns>;
 
 export const readAgent = fields(columns);
 
+const mapFields = {
+  sort: text,
+  cells: text,
+  order: text,
+  groups: each(fields({ name: orNull(text), count: number })),
+  groups_count: number,
+  marks: each(record),
+  counts: entries(number),
+  troubles: entries(number),
+};
+
+/** All agents that fit at once, as GET /agents/map has them. */
+export type AgentsMap = ReadBy<typeof mapFields>;
+
+const followedFields = { ...mapFields, ids: text, liveness: text, incidents: text, next: record };
+
+/** The same for who follows its changes: which agents they are, and where the changes begin. */
+export type FollowedMap = ReadBy<typeof followedFields>;
+
+const changesFields = {
+  changes: entries(each(text)),
+  copies: number,
+  incidents: text,
+  next: record,
+};
+
+/** What may have changed on a followed map: ids by their digits now. */
+export type MapChanges = ReadBy<typeof changesFields>;
+
+/** From when changes are asked for, as the map or the changes before them say. */
+export interface MapMoment {
+  xid: string;
+  at_us: number;
+  shortest: number;
+}
+
 /** Every word of liveness there will be. */
 export const livenessWords = [
   "online",
@@ -68,16 +104,27 @@ export interface AgentsFilter {
 /** The last row of the page before: its key in this order, and its id. */
 export interface AgentsAfter {
   sort: string;
-  /** A name, microseconds since the epoch (null: never), or, as text, what `agent_trouble` says. */
+  /** A name, a label's value with it, microseconds since the epoch (null: never), or, as text, what `agent_trouble` says. */
   key: string | number | null;
   id: string;
 }
 
 interface AgentsQuery {
   filter: AgentsFilter;
-  /** `trouble`, `name`, `last_seen_at` or `created_at`, or the same behind a `-`. */
+  /** `trouble`, `name`, `last_seen_at`, `created_at` or `label:<key>`, or the same behind a `-`. */
   sort: string;
-  page: { limit: number; after: AgentsAfter | null };
+  /** `skipped`: how many rows are left out before it; none where it is not there. */
+  page: { limit: number; after: AgentsAfter | null; skipped?: number };
+  /** Whether the first page counts all that fit; it does where this is not there. */
+  isCounted?: boolean;
+}
+
+interface MapQuery {
+  filter: AgentsFilter;
+  /** By the values of which label the agents are grouped; null for no groups. */
+  groupKey: string | null;
+  /** Of how many agents one is marked. */
+  marksEvery: number;
 }
 
 /** What an operator edits; a field that is not there stays as it is. The names are those of the columns. */
@@ -129,14 +176,33 @@ export const agents = {
   /** A page of one owner's agents; of anybody's, where the owner is null. */
   list: row("list_agents", {
     effect: "reads",
-    args: (ownerId: string | null, { filter, sort, page }: AgentsQuery) => ({
+    args: (ownerId: string | null, { filter, sort, page, isCounted }: AgentsQuery) => ({
       owner_id: ownerId,
       filter: { ...filter },
       sort,
       page_limit: page.limit,
       after: page.after === null ? null : { ...page.after },
+      skipped: page.skipped ?? 0,
+      counted: isCounted ?? true,
     }),
     read: readAgentsPage,
+  }),
+  /** Every agent of one owner that fits, as one character; of anybody's, where the owner is null. */
+  map: row("map_agents", {
+    effect: "reads",
+    args: (ownerId: string | null, query: MapQuery) => ({ ...mapArguments(ownerId, query), followed: false }),
+    read: fields(mapFields),
+  }),
+  follow: row("follow_agents", { effect: "reads", args: mapArguments, read: fields(followedFields) }),
+  /** Null where the whole map has to be read again. */
+  mapChanges: row("map_changes", {
+    effect: "reads",
+    args: (ownerId: string | null, { filter, since }: { filter: AgentsFilter; since: MapMoment }) => ({
+      owner_id: ownerId,
+      filter: { ...filter },
+      since: { ...since },
+    }),
+    read: orNull(fields(changesFields)),
   }),
   edit: row("edit_agent", {
     effect: "changes",
@@ -159,6 +225,17 @@ export const agents = {
     read: orNull(readDeleted),
   }),
 };
+
+interface MapArguments {
+  owner_id: string | null;
+  filter: { [Name in keyof AgentsFilter]: AgentsFilter[Name] };
+  group_key: string | null;
+  marks_every: number;
+}
+
+function mapArguments(ownerId: string | null, { filter, groupKey, marksEvery }: MapQuery): MapArguments {
+  return { owner_id: ownerId, filter: { ...filter }, group_key: groupKey, marks_every: marksEvery };
+}
 
 /** Who acts, and from which address; null where the server does not know it. */
 export interface Act {

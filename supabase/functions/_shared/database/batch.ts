@@ -21,10 +21,16 @@ export function batching(database: Database): Database {
   });
   return {
     ...database,
-    heartbeats: { record: (list) => Promise.all(list.map((beat) => beats.add(beat))) },
+    heartbeats: { record: (list) => all(list.map((beat) => beats.add(beat))) },
     sessions: {
       ...database.sessions,
       open: (credentials, said) => handshakes.add({ ...credentials, ...said }),
     },
   };
+}
+
+/** As `Promise.all`, which takes three times as long to wait for one: a request brings one beat. */
+async function all<Result>(results: readonly Promise<Result>[]): Promise<Result[]> {
+  const [first] = results;
+  return first !== undefined && results.length === 1 ? [await first] : await Promise.all(results);
 }

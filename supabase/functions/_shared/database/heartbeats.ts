@@ -11,6 +11,17 @@ export interface Beat {
   seq: number | null;
   /** How far the agent's clock was ahead of ours; null for a beat that did not tell its time. */
   clockOffsetSeconds: number | null;
+  /** Null for a beat that said nothing of the agent's work. */
+  work: Work | null;
+  /** When an agent that stops means to be back; null for a beat that did not say so. */
+  backInSeconds: number | null;
+}
+
+/** What an agent says of its work. */
+export interface Work {
+  busy: boolean;
+  /** Whatever it counts; null for a beat that told no number. */
+  progress: number | null;
 }
 
 /** What became of a beat: recorded, or null when its session was ended. */
@@ -27,14 +38,17 @@ export const heartbeats = {
   record: row("record_heartbeats", {
     effect: "beats",
     args: (beats: readonly Beat[]) => ({
-      agent_ids: SqlArray.from(beats, ({ agentId }) => agentId),
-      epochs: SqlArray.from(beats, ({ epoch }) => epoch),
-      statuses: SqlArray.from(beats, ({ status }) => status),
-      messages: SqlArray.from(beats, ({ message }) => message),
-      metrics: SqlArray.from(beats, ({ metrics }) => JSON.stringify(metrics)),
-      instance_ids: SqlArray.from(beats, ({ instanceId }) => instanceId),
-      seqs: SqlArray.from(beats, ({ seq }) => seq),
-      clock_offsets: SqlArray.from(beats, ({ clockOffsetSeconds }) => clockOffsetSeconds),
+      agent_ids: SqlArray.column(beats, ({ agentId }) => agentId),
+      epochs: SqlArray.column(beats, ({ epoch }) => epoch),
+      statuses: SqlArray.column(beats, ({ status }) => status),
+      messages: SqlArray.column(beats, ({ message }) => message),
+      metrics: SqlArray.column(beats, ({ metrics }) => JSON.stringify(metrics)),
+      instance_ids: SqlArray.column(beats, ({ instanceId }) => instanceId),
+      seqs: SqlArray.column(beats, ({ seq }) => seq),
+      clock_offsets: SqlArray.column(beats, ({ clockOffsetSeconds }) => clockOffsetSeconds),
+      busies: SqlArray.column(beats, ({ work }) => work?.busy ?? null),
+      progresses: SqlArray.column(beats, ({ work }) => work?.progress ?? null),
+      backs_in: SqlArray.column(beats, ({ backInSeconds }) => backInSeconds),
     }),
     read: (reply, beats): Verdict[] => list(reply, beats.length).map(orNull(readVerdict)),
   }),

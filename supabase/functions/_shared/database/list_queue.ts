@@ -31,8 +31,9 @@ const leastBetweenMs = 5;
 const timeoutMs = 4000;
 
 /**
- * Makes one call of the items that come while the call before is under way. After quiet, an item is sent at once; after
- * that, a list begins at the earliest 5 ms after the one before began, unless it is full. Items of one key stay in their
+ * Makes one call of the items that come while the call before is under way. An item that comes by itself is
+ * sent at once. If the list before had several items, or others came while it was under way, the next list begins at the
+ * earliest 5 ms after it began, unless it is full: more will come, and a list of many costs each of them less. Items of one key stay in their
  * order, each in a list of its own: a key with many of them makes nobody wait but itself.
  */
 export class ListQueue<Item, Result> {
@@ -42,6 +43,8 @@ export class ListQueue<Item, Result> {
   /** What has no result, in the order of the deadlines. */
   readonly #pending = new Set<Waiting<Item, Result>>();
   #isUnderWay = false;
+  /** Whether items come faster than they are sent one by one. */
+  #isBusy = false;
   #beganAt = -Infinity;
   #start: ReturnType<typeof setTimeout> | null = null;
   #timeout: ReturnType<typeof setTimeout> | null = null;
@@ -66,7 +69,8 @@ export class ListQueue<Item, Result> {
 
   #startWhenDue(): void {
     if (this.#isUnderWay || this.#waiting.size === 0) return;
-    const inMs = this.#waiting.size < longest ? this.#beganAt + leastBetweenMs - this.#options.now() : 0;
+    const waits = this.#isBusy && this.#waiting.size < longest;
+    const inMs = waits ? this.#beganAt + leastBetweenMs - this.#options.now() : 0;
     if (inMs > 0) this.#start ??= setTimeout(() => this.#begin(), Math.ceil(inMs));
     else void this.#begin();
   }
@@ -76,8 +80,10 @@ export class ListQueue<Item, Result> {
     this.#start = null;
     this.#isUnderWay = true;
     this.#beganAt = this.#options.now();
-    await this.#send(this.#take());
+    const list = this.#take();
+    await this.#send(list);
     this.#isUnderWay = false;
+    this.#isBusy = list.length > 1 || this.#waiting.size > 0;
     this.#startWhenDue();
   }
 

@@ -1,16 +1,34 @@
 import { agents } from "./agents.ts";
+import { channels } from "./channels.ts";
 import { copies } from "./copies.ts";
+import { deliveries } from "./deliveries.ts";
 import { enrollments } from "./enrollments.ts";
 import { events } from "./events.ts";
+import { fleet } from "./fleet.ts";
 import { heartbeats } from "./heartbeats.ts";
+import { history } from "./history.ts";
+import { incidents } from "./incidents.ts";
 import { readerKeys } from "./reader_keys.ts";
-import { each, nothing, orNull, text } from "./readers.ts";
+import { each, fields, number, orNull, text } from "./readers.ts";
 import { type Call, type Methods, methods, row } from "./row.ts";
 import { watchRoom } from "./room.ts";
 import { secrets } from "./secrets.ts";
 import { sessions } from "./sessions.ts";
 
-export type { Act, Agent, AgentChanges, AgentsAfter, AgentsFilter, NewAgent } from "./agents.ts";
+export type {
+  Act,
+  Agent,
+  AgentChanges,
+  AgentsAfter,
+  AgentsFilter,
+  AgentsMap,
+  FollowedMap,
+  MapChanges,
+  MapMoment,
+  NewAgent,
+} from "./agents.ts";
+export type { Channel, ChannelChanges, NewChannel } from "./channels.ts";
+export type { Attempt, ClaimedDelivery } from "./deliveries.ts";
 export { livenessWords } from "./agents.ts";
 export { type Event, eventKinds, type EventsQuery } from "./events.ts";
 export type {
@@ -21,15 +39,21 @@ export type {
   NewEnrollment,
   Progress,
 } from "./enrollments.ts";
-export type { Beat, Verdict } from "./heartbeats.ts";
+export type { FleetNumbers } from "./fleet.ts";
+export type { Beat, Verdict, Work } from "./heartbeats.ts";
+export type { Bucket, Gap, HistoryQuery } from "./history.ts";
+export type { Incident, TickChanges } from "./incidents.ts";
 export type { Listed } from "./lists.ts";
 export type { NewReaderKey, ReaderKey } from "./reader_keys.ts";
 export { type Call, SqlArray, type SqlCall } from "./row.ts";
 export type { Client, Credentials, Handshake, OpenedSession, RefusedAgent } from "./sessions.ts";
 
 const health = {
-  /** Whether the database answers, has our schema, and takes writes. */
-  ping: row("check_health", { effect: "reads", args: () => ({}), read: nothing }),
+  /**
+   * Whether the database answers, has our schema, and takes writes. `tick`: the seconds since the last one; null where
+   * nothing calls it.
+   */
+  ping: row("check_health", { effect: "reads", args: () => ({}), read: fields({ tick: orNull(number) }) }),
   /** Corrects what a clock that was ahead has left; the ids of the agents that it was about. */
   upkeep: row("upkeep", {
     effect: "beats",
@@ -46,7 +70,12 @@ const nouns = {
   heartbeats,
   enrollments,
   readerKeys,
+  channels,
+  deliveries,
   events,
+  fleet,
+  history,
+  incidents,
   health,
 };
 

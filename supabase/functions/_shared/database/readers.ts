@@ -13,6 +13,15 @@ export function text(value: unknown): string {
   return value;
 }
 
+/** One of these words. */
+export function oneOf<Word extends string>(...words: readonly Word[]): Reader<Word> {
+  return (value) => {
+    const word = words.find((one) => one === value);
+    if (word === undefined) throw unexpected(`one of ${words.join(", ")}`);
+    return word;
+  };
+}
+
 export function number(value: unknown): number {
   if (typeof value !== "number") throw unexpected("a number");
   return value;

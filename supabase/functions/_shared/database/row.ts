@@ -10,7 +10,14 @@ type Arguments<Name extends keyof Functions> = {
 type OrNull<Value> = Value extends (infer Element)[] ? SqlArray<Element | null> : Value | null;
 
 /** An argument that is an array in SQL, where every other list is JSON. */
-export class SqlArray<Element> extends Array<Element> {}
+export class SqlArray<Element> extends Array<Element> {
+  /** An element for each item. `from` goes through an iterator, and costs a list of beats several times as much. */
+  static column<Item, Element>(items: readonly Item[], read: (item: Item) => Element): SqlArray<Element> {
+    const column = new SqlArray<Element>();
+    for (const item of items) column.push(read(item));
+    return column;
+  }
+}
 
 /** What a call does: nothing, it renews what every heartbeat renews, it makes an agent, or it changes anything else. */
 type Effect = "reads" | "beats" | "creates" | "changes";

@@ -2,6 +2,7 @@ import { corsHeaders } from "npm:@supabase/supabase-js@2.119.1/cors";
 import type { Backend } from "../backend.ts";
 import { asContractError, ContractError, errorReply, statusOf } from "./errors.ts";
 import { describe } from "../log.ts";
+import type { Incoming, Reply } from "./messages.ts";
 import { callerAddress } from "./refusals.ts";
 import type { Endpoint, Exchange, Handler, Route } from "./routes.ts";
 
@@ -9,15 +10,22 @@ const corsReply = Object.entries({
   ...corsHeaders,
   "Access-Control-Allow-Headers": `${corsHeaders["Access-Control-Allow-Headers"]}, x-request-id`,
   "Access-Control-Expose-Headers": "x-request-id, retry-after, www-authenticate, allow",
-});
-const isForPreflight = ([name]: [string, string]): boolean => /-Allow-(Headers|Methods)$/.test(name);
+}).map(([name, value]): [string, string] => [name.toLowerCase(), value]);
+const isForPreflight = ([name]: [string, string]): boolean => /-allow-(headers|methods)$/.test(name);
 /** What only a preflight reads. */
-const preflightHeaders = corsReply.filter(isForPreflight);
-/** What a client reads of every reply. */
-const replyHeaders = corsReply.filter((header) => !isForPreflight(header));
+const preflight: Reply = {
+  status: 204,
+  headers: Object.fromEntries(corsReply.filter(isForPreflight)),
+  body: null,
+};
+/** What every reply carries, where it says nothing else. */
+const commonHeaders: Readonly<Record<string, string>> = {
+  "cache-control": "no-store",
+  ...Object.fromEntries(corsReply.filter((header) => !isForPreflight(header))),
+};
 
 /**
- * Responds to one request, with what every endpoint does around its handler: request id, CORS, route and method, the
+ * Replies to one request, with what every endpoint does around its handler: request id, CORS, route and method, the
  * reply to an error, the log.
  *
  * @param subpath what follows the endpoint's name in the path
@@ -25,82 +33,81 @@ const replyHeaders = corsReply.filter((header) => !isForPreflight(header));
  */
 export async function respond(
   endpoint: Endpoint,
-  request: Request,
+  request: Incoming,
   backend: Backend,
   { subpath, socketAddress }: { subpath: string; socketAddress: string },
-): Promise<Response> {
+): Promise<Reply> {
+  const startedAt = performance.now();
   const work: (() => Promise<void>)[] = [];
   const exchange = {
     requestId: requestIdOf(request),
     address: callerAddress(request, socketAddress, backend.trustedProxies),
     afterReply: (task: () => Promise<void>) => void work.push(task),
   };
-  const reply = await replyTo(endpoint, request, subpath, { ...backend, ...exchange });
+  const reply = await replyTo(request, { endpoint, subpath, backend, exchange });
+  backend.meter?.observe(endpoint.name, reply.status, (performance.now() - startedAt) / 1000);
   for (const task of work) backend.waitUntil(runAfterReply(task, backend, exchange.requestId));
-  return withReplyHeaders(reply, exchange.requestId);
+  return withCommonHeaders(reply, exchange.requestId);
 }
 
 /** The reply to a request that came to no endpoint: as HTTP, it could not be read. */
-export function refuseRequest(status: number, description: string): Response {
+export function refuseRequest(status: number, description: string): Reply {
   const requestId = crypto.randomUUID();
   const code = status < 500 ? "invalid_request" : "internal";
-  const { body, headers } = errorReply(new ContractError(code, description), requestId);
-  return withReplyHeaders(new Response(body, { status, headers }), requestId);
+  const reply = errorReply(new ContractError(code, description), requestId);
+  return withCommonHeaders({ ...reply, status }, requestId);
 }
 
-/** What every reply carries. */
-function withReplyHeaders(reply: Response, requestId: string): Response {
-  for (const [name, value] of replyHeaders) reply.headers.set(name, value);
-  if (!reply.headers.has("cache-control")) reply.headers.set("cache-control", "no-store");
-  reply.headers.set("x-request-id", requestId);
-  return reply;
+function withCommonHeaders({ status, headers, body }: Reply, requestId: string): Reply {
+  return { status, headers: { ...commonHeaders, ...headers, "x-request-id": requestId }, body };
 }
 
-async function replyTo(
-  endpoint: Endpoint,
-  request: Request,
-  subpath: string,
-  deps: Backend & Omit<Exchange, "params">,
-): Promise<Response> {
+interface Called {
+  endpoint: Endpoint;
+  subpath: string;
+  backend: Backend;
+  exchange: Omit<Exchange, "params">;
+}
+
+async function replyTo(request: Incoming, called: Called): Promise<Reply> {
+  const { endpoint: { name }, backend: { log }, exchange: { requestId } } = called;
   try {
-    const reply = request.method === "OPTIONS"
-      ? new Response(null, { status: 204, headers: preflightHeaders })
-      : await dispatch(endpoint, request, subpath, deps);
-    deps.log.count(endpoint.name, reply.status, deps.requestId);
-    return request.method === "HEAD" ? new Response(null, reply) : reply;
+    const reply = request.method === "OPTIONS" ? preflight : await dispatch(request, called);
+    log.count(name, reply.status, requestId);
+    return request.method === "HEAD" ? { ...reply, body: null } : reply;
   } catch (thrown) {
     const error = asContractError(thrown);
     const status = statusOf(error.code);
-    if (status < 500) deps.log.count(endpoint.name, status, deps.requestId);
+    if (status < 500) log.count(name, status, requestId);
     else {
-      deps.log.line("error", error.code, {
-        path: endpoint.name,
-        request_id: deps.requestId,
+      log.line("error", error.code, {
+        path: name,
+        request_id: requestId,
         cause: describe(error.cause ?? error),
       });
     }
-    return errorReply(error, deps.requestId);
+    return errorReply(error, requestId);
   }
 }
 
 async function dispatch(
-  endpoint: Endpoint,
-  request: Request,
-  subpath: string,
-  deps: Backend & Omit<Exchange, "params">,
-): Promise<Response> {
+  request: Incoming,
+  { endpoint, subpath, backend, exchange }: Called,
+): Promise<Reply> {
   for (const { match, methods } of endpoint.routes) {
     const params = match(subpath);
-    if (params !== null) return await handlerOf(methods, request.method)(request, { ...deps, params });
+    if (params !== null) {
+      return await handlerOf(methods, request.method)(request, { ...backend, ...exchange, params });
+    }
   }
   throw new ContractError("not_found", "Cannot find the resource: there is no such path");
 }
 
 /** The handler of a method; GET's for HEAD, whose reply goes without its body. */
 function handlerOf(methods: Route["methods"], method: string): Handler {
-  const asked = method === "HEAD" ? "GET" : method;
-  for (const [name, handler] of Object.entries(methods)) if (name === asked) return handler;
-  const allowed = [...Object.keys(methods), "OPTIONS"];
+  const handler = methods.get(method === "HEAD" ? "GET" : method);
+  if (handler !== undefined) return handler;
+  const allowed = [...methods.keys(), "OPTIONS"];
   throw new ContractError(
     "method_not_allowed",
     `Cannot handle ${method}: this resource allows ${listOf(allowed)}`,
@@ -112,8 +119,8 @@ function listOf(words: readonly string[]): string {
   return `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
-function requestIdOf(request: Request): string {
-  const given = request.headers.get("x-request-id");
+function requestIdOf({ headers }: Incoming): string {
+  const given = headers.get("x-request-id");
   return given !== null && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : crypto.randomUUID();
 }
 

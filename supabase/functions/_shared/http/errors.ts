@@ -1,3 +1,5 @@
+import { jsonReply, type Reply } from "./messages.ts";
+
 interface Kind {
   status: number;
   /** `www-authenticate` (RFC 9110 section 11.6.1, RFC 6750 section 3). */
@@ -78,14 +80,15 @@ export function statusOf(code: ErrorCode): number {
 }
 
 /** The one place that makes an error reply. */
-export function errorReply(error: ContractError, requestId: string): Response {
+export function errorReply(error: ContractError, requestId: string): Reply {
   const { status, challenge }: Kind = kinds[error.code];
-  const headers = new Headers();
-  if (challenge !== undefined) headers.set("www-authenticate", challenge);
-  if (error.allow !== undefined) headers.set("allow", error.allow);
-  if (error.retryAfterSeconds !== undefined) headers.set("retry-after", String(error.retryAfterSeconds));
-  return Response.json(
-    { error: error.code, error_description: error.message, request_id: requestId },
-    { status, headers },
-  );
+  const body = { error: error.code, error_description: error.message, request_id: requestId };
+  return jsonReply(body, {
+    status,
+    headers: {
+      ...(challenge === undefined ? {} : { "www-authenticate": challenge }),
+      ...(error.allow === undefined ? {} : { allow: error.allow }),
+      ...(error.retryAfterSeconds === undefined ? {} : { "retry-after": String(error.retryAfterSeconds) }),
+    },
+  });
 }

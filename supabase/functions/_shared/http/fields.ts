@@ -98,6 +98,11 @@ export function parseWholeNumber(value: unknown, name: string, rule: RangeRule):
   return value;
 }
 
+export function parseBoolean(value: unknown, name: string): boolean {
+  if (typeof value !== "boolean") throw badField(name, `is ${kindOf(value)}, expected true or false`);
+  return value;
+}
+
 /** How often an agent beats. */
 export function parseHeartbeatInterval(value: unknown): number {
   return parseWholeNumber(value, "heartbeat_interval_seconds", { from: 5, to: 86_400 });
@@ -130,15 +135,15 @@ export function parseLabels(value: unknown): Record<string, string> {
     value,
     "labels",
     /^[a-z0-9._-]{1,63}$/,
-    (label, name) => parseText(label, name, { longest: 255 }),
+    (label, key) => parseText(label, `labels.${key}`, { longest: 255 }),
   );
 }
 
 /** Metrics: at most 32 finite numbers, keys `[a-z][a-z0-9_]{0,62}`. */
 export function parseMetrics(value: unknown): Record<string, number> {
-  return parseEntries(value, "metrics", /^[a-z][a-z0-9_]{0,62}$/, (metric, name) => {
+  return parseEntries(value, "metrics", /^[a-z][a-z0-9_]{0,62}$/, (metric, key) => {
     if (typeof metric !== "number" || !Number.isFinite(metric)) {
-      throw badField(name, `is ${kindOf(metric)}, expected a finite number`);
+      throw badField(`metrics.${key}`, `is ${kindOf(metric)}, expected a finite number`);
     }
     return metric;
   });
@@ -147,16 +152,16 @@ export function parseMetrics(value: unknown): Record<string, number> {
 function parseEntries<Value>(
   value: unknown,
   name: string,
-  key: RegExp,
-  parse: (value: unknown, name: string) => Value,
+  pattern: RegExp,
+  parse: (value: unknown, key: string) => Value,
 ): Record<string, Value> {
   const entries = Object.entries(parseFields(value, name));
   if (entries.length > maxEntries) {
     throw badField(name, `has ${entries.length} entries, expected at most ${maxEntries}`);
   }
-  return Object.fromEntries(entries.map(([entry, inner]) => {
-    if (!key.test(entry)) throw badField(name, `has a key that is not ${key.source.slice(1, -1)}`);
-    return [entry, parse(inner, `${name}.${entry}`)];
+  return Object.fromEntries(entries.map(([key, inner]) => {
+    if (!pattern.test(key)) throw badField(name, `has a key that is not ${pattern.source.slice(1, -1)}`);
+    return [key, parse(inner, key)];
   }));
 }
 

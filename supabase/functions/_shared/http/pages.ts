@@ -1,6 +1,7 @@
 import { isRecord, uuid } from "../values.ts";
 import type { ContractError } from "./errors.ts";
 import { badField } from "./fields.ts";
+import { jsonReply, type Reply } from "./messages.ts";
 
 /** Where a page begins: the key of the last row before it, as its SQL function reads it. */
 export type Cursor = Readonly<Record<string, unknown>>;
@@ -47,8 +48,8 @@ export function listReply(
   noun: string,
   { rows, next, ...rest }: { rows: readonly unknown[]; next: Cursor | null; [more: string]: unknown },
   now: Date,
-): Response {
-  return Response.json({
+): Reply {
+  return jsonReply({
     [noun]: rows,
     ...rest,
     next_cursor: next === null ? null : formatCursor(next),
@@ -74,13 +75,14 @@ function parseLimit(text: string): number {
   return limit;
 }
 
-function formatCursor(cursor: Cursor): string {
+/** A cursor as a page of a list ends with it. */
+export function formatCursor(cursor: Cursor): string {
   const bytes = new TextEncoder().encode(JSON.stringify(cursor));
   return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
 /** The SQL function casts what is in it, so its own check has to say what each key holds. */
-function parseCursor(text: string): Cursor {
+export function parseCursor(text: string): Cursor {
   if (!/^[\w-]{1,2048}$/.test(text)) throw badCursor();
   try {
     const bytes = Uint8Array.from(

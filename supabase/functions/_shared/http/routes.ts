@@ -1,4 +1,5 @@
 import type { Backend } from "../backend.ts";
+import type { Incoming, Reply } from "./messages.ts";
 
 /** What a handler knows of the request besides the request. */
 export interface Exchange {
@@ -14,14 +15,16 @@ export interface Exchange {
   afterReply: (work: () => Promise<void>) => void;
 }
 
-export type Handler = (request: Request, deps: Backend & Exchange) => Promise<Response>;
+export type Handler = (request: Incoming, deps: Backend & Exchange) => Promise<Reply>;
 
-export type Method = "GET" | "POST" | "PATCH" | "DELETE";
+type Method = "GET" | "POST" | "PATCH" | "DELETE";
+type Methods = Readonly<Partial<Record<Method, Handler>>>;
 
 /** One resource: the pattern of its path below the function's name, and a handler for each method it allows. */
 export interface Route {
   path: string;
-  methods: Readonly<Partial<Record<Method, Handler>>>;
+  /** By the names of the methods. */
+  methods: ReadonlyMap<string, Handler>;
   /** The parameters in a path that leads here, or null. */
   match: (path: string) => Readonly<Record<string, string | undefined>> | null;
 }
@@ -33,7 +36,8 @@ export interface Endpoint {
 }
 
 /** A route; `:name` in its path is a parameter (a `URLPattern`). */
-export function route(path: string, methods: Route["methods"]): Route {
+export function route(path: string, handlers: Methods): Route {
+  const methods = new Map(Object.entries(handlers));
   // A URLPattern takes 20 microseconds, which every heartbeat would pay.
   if (!path.includes(":")) return { path, methods, match: (given) => given === path ? {} : null };
   const pattern = new URLPattern({ pathname: path });
@@ -41,6 +45,6 @@ export function route(path: string, methods: Route["methods"]): Route {
 }
 
 /** An endpoint of one resource, whose path is the function's name. */
-export function resource(name: string, methods: Route["methods"]): Endpoint {
-  return { name, routes: [route("", methods)] };
+export function resource(name: string, handlers: Methods): Endpoint {
+  return { name, routes: [route("", handlers)] };
 }

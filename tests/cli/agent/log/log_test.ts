@@ -143,12 +143,12 @@ const fill = "dd if=/dev/zero of=/dev/fd/3 bs=4096 oflag=nonblock 2> /dev/null";
 const sinks: [string, string][] = [
   [
     "to a pipe that is full and that nobody empties",
-    `mkfifo pipe; sleep 60 < pipe & reader=$!; exec 3> pipe; ${fill}
+    `mkfifo pipe; sleep 3600 < pipe & reader=$!; exec 3> pipe; ${fill}
     "$0" "$@" >&3 & echo $! > pid; wait $!; echo $? > code; kill $reader`,
   ],
   [
     "and warnings to a pipe that is full and that nobody empties",
-    `mkfifo pipe; sleep 60 < pipe & reader=$!; exec 3> pipe; ${fill}
+    `mkfifo pipe; sleep 3600 < pipe & reader=$!; exec 3> pipe; ${fill}
     "$0" "$@" 2>&3 >&3 & echo $! > pid; wait $!; echo $? > code; kill $reader`,
   ],
   ["to a disk that is full", '"$0" "$@" > /dev/full & echo $! > pid; wait $!; echo $? > code'],

@@ -25,10 +25,12 @@ Deno.test("the host's metrics are within their bounds, and the CPU's comes after
 });
 
 Deno.test("this host's clock goes on, in seconds", async () => {
+  const began = performance.now();
   const before = hostReadings.now();
   await pause(20);
   const passed = hostReadings.now() - before;
-  assert.ok(passed > 0.01 && passed < 20, `${passed} s`);
+  const most = (performance.now() - began) / 1000 + 0.1;
+  assert.ok(passed > 0.01 && passed < most, `${passed} s`);
 });
 
 const memory = { total: 0, available: 0, free: 0, buffers: 0, cached: 0, swapTotal: 0, swapFree: 0 };

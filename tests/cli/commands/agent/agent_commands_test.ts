@@ -9,9 +9,9 @@ import {
   identify,
   isThere,
   ownEnvironment,
-  run,
   sessionPath,
 } from "../../../_support/program.ts";
+import { runInSession } from "../../../_support/program_session.ts";
 import { assertRefused } from "../../../_support/refused.ts";
 import { run as runProgram } from "../../../_support/run.ts";
 import { openclaw, temporaryFolder } from "../../../_support/server.ts";
@@ -58,7 +58,7 @@ for (const command of commands) {
         isOurs && path.endsWith("/health") ? healthy : answer ?? assert.fail("it is not asked")
       );
       const env = identify(agent, answer === null ? closedPort() : server.url);
-      const result = await run(command.split(" "), { home: home.path, env });
+      const result = await runInSession(command.split(" "), { home: home.path, env });
       assert.equal(result.code, code, result.stdout + result.stderr);
       assert.match(result.stdout + result.stderr, says);
       assert.equal(beatsOf(server).length, 0);
@@ -70,7 +70,7 @@ Deno.test("a redirect is not followed: the secret goes to one host only", async 
   await using home = await temporaryFolder();
   using other = startFaultServer(() => greets());
   using server = startFaultServer(() => ({ status: 307, body: "", headers: { location: other.url } }));
-  const result = await run(["handshake"], { home: home.path, env: identify(agent, server.url) });
+  const result = await runInSession(["handshake"], { home: home.path, env: identify(agent, server.url) });
   assertRefused(result, 6, /redirects \(307\)/);
   assert.equal(other.caught.length, 0);
 });
@@ -80,7 +80,7 @@ Deno.test("what a server sends cannot paint the terminal", async () => {
   using server = startFaultServer(() =>
     greets({ agent: { id: agentId, name: "\u001b[31mred\u001b]0;title\u0007\u202e" } })
   );
-  const { stdout } = await run(["handshake"], { home: home.path, env: identify(agent, server.url) });
+  const { stdout } = await runInSession(["handshake"], { home: home.path, env: identify(agent, server.url) });
   // deno-lint-ignore no-control-regex -- the control characters are what must not be there
   assert.doesNotMatch(stdout, /[\u001b\u0007\u202e]/);
   assert.match(stdout, /red/);
@@ -90,7 +90,7 @@ Deno.test("a secret in a flag is used, with one warning on stderr, with --json t
   await using home = await temporaryFolder();
   using server = startFaultServer(() => greets({ agent: { id: agentId, name: "edge 1" } }));
   const args = ["handshake", "--json", `--agent-id=${agentId}`, `--agent-secret=${agentSecret}`];
-  const { code, stdout, stderr } = await run([...args, "--url", server.url], { home: home.path });
+  const { code, stdout, stderr } = await runInSession([...args, "--url", server.url], { home: home.path });
   assert.equal(code, 0, stderr);
   assert.equal(JSON.parse(stdout).agent.id, agentId);
   assert.match(stderr, /^warning: --agent-secret is visible to every user of this host [^\n]+\n$/);
@@ -104,7 +104,7 @@ Deno.test("credentials that systemd brings and others may read are used, with on
   await Deno.rename(dirname(credentialsPath(home.path)), folder);
   if (unix) await Deno.chmod(`${folder}/credentials.json`, 0o644);
   const env = { CREDENTIALS_DIRECTORY: folder };
-  const { code, stderr } = await run(["handshake"], { home: home.path, env });
+  const { code, stderr } = await runInSession(["handshake"], { home: home.path, env });
   assert.equal(code, 0, stderr);
   if (unix) {
     assert.match(stderr, /^warning: the credentials file .* is open to others: its mode is 0644[^\n]*\n$/);
@@ -119,11 +119,11 @@ testWith(
     const home = `${folder.path}/o'brien's $(home)`;
     await storeCredentials(home, closedPort(), agent);
     await Deno.chmod(credentialsPath(home), 0o644);
-    const refused = await run(["handshake"], { home });
+    const refused = await runInSession(["handshake"], { home });
     assertRefused(refused, 3, /its mode is 0644/);
     const hint = /^hint: (.+)$/m.exec(refused.stderr)?.[1] ?? "";
     assert.equal((await runProgram("sh", ["-c", hint]))?.code, 0, hint);
-    assert.equal((await run(["handshake"], { home })).code, 6);
+    assert.equal((await runInSession(["handshake"], { home })).code, 6);
     assert.equal(await isThere(sessionPath(home)), false);
   },
 );
@@ -137,7 +137,7 @@ testWith(
     const path = credentialsPath(home);
     await storeCredentials(home, closedPort(), agent);
     await Deno.chown(path, 12_345, 12_345);
-    const asRoot = await run(["handshake"], { home });
+    const asRoot = await runInSession(["handshake"], { home });
     assert.ok(asRoot.stderr.includes(`hint: chown 0 ${shellQuote(path)}`), asRoot.stderr);
     const { program, args } = openclaw(["handshake"]);
     const variables = Object.entries(ownEnvironment(home)).map(([name, value]) => `${name}=${value}`);

@@ -3,7 +3,8 @@ import { dirname, join } from "node:path";
 import { greets, refuses, startFaultServer } from "../../../_support/fault_server.ts";
 import { namesIn, storeCredentials, writePrivate } from "../../../_support/home.ts";
 import { closedPort } from "../../../_support/port.ts";
-import { credentialsPath, isThere, run, type RunOptions, sessionPath } from "../../../_support/program.ts";
+import { credentialsPath, isThere, type RunOptions, sessionPath } from "../../../_support/program.ts";
+import { runInSession } from "../../../_support/program_session.ts";
 import { assertNoSecret, assertRefused } from "../../../_support/refused.ts";
 import { temporaryFolder } from "../../../_support/server.ts";
 import { testWith } from "../../../_support/tools.ts";
@@ -24,7 +25,7 @@ async function stored(home: string): Promise<Record<string, unknown>> {
 Deno.test("openclaw configure writes the file byte for byte as promised, 0600 in a 0700 folder", async () => {
   await using home = await temporaryFolder();
   const args = ["configure", "--url", `${url}/functions/v1/`, "--agent-id", agentId.toUpperCase()];
-  const { code, stdout, stderr } = await run([...args, "--agent-secret-file", "-"], {
+  const { code, stdout, stderr } = await runInSession([...args, "--agent-secret-file", "-"], {
     home: home.path,
     stdin: `${agentSecret}\n`,
   });
@@ -64,7 +65,7 @@ const refused: (Partial<RunOptions> & { name: string; args: string[]; code: numb
 for (const { name, args, code, says, ...options } of refused) {
   Deno.test(`openclaw configure ${name} → usage, and no file`, async () => {
     await using home = await temporaryFolder();
-    assertRefused(await run(args, { home: home.path, ...options }), code, says);
+    assertRefused(await runInSession(args, { home: home.path, ...options }), code, says);
     assert.deepEqual(await namesIn(home.path), []);
   });
 }
@@ -75,16 +76,16 @@ Deno.test("openclaw configure ends with what the server says of the id and the s
   await using home = await temporaryFolder();
   using server = startFaultServer(() => greets());
   const args = ["configure", "--url", server.url, "--agent-id", agentId, "--agent-secret-file", "-"];
-  const said = await run(args, { home: home.path, stdin: agentSecret });
+  const said = await runInSession(args, { home: home.path, stdin: agentSecret });
   assert.deepEqual([said.code, said.stderr.trim().split("\n").at(-1)], [0, accepted]);
-  const json = await run([...args, "--json"], { home: home.path, stdin: agentSecret });
+  const json = await runInSession([...args, "--json"], { home: home.path, stdin: agentSecret });
   assert.deepEqual(JSON.parse(json.stdout), {
     path: credentialsPath(home.path),
     url: server.url,
     agent_id: agentId,
     accepted: true,
   });
-  const silent = await run([...args, "--no-handshake"], { home: home.path, stdin: agentSecret });
+  const silent = await runInSession([...args, "--no-handshake"], { home: home.path, stdin: agentSecret });
   assert.deepEqual([silent.code, silent.stderr.includes("server")], [0, false], silent.stderr);
   assert.equal(server.caught.length, 2, "it was asked without being told to");
 });
@@ -93,7 +94,7 @@ Deno.test("openclaw configure with a secret that the server refuses → 3, and t
   await using home = await temporaryFolder();
   using server = startFaultServer(() => refuses("invalid_credentials"));
   const args = ["configure", "--url", server.url, "--agent-id", agentId, "--agent-secret-file", "-"];
-  const { code, stderr } = await run(args, { home: home.path, stdin: agentSecret });
+  const { code, stderr } = await runInSession(args, { home: home.path, stdin: agentSecret });
   assert.equal(code, 3, stderr);
   assert.match(stderr, /^wrote .+\nerror: /);
   assert.equal((await stored(home.path)).agent_id, agentId);
@@ -101,7 +102,7 @@ Deno.test("openclaw configure with a secret that the server refuses → 3, and t
 
 Deno.test("openclaw configure where the server cannot be reached says so, and how to try again", async () => {
   await using home = await temporaryFolder();
-  const { code, stderr } = await run(whole, { home: home.path, stdin: agentSecret });
+  const { code, stderr } = await runInSession(whole, { home: home.path, stdin: agentSecret });
   assert.equal(code, 0, stderr);
   assert.match(
     stderr,
@@ -113,7 +114,11 @@ Deno.test("openclaw configure with a secret that cannot be right leaves the old 
   await using home = await temporaryFolder();
   await storeCredentials(home.path, url, agent);
   const before = await Deno.readTextFile(credentialsPath(home.path));
-  assertRefused(await run(whole, { home: home.path, stdin: "ocs_short" }), 2, /Cannot use the agent secret/);
+  assertRefused(
+    await runInSession(whole, { home: home.path, stdin: "ocs_short" }),
+    2,
+    /Cannot use the agent secret/,
+  );
   assert.equal(await Deno.readTextFile(credentialsPath(home.path)), before);
 });
 
@@ -140,7 +145,7 @@ for (const { name, args, env, hint } of twoSecrets) {
   Deno.test(`openclaw configure with a secret and a secret's file in ${name} → usage, and nothing is written`, async () => {
     await using home = await temporaryFolder();
     await writePrivate(join(home.path, "secret"), agentSecret);
-    const { code, stdout, stderr } = await run(["configure", "--url", url, ...args], {
+    const { code, stdout, stderr } = await runInSession(["configure", "--url", url, ...args], {
       home: home.path,
       env,
     });
@@ -162,7 +167,7 @@ for (const mode of [0o770, 0o707, 0o777]) {
       const folder = dirname(credentialsPath(home.path));
       await Deno.mkdir(folder, { recursive: true });
       await Deno.chmod(folder, mode);
-      const result = await run(whole, { home: home.path, stdin: agentSecret });
+      const result = await runInSession(whole, { home: home.path, stdin: agentSecret });
       assertRefused(result, 3, new RegExp(`the mode of its folder is ${bits}`));
       assert.ok(result.stderr.includes(`hint: chmod 700 '${folder}'`), result.stderr);
       assert.deepEqual(await namesIn(folder), []);
@@ -175,7 +180,7 @@ Deno.test("openclaw configure where another program has its credentials.json →
   const path = credentialsPath(home.path);
   const theirs = '{"apiKey":"theirs"}';
   await writePrivate(path, theirs);
-  const result = await run(whole, { home: home.path, stdin: agentSecret });
+  const result = await runInSession(whole, { home: home.path, stdin: agentSecret });
   assertRefused(result, 5, /Cannot write ".*credentials\.json": another program's file of that name/);
   assert.equal(await Deno.readTextFile(path), theirs);
   assert.deepEqual(await namesIn(dirname(path)), ["credentials.json"]);
@@ -185,7 +190,7 @@ Deno.test("openclaw configure with only --url keeps the agent that is stored, an
   await using home = await temporaryFolder();
   await storeCredentials(home.path, "https://old.example", agent);
   await writePrivate(sessionPath(home.path), '{"received_at":1}');
-  const { code, stderr } = await run(["configure", "--url", `${url}/`], { home: home.path });
+  const { code, stderr } = await runInSession(["configure", "--url", `${url}/`], { home: home.path });
   assert.equal(code, 0, stderr);
   assert.match(stderr, new RegExp(`^keeps agent ${agentId}$`, "m"));
   assert.deepEqual(await stored(home.path), {
@@ -200,7 +205,7 @@ Deno.test("openclaw configure with only --url keeps the agent that is stored, an
 Deno.test("OPENCLAW_URL does for openclaw configure what --url does", async () => {
   await using home = await temporaryFolder();
   await storeCredentials(home.path, "https://old.example", agent);
-  const { code, stderr } = await run(["configure"], { home: home.path, env: { OPENCLAW_URL: url } });
+  const { code, stderr } = await runInSession(["configure"], { home: home.path, env: { OPENCLAW_URL: url } });
   assert.equal(code, 0, stderr);
   const { url: now, agent_id } = await stored(home.path);
   assert.deepEqual([now, agent_id], [url, agentId]);
@@ -210,7 +215,7 @@ Deno.test("openclaw configure with only an agent keeps the server that is stored
   await using home = await temporaryFolder();
   await storeCredentials(home.path, url, agent);
   const args = ["configure", "--agent-id", other, "--agent-secret-file", "-"];
-  const { code, stderr } = await run(args, { home: home.path, stdin: agentSecret });
+  const { code, stderr } = await runInSession(args, { home: home.path, stdin: agentSecret });
   assert.equal(code, 0, stderr);
   assert.doesNotMatch(stderr, /keeps agent/);
   const { url: now, agent_id } = await stored(home.path);
@@ -221,7 +226,7 @@ Deno.test("openclaw configure with another agent's id and no secret → usage, a
   await using home = await temporaryFolder();
   await storeCredentials(home.path, url, agent);
   const before = await stored(home.path);
-  const result = await run(["configure", "--url", url, "--agent-id", other], { home: home.path });
+  const result = await runInSession(["configure", "--url", url, "--agent-id", other], { home: home.path });
   assertRefused(result, 2, /--agent-secret-file is missing/);
   assert.deepEqual(await stored(home.path), before);
 });

@@ -3,7 +3,8 @@ import { checkClock } from "../../../../cli/api/checks.ts";
 import { greets, ours, startFaultServer } from "../../../_support/fault_server.ts";
 import { namesIn, storeCredentials, writePrivate } from "../../../_support/home.ts";
 import { closedPort } from "../../../_support/port.ts";
-import { credentialsPath, identify, type Run, run } from "../../../_support/program.ts";
+import { credentialsPath, identify, type Run } from "../../../_support/program.ts";
+import { runInSession } from "../../../_support/program_session.ts";
 import { assertNoSecret } from "../../../_support/refused.ts";
 import { temporaryFolder } from "../../../_support/server.ts";
 import { agentId, agentSecret } from "../../../_support/vectors.ts";
@@ -31,7 +32,10 @@ Deno.test("openclaw doctor against a port where nothing listens fails at tcp, an
   const url = closedPort();
   const { port } = new URL(url);
   const options = { home: home.path, env: identify(agent, url) };
-  const [ended, inJson] = await Promise.all([run(["doctor"], options), run(["doctor", "--json"], options)]);
+  const [ended, inJson] = await Promise.all([
+    runInSession(["doctor"], options),
+    runInSession(["doctor", "--json"], options),
+  ]);
   assert.deepEqual([ended.code, ended.stderr], [6, ""], ended.stdout);
   const says =
     `^FAIL  tcp +port ${port} of 127\\.0\\.0\\.1 cannot be reached: .+\\n +hint: (deno task )?openclaw(-server)? serve, or `;
@@ -50,7 +54,9 @@ Deno.test("openclaw doctor against a port where nothing listens fails at tcp, an
 
 Deno.test("openclaw doctor --json is one object whatever is wrong, and the first that fails decides", async () => {
   await using home = await temporaryFolder();
-  const ended = await run(["doctor", "--json", "--url", "https://nowhere.invalid"], { home: home.path });
+  const ended = await runInSession(["doctor", "--json", "--url", "https://nowhere.invalid"], {
+    home: home.path,
+  });
   assert.equal(ended.code, 2, "there are no credentials");
   assert.equal(JSON.parse(ended.stdout).ok, false);
   const failed = checksOf(ended).filter(([, ok]) => ok === false);
@@ -84,7 +90,10 @@ Deno.test("openclaw doctor tells a clock that is 17 minutes behind, how to mend 
     const seen = { liveness: "online", last_seen_at: server_time, heartbeat_interval_seconds: 60 };
     return ours({ agent: { id: agentId, name: "edge 1", ...seen }, server_time });
   });
-  const { code, stdout } = await run(["doctor"], { home: home.path, env: identify(agent, server.url) });
+  const { code, stdout } = await runInSession(["doctor"], {
+    home: home.path,
+    env: identify(agent, server.url),
+  });
   assert.equal(code, 1);
   assert.match(stdout, /FAIL {2}clock +this host is 17 min behind the server\n +hint: /);
   if (Deno.build.os === "linux") assert.match(stdout, /hint: sudo timedatectl set-ntp true/);
@@ -153,7 +162,7 @@ for (const { name, ignore = false, text = whole, spoil, code = 3, says } of unus
         await spoil?.(path);
         const before = await namesIn(home.path);
         const flags = given === "" ? [] : ["--agent-id", agentId, "--agent-secret-file", "-"];
-        const ended = await run(["doctor", ...flags], { home: home.path, stdin: agentSecret });
+        const ended = await runInSession(["doctor", ...flags], { home: home.path, stdin: agentSecret });
         assert.equal(ended.code, code, ended.stderr + ended.stdout);
         const [credentials = "", ...rest] = complaintsOf(ended);
         assert.match(credentials, /^FAIL {2}credentials +Cannot use the credentials file /);
@@ -172,7 +181,7 @@ Deno.test("openclaw doctor --url with a credentials file that may not be used st
   await using home = await temporaryFolder();
   using server = startFaultServer(() => ours(healthy));
   await writePrivate(credentialsPath(home.path), "{}");
-  const ended = await run(["doctor", "--url", server.url], { home: home.path });
+  const ended = await runInSession(["doctor", "--url", server.url], { home: home.path });
   assert.equal(ended.code, 2, ended.stdout);
   assert.match(ended.stdout, /^FAIL {2}credentials /m);
   assert.match(ended.stdout, /^pass {2}service /m);
@@ -190,7 +199,7 @@ for (const [name, value] of proxies) {
   Deno.test(`openclaw doctor with ${name}=${value}, which is not an address → usage, and it names the variable`, async () => {
     await using home = await temporaryFolder();
     const env = { ...identify(agent, "https://fleet.example"), [name]: value };
-    const ended = await run(["doctor"], { home: home.path, env });
+    const ended = await runInSession(["doctor"], { home: home.path, env });
     assert.equal(ended.code, 2, ended.stderr + ended.stdout);
     assert.deepEqual(complaintsOf(ended), [
       `FAIL  proxy       Cannot use the proxy of ${name}: it is not an address\n` +

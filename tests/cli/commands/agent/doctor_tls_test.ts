@@ -4,7 +4,8 @@ import { tlsFault } from "../../../../cli/api/checks.ts";
 import { succeed } from "../../../_support/run.ts";
 import { temporaryFolder } from "../../../_support/server.ts";
 import { testWith } from "../../../_support/tools.ts";
-import { identify, run } from "../../../_support/program.ts";
+import { identify } from "../../../_support/program.ts";
+import { runInSession } from "../../../_support/program_session.ts";
 import { agentId, agentSecret } from "../../../_support/vectors.ts";
 
 const agent = { id: agentId, secret: agentSecret };
@@ -46,7 +47,7 @@ for (const { name, sign, trusts, says } of faults) {
       const home = folder.path;
       await using server = serve(await make(home, sign));
       const args = ["doctor", ...(trusts ? ["--ca-file", join(home, "cert.pem")] : [])];
-      const { code, stdout, stderr } = await run(args, { home, env: identify(agent, server.url) });
+      const { code, stdout, stderr } = await runInSession(args, { home, env: identify(agent, server.url) });
       assert.equal(code, 6, stderr);
       assert.match(stdout, says);
     },
@@ -61,7 +62,7 @@ testWith(["openssl", "sh"], "the certificate that the doctor says to make holds"
   await succeed("sh", ["-c", command], { cwd: home });
   await using server = serve(await read(home));
   const args = ["doctor", "--ca-file", join(home, "cert.pem")];
-  const { stdout } = await run(args, { home, env: identify(agent, server.url) });
+  const { stdout } = await runInSession(args, { home, env: identify(agent, server.url) });
   assert.match(stdout, /pass {2}tls/);
 });
 
@@ -75,7 +76,7 @@ testWith(
     await Deno.rename(join(home, "cert.pem"), join(home, "other.pem"));
     await using server = serve(await make(home, ["-addext", "subjectAltName=DNS:localhost", ...leaf]));
     const args = ["doctor", "--ca-file", join(home, "other.pem")];
-    const { stdout } = await run(args, { home, env: identify(agent, server.url) });
+    const { stdout } = await runInSession(args, { home, env: identify(agent, server.url) });
     assert.match(stdout, /hint: another authority signed it/);
   },
 );
@@ -83,7 +84,10 @@ testWith(
 Deno.test("openclaw doctor tells a port without TLS", async () => {
   await using home = await temporaryFolder();
   await using server = serve();
-  const { code, stdout } = await run(["doctor"], { home: home.path, env: identify(agent, server.url) });
+  const { code, stdout } = await runInSession(["doctor"], {
+    home: home.path,
+    env: identify(agent, server.url),
+  });
   assert.equal(code, 6);
   assert.match(stdout, /FAIL {2}tls +what answers there speaks no TLS.*\n +hint: check the port/);
 });

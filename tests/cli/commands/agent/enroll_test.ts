@@ -10,10 +10,10 @@ import {
   isBinary,
   isThere,
   makeAgent,
-  run,
   type RunOptions,
   start,
 } from "../../../_support/program.ts";
+import { runInSession } from "../../../_support/program_session.ts";
 import { assertNoSecret, assertRefused } from "../../../_support/refused.ts";
 import { type Asked, startRotatingServer } from "../../../_support/rotating_server.ts";
 import { temporaryFolder } from "../../../_support/server.ts";
@@ -46,7 +46,7 @@ for (const { name, args, given } of ways) {
     using server = startRotatingServer(null, { code });
     await writePrivate(join(home.path, "code.txt"), `${code}\n`);
     const options = { home: home.path, ...given(home.path) };
-    const said = await run(["enroll", "--url", server.url, ...args], options);
+    const said = await runInSession(["enroll", "--url", server.url, ...args], options);
     assert.equal(said.code, 0, said.stderr);
     assert.match(said.stderr, /the server accepted this host as agent "agent /);
     assertNoSecret(said.stderr + said.stdout);
@@ -60,7 +60,7 @@ for (const { name, args, given } of ways) {
     const asked = JSON.parse(server.caught.find(({ path }) => path.endsWith("/enroll"))?.body ?? "{}");
     assert.deepEqual(Object.keys(asked), ["code", "enrollment_id", "client"]);
     assert.deepEqual(asked.client.supports, ["adopt", "rotate"]);
-    assert.equal((await run(["heartbeat"], { home: home.path })).code, 0);
+    assert.equal((await runInSession(["heartbeat"], { home: home.path })).code, 0);
   });
 }
 
@@ -80,7 +80,7 @@ Deno.test("openclaw enroll has its id on the disk, 0600, before it asks", async 
     },
   });
   const env = { OPENCLAW_ENROLLMENT_CODE: code };
-  assert.equal((await run(["enroll", "--url", server.url], { home: home.path, env })).code, 0);
+  assert.equal((await runInSession(["enroll", "--url", server.url], { home: home.path, env })).code, 0);
   const [{ id, mode } = { id: "", mode: null }] = found;
   assert.match(id, /^[\w-]{43}$/);
   assert.ok(server.world.enrolled.has(id));
@@ -114,12 +114,12 @@ for (const { name, asked, fault, code: expected, agents } of cut) {
       },
     });
     const options = { home: home.path, env: { OPENCLAW_ENROLLMENT_CODE: code } };
-    const first = await run(["enroll", "--url", server.url], options);
+    const first = await runInSession(["enroll", "--url", server.url], options);
     assert.equal(first.code, expected, first.stderr);
-    const second = await run(["enroll", "--url", server.url], options);
+    const second = await runInSession(["enroll", "--url", server.url], options);
     assert.equal(second.code, 0, second.stderr);
     assert.equal(server.world.enrolled.size, agents);
-    assert.equal((await run(["heartbeat"], { home: home.path })).code, 0);
+    assert.equal((await runInSession(["heartbeat"], { home: home.path })).code, 0);
     assert.deepEqual(await namesIn(dirname(credentialsPath(home.path))), ["credentials.json"]);
   });
 }
@@ -138,7 +138,7 @@ Deno.test("openclaw enroll that is killed before the reply, done again, is the s
     await enrolling.end();
   }
   assert.equal(await isThere(credentialsPath(home.path)), false);
-  const { code: ended, stderr } = await run(["enroll", "--url", server.url], options);
+  const { code: ended, stderr } = await runInSession(["enroll", "--url", server.url], options);
   assert.equal(ended, 0, stderr);
   assert.equal(server.world.enrolled.size, 1);
 });
@@ -177,7 +177,7 @@ for (const { name, args = [], env = {}, code: expected, says } of refused) {
     await using home = await temporaryFolder();
     using server = startRotatingServer(null, { code });
     assertRefused(
-      await run(["enroll", "--url", server.url, ...args], { home: home.path, env }),
+      await runInSession(["enroll", "--url", server.url, ...args], { home: home.path, env }),
       expected,
       says,
     );
@@ -191,7 +191,7 @@ Deno.test("openclaw enroll with a code that the server refuses → 3, and no cre
   using server = startRotatingServer(null);
   const env = { OPENCLAW_ENROLLMENT_CODE: code };
   assertRefused(
-    await run(["enroll", "--url", server.url], { home: home.path, env }),
+    await runInSession(["enroll", "--url", server.url], { home: home.path, env }),
     3,
     /invalid_credentials/,
   );
@@ -202,7 +202,7 @@ Deno.test("openclaw enroll at a server that is down → 6, and no credentials", 
   await using home = await temporaryFolder();
   const env = { OPENCLAW_ENROLLMENT_CODE: code };
   assertRefused(
-    await run(["enroll", "--url", closedPort()], { home: home.path, env }),
+    await runInSession(["enroll", "--url", closedPort()], { home: home.path, env }),
     6,
     /Cannot reach the server/,
   );
@@ -215,11 +215,14 @@ Deno.test("on a host that is enrolled already, a code is ignored with a line: no
   await configureHome(home.path, makeAgent(), server.url);
   const before = await Deno.readTextFile(credentialsPath(home.path));
   const env = { OPENCLAW_ENROLLMENT_CODE: code };
-  const { code: ended, stderr } = await run(["enroll", "--url", server.url], { home: home.path, env });
+  const { code: ended, stderr } = await runInSession(["enroll", "--url", server.url], {
+    home: home.path,
+    env,
+  });
   assert.deepEqual([ended, stderr], [0, "this host is enrolled already: the enrollment code is not used\n"]);
   await using other = await temporaryFolder();
   const named = { ...identify(makeAgent(), server.url), ...env };
-  assert.equal((await run(["enroll"], { home: other.path, env: named })).code, 0);
+  assert.equal((await runInSession(["enroll"], { home: other.path, env: named })).code, 0);
   assert.equal(server.caught.length, 0);
   assert.equal(await Deno.readTextFile(credentialsPath(home.path)), before);
 });
@@ -244,7 +247,7 @@ for (
         assert.ok((await new Deno.Command("mount", { args: [...args, home.path] }).output()).success);
         try {
           const env = { OPENCLAW_ENROLLMENT_CODE: code, OPENCLAW_URL: server.url };
-          const ended = await run([command], { home: home.path, env });
+          const ended = await runInSession([command], { home: home.path, env });
           assertRefused(ended, 2, says);
           assert.match(ended.stderr, /hint: mount a volume there: docker run -v openclaw-agent:/);
           assert.equal(server.caught.length, 0);

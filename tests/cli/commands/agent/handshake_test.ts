@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { keyOf } from "../../../../cli/commands/agent/handshake.ts";
 import { greets, startFaultServer } from "../../../_support/fault_server.ts";
-import { identify, type Run, run } from "../../../_support/program.ts";
+import { identify, type Run } from "../../../_support/program.ts";
+import { runInSession } from "../../../_support/program_session.ts";
 import { temporaryFolder } from "../../../_support/server.ts";
 import { agentId, agentSecret } from "../../../_support/vectors.ts";
 
@@ -14,7 +15,7 @@ async function shakeHands(token: string, args: string[] = []): Promise<Run> {
   using server = startFaultServer(() =>
     greets({ token, agent: { id: agentId, name: "edge 1" }, heartbeat_interval_seconds: 60 })
   );
-  return await run(["handshake", ...args], { home: home.path, env: identify(agent, server.url) });
+  return await runInSession(["handshake", ...args], { home: home.path, env: identify(agent, server.url) });
 }
 
 function tokenWith(header: unknown): string {

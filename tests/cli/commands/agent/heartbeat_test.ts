@@ -8,7 +8,8 @@ import {
   refuses,
   startFaultServer,
 } from "../../../_support/fault_server.ts";
-import { identify, run, sessionPath } from "../../../_support/program.ts";
+import { identify, sessionPath } from "../../../_support/program.ts";
+import { runInSession } from "../../../_support/program_session.ts";
 import { assertRefused } from "../../../_support/refused.ts";
 import { temporaryFolder } from "../../../_support/server.ts";
 import { agentId, agentSecret } from "../../../_support/vectors.ts";
@@ -34,9 +35,29 @@ for (const [name, args, stdout, stderr] of outputs) {
     await using home = await temporaryFolder();
     using server = startFaultServer(handshakesAndBeats(() => accepts(7)));
     const env = identify(agent, server.url);
-    const result = await run(["heartbeat", ...args], { home: home.path, env });
+    const result = await runInSession(["heartbeat", ...args], { home: home.path, env });
     assert.deepEqual(result, { code: 0, stdout, stderr });
     assert.equal(beatsOf(server).length, 1);
+  });
+}
+
+const stops: [name: string, args: string[], env: Record<string, string>, backIn: number | undefined][] = [
+  ["for good", [], {}, undefined],
+  ["for two minutes", ["--back-in", "120"], {}, 120],
+  ["for the time of its environment", [], { OPENCLAW_BACK_IN: "60" }, 60],
+];
+for (const [name, args, set, backIn] of stops) {
+  Deno.test(`openclaw heartbeat --status stopping says that the agent stops ${name}`, async () => {
+    await using home = await temporaryFolder();
+    using server = startFaultServer(handshakesAndBeats(() => accepts(7)));
+    const env = { ...identify(agent, server.url), ...set };
+    const result = await runInSession(["heartbeat", "--status", "stopping", ...args], {
+      home: home.path,
+      env,
+    });
+    assert.equal(result.code, 0, result.stderr);
+    const { status, back_in_seconds } = JSON.parse(beatsOf(server)[0]?.body ?? "{}");
+    assert.deepEqual([status, back_in_seconds], ["stopping", backIn]);
   });
 }
 
@@ -44,7 +65,11 @@ Deno.test("openclaw heartbeat --quiet that is not accepted tells why", async () 
   await using home = await temporaryFolder();
   using server = startFaultServer(() => refuses("invalid_credentials"));
   const env = identify(agent, server.url);
-  assertRefused(await run(["heartbeat", "--quiet"], { home: home.path, env }), 3, /invalid_credentials/);
+  assertRefused(
+    await runInSession(["heartbeat", "--quiet"], { home: home.path, env }),
+    3,
+    /invalid_credentials/,
+  );
 });
 
 const wrong: [name: string, args: string[], says: RegExp][] = [
@@ -55,9 +80,9 @@ const wrong: [name: string, args: string[], says: RegExp][] = [
     /It has a control character other than a line feed/,
   ],
   [
-    "the status stopping: only monitor sends a farewell",
-    ["--status", "stopping"],
-    /'stopping' is invalid.*healthy, degraded, unhealthy/,
+    "a status that there is not",
+    ["--status", "online"],
+    /'online' is invalid.*healthy, degraded, unhealthy, stopping/,
   ],
 ];
 
@@ -67,12 +92,27 @@ for (const [name, args, says] of wrong) {
   });
 }
 
+for (
+  const [args, says] of [
+    [["--back-in", "120"], /it goes with --status stopping/],
+    [["--status", "stopping", "--back-in", "2m"], /"2m" for --back-in/],
+  ] as const
+) {
+  Deno.test(`openclaw heartbeat ${args.join(" ")} → usage, and nothing is sent`, async () => {
+    await using home = await temporaryFolder();
+    using server = startFaultServer(handshakesAndBeats());
+    const env = identify(agent, server.url);
+    assertRefused(await runInSession(["heartbeat", ...args], { home: home.path, env }), 2, says);
+    assert.equal(server.caught.length, 0);
+  });
+}
+
 Deno.test("openclaw heartbeat with a message that the server would refuse → usage, and nothing is sent", async () => {
   await using home = await temporaryFolder();
   using server = startFaultServer(handshakesAndBeats());
   const env = identify(agent, server.url);
   const args = ["heartbeat", "--message", "x".repeat(501)];
-  assertRefused(await run(args, { home: home.path, env }), 2, /at most 500/);
+  assertRefused(await runInSession(args, { home: home.path, env }), 2, /at most 500/);
   assert.equal(server.caught.length, 0);
 });
 
@@ -81,7 +121,7 @@ for (const [name, message] of [["500 emoji", "🦞".repeat(500)], ["two lines", 
     await using home = await temporaryFolder();
     using server = startFaultServer(handshakesAndBeats());
     const options = { home: home.path, env: identify(agent, server.url) };
-    const { code, stderr } = await run(["heartbeat", "--message", message], options);
+    const { code, stderr } = await runInSession(["heartbeat", "--message", message], options);
     assert.equal(code, 0, stderr);
     assert.equal(JSON.parse(beatsOf(server).at(-1)?.body ?? "").message, message);
   });
@@ -92,7 +132,7 @@ Deno.test("openclaw heartbeat uses a kept session again, and a broken one costs 
   using server = startFaultServer(handshakesAndBeats());
   const options = { home: home.path, env: identify(agent, server.url) };
   const beat = async (): Promise<string> => {
-    const { code, stderr } = await run(["heartbeat", "--quiet"], options);
+    const { code, stderr } = await runInSession(["heartbeat", "--quiet"], options);
     assert.equal(code, 0, stderr);
     return stderr;
   };
@@ -113,7 +153,7 @@ Deno.test({
     const state = join(home.path, "state");
     await Deno.writeTextFile(state, "");
     const env = { ...identify(agent, server.url), XDG_STATE_HOME: state };
-    const { code, stderr } = await run(["heartbeat"], { home: home.path, env });
+    const { code, stderr } = await runInSession(["heartbeat"], { home: home.path, env });
     assert.equal(code, 0, stderr);
     assert.equal(stderr.match(/^warning: the session cannot be/gm)?.length, 1, stderr);
   },

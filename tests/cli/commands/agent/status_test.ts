@@ -4,7 +4,8 @@ import { defineService } from "../../../../cli/service/definition.ts";
 import { serviceLayout } from "../../../../cli/service/layout.ts";
 import { temporaryFolder } from "../../../_support/server.ts";
 import { accepts, type FaultServer, greets, ours, startFaultServer } from "../../../_support/fault_server.ts";
-import { identify, isThere, makeAgent, type Run, run, sessionPath } from "../../../_support/program.ts";
+import { identify, isThere, makeAgent, type Run, sessionPath } from "../../../_support/program.ts";
+import { runInSession } from "../../../_support/program_session.ts";
 import { writeManifest } from "../../../_support/manifest.ts";
 import { withSystemctl } from "../../../_support/systemctl.ts";
 
@@ -41,7 +42,7 @@ async function startSession({ beaten }: { beaten: boolean }): Promise<Session> {
   let isUp = true;
   const server = startServer("online", () => isUp);
   const openclaw = (line: string): Promise<Run> =>
-    run(line.split(" "), { home, env: identify(agent, server.url) });
+    runInSession(line.split(" "), { home, env: identify(agent, server.url) });
   const first = await openclaw(beaten ? "heartbeat" : "status");
   assert.equal(first.code, 0, first.stderr);
   return {
@@ -74,7 +75,10 @@ function read({ code, stdout, stderr }: Run): Record<string, unknown> {
 Deno.test("openclaw status without a session tells that none is kept, and opens one", async () => {
   await using home = await temporaryFolder();
   using server = startServer();
-  const { code, stdout } = await run(["status"], { home: home.path, env: identify(agent, server.url) });
+  const { code, stdout } = await runInSession(["status"], {
+    home: home.path,
+    env: identify(agent, server.url),
+  });
   assert.equal(code, 0);
   assert.match(stdout, /^session {3}none kept here$/m);
   assert.ok(await isThere(sessionPath(home.path)));
@@ -174,10 +178,10 @@ for (const liveness of ["late", "offline", "pending", "revoked"]) {
     await using home = await temporaryFolder();
     using server = startServer(liveness);
     const options = { home: home.path, env: identify(agent, server.url) };
-    const { code, stdout, stderr } = await run(["status", "--json"], options);
+    const { code, stdout, stderr } = await runInSession(["status", "--json"], options);
     assert.deepEqual([code, stderr], [1, ""]);
     assert.equal(JSON.parse(stdout).liveness, liveness);
-    const text = await run(["status"], options);
+    const text = await runInSession(["status"], options);
     assert.deepEqual([text.code, text.stderr], [1, ""]);
     assert.ok(text.stdout.includes(`\nliveness  ${liveness}\n`), text.stdout);
   });
@@ -209,8 +213,8 @@ for (const { name, files, unit, says } of services) {
         const PATH = `${home}/bin:${Deno.env.get("PATH")}`;
         const options = { home, env: { ...identify(agent, server.url), PATH } };
         const wanted = unit === "another's" ? `${says}${place.unit}` : says;
-        assert.equal(read(await run(["status", "--json"], options)).service, wanted);
-        const { stdout } = await run(["status"], options);
+        assert.equal(read(await runInSession(["status", "--json"], options)).service, wanted);
+        const { stdout } = await runInSession(["status"], options);
         assert.ok(stdout.includes(`\nservice   ${wanted}\n`), stdout);
         const question = "--user is-active openclaw-agent.service\n";
         assert.equal(await asked(), unit === "ours" ? question.repeat(2) : "");

@@ -8,7 +8,8 @@ import {
 } from "../../../_support/fake_service.ts";
 import { emptyPage } from "../../../_support/fake_fleet.ts";
 import { namesIn } from "../../../_support/home.ts";
-import { type Run, run } from "../../../_support/program.ts";
+import type { Run } from "../../../_support/program.ts";
+import { runInSession } from "../../../_support/program_session.ts";
 import { assertRefused } from "../../../_support/refused.ts";
 import { temporaryFolder } from "../../../_support/server.ts";
 
@@ -16,7 +17,7 @@ const unknownId = "00000000-0000-4000-8000-00000000ffff";
 
 async function agents(service: FakeService, args: string[]): Promise<Run> {
   await using home = await temporaryFolder();
-  return await run(["agents", ...args], { home: home.path, env: service.env });
+  return await runInSession(["agents", ...args], { home: home.path, env: service.env });
 }
 
 /** A fleet of five, of which two share a name. */
@@ -276,7 +277,7 @@ Deno.test("openclaw agents rotate --all --output writes a file for each, also wh
   await using _ = service;
   await using home = await temporaryFolder();
   const args = ["agents", "rotate", "--all", "--yes", "--output", "made", "--installer", "python"];
-  const { code, stdout, stderr } = await run(args, { home: home.path, env: service.env });
+  const { code, stdout, stderr } = await runInSession(args, { home: home.path, env: service.env });
   assert.deepEqual([code, stdout], [0, ""], stderr);
   const files = ["db-1.py", ...rows.slice(1, 3).map(({ id }) => `twin-${id}.py`), "web-1.py", "web-11.py"];
   assert.deepEqual(await namesIn(join(home.path, "made")), files);
@@ -295,7 +296,7 @@ Deno.test("openclaw agents rotate whose installer cannot be written says that th
     return undefined;
   };
   const args = ["agents", "rotate", "web-1", "--output", "made"];
-  const { code, stderr } = await run(args, { home: home.path, env: service.env });
+  const { code, stderr } = await runInSession(args, { home: home.path, env: service.env });
   assert.equal(code, 5, stderr);
   assert.match(
     stderr,

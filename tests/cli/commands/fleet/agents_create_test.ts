@@ -4,7 +4,8 @@ import { installerFileName } from "../../../../cli/operator/installer_folder.ts"
 import { shellQuote } from "../../../../cli/host/shell_quote.ts";
 import { type FakeService, refusal, startFakeService } from "../../../_support/fake_service.ts";
 import { namesIn } from "../../../_support/home.ts";
-import { ownEnvironment, type Run, run, start } from "../../../_support/program.ts";
+import { ownEnvironment, type Run, start } from "../../../_support/program.ts";
+import { runInSession } from "../../../_support/program_session.ts";
 import { assertRefused } from "../../../_support/refused.ts";
 import { run as runProgram } from "../../../_support/run.ts";
 import { openclaw, temporaryFolder } from "../../../_support/server.ts";
@@ -14,7 +15,7 @@ import { until } from "../../../_support/wait.ts";
 const unix = Deno.build.os === "windows" ? ["the signals and modes of Unix"] : [];
 
 async function create(fleet: FakeService, home: string, args: string[], stdin?: string): Promise<Run> {
-  return await run(["agents", "create", ...args], {
+  return await runInSession(["agents", "create", ...args], {
     home,
     env: fleet.env,
     ...(stdin === undefined ? {} : { stdin }),

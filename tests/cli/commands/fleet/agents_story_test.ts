@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Run } from "../../../_support/program.ts";
-import { run } from "../../../_support/program.ts";
-import { startServerProcess, temporaryFolder } from "../../../_support/server.ts";
+import { runInSession } from "../../../_support/program_session.ts";
+import { folderInMemory, startServerProcess } from "../../../_support/server.ts";
 
 Deno.test("an operator makes agents on a real server, acts on one, on many and by label, and reads it all in the events", async () => {
-  await using home = await temporaryFolder();
+  await using home = await folderInMemory();
   await using server = await startServerProcess({ data: join(home.path, "data") });
   const env = { OPENCLAW_URL: server.url, OPENCLAW_OPERATOR_KEY_FILE: join(server.data, "operator-key") };
   const agents = async (...args: string[]): Promise<Run> => {
-    const ended = await run(["agents", ...args], { home: home.path, env });
+    const ended = await runInSession(["agents", ...args], { home: home.path, env });
     assert.equal(ended.code, 0, `${args.join(" ")}: ${ended.stderr}`);
     return ended;
   };
@@ -34,7 +34,7 @@ Deno.test("an operator makes agents on a real server, acts on one, on many and b
   await agents("end-sessions", "web-2");
   const deleted = JSON.parse((await agents("delete", "web-2", "--yes", "--json")).stdout);
 
-  const refused = await run(["agents", "show", "web-2"], { home: home.path, env });
+  const refused = await runInSession(["agents", "show", "web-2"], { home: home.path, env });
   assert.equal(refused.code, 4, refused.stderr);
   const { events } = JSON.parse((await agents("events", deleted.id, "--json")).stdout);
   const kinds = events.map(({ kind }: { kind: string }) => kind);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { run } from "../../../_support/program.ts";
+import { runInSession } from "../../../_support/program_session.ts";
 import { startServerProcess, temporaryFolder } from "../../../_support/server.ts";
 
 Deno.test("a code that an operator made lets one host in, is shown with that host, and lets none in once it is revoked", async () => {
@@ -8,7 +8,7 @@ Deno.test("a code that an operator made lets one host in, is shown with that hos
   await using server = await startServerProcess({ data: join(home.path, "data") });
   const env = { OPENCLAW_URL: server.url, OPENCLAW_OPERATOR_KEY_FILE: join(server.data, "operator-key") };
   const enrollments = async (...args: string[]): Promise<string> => {
-    const ended = await run(["enrollments", ...args], { home: home.path, env });
+    const ended = await runInSession(["enrollments", ...args], { home: home.path, env });
     assert.equal(ended.code, 0, `${args.join(" ")}: ${ended.stderr}`);
     return ended.stdout;
   };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type FakeService, refusal, startFakeService } from "../../../_support/fake_service.ts";
-import { type Run, run } from "../../../_support/program.ts";
+import type { Run } from "../../../_support/program.ts";
+import { runInSession } from "../../../_support/program_session.ts";
 import { assertRefused } from "../../../_support/refused.ts";
 import { openclaw, temporaryFolder } from "../../../_support/server.ts";
 import { showTerminal, terminal } from "../../../_support/terminal.ts";
@@ -10,7 +11,7 @@ const id = "00000000-0000-4000-8000-0000000000e1";
 
 async function enrollments(service: FakeService, args: string[]): Promise<Run> {
   await using home = await temporaryFolder();
-  return await run(["enrollments", ...args], { home: home.path, env: service.env });
+  return await runInSession(["enrollments", ...args], { home: home.path, env: service.env });
 }
 
 Deno.test("openclaw enrollments create prints the code on the first line, and a line with it for each shell", async () => {

@@ -9,6 +9,7 @@ import {
   startFakeFleet,
 } from "../../../_support/fake_fleet.ts";
 import { atTerminal, type Shown, type Step } from "../../../_support/pty.ts";
+import { showingOf } from "../../../_support/screen.ts";
 import { openclaw, temporaryFolder } from "../../../_support/server.ts";
 import { testWith } from "../../../_support/tools.ts";
 import { ours } from "../../../_support/fault_server.ts";
@@ -90,7 +91,7 @@ testWith(
       steps: [["wait", "-- more"], ["type", "q"]],
     });
     assert.deepEqual([code, isRestored], [0, true], text);
-    assert.match(text, /all 50000 are online/);
+    assert.match(text, /all 50,000 are online/);
     assert.equal(linesOf(text).filter((line) => line.includes("host-")).length, 20);
     assert.deepEqual(queriesOf(server), [{ limit: "200" }]);
   },
@@ -133,7 +134,7 @@ for (
   );
 }
 
-const restored = "\u001b[?25h\u001b[?1049l";
+const restored = "\u001b[?7h\u001b[?25h\u001b[?1049l";
 const ends: [string, Step][] = [
   ["q", ["type", "q"]],
   ["Ctrl-C", ["type", "\u0003"]],
@@ -175,9 +176,12 @@ testWith(
     ]];
     const { code, text } = await fleet(server.url, { args: ["--watch=1"], steps });
     assert.equal(code, 0, text);
-    const outage = text.slice(text.indexOf("no answer"));
-    assert.match(text.slice(0, text.indexOf("no answer")).split("\u001b[?2026h").at(-1) ?? "", /✗ offline/);
-    assert.match(outage, /✗ offline/);
+    const saidSo = showingOf(text.slice(0, text.indexOf("no answer") + 80)).lines;
+    assert.match(saidSo.join("\n"), /✗ offline[^]*^no answer for 0 s/m);
+    assert.match(
+      showingOf(text.slice(0, text.lastIndexOf(restored))).lines.join("\n"),
+      /✗ offline[^]*^leave: q/m,
+    );
   },
 );
 
@@ -194,11 +198,20 @@ testWith(
 
 testWith(terminal, "openclaw fleet --watch fits a terminal that gets narrower", async () => {
   using server = startFakeFleet(hostile);
-  const steps: Step[] = [["wait", "leave: q"], ["resize", 50, 10], ["wait", "leave: q"], ["type", "q"]];
+  const steps: Step[] = [
+    ["wait", "✗ offline"],
+    ["wait", "leave: q"],
+    ["resize", 50, 10],
+    ["wait", "leave: q"],
+    ["type", "q"],
+  ];
   const { code, text } = await fleet(server.url, { args: ["--watch", "60"], columns: 120, steps });
   assert.equal(code, 0, text);
-  const [, , , last = ""] = text.split("\u001b[?2026h");
-  for (const line of linesOf(last)) assert.ok(widthOf(line) <= 50, line);
+  const last = text.slice(text.lastIndexOf("\u001b[1;1H"));
+  assert.match(last, /leave: q/);
+  for (const line of showingOf(`\u001b[?1049h${last.split(restored)[0]}`).lines) {
+    assert.ok(widthOf(line) <= 50, line);
+  }
 });
 
 testWith(terminal, "openclaw fleet on a dumb terminal prints everything, and cannot watch", async () => {

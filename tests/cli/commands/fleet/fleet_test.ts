@@ -10,14 +10,15 @@ import {
   startFakeFleet,
 } from "../../../_support/fake_fleet.ts";
 import { closedPort } from "../../../_support/port.ts";
-import { type Run, run } from "../../../_support/program.ts";
+import type { Run } from "../../../_support/program.ts";
+import { runInSession } from "../../../_support/program_session.ts";
 import { assertRefused } from "../../../_support/refused.ts";
 import { temporaryFolder } from "../../../_support/server.ts";
 
 async function fleet(url: string, ...args: string[]): Promise<Run> {
   await using home = await temporaryFolder();
   const env = { OPENCLAW_URL: url, OPENCLAW_OPERATOR_KEY: operatorKey };
-  return await run(["fleet", ...args], { home: home.path, env });
+  return await runInSession(["fleet", ...args], { home: home.path, env });
 }
 
 Deno.test("openclaw fleet into a pipe prints every agent of every page, uncut and without color", async () => {
@@ -243,6 +244,25 @@ Deno.test("openclaw fleet sends its key to nobody to whom it is redirected", asy
   assert.equal(thief.caught.length, 0);
 });
 
+const pluginUsages: [args: string[], message: RegExp][] = [
+  [["--check=never"], /'--check \[words\]' argument 'never' is invalid/],
+  [["--chekc"], /unknown option '--chekc'/],
+  [["--json"], /print different answers/],
+  [["--watch"], /--watch does not end with an answer/],
+  [["--label", "Role|x:y"], /'--label <key:value>' argument 'Role\?x:y' is invalid/],
+  [["one", "two"], /too many arguments/],
+];
+for (const [args, message] of pluginUsages) {
+  Deno.test(`openclaw fleet --nagios ${args.join(" ")} → UNKNOWN in one line, and the server is not asked`, async () => {
+    using server = startFakeFleet([]);
+    const { code, stdout, stderr } = await fleet(server.url, "--nagios", ...args);
+    assert.deepEqual([code, server.caught.length], [3, 0], stderr);
+    assert.match(stdout, /^OPENCLAW UNKNOWN - [^\n|]+\n$/);
+    assert.match(stdout, message);
+    if (args.includes("--json")) assert.equal(JSON.parse(stderr).exit_code, 3);
+  });
+}
+
 const usages: [args: string[], message: RegExp][] = [
   [["--liveness", "offline,ofline"], /'--liveness <words>' argument 'offline,ofline' is invalid/],
   [["--check=never"], /'--check \[words\]' argument 'never' is invalid/],
@@ -253,7 +273,6 @@ const usages: [args: string[], message: RegExp][] = [
   [["--watch", "--json"], /--watch does not end with an answer/],
   [["--watch"], /stdout is not a terminal/],
   [["--check", "--liveness", "late"], /chosen by --check, not by --liveness/],
-  [["--nagios", "--json"], /print different answers/],
   [["--operator-key", operatorKey], /unknown option '--operator-key'/],
 ];
 for (const [args, message] of usages) {

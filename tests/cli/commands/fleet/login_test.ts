@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { loginsPath } from "../../../../cli/operator/logins.ts";
+import { keepLogin, loginsPath } from "../../../../cli/operator/logins.ts";
+import { send, text } from "../../../_support/client.ts";
 import { closedPort } from "../../../_support/port.ts";
 import { isThere, ownEnvironment, type Run, run } from "../../../_support/program.ts";
+import { runInSession } from "../../../_support/program_session.ts";
 import { atTerminal } from "../../../_support/pty.ts";
 import { assertRefused } from "../../../_support/refused.ts";
 import { openclaw, temporaryFolder } from "../../../_support/server.ts";
@@ -24,6 +26,8 @@ interface Scene extends AsyncDisposable {
   path: string;
   openclaw: (args: string[], stdin?: string) => Promise<Run>;
   login: (more?: string[], stdin?: string) => Promise<Run>;
+  /** Keeps what `openclaw login` with the password would. */
+  logIn: () => Promise<void>;
   stored: () => Promise<Record<string, unknown>[]>;
   /** Changes the kept login, as time or somebody else does. */
   change: (more: Record<string, unknown>) => Promise<void>;
@@ -36,7 +40,7 @@ async function scene(): Promise<Scene> {
   const environment = ownEnvironment(home);
   const path = loginsPath((name) => environment[name]);
   const start = (args: string[], stdin?: string): Promise<Run> =>
-    run(args, { home, ...(stdin === undefined ? {} : { stdin }) });
+    runInSession(args, { home, ...(stdin === undefined ? {} : { stdin }) });
   const stored = async (): Promise<Record<string, unknown>[]> =>
     JSON.parse(await Deno.readTextFile(path)).logins;
   return {
@@ -47,6 +51,22 @@ async function scene(): Promise<Scene> {
     login: (more = ["--email", user.email], stdin = `${user.password}\n`) =>
       start(["login", "--url", project.url, "--publishable-key", publishableKey, ...more], stdin),
     stored,
+    async logIn() {
+      const { email, password } = user;
+      const { body } = await send(`${project.url}/auth/v1/token?grant_type=password`, {
+        headers: { apikey: publishableKey },
+        body: { email, password },
+      });
+      await keepLogin(path, {
+        url: project.url,
+        publishableKey,
+        email,
+        accessToken: text(body.access_token),
+        refreshToken: text(body.refresh_token),
+        receivedAt: new Date(),
+        expiresIn: Number(body.expires_in),
+      });
+    },
     async change(more) {
       const logins = (await stored()).map((login) => ({ ...login, ...more }));
       await Deno.writeTextFile(path, JSON.stringify({ version: 1, logins }));
@@ -212,7 +232,7 @@ Deno.test("openclaw login has no flag for a password or a code", async () => {
 
 Deno.test("a session that is about to expire is renewed and stored before it is used", async () => {
   await using one = await scene();
-  await one.login();
+  await one.logIn();
   await one.change({ received_at: new Date(Date.now() - 3_550_000).toISOString() });
   assert.equal((await one.openclaw(["fleet"])).code, 0);
   assert.equal((await one.openclaw(["fleet"])).code, 0);
@@ -223,7 +243,7 @@ Deno.test("a session that is about to expire is renewed and stored before it is 
 for (const [name, hours] of [["behind", 48], ["ahead", -48]] as const) {
   Deno.test(`a clock that was ${name} when the session was kept renews it, and says nothing`, async () => {
     await using one = await scene();
-    await one.login();
+    await one.logIn();
     await one.change({ received_at: new Date(Date.now() - hours * 3_600_000).toISOString() });
     const { code, stderr } = await one.openclaw(["fleet"]);
     assert.deepEqual([code, stderr], [0, ""]);
@@ -233,7 +253,7 @@ for (const [name, hours] of [["behind", 48], ["ahead", -48]] as const) {
 
 Deno.test("a session that the server does not take any more is renewed once, and the request sent again", async () => {
   await using one = await scene();
-  await one.login();
+  await one.logIn();
   one.project.tokens.clear();
   assert.equal((await one.openclaw(["fleet"])).code, 0);
   assert.deepEqual(one.project.steps().slice(1), ["agents", "token refresh_token", "agents"]);
@@ -241,7 +261,7 @@ Deno.test("a session that the server does not take any more is renewed once, and
 
 Deno.test("a refused refresh → exit code 3 and the hint to log in again; the login is kept for logout", async () => {
   await using one = await scene();
-  await one.login();
+  await one.logIn();
   one.project.refreshTokens.clear();
   await one.change({ expires_in: 0 });
   const result = await one.openclaw(["fleet"]);
@@ -256,7 +276,7 @@ Deno.test("a refused refresh → exit code 3 and the hint to log in again; the l
 
 Deno.test("a refresh during an outage → unreachable, and the refresh token is not lost", async () => {
   await using one = await scene();
-  await one.login();
+  await one.logIn();
   await one.change({ expires_in: 0 });
   one.project.instead = ({ path }) => path.startsWith("/auth") ? new Response("no", { status: 503 }) : null;
   assertRefused(await one.openclaw(["fleet"]), 6, /Cannot renew the login: \S+ does not answer as it should/);
@@ -267,16 +287,16 @@ Deno.test("a refresh during an outage → unreachable, and the refresh token is 
 
 Deno.test("three commands at once renew a session once, under a lock, and all go on", async () => {
   await using one = await scene();
-  await one.login();
+  await one.logIn();
   await one.change({ received_at: new Date(0).toISOString() });
-  const results = await Promise.all([1, 2, 3].map(() => one.openclaw(["fleet"])));
+  const results = await Promise.all([1, 2, 3].map(() => run(["fleet"], { home: one.home })));
   assert.deepEqual(results.map(({ code, stderr }) => [code, stderr]), [[0, ""], [0, ""], [0, ""]]);
   assert.equal(one.project.steps().filter((step) => step === "token refresh_token").length, 1);
 });
 
 Deno.test("openclaw logout ends the session here and at the project, and a second one has nothing to end", async () => {
   await using one = await scene();
-  await one.login();
+  await one.logIn();
   const { code, stderr } = await one.openclaw(["logout"]);
   assert.deepEqual([code, stderr], [0, `logged out at ${one.project.url}\n`]);
   assert.equal(one.project.tokens.size, 0);
@@ -287,7 +307,7 @@ Deno.test("openclaw logout ends the session here and at the project, and a secon
 
 Deno.test("openclaw logout without the project forgets the session here, with a warning", async () => {
   await using one = await scene();
-  await one.login();
+  await one.logIn();
   one.project.instead = () => new Response("no", { status: 503 });
   const { code, stderr } = await one.openclaw(["logout"]);
   assert.equal(code, 0, stderr);
@@ -300,7 +320,7 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   async fn() {
     await using one = await scene();
-    await one.login();
+    await one.logIn();
     await Deno.chmod(one.path, 0o644);
     assertRefused(await one.openclaw(["fleet"]), 3, /Cannot use the logins in "[^"]+": its mode is 0644/);
     assert.deepEqual(one.project.steps(), ["token password"]);
@@ -309,13 +329,13 @@ Deno.test({
 
 Deno.test("a malformed file of logins → usage that names it", async () => {
   await using one = await scene();
-  await one.login();
+  await one.logIn();
   await Deno.writeTextFile(one.path, '{"version":1,"logins":[{"url":"x"}]}');
   assertRefused(await one.openclaw(["fleet"]), 2, /Cannot use the logins in "[^"]+": they are malformed/);
 });
 
 Deno.test("a login stands beside the agent's folder, not in it: an installation there meets no stranger's file", async () => {
   await using one = await scene();
-  await one.login();
+  await one.logIn();
   assert.equal(await isThere(join(one.path, "..", "..", "openclaw-agent")), false);
 });

@@ -7,7 +7,8 @@ import {
   startFaultServer,
 } from "../../../_support/fault_server.ts";
 import { hasKey, operatorKey, serverTime } from "../../../_support/fake_fleet.ts";
-import { type Run, run } from "../../../_support/program.ts";
+import type { Run } from "../../../_support/program.ts";
+import { runInSession } from "../../../_support/program_session.ts";
 import { assertRefused } from "../../../_support/refused.ts";
 import { temporaryFolder } from "../../../_support/server.ts";
 
@@ -33,7 +34,7 @@ function startServer(names: readonly string[]): FaultServer {
 async function readerKeys(url: string, ...args: string[]): Promise<Run> {
   await using home = await temporaryFolder();
   const env = { OPENCLAW_URL: url, OPENCLAW_OPERATOR_KEY: operatorKey };
-  return await run(["reader-keys", ...args], { home: home.path, env });
+  return await runInSession(["reader-keys", ...args], { home: home.path, env });
 }
 
 function actsOf({ caught }: FaultServer): string[] {

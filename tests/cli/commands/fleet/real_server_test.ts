@@ -1,17 +1,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FleetClient, record } from "../../../_support/client.ts";
-import { type Run, run } from "../../../_support/program.ts";
+import type { Run } from "../../../_support/program.ts";
+import { runInSession } from "../../../_support/program_session.ts";
 import { assertRefused } from "../../../_support/refused.ts";
-import { startServerProcess, temporaryFolder } from "../../../_support/server.ts";
+import { folderInMemory, startServerProcess } from "../../../_support/server.ts";
 
 Deno.test("an operator beside the embedded server sees the fleet, checks it, and lets a dashboard read it", async () => {
-  await using folder = await temporaryFolder();
+  await using folder = await folderInMemory();
   const home = folder.path;
   await using server = await startServerProcess({ data: join(home, "openclaw-data") });
   const client = new FleetClient(server.base, server.operatorKey);
   const openclaw = (args: string[], env: Record<string, string> = {}): Promise<Run> =>
-    run(args, { home, env });
+    runInSession(args, { home, env });
   assert.match((await openclaw(["fleet"])).stdout, /^no agents: make the first one with: /);
 
   const hurt = await client.createAgent({ name: "db 1", labels: { role: "db" } });

@@ -6,7 +6,7 @@ import { Maintenance, vacuumedTables } from "../../../../cli/serve/store/mainten
 import { databaseOver } from "../../../../supabase/functions/_shared/database/port.ts";
 import { Log } from "../../../../supabase/functions/_shared/log.ts";
 import { copyDatabaseTemplate } from "../../../_support/database_template.ts";
-import { temporaryFolder } from "../../../_support/server.ts";
+import { folderInMemory } from "../../../_support/server.ts";
 
 /** A maintenance over tables of the same names. */
 interface Bench {
@@ -35,12 +35,14 @@ const beat = {
   instanceId: null,
   seq: null,
   clockOffsetSeconds: null,
+  work: null,
+  backInSeconds: null,
 };
 
 /** Tables of the server's names, as they are in the beginning. */
 const others = vacuumedTables.filter((table) => table !== "agents").map((table) => `public.${table}`);
 const schema = `
-  drop table if exists public.agents, ${others.join(", ")};
+  drop table if exists public.agents, ${others.join(", ")} cascade;
   create table public.agents (id integer primary key, message text);
   alter table public.agents alter column message set storage external;
   ${others.map((table) => `create table ${table} (id integer);`).join(" ")}
@@ -58,8 +60,10 @@ Deno.test("every table that a migration makes is vacuumed", async () => {
   assert.deepEqual(vacuumedTables.toSorted(), made.toSorted());
 });
 
-const database = await PGlite.create();
-await database.exec("create role service_role");
+const folder = await folderInMemory();
+await copyDatabaseTemplate(folder.path);
+const database = await PGlite.create({ dataDir: join(folder.path, "postgres") });
+addEventListener("unload", () => Deno.removeSync(folder.path, { recursive: true }));
 
 Deno.test("beats with long messages → after 5,000 writes their room is used again, TOAST too", async () => {
   await onBench(async ({ database, maintenance }) => {
@@ -161,7 +165,7 @@ Deno.test("transactions that are old → frozen once a day, and at a start that 
 });
 
 Deno.test("every beat of a list is a write, and a question is none", async () => {
-  await using data = await temporaryFolder();
+  await using data = await folderInMemory();
   await copyDatabaseTemplate(data.path);
   const plain = Maintenance.prototype.noteWrites;
   const noted: number[] = [];

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { newestSnapshot, Snapshots } from "../../../../cli/serve/store/snapshots.ts";
 import { Log } from "../../../../supabase/functions/_shared/log.ts";
 import { withFolder } from "../../../_support/server.ts";
+import { pause } from "../../../_support/wait.ts";
 
 /** Snapshots whose quarter of an hour passes when the test says so. */
 interface Bench {
@@ -77,7 +78,7 @@ Deno.test("a stop while a snapshot is being taken → waits for it, and takes wh
     await new Promise((resolve) => setTimeout(resolve));
     let stopped = false;
     const stop = snapshots.takeIfChanged().then(() => stopped = true);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await pause(20);
     assert.ok(!stopped);
     snapshots.noteChange();
     dumps[1]?.resolve(new Blob(["second"]));

@@ -1,0 +1,49 @@
+import { Connection, type Serving } from "./connection.ts";
+import type { Source, Wire } from "./wire.ts";
+
+/** How late a limit may be passed, as a part of the shortest one. */
+const sweepsPerLimit = 10;
+
+/**
+ * The connections of a source. One timer serves all their limits.
+ *
+ * It holds so many at most: one that is too many is closed at once.
+ */
+export class Connections {
+  readonly #serving: Serving & { most: number };
+  readonly #open = new Set<Connection>();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #isClosed = false;
+
+  constructor(source: Source, serving: Serving & { most: number }) {
+    const { headerMs, bodyMs, idleMs, stallMs } = serving.limits;
+    const sweepMs = Math.min(headerMs, bodyMs, idleMs, stallMs) / sweepsPerLimit;
+    this.#serving = serving;
+    this.#timer = setInterval(() => this.#sweep(sweepMs), sweepMs);
+    source.start((wire, address) => this.#take(wire, address), serving.most);
+  }
+
+  /** Takes no more of them, and ends when the replies under way were sent, or after so long. */
+  async close(timeoutMs: number): Promise<void> {
+    this.#isClosed = true;
+    for (const connection of this.#open) connection.finish();
+    const timer = setTimeout(() => {
+      for (const connection of this.#open) connection.close();
+    }, timeoutMs);
+    await Promise.all([...this.#open].map(({ closed }) => closed));
+    clearTimeout(timer);
+    clearInterval(this.#timer);
+  }
+
+  #take(wire: Wire, address: string): void {
+    if (this.#isClosed || this.#open.size >= this.#serving.most) return wire.close();
+    const connection = new Connection({ wire, address }, this.#serving);
+    this.#open.add(connection);
+    connection.closed.then(() => this.#open.delete(connection));
+    void connection.serve();
+  }
+
+  #sweep(sweepMs: number): void {
+    for (const connection of this.#open) connection.sweep(sweepMs);
+  }
+}

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import axe from "axe-core";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import type { FakePage } from "./fake_page.ts";
+import { part } from "./require.ts";
+import { isInstalled } from "./tools.ts";
+
+export type { Page };
+
+/** Debian's Chromium. One for each file of tests: a start takes a second. */
+export const withChromium = await part(
+  "chromium",
+  () => Promise.resolve(isInstalled("chromium") ? "chromium" : null),
+);
+
+export async function startBrowser(): Promise<Browser & AsyncDisposable> {
+  const browser = await chromium.launch({
+    executablePath: "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu"],
+  });
+  return Object.assign(browser, { [Symbol.asyncDispose]: () => browser.close() });
+}
+
+interface Visit extends BrowserContextOptions {
+  /** What follows the page's address. */
+  path?: string;
+  /** The browser's own clock stands at this time, and moves only when it is told to. */
+  clock?: string;
+  /** What the console may say. */
+  allowed?: RegExp;
+}
+
+/** Opens the page and works on it. The console has to stay silent, and nobody but the page's server be asked. */
+export async function visit(
+  browser: Browser,
+  { url }: Pick<FakePage, "url">,
+  { path = "", clock, allowed, ...options }: Visit,
+  work: (page: Page) => Promise<void>,
+): Promise<void> {
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 900 },
+    timezoneId: "UTC",
+    ...options,
+  });
+  const said: string[] = [];
+  const strangers: string[] = [];
+  try {
+    const page = await context.newPage();
+    page.setDefaultTimeout(300_000);
+    if (clock !== undefined) await page.clock.install({ time: clock });
+    page.on("console", (message) => said.push(`${message.type()}: ${message.text()}`));
+    page.on("pageerror", (error) => said.push(`thrown: ${error.message}`));
+    page.on("request", (request) => {
+      if (!request.url().startsWith(url) && !request.url().startsWith("data:")) strangers.push(request.url());
+    });
+    await page.goto(url + path);
+    await work(page);
+  } finally {
+    await context.close();
+  }
+  assert.deepEqual(said.filter((line) => !allowed?.test(line)), []);
+  assert.deepEqual(strangers, []);
+}
+
+/** What axe-core has to say against the page as it is now. */
+export async function violationsOf(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const found = await page.evaluate<{ id: string; nodes: string[] }[]>(
+    `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => ({ id, nodes: nodes.map((one) => one.html + " " + one.failureSummary) })))`,
+  );
+  return found.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).join("; ")}`);
+}
+
+/** Waits until the page says so; fails by the test's own end, not by a time of its own. */
+export async function shows(page: Page, selector: string, text: string | RegExp): Promise<void> {
+  await page.locator(selector).filter({ hasText: text }).first().waitFor();
+}
+
+/** What the element that has the focus is called. */
+export async function focused(page: Page): Promise<string> {
+  return await page.evaluate<string>(
+    `(({ ariaLabel, labels, textContent }) =>
+      (ariaLabel ?? (labels?.length > 0 ? labels[0].textContent : textContent)).trim())(document.activeElement)`,
+  );
+}
+
+/** Presses Tab until what is called so has the focus: everything can be reached so, or this fails. */
+export async function tabTo(page: Page, name: string | RegExp): Promise<void> {
+  for (let times = 0; times < 60; times++) {
+    const found = await focused(page);
+    if (typeof name === "string" ? found === name : name.test(found)) return;
+    await page.keyboard.press("Tab");
+  }
+  throw new Error(`Cannot reach "${name}" by Tab`);
+}
+
+const pictures = Deno.env.get("OPENCLAW_TEST_PICTURES");
+
+/** Keeps a picture of the page for a person to look at, where `OPENCLAW_TEST_PICTURES` names a folder for them. */
+export async function picture(page: Page, name: string): Promise<void> {
+  if (pictures) await page.screenshot({ path: `${pictures}/${name}.png`, fullPage: true });
+}
