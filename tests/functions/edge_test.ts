@@ -6,6 +6,7 @@ import { type Edge, findEdgeDeno, functionArgs, functions, indexOf, withEdge } f
 import { assertUnseen, tellOperatorStory, UserClient } from "../_support/operator_story.ts";
 import { part } from "../_support/require.ts";
 import { run, succeed } from "../_support/run.ts";
+import { withSql } from "../_support/sql.ts";
 import { until } from "../_support/wait.ts";
 import {
   findSupabaseApi,
@@ -70,6 +71,26 @@ for (const [name, [env, said]] of Object.entries(refusedStarts)) {
   });
 }
 
+/** What `pg_net` has of its `net.http_post`, by its documentation; the test sends what waits, as its worker does. */
+const pgNetLike = `
+  create schema vault;
+  create table vault.decrypted_secrets (name text, decrypted_secret text);
+  create schema net;
+  create table net.http_request_queue (
+    method text, url text, headers jsonb, body bytea, timeout_milliseconds integer
+  );
+  create function net.http_post(
+    url text, body jsonb default '{}', params jsonb default '{}', headers jsonb default '{}',
+    timeout_milliseconds integer default 2000
+  ) returns bigint language sql as $$
+    insert into net.http_request_queue values (
+      'POST', url, '{"Content-Type": "application/json"}' || headers, convert_to(body::text, 'UTF8'),
+      timeout_milliseconds
+    );
+    select 1::bigint;
+  $$;
+`;
+
 async function liveOneStory(
   { base, output }: Edge,
   api: SupabaseApi,
@@ -116,6 +137,33 @@ async function liveOneStory(
     await mine.operate(`agents/${agent.id}?name=edge%201`, { method: "DELETE" });
     await assertUnseen(others, await tellOperatorStory(mine));
   });
+  await context.step(
+    "what docs/operating.md has pg_cron run is a tick, with a reader's key of Vault",
+    async () => {
+      const key = await client.operate("reader-keys", { method: "POST", body: { name: "pg_cron" } });
+      assert.equal(key.status, 201, JSON.stringify(key.body));
+      const request = await withSql(api.address, async (sql) => {
+        await sql.unsafe(pgNetLike);
+        await sql`insert into vault.decrypted_secrets values ('openclaw_reader_key', ${text(key.body.key)})`;
+        await sql.unsafe(await documentedCall());
+        const [request, ...more] = await sql`
+        select method, url, headers, convert_from(body, 'UTF8') as body, timeout_milliseconds
+        from net.http_request_queue`;
+        assert.equal(more.length, 0);
+        return record(request);
+      });
+      assert.match(text(request.url), /^https:\/\/<ref>\.supabase\.co\/functions\/v1\/notify$/);
+      assert.ok(Number(request.timeout_milliseconds) > 25_000, "notify sends for 25 s at most");
+      const headers = Object.entries(record(request.headers)).map(([name, value]): [string, string] => [
+        name,
+        text(value),
+      ]);
+      const reply = await fetch(`${base}/notify`, { method: "POST", headers, body: text(request.body) });
+      assert.deepEqual([reply.status, await reply.json()], [200, { ok: true }]);
+      const [ticks] = await withSql(api.address, (sql) => sql`select every_seconds from public.ticks`);
+      assert.equal(ticks?.every_seconds, 10);
+    },
+  );
   await context.step("no operator's key, no agent", async () => {
     const bare = await send(`${base}/create-agent`, { body: { name: "x" } });
     assertError(bare, "operator_required", 401);
@@ -134,6 +182,13 @@ async function liveOneStory(
       assert.ok(!printed.includes(secret), "the output holds a secret");
     }
   });
+}
+
+/** What is between the dollars of the documented `cron.schedule`. */
+async function documentedCall(): Promise<string> {
+  const page = await Deno.readTextFile(new URL("../../docs/operating.md", import.meta.url));
+  const [, call] = /cron\.schedule\('openclaw notify', '10 seconds', \$\$([^$]+)\$\$\)/.exec(page) ?? [];
+  return call ?? assert.fail("docs/operating.md has no such schedule");
 }
 
 async function losePostgrest({ base }: Edge, api: SupabaseApi, context: Deno.TestContext): Promise<void> {
