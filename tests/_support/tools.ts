@@ -17,6 +17,20 @@ export function isInstalled(tool: string): boolean {
   return (Deno.env.get("PATH") ?? "").split(":").some((folder) => isFile(join(folder, tool)));
 }
 
+const systemFolders = ["/usr/local/bin", "/usr/bin", "/bin"];
+
+/** Where each user may run it, or null: what root has first in PATH may be in root's home. */
+export function findForEveryUser(tool: string): string | null {
+  const folders = [...(Deno.env.get("PATH") ?? "").split(":"), ...systemFolders];
+  return folders.map((folder) => join(folder, tool)).find((path) => isFile(path) && isOpen(path)) ?? null;
+}
+
+function isOpen(path: string): boolean {
+  const real = Deno.realPathSync(path);
+  const parts = real.split("/").map((_, index, all) => all.slice(0, index + 1).join("/") || "/");
+  return parts.every((part) => ((Deno.statSync(part).mode ?? 0) & 0o001) !== 0);
+}
+
 function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;

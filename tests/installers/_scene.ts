@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import type { CreatedAgent, FleetClient } from "../_support/client.ts";
-import { assertEnded, type Finished, Host, run, type RunOptions } from "../_support/installers.ts";
+import {
+  assertEnded,
+  type Finished,
+  Host,
+  type Language,
+  run,
+  type RunOptions,
+} from "../_support/installers.ts";
 import { PowerShellSession } from "../_support/powershell.ts";
 import type { Random } from "../_support/seed.ts";
+import { findForEveryUser } from "../_support/tools.ts";
 import { pause } from "../_support/wait.ts";
 
 /** What a scenario has at hand. */
@@ -26,6 +34,8 @@ export interface Scenario {
   work: (scene: Scene) => Promise<void>;
   /** What it takes beside what the language does. */
   needs?: string[];
+  /** It runs the installer as a user who is not root. */
+  asNobody?: true;
   /**
    * What PowerShell is told in, if not in the one that the scenarios share: in a process for each run, for how a file is
    * started, or in one of its own, for what a PowerShell remembers from run to run.
@@ -130,7 +140,8 @@ export async function asNobody({ host }: Scene, { id, secret }: CreatedAgent, ur
       [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
     };
   }
-  const { command, extension } = host.language;
+  const { extension } = host.language;
+  const command = commandForNobody(host.language);
   const file = join(own, `installer.${extension}`);
   await Deno.copyFile(host.language.file, file);
   if (isRoot) {
@@ -146,6 +157,12 @@ export async function asNobody({ host }: Scene, { id, secret }: CreatedAgent, ur
     uninstall: () => there(["--uninstall"]),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
+}
+
+/** Python may be where only root can look. The shells are the system's. */
+function commandForNobody({ extension, command: [program = "", ...args] }: Language): string[] {
+  const mayBePrivate = extension === "py" && Deno.uid() === 0;
+  return [mayBePrivate ? findForEveryUser(program) ?? program : program, ...args];
 }
 
 /** Asserts that a run ends so, and that not one file of the home is another afterwards. */

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { Host, type Language } from "../_support/installers.ts";
 import { PowerShellSession } from "../_support/powershell.ts";
 import { seededRandom } from "../_support/seed.ts";
+import { findForEveryUser } from "../_support/tools.ts";
 import { scenarios } from "./_list.ts";
 import type { Scenario } from "./_scene.ts";
 import { scenariosUnder } from "./_shells.ts";
@@ -18,6 +19,13 @@ interface Telling {
   isAlone?: boolean;
   /** Which of the list are told, if it is neither all nor what a repetition tells. */
   chosen?: readonly Scenario[];
+}
+
+function lackingForNobody({ extension, tools }: Language): string[] {
+  const lacking = extension === "py" && Deno.uid() === 0
+    ? tools.filter((tool) => findForEveryUser(tool) === null)
+    : [];
+  return lacking.map((tool) => `${tool} for every user`);
 }
 
 /** Where root may have them, the session has mounts of its own. */
@@ -41,9 +49,9 @@ export function tellScenarios(
     ? chosen.filter(({ alone }) => isAlone ? alone : alone !== "only")
     : chosen;
   const sessions: PowerShellSession[] = [];
-  const steps = told.map(({ name: scenario, work, needs = [], own }): Step => ({
+  const steps = told.map(({ name: scenario, work, needs = [], asNobody, own }): Step => ({
     name: scenario,
-    tools: [...language.tools, ...needs],
+    tools: [...language.tools, ...needs, ...asNobody ? lackingForNobody(language) : []],
     async work({ folder, ...given }) {
       await Deno.mkdir(join(folder, "home"));
       const random = seededRandom(`${name}: ${scenario}`);

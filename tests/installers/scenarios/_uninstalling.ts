@@ -15,7 +15,11 @@ export const uninstalling: Scenario[] = [
   },
   { name: "what is not installed cannot be uninstalled", work: notInstalled },
   { name: "a manifest that no installer wrote so is no order to remove anything", work: brokenManifest },
-  { name: "what this user may not remove stays, and so does the manifest", work: notAllowed },
+  {
+    name: "what this user may not remove stays, and so does the manifest",
+    work: notAllowed,
+    asNobody: true,
+  },
 ];
 
 async function distrustedManifest({ host, fleet, url }: Scene): Promise<void> {
