@@ -78,11 +78,12 @@ async function installProgram(host: SystemdHost, from: string): Promise<void> {
   }
   await done(host, ["mount", "--bind", source, "/opt/openclaw"]);
   const packages = ownEnvironment("/").DENO_DIR ?? assert.fail("there is no folder of packages");
-  // The service's user may have no way into the folder itself.
+  // The service's user may have no way into the folders that hold these two.
   const npm = await reachable(host, join(packages, "npm"));
   await done(host, ["mount", "--bind", npm, "/opt/openclaw-packages/npm"]);
   const deno = await reachable(host, await Deno.realPath(Deno.execPath()));
-  await done(host, ["ln", "-sf", deno, "/usr/local/bin/deno"]);
+  await done(host, ["touch", "/usr/local/bin/deno"]);
+  await done(host, ["mount", "--bind", deno, "/usr/local/bin/deno"]);
 }
 
 /** The file or folder, or a copy of it where the host, whose /tmp and /var/lib are its own, sees it. */
