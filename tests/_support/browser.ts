@@ -40,6 +40,8 @@ export async function visit(
   const context = await browser.newContext({
     viewport: { width: 1280, height: 900 },
     timezoneId: "UTC",
+    // What comes in fades in: what is half there has half of its contrast.
+    reducedMotion: "reduce",
     ...options,
   });
   const said: string[] = [];
