@@ -5,6 +5,7 @@ import { joinInstallers } from "../../tools/installers.ts";
 import type { AgentSession } from "./agent_session.ts";
 import type { CreatedAgent } from "./client.ts";
 import { powershellEnvironment, type PowerShellSession, pwsh } from "./powershell.ts";
+import { PythonSession } from "./python_session.ts";
 
 /** One way to run one of the installers. */
 export interface Language {
@@ -18,6 +19,8 @@ export interface Language {
   applets?: string[];
   /** The PowerShell that stays and runs what takes no process of its own. */
   session?: PowerShellSession;
+  /** The same of Python. */
+  forks?: PythonSession;
 }
 
 export interface Finished {
@@ -171,17 +174,16 @@ export class Host {
   }
 
   async run(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
-    const { command, session } = this.language;
+    const { command, session, forks } = this.language;
     const file = options.file ?? this.language.file;
-    const env = { HOME: this.home, ...await this.#surroundings(), ...options.env };
-    if (session === undefined || options.wrapper !== undefined || options.stdin !== undefined) {
-      return await run([...command, file, ...args], { ...options, env });
+    const own = { HOME: this.home, ...await this.#surroundings(), ...options.env };
+    const env = { PATH: Deno.env.get("PATH") ?? "", LANG: "C.UTF-8", ...own };
+    const { wrapper, stdin, as } = options;
+    if (wrapper === undefined && stdin === undefined && as === undefined) {
+      if (session !== undefined) return await session.run({ file, args, env });
+      if (forks !== undefined && PythonSession.takes(env)) return await forks.run({ file, args, env });
     }
-    return await session.run({
-      file,
-      args,
-      env: { PATH: Deno.env.get("PATH") ?? "", LANG: "C.UTF-8", ...env },
-    });
+    return await run([...command, file, ...args], { ...options, env: own });
   }
 
   async #surroundings(): Promise<Record<string, string>> {

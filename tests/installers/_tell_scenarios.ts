@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Host, type Language } from "../_support/installers.ts";
 import { PowerShellSession } from "../_support/powershell.ts";
+import { PythonSession } from "../_support/python_session.ts";
 import { seededRandom } from "../_support/seed.ts";
 import { findForEveryUser } from "../_support/tools.ts";
 import { scenarios } from "./_list.ts";
@@ -15,7 +16,7 @@ interface Telling {
    * one for which all are told.
    */
   isRepetition?: boolean;
-  /** Tells PowerShell what takes processes of its own, in these. */
+  /** Each run is a process of its own. Of PowerShell, only what takes that is told so. */
   isAlone?: boolean;
   /** Which of the list are told, if it is neither all nor what a repetition tells. */
   chosen?: readonly Scenario[];
@@ -44,11 +45,13 @@ export function tellScenarios(
   const name = `${language.name}, against a real server${isAlone ? ", with a process for each run" : ""}`;
   const some = <Row>(rows: Row[]): Row[] => isRepetition ? rows.filter((_, index) => index % 4 === 0) : rows;
   const isShared = language.extension === "ps1" && !isAlone;
+  const forks = language.extension === "py" && !isAlone;
   const someAlone = isShared ? <Row>(rows: Row[]): Row[] => rows.slice(0, 1) : some;
   const told = language.extension === "ps1"
     ? chosen.filter(({ alone }) => isAlone ? alone : alone !== "only")
     : chosen;
   const sessions: PowerShellSession[] = [];
+  const pythons: PythonSession[] = [];
   const steps = told.map(({ name: scenario, work, needs = [], asNobody, own }): Step => ({
     name: scenario,
     tools: [...language.tools, ...needs, ...asNobody ? lackingForNobody(language) : []],
@@ -57,6 +60,7 @@ export function tellScenarios(
       const random = seededRandom(`${name}: ${scenario}`);
       const tell = (how: Language): Promise<void> =>
         work({ ...given, host: new Host(how, folder), random, kills, some, someAlone });
+      if (forks && own !== "process") return await tell({ ...language, forks: forking(join(folder, "..")) });
       if (!isShared || own === "process") return await tell(language);
       if (own === undefined) return await tell({ ...language, session: shared(join(folder, "..")) });
       await using session = new PowerShellSession(folder);
@@ -66,7 +70,7 @@ export function tellScenarios(
   testSteps(name, steps, {
     // Each start of PowerShell takes a second of CPU.
     async atTheEnd() {
-      for (const session of sessions) await session[Symbol.asyncDispose]();
+      for (const session of [...sessions, ...pythons]) await session[Symbol.asyncDispose]();
     },
   });
 
@@ -74,5 +78,11 @@ export function tellScenarios(
     const session = sessions[0] ?? new PowerShellSession(folder, { wrapper: ownMounts });
     if (sessions.length === 0) sessions.push(session);
     return session;
+  }
+
+  function forking(folder: string): PythonSession {
+    const python = pythons[0] ?? new PythonSession(language.command, folder);
+    if (pythons.length === 0) pythons.push(python);
+    return python;
   }
 }

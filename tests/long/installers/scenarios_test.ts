@@ -1,11 +1,14 @@
-import { type Language, languages, powershell } from "../../_support/installers.ts";
+import { type Language, languages, powershell, python } from "../../_support/installers.ts";
 import { seededRandom, share } from "../../_support/seed.ts";
 import { scenarios } from "../../installers/_list.ts";
 import type { Scenario } from "../../installers/_scene.ts";
 import { tellScenarios } from "../../installers/_tell_scenarios.ts";
 
 // All rows of all tables under every shell, and kills at many more random moments.
-for (const language of languages) tellScenarios(language, { kills: share(100), chosen: chooseFor(language) });
+for (const language of languages) {
+  const isAlone = language === python;
+  tellScenarios(language, { kills: share(100), chosen: chooseFor(language), isAlone });
+}
 tellScenarios(powershell, { kills: 0, chosen: chooseFor(powershell) });
 // A start of PowerShell is slow by nature. Of these, only the kills are fewer in a share.
 tellScenarios(powershell, { kills: share(20), isAlone: true });
