@@ -4,6 +4,7 @@ import { greets, startFaultServer } from "../_support/fault_server.ts";
 import { assertEnded, Host, type Language, powershell, python, sh } from "../_support/installers.ts";
 import { loopbackCases } from "../_support/loopback_cases.ts";
 import { PowerShellSession } from "../_support/powershell.ts";
+import { PythonSession } from "../_support/python_session.ts";
 import { temporaryFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
 import { agentId, agentSecret } from "../_support/vectors.ts";
@@ -12,9 +13,10 @@ for (const language of [sh, python, powershell]) {
   testWith(language.tools, `${language.name} reads id and secret as the program does`, async (context) => {
     using server = startFaultServer(() => greets());
     await using room = await temporaryFolder();
-    // One PowerShell for all: each start takes a second of CPU.
+    // One for all: a start of PowerShell takes a second of CPU, and one of Python a tenth.
     await using session = language.extension === "ps1" ? new PowerShellSession(room.path) : null;
-    const how: Language = session === null ? language : { ...language, session };
+    await using forks = language.extension === "py" ? new PythonSession(language.command, room.path) : null;
+    const how: Language = { ...language, ...session && { session }, ...forks && { forks } };
     for (const one of identityCases) {
       await context.step(`${one.name} → exit code ${one.code}`, async () => {
         await using folder = await temporaryFolder();

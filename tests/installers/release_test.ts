@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FleetClient } from "../_support/client.ts";
 import { assertEnded, Host, languages, powershell, run, sh } from "../_support/installers.ts";
-import { startServerProcess, withFolder } from "../_support/server.ts";
+import { PowerShellSession } from "../_support/powershell.ts";
+import { withFolder } from "../_support/server.ts";
+import { startServerHere } from "../_support/server_here.ts";
 import { isInstalled, testWith } from "../_support/tools.ts";
 
 const generate = fileURLToPath(new URL("../../tools/installers.ts", import.meta.url));
@@ -23,7 +25,7 @@ testWith(
   }`,
   async () => {
     await withFolder(async (folder) => {
-      const server = await startServerProcess({ data: join(folder, "data") });
+      await using server = await startServerHere({ data: join(folder, "data") });
       const fleet = new FleetClient(server.base, server.operatorKey);
       const program = join(folder, "openclaw-linux-x64");
       await Deno.writeTextFile(program, "#!/bin/sh\necho 0.1.0\n", { mode: 0o755 });
@@ -35,10 +37,13 @@ testWith(
       );
       const made = await release(["--release", join(folder, "dist"), sums, "https://example.com/v0.1.0/"]);
       assert.equal(made.code, 0, made.stderr);
+      await using session = hasPowershell ? new PowerShellSession(folder) : null;
       for (const language of released) {
         const own = join(folder, language.name.replaceAll(" ", "_"));
         await Deno.mkdir(join(own, "home"), { recursive: true });
-        const host = new Host({ ...language, file: join(folder, `dist/install.${language.extension}`) }, own);
+        const file = join(folder, `dist/install.${language.extension}`);
+        const inSession = language === powershell && session !== null ? { session } : {};
+        const host = new Host({ ...language, file, ...inSession }, own);
         const agent = await fleet.createAgent();
         assertEnded(await host.install(agent, server.url, { args: ["--binary", program] }), 0);
         assert.equal(await Deno.readTextFile(host.program), await Deno.readTextFile(program));
@@ -52,7 +57,6 @@ testWith(
         const plain = await host.install(agent, server.url, { args: ["--dry-run"] });
         assertEnded(plain, 0);
       }
-      await server.stop();
     });
   },
 );
