@@ -19,15 +19,17 @@ export const interruptions: Scenario[] = [
 async function interruptedDownload({ host, fleet, url }: Scene): Promise<void> {
   const agent = await fleet.createAgent();
   const { sum } = await standIn(host);
-  const slow = new AbortController();
+  const over = Promise.withResolvers<void>();
   const asked = Promise.withResolvers<void>();
   const front = (): Response => {
     asked.resolve();
     const drip = new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        controller.enqueue(new TextEncoder().encode("#!/bin/sh\n"));
-        slow.signal.addEventListener("abort", () => controller.error(new Error("over")));
+      start: (controller) => controller.enqueue(new TextEncoder().encode("#!/bin/sh\n")),
+      async pull(controller) {
+        await over.promise;
+        controller.close();
       },
+      cancel: () => over.resolve(),
     });
     return new Response(drip);
   };
@@ -40,7 +42,7 @@ async function interruptedDownload({ host, fleet, url }: Scene): Promise<void> {
     );
     assert.match(stderr, /what was done has been undone\nerror: Cannot go on: it was interrupted/);
     assert.ok(took < atOnceMs, `it took ${took} ms`);
-    slow.abort();
+    over.resolve();
   });
   assert.deepEqual(await host.tree(), {});
 }
