@@ -11,23 +11,34 @@ export interface SettingsFlags {
 }
 
 /**
- * The settings of a channel: what is open from flags, what is secret from a file, or asked for and not shown. A file
- * is a JSON object; one that is no object is the first secret by itself.
+ * The settings of a channel that are given: what is open by flags, what is secret in a file. A file is a JSON object;
+ * one that is no object is the first secret by itself.
+ */
+export async function readGivenSettings(
+  kind: ChannelKind,
+  { settingsFile, to, chatId }: SettingsFlags,
+  warn: (text: string) => void,
+): Promise<Record<string, string>> {
+  return {
+    ...(settingsFile === undefined ? {} : await readSettingsFile(kind, settingsFile, warn)),
+    ...(to === undefined ? {} : { to }),
+    ...(chatId === undefined ? {} : { chat_id: chatId }),
+  };
+}
+
+/**
+ * All settings of a new channel: those that are given, and the others asked for, what is secret not shown.
  *
  * @throws {CliError} `usage` when one is missing and nobody can be asked
  */
 export async function readChannelSettings(
   kind: ChannelKind,
-  { settingsFile, to, chatId }: SettingsFlags,
+  flags: SettingsFlags,
   { environment, warn }: { environment: Environment; warn: (text: string) => void },
 ): Promise<Record<string, string>> {
-  const given = {
-    ...(settingsFile === undefined ? {} : await readSettingsFile(kind, settingsFile, warn)),
-    ...(to === undefined ? {} : { to }),
-    ...(chatId === undefined ? {} : { chat_id: chatId }),
-  };
+  const { settingsFile } = flags;
   const known: readonly Setting[] = channelSettings[kind];
-  const settings: Record<string, string> = { ...given };
+  const settings = await readGivenSettings(kind, flags, warn);
   const missing = known.filter(({ name }) => settings[name] === undefined);
   const asks = settingsFile === undefined && mayAsk(environment);
   for (const setting of missing) {

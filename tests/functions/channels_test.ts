@@ -181,6 +181,19 @@ Deno.test("PATCH /channels/<id> changes what the body names, and nothing else", 
   assert.deepEqual(backend.calls.at(-1), { name: "channels.edit", args });
 });
 
+Deno.test("PATCH /channels/<id> with a null in place of a webhook's secret → invalid_request: a new one would be in no reply", async () => {
+  const webhook = { ...channel, kind: "webhook", settings: { url: settings.url, secret: "whsec_x" } };
+  const backend = await testBackend({ channels: { find: () => Promise.resolve(webhook) } });
+  const reply = await ask(endpoint, backend, {
+    method: "PATCH",
+    rest: `/${agentId}`,
+    headers: apikey,
+    body: JSON.stringify({ settings: { secret: null } }),
+  });
+  assertError(reply, "invalid_request", 400);
+  assert.ok(backend.calls.every(({ name }) => name !== "channels.edit"));
+});
+
 Deno.test("PATCH /channels/<id> with nothing to change → invalid_request", async () => {
   const backend = await testBackend();
   const given = JSON.stringify({ kind: "discord" });

@@ -12,7 +12,11 @@ import { type ChannelKind, channelKinds, incidentKinds } from "../../fleet/chann
 import { formatDuration } from "../../host/duration.ts";
 import type { Environment } from "../../host/paths.ts";
 import { giveUp } from "../../host/permissions.ts";
-import { readChannelSettings, type SettingsFlags } from "../../operator/channel_settings.ts";
+import {
+  readChannelSettings,
+  readGivenSettings,
+  type SettingsFlags,
+} from "../../operator/channel_settings.ts";
 import type { Operator } from "../../operator/operator.ts";
 import { CliError } from "../../terminal/errors.ts";
 import { answer, answerJson, say, warn } from "../../terminal/output.ts";
@@ -177,7 +181,7 @@ function toldOf({ kinds, labels, after_seconds, remind_after_seconds }: Channel)
 }
 
 function addEdit(channels: Command, environment: Environment): void {
-  const command = channels.command("edit").description("change a channel; its settings as a whole")
+  const command = channels.command("edit").description("change a channel: what is not named stays as it is")
     .argument("<channel>", "its name or id")
     .addHelpText("after", "\nExample:\n  openclaw channels edit ops --after 10m --remind-after 4h\n");
   addOptions(
@@ -202,9 +206,7 @@ async function edit(given: string, flags: EditFlags, environment: Environment): 
     ...(rename === undefined ? {} : { name: rename }),
     ...(enable === true ? { enabled: true } : {}),
     ...(disable === true ? { enabled: false } : {}),
-    ...(hasSettings
-      ? { settings: await readChannelSettings(kindOf(channel), flags, { environment, warn }) }
-      : {}),
+    ...(hasSettings ? { settings: await readGivenSettings(kindOf(channel), flags, warn) } : {}),
   };
   await giveUp("channels");
   if (Object.keys(changes).length === 0) {

@@ -34,13 +34,18 @@ export function parseChannel(fields: Fields): Omit<ChannelChanges, "settings"> {
   };
 }
 
+/** Makes what signs the messages of a webhook. */
+export function signingSecretFrom({ randomBytes }: Pick<Backend, "randomBytes">): string {
+  return makeSigningSecret(randomBytes(32));
+}
+
 /** The settings that the kind needs. A user's mail goes to the user's own address, and nobody else's. */
 export function parseOwnSettings(
   kind: ChannelKind,
   value: unknown,
-  { operator, randomBytes }: { operator: Operator } & Pick<Backend, "randomBytes">,
+  { operator, makeSecret, stored }: { operator: Operator; makeSecret: () => string; stored?: Settings },
 ): Settings {
-  const settings = parseSettings(kind, value, () => makeSigningSecret(randomBytes(32)));
+  const settings = parseSettings(kind, value, makeSecret, stored);
   const isOwn = operator.kind === "key" ||
     (operator.email !== null && operator.email.toLowerCase() === settings.to?.toLowerCase());
   if (kind !== "email" || isOwn) return settings;

@@ -7,7 +7,7 @@ import { parseChoice, parseName } from "../_shared/http/fields.ts";
 import type { Incoming, Reply } from "../_shared/http/messages.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
 import { actOf, operatorRequired, scopeOf } from "../_shared/operator.ts";
-import { parseChannel, parseOwnSettings } from "./_fields.ts";
+import { parseChannel, parseOwnSettings, signingSecretFrom } from "./_fields.ts";
 import { shownChannel } from "./_reply.ts";
 
 type Deps = Pick<Backend, "database" | "operators" | "refusals" | "randomBytes" | "log"> & Exchange;
@@ -20,7 +20,8 @@ export async function createChannel(request: Incoming, deps: Deps): Promise<Repl
   const operator = await deps.operators.identify(request, deps);
   const body = await readJson(request);
   const kind = parseChoice(body.kind, "kind", channelKinds);
-  const settings = parseOwnSettings(kind, body.settings, { ...deps, operator });
+  const makeSecret = (): string => signingSecretFrom(deps);
+  const settings = parseOwnSettings(kind, body.settings, { operator, makeSecret });
   const act = actOf(operator, deps.address);
   const created = await deps.database.channels.create({
     channel: {

@@ -1,18 +1,19 @@
 import type { Backend } from "../_shared/backend.ts";
-import { type ChannelKind, channelKinds } from "../_shared/channels/kinds.ts";
+import { channelKinds } from "../_shared/channels/kinds.ts";
+import type { Settings } from "../_shared/channels/settings.ts";
 import type { ChannelChanges } from "../_shared/database/port.ts";
 import { readJson } from "../_shared/http/body.ts";
 import { ContractError } from "../_shared/http/errors.ts";
-import { parseChoice, parseUuid } from "../_shared/http/fields.ts";
+import { badField, parseChoice, parseUuid } from "../_shared/http/fields.ts";
 import { type Incoming, jsonReply, type Reply } from "../_shared/http/messages.ts";
 import type { Exchange } from "../_shared/http/routes.ts";
-import { actOf, scopeOf } from "../_shared/operator.ts";
+import { actOf, type Operator, scopeOf } from "../_shared/operator.ts";
 import { parseChannel, parseOwnSettings } from "./_fields.ts";
 import { noSuchChannel, shownChannel } from "./_reply.ts";
 
-type Deps = Pick<Backend, "database" | "operators" | "refusals" | "randomBytes" | "log"> & Exchange;
+type Deps = Pick<Backend, "database" | "operators" | "refusals" | "log"> & Exchange;
 
-/** Changes what the body names of a channel; its settings as a whole, its kind never. */
+/** Changes what the body names of a channel, and of its settings; its kind never. */
 export async function editChannel(request: Incoming, deps: Deps): Promise<Reply> {
   const operator = await deps.operators.identify(request, deps);
   const id = parseUuid(deps.params.id, "id");
@@ -20,9 +21,9 @@ export async function editChannel(request: Incoming, deps: Deps): Promise<Reply>
   const ownerId = scopeOf(operator);
   const changes: ChannelChanges = {
     ...parseChannel(body),
-    ...(body.settings === undefined ? {} : {
-      settings: parseOwnSettings(await kindOf(id, ownerId, deps), body.settings, { ...deps, operator }),
-    }),
+    ...(body.settings === undefined
+      ? {}
+      : { settings: await parseNewSettings(id, body.settings, { ...deps, operator }) }),
   };
   if (Object.keys(changes).length === 0) throw nothingToChange();
   const act = actOf(operator, deps.address);
@@ -36,11 +37,20 @@ export async function editChannel(request: Incoming, deps: Deps): Promise<Reply>
   return jsonReply(shownChannel(edited));
 }
 
-/** What the settings of a channel are of. */
-async function kindOf(id: string, ownerId: string | null, { database }: Deps): Promise<ChannelKind> {
-  const channel = await database.channels.find(id, ownerId);
+async function parseNewSettings(
+  id: string,
+  value: unknown,
+  { database, operator }: Deps & { operator: Operator },
+): Promise<Settings> {
+  const channel = await database.channels.find(id, scopeOf(operator));
   if (channel === null) throw noSuchChannel();
-  return parseChoice(channel.kind, "kind", channelKinds);
+  const kind = parseChoice(channel.kind, "kind", channelKinds);
+  return parseOwnSettings(kind, value, { operator, makeSecret: refuseToForget, stored: channel.settings });
+}
+
+/** A new one would be in no reply. */
+function refuseToForget(): never {
+  throw badField("settings.secret", "is null, expected another one, or none so that it stays as it is");
 }
 
 function nothingToChange(): ContractError {

@@ -4,6 +4,7 @@ import { badField, parseFields, parseText } from "../http/fields.ts";
 
 export type Settings = Readonly<Record<string, string>>;
 
+const longestAddress = 2048;
 const mailSettings = { to: "mail" } as const;
 /** 24 to 64 bytes in base64, as Standard Webhooks has its secrets. */
 const signingSecret = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/;
@@ -16,15 +17,27 @@ const shapes: Readonly<Record<Exclude<SettingRule, "url">, { pattern: RegExp; ex
 };
 
 /**
- * The settings of a channel as its kind needs them. `webhook` without a secret gets the one that `makeSecret` makes.
+ * The settings of a channel as its kind needs them. `webhook` without a secret gets the one that `makeSecret` makes. What
+ * is left out stays what it is in `stored`, but for a token whose address is of another host now: it is not sent there.
  *
  * @throws {ContractError} `invalid_request` that names the field, never its value
  */
-export function parseSettings(kind: ChannelKind, value: unknown, makeSecret: () => string): Settings {
+export function parseSettings(
+  kind: ChannelKind,
+  value: unknown,
+  makeSecret: () => string,
+  stored: Settings = {},
+): Settings {
   const given = parseFields(value, "settings");
   const { rules, optional } = rulesOf(kind);
+  const names = Object.keys(rules);
+  if (Object.keys(stored).length > 0 && !names.some((name) => given[name] !== undefined)) {
+    throw badField("settings", `names nothing that ${kind} has, expected ${names.join(" or ")}`);
+  }
   const entries = Object.entries(rules).flatMap(([name, rule]) => {
     const setting = given[name];
+    const kept = stored[name];
+    if (setting === undefined && kept !== undefined) return [[name, kept] as const];
     if (setting === undefined || setting === null) {
       if (rule === "signing_secret") return [[name, makeSecret()] as const];
       if (optional.includes(name)) return [];
@@ -32,10 +45,25 @@ export function parseSettings(kind: ChannelKind, value: unknown, makeSecret: () 
     return [[name, parseSetting(rule, setting, `settings.${name}`)] as const];
   });
   const settings: Settings = Object.fromEntries(entries);
-  if (kind === "ntfy" && settings.url?.endsWith("/")) {
-    throw badField("settings.url", "has no topic, expected one as its last part");
+  if (kind === "ntfy") assertTopic(settings);
+  const isKept = settings.token !== undefined && given.token === undefined;
+  if (isKept && hostOf(stored) !== hostOf(settings)) {
+    throw badField(
+      "settings.token",
+      "is missing: the address is of another host, to which the kept one is not sent",
+    );
   }
   return settings;
+}
+
+function assertTopic({ url = "" }: Settings): void {
+  const { pathname, search } = new URL(url);
+  if (!pathname.endsWith("/") && search === "") return;
+  throw badField("settings.url", "has no topic, expected one as its last part, and nothing behind it");
+}
+
+function hostOf({ url }: Settings): string | null {
+  return url === undefined ? null : new URL(url).origin;
 }
 
 /** What is read back of the settings: of an address its scheme and host, and whom a message reaches. */
@@ -87,7 +115,7 @@ function rulesOf(kind: ChannelKind): {
 }
 
 function parseSetting(rule: SettingRule, value: unknown, name: string): string {
-  const text = parseText(value, name, { shortest: 1, longest: 2048 });
+  const text = parseText(value, name, { shortest: 1, longest: longestAddress });
   if (rule === "url") return parseAddress(text, name);
   const { pattern, expected } = shapes[rule];
   if (!pattern.test(text)) throw badField(name, `is malformed, expected ${expected}`);
@@ -103,6 +131,10 @@ function parseAddress(text: string, name: string): string {
   if (url.port === "0") throw badField(name, "has the port 0, which nobody listens on");
   if (url.username !== "" || url.password !== "" || url.hash !== "") {
     throw badField(name, "has a user, a password or a fragment, expected an address without them");
+  }
+  // What is not ASCII is written with more characters, and it is kept so.
+  if (url.href.length > longestAddress) {
+    throw badField(name, `is longer than ${longestAddress} characters, as an address is written`);
   }
   return url.href;
 }

@@ -64,7 +64,10 @@ const bad: [kind: ChannelKind, settings: unknown, field: string][] = [
   ["telegram", { token: "a", chat_id: 5 }, "settings.chat_id"],
   ["telegram", { token: "a", chat_id: "somebody" }, "settings.chat_id"],
   ["slack", { url: "https://a.example:0/x" }, "settings.url"],
+  ["slack", { url: `https://a.example/${"😀".repeat(1000)}` }, "settings.url"],
   ["ntfy", { url: "https://ntfy.example/" }, "settings.url"],
+  ["ntfy", { url: "https://ntfy.example/?topic" }, "settings.url"],
+  ["ntfy", { url: "https://ntfy.example/topic?auth=x" }, "settings.url"],
   ["gotify", { url: "https://a.example/" }, "settings.token"],
   ["ntfy", { url: "https://a.example/x", token: "a\r\nb" }, "settings.token"],
   ["pagerduty", { routing_key: "short" }, "settings.routing_key"],
@@ -79,6 +82,52 @@ for (const [kind, settings, field] of bad) {
     assert.throws(() => parseSettings(kind, settings, () => made), (error: Error) => {
       assert.ok(error instanceof ContractError, String(error));
       assert.equal(error.code, "invalid_request");
+      assert.ok(error.message.startsWith(`Cannot read the request: "${field}" `), error.message);
+      return true;
+    });
+  });
+}
+
+const url = "https://a.example/b";
+const changed: [kind: ChannelKind, stored: Record<string, string>, given: unknown, settings: unknown][] = [
+  ["webhook", { url, secret: made }, { url: "https://c.example/d" }, {
+    url: "https://c.example/d",
+    secret: made,
+  }],
+  ["ntfy", { url, token: "t" }, { url: "https://a.example/c" }, { url: "https://a.example/c", token: "t" }],
+  ["ntfy", { url, token: "t" }, { url: "https://c.example/d", token: "u" }, {
+    url: "https://c.example/d",
+    token: "u",
+  }],
+  ["ntfy", { url, token: "t" }, { url: "https://c.example/d", token: null }, { url: "https://c.example/d" }],
+  ["ntfy", { url, token: "t" }, { token: null }, { url }],
+  ["ntfy", { url }, { url: "https://c.example/d" }, { url: "https://c.example/d" }],
+  ["gotify", { url, token: "t" }, { token: "u" }, { url, token: "u" }],
+  ["telegram", { token: "t", chat_id: "1" }, { chat_id: "2" }, { token: "t", chat_id: "2" }],
+];
+
+for (const [kind, stored, given, settings] of changed) {
+  Deno.test(`${kind} that is changed by ${JSON.stringify(given)} keeps what is left out`, () => {
+    assert.deepEqual(
+      parseSettings(kind, given, () => assert.fail("no secret is to be made"), stored),
+      settings,
+    );
+  });
+}
+
+const unchanged: [kind: ChannelKind, stored: Record<string, string>, given: unknown, field: string][] = [
+  ["ntfy", { url, token: "t" }, { url: "https://c.example/b" }, "settings.token"],
+  ["ntfy", { url, token: "t" }, { url: "http://a.example/b" }, "settings.token"],
+  ["gotify", { url, token: "t" }, { url: "https://a.example:8443/b" }, "settings.token"],
+  ["gotify", { url, token: "t" }, { token: null }, "settings.token"],
+  ["slack", { url }, { to: "ops@example.com" }, "settings"],
+  ["slack", { url }, {}, "settings"],
+];
+
+for (const [kind, stored, given, field] of unchanged) {
+  Deno.test(`${kind} is not changed by ${JSON.stringify(given)}: no token goes to another host`, () => {
+    assert.throws(() => parseSettings(kind, given, () => made, stored), (error: Error) => {
+      assert.ok(error instanceof ContractError, String(error));
       assert.ok(error.message.startsWith(`Cannot read the request: "${field}" `), error.message);
       return true;
     });
