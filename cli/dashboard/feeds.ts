@@ -31,6 +31,13 @@ interface Watching {
   isHidden: boolean;
 }
 
+/** The place of one who watches from now on, but has no reply yet. */
+interface Reservation {
+  session: Session;
+  key: string;
+  until: number;
+}
+
 export const mostStreams = 200;
 const mostOfSession = 20;
 /** Looks take at most one part in so many of the time. */
@@ -39,6 +46,10 @@ const restParts = 10;
 const aheadMs = 10_000;
 /** Changes say all that a beat, an act or time changes. The whole map is the proof, and has what they do not say. */
 const wholeEveryMs = 60_000;
+/** A look that takes far longer than the one before it has waited for a server that was away or busy: no cost of ours. */
+const suddenMs = 500;
+/** How long the head of a reply may take before its place is free again. */
+const reservedMs = 30_000;
 /** For pages in the background, there is one look in the time of so many. */
 const hiddenParts = 12;
 const turnMs = 100;
@@ -54,6 +65,7 @@ export class Feeds {
   readonly #options: FeedsOptions;
   readonly #feeds = new Map<string, Feed>();
   readonly #beginning = new Map<string, Promise<Feed>>();
+  readonly #reserved = new Set<Reservation>();
   #timers: (() => void)[] = [];
   #paidUntil = 0;
   #isLooking = false;
@@ -70,14 +82,19 @@ export class Feeds {
    * @throws {ContractError} `unavailable` when too many watch already
    */
   async watch({ session, query, accepted, lastEventId, isHidden }: Watching): Promise<(sink: Sink) => void> {
-    this.#assertRoom(session);
     const key = JSON.stringify([session.viewer.ownerId, query.toString()]);
-    const feed = await this.#feedOf(key, session, query);
-    this.#assertRoom(session);
+    const place = this.#reserve(session, key);
+    const found = await this.#feedOf(key, session, query).catch((error) => {
+      this.#reserved.delete(place);
+      throw error;
+    });
     return (sink) => {
+      this.#reserved.delete(place);
+      // It is another one only where the place was given up meanwhile.
+      const feed = this.#feeds.get(key) ?? found;
+      this.#feeds.set(key, feed);
       const events = new EventStream(sink, { accepted, catchUp: () => feed.snapshot() });
       const watcher = { session, events, isHidden };
-      this.#feeds.set(key, feed);
       feed.watchers.add(watcher);
       if (!isHidden) feed.dueAt = Math.min(feed.dueAt, feed.lookedAt + this.#options.upstream.everyMs);
       this.#begin();
@@ -88,8 +105,7 @@ export class Feeds {
       sink.onceEnded(() => {
         session.ended.removeEventListener("abort", end);
         feed.watchers.delete(watcher);
-        if (feed.watchers.size === 0) this.#feeds.delete(key);
-        if (this.#feeds.size === 0) this.#rest();
+        this.#forget();
       });
     };
   }
@@ -99,10 +115,8 @@ export class Feeds {
     const { clock } = this.#options;
     const at = clock();
     if (this.#isLooking || at < this.#paidUntil - aheadMs) return;
-    const due = [...this.#feeds.values()].filter(({ dueAt }) => dueAt <= at).sort((a, b) =>
-      a.dueAt - b.dueAt
-    );
-    const [feed] = due;
+    const due = [...this.#feeds.values()].filter(({ dueAt, watchers }) => dueAt <= at && watchers.size > 0);
+    const [feed] = due.sort((a, b) => a.dueAt - b.dueAt);
     if (feed === undefined) return;
     this.#isLooking = true;
     try {
@@ -114,6 +128,7 @@ export class Feeds {
 
   /** Sends everybody a keepalive, and ends what goes on for nobody any more. */
   async keepAlive(): Promise<void> {
+    this.#forget();
     const sessions = new Set(this.#watchers().map(({ session }) => session));
     await Promise.all([...sessions].map((session) => this.#options.isGoingOn(session)));
     for (const feed of this.#feeds.values()) {
@@ -136,13 +151,30 @@ export class Feeds {
     return [...this.#feeds.values()].flatMap(({ watchers }) => [...watchers]);
   }
 
-  #assertRoom(session: Session): void {
-    const watchers = this.#watchers();
-    const ofSession = watchers.filter((watcher) => watcher.session === session).length;
-    if (watchers.length < mostStreams && ofSession < mostOfSession) return;
-    throw new ContractError("unavailable", "Cannot go on sending: too many pages watch already", {
-      retryAfterSeconds: 30,
-    });
+  /** @throws {ContractError} `unavailable` when too many watch already */
+  #reserve(session: Session, key: string): Reservation {
+    this.#forget();
+    const all = [...this.#watchers(), ...this.#reserved];
+    const ofSession = all.filter((one) => one.session === session).length;
+    if (all.length >= mostStreams || ofSession >= mostOfSession) {
+      throw new ContractError("unavailable", "Cannot go on sending: too many pages watch already", {
+        retryAfterSeconds: 30,
+      });
+    }
+    const place = { session, key, until: this.#options.clock() + reservedMs };
+    this.#reserved.add(place);
+    return place;
+  }
+
+  /** Gives up the places of those who left before their reply, and the feeds that nobody watches or is about to. */
+  #forget(): void {
+    const at = this.#options.clock();
+    for (const place of this.#reserved) if (place.until <= at) this.#reserved.delete(place);
+    const wanted = new Set([...this.#reserved].map(({ key }) => key));
+    for (const [key, { watchers }] of this.#feeds) {
+      if (watchers.size === 0 && !wanted.has(key)) this.#feeds.delete(key);
+    }
+    if (this.#feeds.size === 0) this.#rest();
   }
 
   /** The feed of a key, with a map. Those who come while the first look is under way wait for it, too. */
@@ -158,6 +190,7 @@ export class Feeds {
     try {
       const feed = new Feed(query, base64url.encode(this.#options.randomBytes(6)));
       await this.#measured(feed, () => this.#lookFor(feed, session));
+      this.#feeds.set(key, feed);
       return feed;
     } finally {
       this.#beginning.delete(key);
@@ -202,8 +235,9 @@ export class Feeds {
     const began = clock();
     try {
       await look();
+      // One that failed has told nothing of what one costs, and must not make the next one late.
+      feed.costMs = Math.min(clock() - began, 2 * feed.costMs + suddenMs);
     } finally {
-      feed.costMs = clock() - began;
       feed.lookedAt = began;
       feed.dueAt = began + this.#everyMs(feed);
       const owed = Math.min(Math.max(this.#paidUntil, began), began + aheadMs);

@@ -100,7 +100,7 @@ export const goals: readonly Goal[] = [
     goal: "memory",
     value: (read) => read(hostile.unread, "memory"),
     unit: "MB",
-    most: 60,
+    most: 10,
   },
   {
     what: hostile.unread,

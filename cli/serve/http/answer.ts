@@ -76,7 +76,11 @@ async function sendOn(
   { write, close, ...to }: Outgoing,
 ): Promise<void> {
   const body = new StreamedBody({ write, abort: close, inChunks: !isHttp10 });
-  stream(body);
-  await to.stream(body);
-  body.ended();
+  try {
+    stream(body);
+    await to.stream(body);
+  } finally {
+    // The connection may have been closed before it knew of this.
+    body.ended();
+  }
 }

@@ -118,12 +118,14 @@ export function parseProgressDeadline(value: unknown): number | null {
 /** An RFC 3339 time in UTC. */
 export function parseTime(value: unknown, name: string): Date {
   const time = typeof value === "string" && utcTime.test(value) ? new Date(value) : null;
-  // A Date takes February 30 for March 2, and 24 o'clock for the next day.
-  if (time === null || Number.isNaN(time.getTime()) || !isSameHour(time, String(value))) {
+  // A Date takes February 30 for March 2, and 24 o'clock for the next day. It has a year 0, and Postgres has none.
+  if (time === null || Number.isNaN(time.getTime()) || !isSameHour(time, String(value)) || time < firstYear) {
     throw badField(name, "is not an RFC 3339 time in UTC");
   }
   return time;
 }
+
+const firstYear = new Date("0001-01-01T00:00:00Z");
 
 function isSameHour(time: Date, text: string): boolean {
   return time.toISOString().slice(0, 13) === text.slice(0, 13).toUpperCase();
