@@ -131,7 +131,7 @@ async function showFleet(demo: Demo): Promise<void> {
   await enrol(demo, "a third agent");
   show("openclaw fleet", "what an operator sees of them, the worst first\n");
   const fleet = await everyAgent(await operatorOf(demo), {});
-  for (const line of picture({ ...fleet, now: timeOf(fleet) }, 100)) answer(`    ${line}`);
+  for (const line of picture({ ...fleet, isFiltered: false, now: timeOf(fleet) }, 100)) answer(`    ${line}`);
 }
 
 async function operatorOf({ base, operatorKey }: Demo): Promise<Operator> {

@@ -39,20 +39,36 @@ export async function run(
   const asked = wordsOf(own);
   const name = asked[0] === "help" ? asked[1] : asked[0];
   if (json) holdWarnings();
+  let program: Command | null = null;
   try {
     const environment = withName(args, readEnvironment());
     setColours(environment);
     // The scripts that complete what is typed ask for "complete", which describes every command.
     const inFull = (one: Entry): boolean => one.name === name || name === "complete";
-    const program = await makeProgram(entries, { inFull, json, environment });
+    program = await makeProgram(entries, { inFull, json, environment });
     await program.parseAsync(plainHelp(args, program), { from: "user" });
     return exitCodes.done;
   } catch (error) {
-    const command = entries.some((entry) => entry.name === name) ? name : undefined;
-    return report(error, { json, command, isPlugin: command === "fleet" && own.includes("--nagios") });
+    const command = program === null
+      ? undefined
+      : pathOf(asked[0] === "help" ? asked.slice(1) : asked, program);
+    return report(error, { json, command, isPlugin: name === "fleet" && own.includes("--nagios") });
   } finally {
     releaseWarnings();
   }
+}
+
+/** The command that was asked for, as a person would type it; undefined where there is none of that name. */
+function pathOf(asked: readonly string[], program: CommandUnknownOpts): string | undefined {
+  const path: string[] = [];
+  let command = program;
+  for (const name of asked) {
+    const next = command.commands.find((one) => one.name() === name);
+    if (next === undefined) break;
+    path.push(name);
+    command = next;
+  }
+  return path.length === 0 ? undefined : path.join(" ");
 }
 
 /** The environment, with the word that names everything of ours on this host. */
@@ -164,12 +180,19 @@ function failureOf(
   error: unknown,
   command: string | undefined,
 ): Pick<CliError, "failure" | "message" | "hint"> {
-  if (error instanceof CliError) return error;
+  if (error instanceof CliError) {
+    const { failure, message } = error;
+    return { failure, message, hint: error.hint ?? (failure === "usage" ? helpOf(command) : undefined) };
+  }
   if (error instanceof CommanderError) {
     const message = error.message.replace(/^error: /, "");
-    return { failure: "usage", message, hint: [calledAs, command, "--help"].filter(Boolean).join(" ") };
+    return { failure: "usage", message, hint: helpOf(command) };
   }
   return { failure: "unexpected", message: describe(error), hint: asCalled("openclaw doctor") };
+}
+
+function helpOf(command: string | undefined): string {
+  return [calledAs, command, "--help"].filter(Boolean).join(" ");
 }
 
 /** An error and its causes in one line, without stacks. */

@@ -7,9 +7,11 @@ export function parseDuration(text: string): number | null {
   return Number(number) * (seconds[unit || "s"] ?? 1);
 }
 
-/** A number of seconds in the largest unit that divides it: `90s`, `15m`, `2h`. */
+/** A number of seconds in the largest unit up to days that divides it: `90s`, `15m`, `2h`, `7d`. */
 export function formatDuration(whole: number): string {
-  const fitting = Object.entries(seconds).filter(([, length]) => whole >= length && whole % length === 0);
+  const fitting = Object.entries(seconds).filter(([unit, length]) =>
+    unit !== "w" && whole >= length && whole % length === 0
+  );
   const [unit, length] = fitting.at(-1) ?? ["s", 1];
   return `${whole / length}${unit}`;
 }

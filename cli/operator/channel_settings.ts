@@ -43,6 +43,7 @@ export async function readChannelSettings(
   const asks = settingsFile === undefined && mayAsk(environment);
   for (const setting of missing) {
     const answer = asks ? await askFor(kind, setting, environment) : null;
+    if (asks && answer === null) throw leftOut(kind, setting);
     if (answer !== null && answer !== "") settings[setting.name] = answer;
     else if (setting.optional !== true) throw missingSetting(kind, setting);
   }
@@ -99,6 +100,16 @@ async function askFor(
     (prompts, common) =>
       open === true ? prompts.text({ message, ...common }) : prompts.password({ message, ...common }),
     environment,
+  );
+}
+
+function leftOut(kind: ChannelKind, { name }: Setting): CliError {
+  return new CliError(
+    "usage",
+    `Cannot set up the channel: the question for the ${name} of ${kind} was left`,
+    {
+      hint: "nothing was changed",
+    },
   );
 }
 

@@ -47,6 +47,9 @@ export function checkKey(text: string, from: string): string {
 
 function keyFault(key: string): string | null {
   if (/^sb_secret_[\w-]{20,}$/.test(key)) return null;
+  if (key.startsWith("sb_secret_")) {
+    return 'after "sb_secret_" it is too short, or has more than letters, digits, "_" and "-": is all of it there?';
+  }
   if (key.startsWith("ocr_")) return secretFault(key, "ocr_");
   if (key.startsWith("ocs_")) return "it is an agent's secret, which administers nothing";
   if (key.startsWith("oce_")) return "it is an enrollment code, which administers nothing";

@@ -31,6 +31,7 @@ import { RefusedAgents } from "../../supabase/functions/_shared/refused_agents.t
 import { VerifiedTokens } from "../../supabase/functions/_shared/verified_tokens.ts";
 import { Refusals } from "../../supabase/functions/_shared/http/refusals.ts";
 import { record, type Reply } from "./client.ts";
+import { agentId, agentSecret } from "./vectors.ts";
 
 /** A backend whose clock, chance and database the test holds. */
 export interface TestBackend extends Backend {
@@ -43,13 +44,10 @@ export interface TestBackend extends Backend {
   work: Promise<void>[];
 }
 
+export { agentId, agentSecret as secret };
 export const operatorKey = "sb_secret_for_the_tests_alone_000000000000";
-export const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
 export const now = new Date("2026-11-23T12:00:00.000Z");
 export const issuer = "https://fleet.example/functions/v1";
-
-/** Bytes 00 to 1f: the contract's vector. */
-export const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
 
 /** One key for all tests: making one is slow, and none of them changes it. Made before the first test begins. */
 export const keys: Promise<KeyRing> = Promise.resolve(await makeKeyRing());

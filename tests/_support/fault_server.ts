@@ -1,4 +1,5 @@
 import { pause } from "./wait.ts";
+import { agentId } from "./vectors.ts";
 
 /** A request as it came in. */
 export interface Caught {
@@ -108,7 +109,7 @@ export function greets(more: Record<string, unknown> = {}): Fault {
     refresh_in: 700,
     heartbeat_interval_seconds: 2,
     next_heartbeat_in: 0,
-    agent: { id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", name: "edge 1" },
+    agent: { id: agentId, name: "edge 1" },
     server_time: new Date().toISOString(),
     ...more,
   });

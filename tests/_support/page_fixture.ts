@@ -1,10 +1,9 @@
 import { fakeAgent, serverTime } from "./fake_fleet.ts";
 import { type FakePage, startFakePage } from "./fake_page.ts";
+import { agentSecret, enrollmentCode } from "./vectors.ts";
 
 /** A name that would do harm where it were more than text, and that turns around what stands behind it. */
 export const hostile = "<img src=x onerror=alert(1)>\u202e";
-export const code = "oce_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_TJTH1w";
-export const secret = "ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A";
 export const copyId = "00000000-0000-4000-8000-0000000000c0";
 const server_time = serverTime;
 
@@ -35,9 +34,9 @@ export function startOneOfEach(
         events: [{ id: 1, kind: "copy_seen", at: at(60), actor: name, address: "192.0.2.7" }],
         server_time,
       }),
-      [`agents/${agent.id}/rotate-secret`]: () => ({ agent, agent_secret: secret }),
+      [`agents/${agent.id}/rotate-secret`]: () => ({ agent, agent_secret: agentSecret }),
       enrollments: (request) =>
-        post(request, { enrollment, code }, { enrollments: [enrollment], server_time }),
+        post(request, { enrollment, code: enrollmentCode }, { enrollments: [enrollment], server_time }),
       "enrollments/e1": () => ({ enrollment, hosts: [host], server_time }),
       "enrollments/e1/revoke": () => ({ enrollment }),
       channels: (request) =>

@@ -1,4 +1,5 @@
 import { fakeAgent, serverTime } from "./fake_fleet.ts";
+import { agentId } from "./vectors.ts";
 
 /** A request as it came in. */
 export interface Asked {
@@ -47,7 +48,7 @@ export function startSignInServer(): SignInServer {
       expires_in: one.expiresIn,
       expires_at,
       refresh_token,
-      user: { id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", aud: "authenticated", email: user.email },
+      user: { id: agentId, aud: "authenticated", email: user.email },
     });
   };
   const answer = ({ path, body, apikey, authorization }: Asked): Response => {

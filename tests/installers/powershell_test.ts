@@ -16,6 +16,7 @@ import {
 import { powershellEnvironment, PowerShellSession, pwsh, syntaxFaults } from "../_support/powershell.ts";
 import { startServerProcess, withFolder } from "../_support/server.ts";
 import { testWith } from "../_support/tools.ts";
+import { agentId } from "../_support/vectors.ts";
 
 const agentPs1 = fileURLToPath(new URL("../../installers/agents/agent.ps1", import.meta.url));
 const agent = await Deno.readTextFile(agentPs1);
@@ -29,7 +30,7 @@ testWith(
     await withFolder(async (folder) => {
       const generated = join(folder, "generated.ps1");
       const url = "https://fleet.example/it's$(id)`\"";
-      const agent = { id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", secret: "ocs_it's" };
+      const agent = { id: agentId, secret: "ocs_it's" };
       await Deno.writeTextFile(generated, makeInstaller("powershell", { url, agent }).content);
       const last = "if ($true) { Install-OpenClaw $args }\n";
       assert.match(source, /^(#.*\n)*function Install-OpenClaw \{\n/);
@@ -285,7 +286,7 @@ testWith(
           const host = new Host({ ...powershell, session }, folder);
           const home = join(host.home, "back\\slash");
           await Deno.mkdir(home, { recursive: true });
-          const agent = { id: "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11", secret: "x" };
+          const agent = { id: agentId, secret: "x" };
           const refused = await host.install(agent, "http://127.0.0.1:1", { env: { HOME: home } });
           assertEnded(refused, 2, /cannot start a script that has a backslash in its path/);
           assert.deepEqual(await host.tree(), { [`755 ${home}`]: "" });

@@ -29,6 +29,8 @@ const failures = new Map<string, Failure>([
 
 function refusal(code: string, description: string, operator: Operator): CliError {
   const hint = code === "operator_required" ? credentialHints[operator.credential] : hints.get(code);
+  // What the server calls wrong in a request is told in its own words: the command's help has the rest.
+  if (code === "invalid_request") return new CliError("usage", description);
   return new CliError(failureWithCode(code), description, { hint: hint ?? "openclaw fleet" });
 }
 

@@ -8,6 +8,11 @@ import { pagesOf, timeOf, unseen } from "./_fleet_pages.ts";
 import { fleetColumns } from "./_fleet_table.ts";
 import { type Known, summarize } from "./_summary.ts";
 
+/** Whether a query leaves agents out of its counts, too. */
+export function isFiltered({ labels = [], search }: AgentsQuery): boolean {
+  return labels.length > 0 || search !== undefined;
+}
+
 /** The sentence and the table. */
 export function picture(known: Known, columns: number | null): string[] {
   const head = headOf(known, columns);
@@ -35,7 +40,7 @@ export async function* linesOf(
   for await (const one of pagesOf(operator, query)) {
     const fresh = unseen(one.agents, seen);
     if (shown === null) {
-      const known: Known = { ...one, agents: fresh, now: timeOf(one) };
+      const known: Known = { ...one, agents: fresh, isFiltered: isFiltered(query), now: timeOf(one) };
       yield* headOf(known, columns);
       if (fresh.length === 0) return;
       const layout = layOut(fresh, fleetColumns(known.now), columns);

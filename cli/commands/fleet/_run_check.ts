@@ -15,6 +15,7 @@ import {
 } from "./_check.ts";
 import { pagesOf, timeOf, unseen } from "./_fleet_pages.ts";
 import { fleetColumns } from "./_fleet_table.ts";
+import { totalOf } from "../../fleet/sentence.ts";
 import { isUnhealthy } from "../../fleet/state.ts";
 
 interface Check {
@@ -27,7 +28,7 @@ export async function checkFleet(operator: Operator, check: Check & { json: bool
   const { words, json } = check;
   const { found, counts, now } = await lookFor(operator, check);
   const agents = found.map(({ agent }) => agent);
-  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const total = totalOf({ counts });
   if (json) answerJson({ ok: found.length === 0, checked: words, counts, agents });
   else if (found.length === 0) answer(`none of ${total} is ${words.join(" or ")}`);
   else {
@@ -80,7 +81,20 @@ async function lookFor(operator: Operator, { query, words }: Check): Promise<Loo
   if (liveness.length > 0) { for await (const page of pagesOf(operator, byWord)) take(page); }
   if (words.includes("unhealthy")) { for await (const page of unhealthyPages(operator, query)) take(page); }
   looked.found.sort((one, other) => words.indexOf(one.word) - words.indexOf(other.word));
+  assertSome(query, looked);
   return looked;
+}
+
+/** A label or a name that was mistyped would be well for ever. @throws {CliError} `notFound` */
+function assertSome({ labels = [], search }: AgentsQuery, { counts }: Looked): void {
+  const wanted = [
+    ...labels.map((label) => `the label ${label}`),
+    ...(search === undefined ? [] : [`"${search}" in its name or hostname`]),
+  ];
+  if (wanted.length === 0 || totalOf({ counts }) > 0) return;
+  throw new CliError("notFound", `Cannot check any agent: none has ${wanted.join(" and ")}`, {
+    hint: "openclaw fleet",
+  });
 }
 
 /** No word of liveness: but the worst come first, so the first page with one that is well is the last. */

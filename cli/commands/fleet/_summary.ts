@@ -5,13 +5,19 @@ import { ageOf, isMuted, isUnhealthy } from "../../fleet/state.ts";
 /** What is known of a fleet: what is counted is the server's, the rows may be the first ones only. */
 export interface Known extends Pick<AgentsPage, "counts" | "troubles"> {
   agents: readonly Agent[];
+  /** Whether only some of the agents were asked for. */
+  isFiltered: boolean;
   /** Milliseconds, on the server's clock. */
   now: number;
 }
 
 /** One sentence: how many are in trouble of how many, and what to do first. */
 export function summarize(known: Known): string {
-  if (totalOf(known) === 0) return "no agents: make the first one with: openclaw agents create <name>";
+  if (totalOf(known) === 0) {
+    return known.isFiltered
+      ? "none of the agents is like that: see all with: openclaw fleet"
+      : "no agents: make the first one with: openclaw agents create <name>";
+  }
   const first = firstStep(known);
   const what = fleetSentence(known);
   return first === null ? what : `${what}: ${first}`;

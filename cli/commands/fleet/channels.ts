@@ -19,8 +19,10 @@ import {
 } from "../../operator/channel_settings.ts";
 import type { Operator } from "../../operator/operator.ts";
 import { CliError } from "../../terminal/errors.ts";
+import { asCalled } from "../../terminal/called.ts";
 import { answer, answerJson, say, warn } from "../../terminal/output.ts";
 import { printable } from "../../terminal/printable.ts";
+import { choose, mayAsk } from "../../terminal/prompt.ts";
 import { terminalSize } from "../../terminal/screen.ts";
 import { type Column, formatTable } from "../../terminal/table.ts";
 import {
@@ -108,12 +110,7 @@ function addAdd(channels: Command, environment: Environment): void {
 
 async function add(name: string, flags: AddFlags, environment: Environment): Promise<void> {
   checkName(name);
-  const { kind } = flags;
-  if (kind === undefined) {
-    throw new CliError("usage", "Cannot make the channel: --kind, the service that it reaches, is missing", {
-      hint: `--kind <${channelKinds.join("|")}>`,
-    });
-  }
+  const kind = flags.kind ?? await askForKind(environment);
   const settings = await readChannelSettings(kind, flags, { environment, warn });
   await giveUp("channels");
   const { operator, json } = await openContext(flags, environment);
@@ -128,7 +125,16 @@ async function add(name: string, flags: AddFlags, environment: Environment): Pro
     say("its receiver checks the signature with this secret, which is shown once:");
     answer(signing_secret);
   }
-  say(`see whether it arrives: openclaw channels test ${channel.id}`);
+  say(asCalled(`see whether it arrives: openclaw channels test ${channel.id}`));
+}
+
+async function askForKind(environment: Environment): Promise<ChannelKind> {
+  const kinds = channelKinds.map((kind) => ({ value: kind, label: kind }));
+  const chosen = mayAsk(environment) ? await choose("The service that it reaches", kinds, environment) : null;
+  if (chosen !== null) return chosen;
+  throw new CliError("usage", "Cannot make the channel: --kind, the service that it reaches, is missing", {
+    hint: `--kind <${channelKinds.join("|")}>`,
+  });
 }
 
 function rulesOf({ label, kinds, after, remindAfter }: RuleFlags): ChannelChanges {
@@ -235,11 +241,19 @@ async function test(given: string, flags: OperatorFlags, environment: Environmen
   const name = printable(channel.name);
   if (!tested.delivered) {
     throw new CliError("unreachable", `Cannot deliver to the channel "${name}": ${tested.answer}`, {
-      hint: `openclaw channels edit ${channel.id} --settings-file <file>`,
+      hint: hintAt(channel, tested.answer),
     });
   }
   if (context.json) answerJson(tested);
   else answer(`the channel "${name}" took it: ${tested.answer}`);
+}
+
+/** What the server lacks, no setting of the channel brings. */
+function hintAt({ id }: Channel, said: string): string {
+  const variable = /\bOPENCLAW_[A-Z_]+/.exec(said)?.[0];
+  return variable === undefined
+    ? `openclaw channels edit ${id} --settings-file <file>`
+    : `set ${variable} where the server is started`;
 }
 
 function addRemove(channels: Command, environment: Environment): void {

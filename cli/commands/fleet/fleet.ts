@@ -10,7 +10,7 @@ import { terminalSize } from "../../terminal/screen.ts";
 import { type CheckWord, checkWords, nagiosWords, usualWords } from "./_check.ts";
 import { everyAgent, mostRows, timeOf } from "./_fleet_pages.ts";
 import { type OperatorFlags, operatorOptions } from "./_options.ts";
-import { linesOf, picture } from "./_picture.ts";
+import { isFiltered, linesOf, picture } from "./_picture.ts";
 import { checkFleet, checkForNagios } from "./_run_check.ts";
 import { sortWords } from "../../fleet/query.ts";
 import { livenessWords } from "../../fleet/state.ts";
@@ -140,7 +140,7 @@ async function show(operator: Operator, query: AgentsQuery, environment: Environ
   const isPaged = size !== null && Deno.stdin.isTerminal() && environment("TERM") !== "dumb";
   if (isPaged) return await page(linesOf(operator, query, size), size);
   const whole = await everyAgent(operator, query);
-  const known = { ...whole, now: timeOf(whole) };
+  const known = { ...whole, isFiltered: isFiltered(query), now: timeOf(whole) };
   for (const line of picture(known, size?.columns ?? null)) answer(line);
 }
 
@@ -148,7 +148,7 @@ async function watch(operator: Operator, query: AgentsQuery, everySeconds: numbe
   await watchFleet(operator, {
     everySeconds,
     get: (rows, signal) => listAgents(operator, { ...query, limit: Math.min(mostRows, rows) }, { signal }),
-    show: (one, { columns }) => picture({ ...one, now: timeOf(one) }, columns),
+    show: (one, { columns }) => picture({ ...one, isFiltered: isFiltered(query), now: timeOf(one) }, columns),
   });
 }
 

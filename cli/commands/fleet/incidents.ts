@@ -49,7 +49,12 @@ function addList(incidents: Command, environment: Environment): void {
     ])
       .default("open"),
   );
-  command.action((flags) => list(flags as ListFlags, environment));
+  // What is no command of the group comes here, too.
+  command.allowExcessArguments().action((flags, { args: [word] }) =>
+    word === undefined
+      ? list(flags as ListFlags, environment)
+      : incidents.error(`error: unknown command '${word}'`)
+  );
 }
 
 async function list({ state = "open", ...flags }: ListFlags, environment: Environment): Promise<void> {

@@ -90,7 +90,8 @@ async function secret(message: string, environment: Environment): Promise<string
       environment,
     )
     : await firstLine(message.toLowerCase());
-  if (given === null || given === "") throw missing(`${message.toLowerCase()} is empty`);
+  if (given === null) throw missing("the question was not answered");
+  if (given === "") throw missing(`${message.toLowerCase()} is empty`);
   return given;
 }
 

@@ -24,8 +24,7 @@ import {
   refuses,
   startFaultServer,
 } from "../../_support/fault_server.ts";
-
-const id = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
+import { agentId as id } from "../../_support/vectors.ts";
 
 function operatorAt({ url }: FaultServer, more: Partial<OperatorConnection> = {}): OperatorConnection {
   return { url, authorize: () => Promise.resolve({ apikey: "sb_secret_x" }), ...more };

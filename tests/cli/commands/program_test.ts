@@ -57,6 +57,16 @@ for (const args of [["help", "moniter"], ["moniter", "--help"], ["help", "servic
   });
 }
 
+Deno.test("a wrong option of a command of a group → usage, with the help of that command", async () => {
+  await using home = await temporaryFolder();
+  const result = await runInSession(["service", "install", "--sytem"], { home: home.path });
+  assertRefused(
+    result,
+    2,
+    /unknown option '--sytem'[^]*\nhint: (deno task )?openclaw(-server)? service install --help\n$/,
+  );
+});
+
 const helps: [args: string[], usage: RegExp][] = [
   [["help"], /^Usage: (deno task )?openclaw(-server)? \[options\] \[command\]/],
   [["--help"], /^Usage: (deno task )?openclaw(-server)? \[options\] \[command\]/],

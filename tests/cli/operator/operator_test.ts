@@ -6,10 +6,8 @@ import { CliError } from "../../../cli/terminal/errors.ts";
 import { operatorKey } from "../../_support/fake_fleet.ts";
 import { temporaryFolder } from "../../_support/server.ts";
 import { assertNoSecret } from "../../_support/refused.ts";
-import { agentSecret } from "../../_support/vectors.ts";
+import { agentSecret, enrollmentCode, readerKey } from "../../_support/vectors.ts";
 
-const readerKey = "ocr_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_GNiFIw";
-const enrollmentCode = "oce_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_TJTH1w";
 const serverKey = "sb_secret_of-the-server-that-was-started-here";
 const here = "http://127.0.0.1:54399";
 const hasModes = Deno.build.os !== "windows";
@@ -217,6 +215,12 @@ const refused: [name: string, given: Given, failure: string, message: RegExp][] 
     { env: { OPENCLAW_OPERATOR_KEY: readerKey.slice(0, 50) } },
     "usage",
     /it has 50 characters/,
+  ],
+  [
+    "a secret API key that was cut",
+    { env: { OPENCLAW_OPERATOR_KEY: "sb_secret_nope" } },
+    "usage",
+    /after "sb_secret_" it is too short/,
   ],
   [
     "a text that is no key",

@@ -4,9 +4,9 @@ import { asContractError, ContractError } from "../../../supabase/functions/_sha
 import { describe } from "../../../supabase/functions/_shared/log.ts";
 import { supabaseDatabase } from "../../../supabase/functions/_shared/database/supabase.ts";
 import { withShortTimeouts } from "../_timers.ts";
+import { agentId } from "../../_support/vectors.ts";
 
 const secretKey = "sb_secret_for_the_tests_alone_000000000000";
-const agentId = "0c5f8a4e-6a5c-4d8f-9a39-6f2f8f0f4b11";
 const row = "Failing row contains (sha256:0123)";
 const html = "<html><body>Bad gateway</body></html>";
 

@@ -43,7 +43,9 @@ export function historyLines(agent: Shown, told: Told, columns: number | null): 
     "",
     ...wrap(legend, width),
     "",
-    ...gaps.length === 0 ? ["no gaps"] : gaps.flatMap((gap) => wrap(gap, width)),
+    ...gaps.length === 0
+      ? [told.buckets.some(({ beats }) => beats > 0) ? "no gaps" : "no beats"]
+      : gaps.flatMap((gap) => wrap(gap, width)),
     ...metricLines(told.buckets, columns),
   ];
 }

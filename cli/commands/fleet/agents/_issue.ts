@@ -22,7 +22,7 @@ export async function planHandOver(flags: HandOverFlags, { operator, json }: Con
   const shell = flags.installer ?? "bash";
   if (flags.output === "") {
     throw new CliError("usage", "Cannot write installers: --output names no folder", {
-      hint: "--output installers",
+      hint: "--output for-hosts",
     });
   }
   if (flags.output !== undefined) return { by: "file", shell, folder: flags.output };

@@ -46,8 +46,8 @@ for the secret there; --output writes an installer for each instead, named after
 
 Examples:
   openclaw agents create web-1 --label role:web
-  openclaw agents create web-{1..40} --output installers
-  openclaw agents create --output installers --skip-existing < hosts.txt
+  openclaw agents create web-{1..40} --output for-hosts
+  openclaw agents create --output for-hosts --skip-existing < hosts.txt
 `;
 
 /** Adds `openclaw agents create`. */

@@ -8,7 +8,7 @@ import { CliError } from "../../../terminal/errors.ts";
 import { answer, answerJson, say } from "../../../terminal/output.ts";
 import type { OperatorFlags } from "../_options.ts";
 import { unwrap } from "../_outcome.ts";
-import { parseMoment } from "../_values.ts";
+import { momentOf } from "../_values.ts";
 import { historyLines } from "./_history_lines.ts";
 import { addOptions, openContext } from "./_options.ts";
 import { pickAgent } from "./_pick.ts";
@@ -72,7 +72,11 @@ async function tell(name: string, flags: Flags, environment: Environment): Promi
 /** A time, or how long ago it was. */
 function parsePast(text: string): Date {
   const seconds = parseDuration(text);
-  return seconds === null ? parseMoment(text) : new Date(Date.now() - seconds * 1000);
+  const time = seconds === null ? momentOf(text) : new Date(Date.now() - seconds * 1000);
+  if (time !== null) return time;
+  throw new InvalidArgumentError(
+    "Expected a time such as 2026-12-01T08:00, or how long ago it was: 2h or 7d.",
+  );
 }
 
 function parseStep(text: string): number {

@@ -39,7 +39,7 @@ they can, and shows no secret.
 
 Examples:
   openclaw agents rotate web-1
-  openclaw agents rotate web-1 --leaked --yes --output installers
+  openclaw agents rotate web-1 --leaked --yes --output for-hosts
   openclaw agents rotate --all --request
 `;
 

@@ -110,7 +110,7 @@ const wrong: { args: string[]; code: number; says: RegExp }[] = [
   { args: ["rotate", "--all"], code: 2, says: /Cannot rotate the secrets of 5 agents: nobody can be asked/ },
   { args: ["rotate", "web-1", "--leaked", "--overlap", "1h"], code: 2, says: /--leaked ends .* at once/ },
   { args: ["rotate", "web-1", "--request", "--output", "x"], code: 2, says: /with --request/ },
-  { args: ["rotate", "web-1", "--overlap", "8d"], code: 2, says: /Expected 0s to 1w/ },
+  { args: ["rotate", "web-1", "--overlap", "8d"], code: 2, says: /Expected 0s to 7d/ },
   { args: ["edit", "web-1"], code: 2, says: /nothing to change is given/ },
   { args: ["edit", "--all", "--rename", "x"], code: 2, says: /Cannot call 5 agents by one name/ },
   {

@@ -148,3 +148,22 @@ testWith(
     assert.deepEqual(service.acts(), []);
   },
 );
+
+testWith(
+  terminal,
+  "a channel without --kind asks for it; a question that is left changes nothing, and says so",
+  async () => {
+    await using service = startFakeService();
+    await using home = await temporaryFolder();
+    const { program, args } = openclaw(["channels", "add", "ops"]);
+    const { code, shown } = await showTerminal([program, ...args], {
+      answers: [["The service that it reaches", `${down}${down}`], ["discord url", "\u0003"]],
+      home: home.path,
+      noColour: "1",
+      env: service.env,
+    });
+    assert.equal(code, 2, shown);
+    assert.match(shown, /Cannot set up the channel: the question for the url of discord was left/);
+    assert.deepEqual(service.acts(), []);
+  },
+);

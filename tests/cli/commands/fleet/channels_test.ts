@@ -111,7 +111,7 @@ for (
     assert.deepEqual([code, stdout], [0, ""], stderr);
     assert.match(
       stderr,
-      /^made the channel "ops" \(0{8}-[^)]+\)\nsee whether it arrives: openclaw channels test 0{8}-/,
+      /^made the channel "ops" \(0{8}-[^)]+\)\nsee whether it arrives: [^\n]*openclaw(-server)? channels test 0{8}-/,
     );
     assert.deepEqual(sentTo(server), [{
       method: "POST",
@@ -178,7 +178,7 @@ const refusals: [what: string, args: string[], settings: string | undefined, mes
     "a reminder after a minute",
     ["add", "x", "--kind", "slack", "--remind-after", "1m"],
     secretUrl,
-    /Expected 5m to 1w/,
+    /Expected 5m to 7d/,
   ],
 ];
 

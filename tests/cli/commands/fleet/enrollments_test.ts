@@ -6,6 +6,7 @@ import { assertRefused } from "../../../_support/refused.ts";
 import { openclaw, temporaryFolder } from "../../../_support/server.ts";
 import { showTerminal, terminal } from "../../../_support/terminal.ts";
 import { testWith } from "../../../_support/tools.ts";
+import { enrollmentCode } from "../../../_support/vectors.ts";
 
 const id = "00000000-0000-4000-8000-0000000000e1";
 
@@ -81,7 +82,7 @@ const wrong: { args: string[]; says: RegExp }[] = [
   { args: ["create", "--agent-name", "a\u001bb"], says: /a character that a terminal would act on/ },
   { args: ["create", "--label", "web"], says: /Expected key:value/ },
   {
-    args: ["show", "oce_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_TJTH1w"],
+    args: ["show", enrollmentCode],
     says: /its id is expected, a UUID, and not its code/,
   },
   { args: ["revoke", "x"], says: /its id is expected/ },

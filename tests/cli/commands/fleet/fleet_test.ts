@@ -171,6 +171,24 @@ for (const [args, agents, code, stdout] of checks) {
   });
 }
 
+for (
+  const [args, says] of [
+    [["--label", "rol:web"], /none has the label rol:web\n/],
+    [["--search", "wbe"], /none has "wbe" in its name or hostname\n/],
+    [["--label", "a", "--label", "b:c"], /none has the label a and the label b:c\n/],
+  ] as const
+) {
+  Deno.test(`openclaw fleet --check ${args.join(" ")} that is like no agent → 4, and UNKNOWN of Nagios: nothing is well`, async () => {
+    using server = startFakeFleet([]);
+    assertRefused(await fleet(server.url, "--check", ...args), 4, says);
+    const { code, stdout } = await fleet(server.url, "--nagios", ...args);
+    assert.equal(code, 3);
+    assert.match(stdout, /^OPENCLAW UNKNOWN - Cannot check any agent: none has /);
+    const { stdout: shown } = await fleet(server.url, ...args);
+    assert.match(shown, /^none of the agents is like that: see all with: .* fleet\n$/);
+  });
+}
+
 Deno.test("openclaw fleet --check looks at every offline agent, and at no more of those that beat than are unhealthy", async () => {
   const offline = Array.from({ length: 201 }, (_, index) => offlineAgent(index));
   const online = Array.from(

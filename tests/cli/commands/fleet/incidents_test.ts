@@ -109,6 +109,17 @@ Deno.test("openclaw incidents without one says so", async () => {
   assert.deepEqual([code, stdout, stderr], [0, "", "there is no open incident\n"]);
 });
 
+for (const args of [["ack"], ["list", "ack"]]) {
+  Deno.test(`openclaw incidents ${args.join(" ")} → usage, and the word that is no command`, async () => {
+    using server = startServer([]);
+    assertRefused(
+      await incidents(server.url, ...args),
+      2,
+      /unknown command 'ack'\nhint: .* incidents( list)? --help\n$/,
+    );
+  });
+}
+
 Deno.test("openclaw incidents show has its agents, and what each receiver said", async () => {
   using server = startServer([incidentOf({ agents_count: 21, changes_count: 3, deliveries: [delivery] })]);
   for (const given of [ids[0], ids[0].slice(0, 8).toUpperCase()]) {

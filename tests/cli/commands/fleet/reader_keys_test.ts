@@ -11,8 +11,8 @@ import type { Run } from "../../../_support/program.ts";
 import { runInSession } from "../../../_support/program_session.ts";
 import { assertRefused } from "../../../_support/refused.ts";
 import { temporaryFolder } from "../../../_support/server.ts";
+import { readerKey } from "../../../_support/vectors.ts";
 
-const readerKey = "ocr_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_GNiFIw";
 const ids = ["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"] as const;
 
 /** Readers' keys of these names, a page each. */

@@ -12,9 +12,9 @@ import { folderInMemory, openclaw, temporaryFolder } from "../../../_support/ser
 import { startServerHere } from "../../../_support/server_here.ts";
 import { terminal } from "../../../_support/terminal.ts";
 import { isInstalled, testWith } from "../../../_support/tools.ts";
+import { readerKey } from "../../../_support/vectors.ts";
 
 const restored = "\u001b[?7h\u001b[?25h\u001b[?1049l";
-const readerKey = "ocr_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_GNiFIw";
 
 async function top(
   url: string,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { focused, shows, startBrowser, tabTo, visit, withChromium } from "../../../_support/browser.ts";
-import { code, copyId, hostile, secret, startOneOfEach } from "../../../_support/page_fixture.ts";
+import { copyId, hostile, startOneOfEach } from "../../../_support/page_fixture.ts";
+import { agentSecret as secret, enrollmentCode as code } from "../../../_support/vectors.ts";
 
 type Browser = Awaited<ReturnType<typeof startBrowser>>;
 
