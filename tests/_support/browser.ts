@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import axe from "axe-core";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from "playwright-core";
 import type { FakePage } from "./fake_page.ts";
 import { part } from "./require.ts";
 import { isInstalled } from "./tools.ts";
@@ -30,6 +36,25 @@ interface Visit extends BrowserContextOptions {
   allowed?: RegExp;
 }
 
+/** The context of a browser that needs no other settings: a new one takes a process of its own. */
+const usualContexts = new WeakMap<Browser, Promise<BrowserContext>>();
+
+function usualContext(browser: Browser): Promise<BrowserContext> {
+  const context = usualContexts.get(browser) ?? newContext(browser, {});
+  usualContexts.set(browser, context);
+  return context;
+}
+
+function newContext(browser: Browser, options: BrowserContextOptions): Promise<BrowserContext> {
+  return browser.newContext({
+    viewport: { width: 1280, height: 900 },
+    timezoneId: "UTC",
+    // What comes in fades in: what is half there has half of its contrast.
+    reducedMotion: "reduce",
+    ...options,
+  });
+}
+
 /** Opens the page and works on it. The console has to stay silent, and nobody but the page's server be asked. */
 export async function visit(
   browser: Browser,
@@ -37,17 +62,13 @@ export async function visit(
   { path = "", clock, allowed, ...options }: Visit,
   work: (page: Page) => Promise<void>,
 ): Promise<void> {
-  const context = await browser.newContext({
-    viewport: { width: 1280, height: 900 },
-    timezoneId: "UTC",
-    // What comes in fades in: what is half there has half of its contrast.
-    reducedMotion: "reduce",
-    ...options,
-  });
+  const isUsual = clock === undefined && Object.keys(options).length === 0;
+  const context = isUsual ? await usualContext(browser) : await newContext(browser, options);
   const said: string[] = [];
   const strangers: string[] = [];
+  let page: Page | null = null;
   try {
-    const page = await context.newPage();
+    page = await context.newPage();
     page.setDefaultTimeout(300_000);
     if (clock !== undefined) await page.clock.install({ time: clock });
     page.on("console", (message) => said.push(`${message.type()}: ${message.text()}`));
@@ -58,7 +79,7 @@ export async function visit(
     await page.goto(url + path);
     await work(page);
   } finally {
-    await context.close();
+    await (isUsual ? page?.close() : context.close());
   }
   assert.deepEqual(said.filter((line) => !allowed?.test(line)), []);
   assert.deepEqual(strangers, []);
