@@ -33,7 +33,7 @@ const slowest = [
 /** What is slow by nature, and what only measures. */
 const neverUsual = ["tests/long/", "tests/bench/"];
 /** Most tests wait for something else than this processor. */
-const jobsPerProcessor = 4;
+const jobsPerProcessor = 3;
 /**
  * The embedded Postgres is WebAssembly. V8 optimizes what runs in it often, which takes a third of the CPU of a server's
  * start, and pays only in a server that lives for longer than one of these tests.
