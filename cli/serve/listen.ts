@@ -127,8 +127,17 @@ function connectionLimit(): number {
   return Math.max(16, Math.floor(openableFiles() / 2));
 }
 
-/** How many more files this process may open, tried out: the limit itself can be read only with every permission. */
+let openable: number | null = null;
+
+/**
+ * How many more files this process may open, tried out once: the limit itself can be read only with every permission.
+ * For a moment there may be none left for anybody else in the process.
+ */
 function openableFiles(): number {
+  return openable ??= countOpenable();
+}
+
+function countOpenable(): number {
   // The shorter the path, the less an open costs; Windows opens no folder.
   const path = Deno.build.os === "windows" ? Deno.execPath() : "/";
   const files: Deno.FsFile[] = [];

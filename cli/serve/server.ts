@@ -28,7 +28,7 @@ import {
   readSigningKeys,
   writeUrl,
 } from "./data_folder.ts";
-import { assertFree, listen } from "./listen.ts";
+import { assertFree, listen, usualLimits } from "./listen.ts";
 import { pinnedPost } from "./post.ts";
 import { findEndpoint } from "./routes.ts";
 import { otherMonitorJob } from "./other_monitor.ts";
@@ -47,6 +47,8 @@ export interface ServeOptions {
   restore: boolean;
   /** Where the server beats itself; null for nowhere. */
   otherMonitor?: URL | null;
+  /** How many connections to hold; as many as the process may open files for, where it is left out. */
+  connections?: number;
 }
 
 export interface RunningServer {
@@ -106,7 +108,9 @@ export async function startServer(
     const keys = given ?? await readSigningKeys(folder);
     const work = new Set<Promise<void>>();
     opened.push(async () => void await Promise.all(work));
-    const listener = await listen(options);
+    const { connections } = options;
+    const limits = connections === undefined ? usualLimits : { ...usualLimits, connections };
+    const listener = await listen(options, limits);
     opened.push(() => listener.close());
     const backend = makeBackend({
       settings,

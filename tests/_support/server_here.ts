@@ -17,6 +17,9 @@ export interface ServerHere extends AsyncDisposable {
   sql: (statement: string) => Promise<Record<string, unknown>[]>;
 }
 
+/** To try out how many there may be would take all files of the process, which other tests share. */
+const connections = 1000;
+
 interface Options extends Partial<Pick<ServeOptions, "databaseUrl" | "tls" | "port">> {
   data: string;
   env?: Record<string, string>;
@@ -34,7 +37,7 @@ export async function startServerHere(
   const lines: string[] = [];
   using opened = watchPglite();
   const server = await startServer(
-    { hostname: "127.0.0.1", port, data, databaseUrl, tls, restore: false },
+    { hostname: "127.0.0.1", port, data, databaseUrl, tls, restore: false, connections },
     { env: environment, settings: readSettings(environment), log: new Log((line) => lines.push(line)) },
   );
   return {
