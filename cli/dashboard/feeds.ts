@@ -58,8 +58,8 @@ export const keepaliveMs = 5000;
 /**
  * Looks at the fleet for all who watch it, and sends what has changed. Those who see the same agents share their looks.
  * There is one look at a time, and for each feed at most one in the time that the server it asks has set: however
- * large the fleet is and however many watch it, to look takes a tenth of one processor at most. A look asks only for what
- * may have changed since the one before it.
+ * large the fleet is and however many watch it, to look takes a tenth of one processor at most, once a few looks have
+ * shown what one costs. A look asks only for what may have changed since the one before it.
  */
 export class Feeds {
   readonly #options: FeedsOptions;
