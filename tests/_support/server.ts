@@ -88,7 +88,7 @@ export async function tryServerProcess(
     drain(child.stdout, (text) => output.stdout += text),
     drain(child.stderr, (text) => {
       output.stderr += text;
-      const url = / listens on (\S+)\n[^]*(?:\n\n|\d agents?: .+\n)$/.exec(output.stderr)?.[1];
+      const url = / listens on (\S+)\n[^]*?(?:\n\n[^]*?\n\n|\d agents?: .+\n)/.exec(output.stderr)?.[1];
       if (url !== undefined) listening.resolve(url);
     }),
   ]);

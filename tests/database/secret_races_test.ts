@@ -186,15 +186,17 @@ const races: Record<string, (race: Race) => Promise<void>> = {
 postgresPart.test("what happens to secrets and copies at once", async (bin, context) => {
   await using server = await startPostgres(bin);
   const address = await server.createDatabase();
-  const store = await openPostgres(address);
-  const database = databaseOver(store.call);
+  // One server sends lists of beats one after the other, and handshakes likewise. By turns, those of two of them meet.
+  const stores = [await openPostgres(address), await openPostgres(address)] as const;
+  let turn = 0;
+  const database = databaseOver((call) => stores[turn++ % 2 === 0 ? 0 : 1].call(call));
   for (const [name, race] of Object.entries(races)) {
     await context.step(name, async () => {
       await execute(address, "truncate public.agents, public.agent_events cascade");
       await race({ address, database, id: await enroll(database) });
     });
   }
-  await store.close();
+  for (const store of stores) await store.close();
 });
 
 /** An agent with the secret "a", whose original has shaken hands, and then its copy. */

@@ -58,7 +58,7 @@ export async function openPostgres(address: string): Promise<Store> {
     ? {}
     : { connection: { role: serviceRole, statement_timeout: statementTimeoutMs } };
   const store = storeOver(
-    () => postgres(address, { ...settings, ...role, max: connections }),
+    (max) => postgres(address, { ...settings, ...role, max }),
     pooled ? askInTransaction : askDirectly,
   );
   try {
@@ -70,6 +70,20 @@ export async function openPostgres(address: string): Promise<Store> {
   }
 }
 
+/** Beats and handshakes come as lists, of which one is under way: each on one connection, whose backend is warm. */
+const listed: readonly SqlCall["name"][] = ["record_heartbeats", "open_sessions"];
+
+function storeOver(connect: (max: number) => postgres.Sql, ask: Ask): Store {
+  const lists = new Map(listed.map((name) => [name, new Lane(() => connect(1), { ask, concurrency: 1 })]));
+  const concurrency = connections - lists.size;
+  const others = new Lane(() => connect(concurrency), { ask, concurrency });
+  return {
+    call: (call) => (lists.get(call.name) ?? others).call(call),
+    jobs: [],
+    close: async () => void await Promise.all([others, ...lists.values()].map((lane) => lane.close())),
+  };
+}
+
 /** A database that takes no writes fails every call: a new pool for each of them would be a load of its own. */
 const leastRenewalMs = 1000;
 
@@ -78,33 +92,46 @@ const leastRenewalMs = 1000;
  * a query. A pool in which a call got no reply in time is replaced by a new one: its connections may be dead. So is one with
  * an error that belongs to the connection, which would fail the next call, too.
  */
-function storeOver(connect: () => postgres.Sql, ask: Ask): Store {
-  const queue = new CallQueue({ concurrency: connections, timeoutMs });
-  let pool = connect();
-  let bornAt = performance.now();
-  const replace = (dead: postgres.Sql): void => {
-    if (dead !== pool) return;
-    pool = connect();
-    bornAt = performance.now();
-    void dead.end({ timeout: 0 });
-  };
-  return {
-    async call(call) {
-      let used = pool;
-      try {
-        const [row] = await queue.run(() => {
-          used = pool;
-          return ask(used, call);
-        }, () => replace(used));
-        return row?.result ?? null;
-      } catch (error) {
-        if (belongsToConnection(error) && performance.now() - bornAt > leastRenewalMs) replace(used);
-        throw isOutage(error) ? unavailable("the database", error) : error;
+class Lane {
+  readonly #connect: () => postgres.Sql;
+  readonly #ask: Ask;
+  readonly #queue: CallQueue;
+  #pool: postgres.Sql;
+  #bornAt = performance.now();
+
+  constructor(connect: () => postgres.Sql, { ask, concurrency }: { ask: Ask; concurrency: number }) {
+    this.#connect = connect;
+    this.#ask = ask;
+    this.#queue = new CallQueue({ concurrency, timeoutMs });
+    this.#pool = connect();
+  }
+
+  async call(call: SqlCall): Promise<unknown> {
+    let used = this.#pool;
+    try {
+      const [row] = await this.#queue.run(() => {
+        used = this.#pool;
+        return this.#ask(used, call);
+      }, () => this.#replace(used));
+      return row?.result ?? null;
+    } catch (error) {
+      if (belongsToConnection(error) && performance.now() - this.#bornAt > leastRenewalMs) {
+        this.#replace(used);
       }
-    },
-    jobs: [],
-    close: () => pool.end({ timeout: 5 }),
-  };
+      throw isOutage(error) ? unavailable("the database", error) : error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#pool.end({ timeout: 5 });
+  }
+
+  #replace(dead: postgres.Sql): void {
+    if (dead !== this.#pool) return;
+    this.#pool = this.#connect();
+    this.#bornAt = performance.now();
+    void dead.end({ timeout: 0 });
+  }
 }
 
 async function prepare(address: string, settings: Settings): Promise<void> {

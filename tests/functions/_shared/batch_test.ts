@@ -56,6 +56,42 @@ Deno.test("where others came meanwhile, a list begins 5 ms after the one before 
   assert.equal(await fourth, "D");
 });
 
+Deno.test("of a burst a list takes all that has arrived, and not the first item by itself", async () => {
+  const clock = { now: 100 };
+  const { queue, made, settled } = bench({ now: () => clock.now });
+  const before = ["a", "b", "c"].map((one) => queue.add(one));
+  made[0]?.answer();
+  await settled(2);
+  made[1]?.answer();
+  await Promise.all(before);
+  await new Promise((next) => setTimeout(next));
+  clock.now = 200;
+  const first = queue.add("d");
+  assert.equal(made.length, 2, "the time has passed, and it waits for what else has arrived");
+  const second = queue.add("e");
+  await settled(3);
+  assert.deepEqual(made[2]?.items, ["d", "e"]);
+  made[2]?.answer();
+  assert.deepEqual(await Promise.all([first, second]), ["D", "E"]);
+});
+
+Deno.test("32 items wait for no others, and those after them come in the next list", async () => {
+  const { queue, made, settled } = bench({ now: () => 100 });
+  const before = ["a", "b", "c"].map((one) => queue.add(one));
+  made[0]?.answer();
+  await settled(2);
+  made[1]?.answer();
+  await Promise.all(before);
+  await new Promise((next) => setTimeout(next));
+  const results = Array.from({ length: 40 }, (_, place) => queue.add(`item ${place}`));
+  assert.deepEqual(made.map(({ items }) => items.length), [1, 2, 32], "it is sent at once");
+  made[2]?.answer();
+  await settled(4);
+  assert.equal(made[3]?.items.length, 8);
+  made[3]?.answer();
+  assert.equal((await Promise.all(results)).length, 40);
+});
+
 Deno.test("a caller that sends one after the other, by itself, does not wait", async () => {
   const { queue, made } = bench({ now: () => 100 });
   for (const [place, item] of ["a", "b", "c"].entries()) {

@@ -1367,16 +1367,6 @@ export type Database = {
         Returns: boolean;
       };
       "record_refusals": { Args: { "refusals": Json }; Returns: undefined };
-      "remember_beats": {
-        Args: {
-          "agent_ids": (string)[];
-          "metrics": (string)[];
-          "silences": Json;
-          "statuses": (string)[];
-          "verdicts": Json;
-        };
-        Returns: undefined;
-      };
       "remove_channel": { Args: { "act": Json; "channel_id": string; "owner_id": string }; Returns: Json };
       "remove_old_deliveries": { Args: Record<PropertyKey, never>; Returns: number };
       "remove_old_enrollments": { Args: Record<PropertyKey, never>; Returns: undefined };

@@ -28,13 +28,16 @@ interface Waiting<Item, Result> {
 
 const longest = 250;
 const leastBetweenMs = 5;
+/** So many do not wait for others: while they are under way, the rest of a burst is read. */
+const enough = 32;
 const timeoutMs = 4000;
 
 /**
  * Makes one call of the items that come while the call before is under way. An item that comes by itself is
- * sent at once. If the list before had several items, or others came while it was under way, the next list begins at the
- * earliest 5 ms after it began, unless it is full: more will come, and a list of many costs each of them less. Items of one key stay in their
- * order, each in a list of its own: a key with many of them makes nobody wait but itself.
+ * sent at once. If the list before had several items, or others came while it was under way, more will come, and a list
+ * of many costs each of them less: the next list begins 5 ms after it began at the earliest, and not with the first item
+ * of a burst, unless there are 32 of them. Items of one key stay in their order, each in a list of its own: a key with
+ * many of them makes nobody wait but itself.
  */
 export class ListQueue<Item, Result> {
   readonly #options: Required<Options<Item, Result>>;
@@ -69,10 +72,11 @@ export class ListQueue<Item, Result> {
 
   #startWhenDue(): void {
     if (this.#isUnderWay || this.#waiting.size === 0) return;
-    const waits = this.#isBusy && this.#waiting.size < longest;
-    const inMs = waits ? this.#beganAt + leastBetweenMs - this.#options.now() : 0;
-    if (inMs > 0) this.#start ??= setTimeout(() => this.#begin(), Math.ceil(inMs));
-    else void this.#begin();
+    if (this.#isBusy && this.#waiting.size < enough) {
+      const inMs = this.#beganAt + leastBetweenMs - this.#options.now();
+      // By a timer also when that time has passed: it comes after all that has arrived by now.
+      this.#start ??= setTimeout(() => this.#begin(), Math.max(0, Math.ceil(inMs)));
+    } else void this.#begin();
   }
 
   async #begin(): Promise<void> {
