@@ -42,7 +42,8 @@ create function public.agents_that_fit()
   returns text language sql immutable set search_path = ''
   return $sql$
     ($1 is null or a.owner_id = $1)
-    and a.labels ?& $2 and a.labels @> all ($3)
+    -- Asked for first: labels that nobody asks for are not read.
+    and ($2 = '{}' or a.labels ?& $2) and ($3 = '{}' or a.labels @> all ($3))
     and ($4 is null or position($4 in lower(a.name)) > 0 or position($4 in lower(a.hostname)) > 0)
   $sql$;
 comment on function public.agents_that_fit() is
@@ -136,21 +137,36 @@ declare
   troubles jsonb;
 begin
   select f.* into keys, labels, search, words from public.filter_of(filter) as f;
+  -- The statement looks dear, and its parts are worth no compiling.
+  perform set_config('jit', 'off', true);
   execute format($sql$
-    with page as materialized (
-      select a.id, %1$s as key
-      from %2$s
-      where %3$s
-        and ($5 is null or l.liveness = any ($5))
-        and ($7 is null or (%1$s, a.id) %4$s ($6::%5$s, $7))
-      order by %1$s %6$s, a.id %6$s
+    with agent as %8$s (
+      select a.id, l.liveness, b.status, b.copies, %1$s as key from %2$s where %3$s
+    ), page as materialized (
+      select a.id, a.key
+      from agent as a
+      where ($5 is null or a.liveness = any ($5)) and ($7 is null or (a.key, a.id) %4$s ($6::%5$s, $7))
+      order by a.key %6$s, a.id %6$s
       limit $8 + 1 offset $11
+    ), item as (
+      select jsonb_agg(jsonb_build_object(
+        'row', public.agent_json(a),
+        'key', jsonb_build_object('sort', $9, 'key', %7$s, 'id', a.id)
+      ) order by page.key %6$s, a.id %6$s) as items
+      from page join public.agents as a on a.id = page.id
+    ), counted as (
+      select
+        -- By words: in groups, they would be sorted.
+        jsonb_strip_nulls(jsonb_build_object(%9$s)) as counts,
+        jsonb_build_object(
+          'unhealthy', count(*) filter (where a.status = 'unhealthy' and a.liveness in ('online', 'late')),
+          'copies', coalesce(sum(cardinality(a.copies)) filter (where a.liveness <> 'revoked'), 0)
+        ) as troubles
+      -- "offset 0" keeps it apart. Else liveness is computed for each place that names it.
+      from (select a.liveness, a.status, a.copies from agent as a where $12 offset 0) as a
     )
-    select coalesce(jsonb_agg(jsonb_build_object(
-      'row', public.agent_json(a),
-      'key', jsonb_build_object('sort', $9, 'key', %7$s, 'id', a.id)
-    ) order by page.key %6$s, a.id %6$s), '[]')
-    from page join public.agents as a on a.id = page.id
+    select coalesce(item.items, '[]'), case when $12 then counted.counts end, case when $12 then counted.troubles end
+    from item cross join counted
   $sql$,
     expression,
     states,
@@ -161,30 +177,17 @@ begin
     case
       when is_time then 'case when isfinite(page.key) then public.microseconds(page.key) end'
       else 'page.key::text'
-    end
+    end,
+    -- To sort by trouble takes the liveness of all of them: they are counted with it.
+    case sorted_by when 'trouble' then 'materialized' else 'not materialized' end,
+    (
+      select string_agg(format('%1$L, nullif(count(*) filter (where a.liveness = %1$L), 0)', w.word), ', ')
+      from unnest(array['offline', 'stalled', 'late', 'pending', 'online', 'stopped', 'revoked']) as w (word)
+    )
   )
-  into items
-  using owner_id, keys, labels, search, words, key, (after ->> 'id')::uuid, page_limit, sort, label, skipped;
-
-  if counted and after is null then
-    execute format($sql$
-      select
-        coalesce(jsonb_object_agg(counted.liveness, counted.agents), '{}'),
-        jsonb_build_object(
-          'unhealthy', coalesce(sum(counted.unhealthy), 0), 'copies', coalesce(sum(counted.copies), 0)
-        )
-      from (
-        select
-          agent.liveness, count(*) as agents,
-          count(*) filter (where agent.status = 'unhealthy' and agent.liveness in ('online', 'late')) as unhealthy,
-          sum(cardinality(agent.copies)) filter (where agent.liveness <> 'revoked') as copies
-        -- "offset 0" keeps it apart. Else liveness is computed for each place that names it.
-        from (select l.liveness, b.status, b.copies from %s where %s offset 0) as agent group by agent.liveness
-      ) as counted
-    $sql$, states, matches)
-    into counts, troubles
-    using owner_id, keys, labels, search;
-  end if;
+  into items, counts, troubles
+  using owner_id, keys, labels, search, words, key, (after ->> 'id')::uuid, page_limit, sort, label, skipped,
+    counted and after is null;
   return public.page_of(items, page_limit) || jsonb_build_object('counts', counts, 'troubles', troubles);
 end
 $$;

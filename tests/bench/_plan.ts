@@ -8,7 +8,15 @@ import { makeFleet } from "./_fleet.ts";
 import { functionSubjects } from "./_functions.ts";
 import { hostileSubjects } from "./_hostile.ts";
 import { peerPackage, peerSubject } from "./_peer.ts";
-import { beatSubjects, fewAgents, fleetName, fleetSizes, fleetSubjects, handshakeSubjects } from "./_rows.ts";
+import {
+  beatSubjects,
+  beatsWithoutHistory,
+  fewAgents,
+  fleetName,
+  fleetSizes,
+  fleetSubjects,
+  handshakeSubjects,
+} from "./_rows.ts";
 import { type Measured, startMeasured } from "./_servers.ts";
 import type { Part, Subject } from "./_subject.ts";
 
@@ -63,11 +71,19 @@ export async function makePlan(
   const postgres = opened.use(await startPostgres(bin));
   const fleet = await makeFleet(folder, has("fleets") ? Math.max(...fleetSizes) : fewAgents);
   const servers: Measured[] = [];
-  const start = async (database: string, agents: number): Promise<Measured> => {
+  const start = async (
+    database: string,
+    agents: number,
+    { how = agents === fewAgents ? null : fleetName(agents), env = {} }: {
+      how?: string | null;
+      env?: Record<string, string>;
+    } = {},
+  ): Promise<Measured> => {
     signal.throwIfAborted();
-    const name = agents === fewAgents ? database : `${database}, ${fleetName(agents)}`;
+    const name = how === null ? database : `${database}, ${how}`;
     const its = database === "Postgres" ? postgres : null;
-    const measured = await startMeasured(name, { opened, folder, fleet, agents, postgres: its });
+    const known = { ...fleet, env: { ...fleet.env, ...env } };
+    const measured = await startMeasured(name, { opened, folder, fleet: known, agents, postgres: its });
     servers.push(measured);
     return measured;
   };
@@ -81,6 +97,10 @@ export async function makePlan(
     if (!has(part) && !has("handshakes") && !isHostile) continue;
     const measured = await start(database, fewAgents);
     if (has(part)) subjects.push(...beatSubjects(measured, { part, fleet }));
+    if (database === "Postgres" && has(part)) {
+      const env = { OPENCLAW_HISTORY_DAYS: "0" };
+      subjects.push(beatsWithoutHistory(await start(database, fewAgents, { how: "no history", env }), fleet));
+    }
     if (has("handshakes")) subjects.push(...handshakeSubjects(measured, fleet));
     if (isHostile) subjects.push(...hostileSubjects(measured, fleet));
   }
