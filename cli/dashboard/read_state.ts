@@ -37,22 +37,18 @@ export async function readState(
     );
   };
   const query = wordsOf(request.query);
-  // To sort a large fleet by its trouble and to count it takes long. So one request does the one, another the other.
-  const isWhole = filtersOf(query).length === 0;
-  const [worst, incidents, listed, whole] = await Promise.all([
-    ask("agents", new URLSearchParams({ sort: "trouble", limit: rows, counts: "false" })),
+  const [worst, incidents, listed] = await Promise.all([
+    ask("agents", new URLSearchParams({ sort: "trouble", limit: rows })),
     ask("incidents", new URLSearchParams({ state: "open", limit: rows })),
-    ask("agents", listQuery(query, isWhole)),
-    isWhole ? null : ask("agents", new URLSearchParams({ sort: "name", limit: "1" })),
+    ask("agents", listQuery(query)),
   ]);
-  const counted = isWhole ? listed : whole;
-  if (worst === null || incidents === null || counted === null) {
+  if (worst === null || incidents === null) {
     throw new TypeError("Cannot read the fleet: the API refuses to list it");
   }
   const agents = each(readAgent)(worst.agents);
   const trouble = agents.filter(isTrouble);
   // A filter that the API refuses is left out.
-  const list = listed ?? await ask("agents", listQuery(new URLSearchParams(), false)) ?? worst;
+  const list = listed ?? await ask("agents", listQuery(new URLSearchParams())) ?? worst;
   return {
     role: viewer.role,
     token,
@@ -60,8 +56,8 @@ export async function readState(
     url: servedUrl,
     serverTime: text(worst.server_time),
     query: listed === null ? "" : query.toString(),
-    counts: entries(number)(counted.counts),
-    troubles: entries(number)(counted.troubles),
+    counts: entries(number)(worst.counts),
+    troubles: entries(number)(worst.troubles),
     trouble,
     troubleCursor: trouble.length === agents.length ? orNull(text)(worst.next_cursor) : null,
     incidents: each(readIncident)(incidents.incidents),
@@ -86,11 +82,10 @@ function filtersOf(query: URLSearchParams): [name: string, value: string][] {
 }
 
 /** The first rows in the order of the map. */
-function listQuery(query: URLSearchParams, isCounted: boolean): URLSearchParams {
+function listQuery(query: URLSearchParams): URLSearchParams {
   const group = query.get("group");
   const sort = group === null ? "name" : `label:${group}`;
-  const counts: [string, string][] = isCounted ? [] : [["counts", "false"]];
-  return new URLSearchParams([...filtersOf(query), ["sort", sort], ["limit", rows], ...counts]);
+  return new URLSearchParams([...filtersOf(query), ["sort", sort], ["limit", rows], ["counts", "false"]]);
 }
 
 /** The fields of a reply; null for what the request was refused for. */

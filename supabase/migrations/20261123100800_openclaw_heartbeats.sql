@@ -18,7 +18,7 @@ begin
     select
       b.place, b.status, b.message, b.metrics::jsonb as metrics, b.instance_id, b.seq, b.clock_offset_seconds,
       b.busy, b.progress, b.back_in_seconds,
-      kept.agent_id, kept.interval_seconds, kept.rotation_requested_at, kept.copies, kept.adopting_instances,
+      b.epoch, kept.agent_id, kept.session_epoch, kept.interval_seconds, kept.rotation_requested_at, kept.copies, kept.adopting_instances,
       kept.last_seen_at, kept.online_since, kept.heartbeats_count, kept.status as kept_status,
       kept.message as kept_message, kept.metrics as kept_metrics,
       kept.clock_offset_seconds as kept_clock_offset_seconds, kept.last_instance_id, kept.last_seq,
@@ -91,7 +91,8 @@ begin
         when said.status = 'stopping' then now() + make_interval(secs => said.back_in_seconds)
       end
     from said
-    where said.holds and b.agent_id = said.agent_id
+    -- That the epochs are equal is a part of `holds`. From it, the planner expects one row, and takes each by its key.
+    where said.holds and said.session_epoch = said.epoch and b.agent_id = said.agent_id
   )
   select
     coalesce(jsonb_agg(
@@ -147,24 +148,25 @@ begin
     perform public.note_turn((t.value ->> 'agent_id')::uuid, t.value -> 'ended', t.value -> 'beat')
       from jsonb_array_elements(turns) as t (value);
   end if;
-  -- The history never makes a beat fail, and waits for no lock of a table.
-  begin
-    lock table public.history_beats, public.agent_gaps in row exclusive mode nowait;
-    insert into public.history_beats (agent_id, status, metrics)
-      select b.agent_id, case b.status when 'healthy' then 0 when 'stopping' then 1 when 'degraded' then 2 else 3 end,
-        b.metrics::jsonb
-      from unnest(
-        (select record_heartbeats.agent_ids), (select record_heartbeats.statuses), (select record_heartbeats.metrics)
-      ) with ordinality as b (agent_id, status, metrics, place)
-      where (select s.days > 0 from public.history_settings as s)
-        and verdicts -> (b.place - 1)::integer <> 'null';
-    if silences is not null and (select s.days > 0 from public.history_settings as s) then
-      perform public.note_gaps(silences);
-    end if;
-  exception when others then
-    -- Whatever it is (no room on the disk, a table that somebody has locked): the beats are recorded, and lack there.
-    raise log 'could not keep heartbeats for the history: %', sqlerrm;
-  end;
+  if (select s.days > 0 from public.history_settings as s) then
+    -- The history never makes a beat fail, and waits for no lock of a table.
+    begin
+      lock table public.history_beats, public.agent_gaps in row exclusive mode nowait;
+      insert into public.history_beats (agent_id, status, metrics)
+        select b.agent_id,
+          case b.status when 'healthy' then 0 when 'stopping' then 1 when 'degraded' then 2 else 3 end, b.metrics::jsonb
+        from unnest(
+          (select record_heartbeats.agent_ids), (select record_heartbeats.statuses), (select record_heartbeats.metrics)
+        ) with ordinality as b (agent_id, status, metrics, place)
+        where verdicts -> (b.place - 1)::integer <> 'null';
+      if silences is not null then
+        perform public.note_gaps(silences);
+      end if;
+    exception when others then
+      -- Whatever it is (no room on the disk, a table that somebody has locked): the beats are recorded, and lack there.
+      raise log 'could not keep heartbeats for the history: %', sqlerrm;
+    end;
+  end if;
   return verdicts;
 end
 $$;

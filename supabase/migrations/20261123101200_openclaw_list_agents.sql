@@ -51,28 +51,39 @@ comment on function public.agents_that_fit() is
 revoke all on function public.agents_that_fit() from public, anon, authenticated;
 grant execute on function public.agents_that_fit() to service_role;
 
-create function public.agents_with_states()
+create function public.agents_with_liveness()
   returns text language sql stable set search_path = ''
-  -- The arguments are columns of the same names, each of one of the two tables, and those that these add.
+  -- The arguments are columns of the same names, each of one of the two tables.
   return format(
     $sql$
       public.agents as a
       join public.agent_beats as b on b.agent_id = a.id
       cross join lateral (select now() as moment) as m
       cross join lateral (select %s as liveness) as l
+    $sql$,
+    public.expression_of('public.agent_liveness'::regproc::regprocedure)
+  );
+comment on function public.agents_with_liveness() is
+  'What a statement over the fleet selects from: public.agents as a, their beats as b, m.moment and l.liveness.';
+revoke all on function public.agents_with_liveness() from public, anon, authenticated;
+grant execute on function public.agents_with_liveness() to service_role;
+
+create function public.with_trouble()
+  returns text language sql stable set search_path = ''
+  return format(
+    $sql$
       cross join lateral (select %s as rank) as r
       cross join lateral (select %s as liveness_since) as s
       cross join lateral (select %s as trouble) as t
     $sql$,
-    public.expression_of('public.agent_liveness'::regproc::regprocedure),
     public.expression_of('public.agent_rank'::regproc::regprocedure),
     public.expression_of('public.agent_liveness_since'::regproc::regprocedure),
     public.expression_of('public.agent_trouble'::regproc::regprocedure)
   );
-comment on function public.agents_with_states() is
-  'What a statement over the fleet selects from: public.agents as a, their beats as b, and what they are as l.liveness, r.rank, s.liveness_since and t.trouble.';
-revoke all on function public.agents_with_states() from public, anon, authenticated;
-grant execute on function public.agents_with_states() to service_role;
+comment on function public.with_trouble() is
+  'What follows agents_with_liveness where a statement needs r.rank, s.liveness_since and t.trouble, too.';
+revoke all on function public.with_trouble() from public, anon, authenticated;
+grant execute on function public.with_trouble() to service_role;
 
 create function public.filter_of(filter jsonb)
   returns table (keys text[], labels jsonb[], search text, words text[])
@@ -110,8 +121,7 @@ create function public.list_agents(
   returns jsonb language plpgsql stable set search_path = '' as $$
 declare
   -- Of the parts of a statement: nothing that came from outside is ever put into its text.
-  matches constant text := public.agents_that_fit();
-  states constant text := public.agents_with_states();
+  fleet constant text := public.agents_with_liveness() || ' where ' || public.agents_that_fit();
   sorted_by constant text := ltrim(sort, '-');
   is_time constant boolean := sorted_by in ('created_at', 'last_seen_at');
   direction constant text := case when sort like '-%' then 'desc' else 'asc' end;
@@ -119,7 +129,6 @@ declare
     when sorted_by = 'name' then 'a.name'
     when sorted_by = 'created_at' then 'a.created_at'
     when sorted_by = 'last_seen_at' then 'coalesce(b.last_seen_at, ''-infinity'')'
-    when sorted_by = 'trouble' then 't.trouble'
     when sorted_by like 'label:%' then public.label_place_expression('$10')
   end;
   label constant text := substr(sorted_by, length('label:') + 1);
@@ -140,24 +149,24 @@ begin
   -- The statement looks dear, and its parts are worth no compiling.
   perform set_config('jit', 'off', true);
   execute format($sql$
-    with agent as %8$s (
-      select a.id, l.liveness, b.status, b.copies, %1$s as key from %2$s where %3$s
+    with agent as %1$s (
+      %2$s
     ), page as materialized (
       select a.id, a.key
       from agent as a
-      where ($5 is null or a.liveness = any ($5)) and ($7 is null or (a.key, a.id) %4$s ($6::%5$s, $7))
-      order by a.key %6$s, a.id %6$s
+      where ($5 is null or a.liveness = any ($5)) and ($7 is null or (a.key, a.id) %3$s ($6::%4$s, $7))
+      order by a.key %5$s, a.id %5$s
       limit $8 + 1 offset $11
     ), item as (
       select jsonb_agg(jsonb_build_object(
         'row', public.agent_json(a),
-        'key', jsonb_build_object('sort', $9, 'key', %7$s, 'id', a.id)
-      ) order by page.key %6$s, a.id %6$s) as items
+        'key', jsonb_build_object('sort', $9, 'key', %6$s, 'id', a.id)
+      ) order by page.key %5$s, a.id %5$s) as items
       from page join public.agents as a on a.id = page.id
     ), counted as (
       select
         -- By words: in groups, they would be sorted.
-        jsonb_strip_nulls(jsonb_build_object(%9$s)) as counts,
+        jsonb_strip_nulls(jsonb_build_object(%7$s)) as counts,
         jsonb_build_object(
           'unhealthy', count(*) filter (where a.status = 'unhealthy' and a.liveness in ('online', 'late')),
           'copies', coalesce(sum(cardinality(a.copies)) filter (where a.liveness <> 'revoked'), 0)
@@ -168,9 +177,27 @@ begin
     select coalesce(item.items, '[]'), case when $12 then counted.counts end, case when $12 then counted.troubles end
     from item cross join counted
   $sql$,
-    expression,
-    states,
-    matches,
+    -- To sort by trouble takes the liveness of all of them: they are counted with it.
+    case when sorted_by = 'trouble' and counted and after is null then 'materialized' else 'not materialized' end,
+    case sorted_by
+      when 'trouble' then format(
+        $part$
+          select a.id, a.liveness, a.status, a.copies, t.trouble as key
+          -- "offset 0" keeps it apart. Else liveness is computed for each place that names it.
+          from (
+            select
+              a.id, l.liveness, b.status, b.copies, a.created_at, a.revoked_at, a.restored_at, b.last_seen_at,
+              b.back_at, b.deadline_from, b.online_since, a.heartbeat_interval_seconds, a.progress_deadline_seconds,
+              m.moment
+            from %s offset 0
+          ) as a
+          %s
+        $part$,
+        fleet,
+        public.with_trouble()
+      )
+      else format('select a.id, l.liveness, b.status, b.copies, %s as key from %s', expression, fleet)
+    end,
     case direction when 'asc' then '>' else '<' end,
     case when is_time then 'timestamptz' when sorted_by = 'trouble' then 'bigint' else 'text' end,
     direction,
@@ -178,8 +205,6 @@ begin
       when is_time then 'case when isfinite(page.key) then public.microseconds(page.key) end'
       else 'page.key::text'
     end,
-    -- To sort by trouble takes the liveness of all of them: they are counted with it.
-    case sorted_by when 'trouble' then 'materialized' else 'not materialized' end,
     (
       select string_agg(format('%1$L, nullif(count(*) filter (where a.liveness = %1$L), 0)', w.word), ', ')
       from unnest(array['offline', 'stalled', 'late', 'pending', 'online', 'stopped', 'revoked']) as w (word)

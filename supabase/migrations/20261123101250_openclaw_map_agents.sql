@@ -77,7 +77,7 @@ begin
     ) else '{}' end
   $sql$,
     case when group_key is null then 'a.name' else public.label_place_expression('$6') end,
-    public.agents_with_states(),
+    public.agents_with_liveness(),
     public.agents_that_fit(),
     public.expression_of('public.agent_rank'::regproc::regprocedure),
     public.liveness_rank_expression('placed.liveness')

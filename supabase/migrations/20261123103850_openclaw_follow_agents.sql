@@ -93,7 +93,7 @@ begin
       where b.copies <> '{}' and a.revoked_at is null and %2$s
     )
   $sql$,
-    public.agents_with_states(), public.agents_that_fit(), public.liveness_rank_expression('agent.liveness')
+    public.agents_with_liveness() || public.with_trouble(), public.agents_that_fit(), public.liveness_rank_expression('agent.liveness')
   )
   into states, copies using owner_id, keys, labels, search, ids;
   return jsonb_build_object(

@@ -74,7 +74,9 @@ export async function openPostgres(address: string): Promise<Store> {
 const listed: readonly SqlCall["name"][] = ["record_heartbeats", "open_sessions"];
 
 function storeOver(connect: (max: number) => postgres.Sql, ask: Ask): Store {
-  const lists = new Map(listed.map((name) => [name, new Lane(() => connect(1), { ask, concurrency: 1 })]));
+  // A second connection is there for when the first one was lost: postgres.js waits half a second to open it again.
+  const laneOfOne = (): Lane => new Lane(() => connect(2), { ask, concurrency: 1 });
+  const lists = new Map(listed.map((name) => [name, laneOfOne()]));
   const concurrency = connections - lists.size;
   const others = new Lane(() => connect(concurrency), { ask, concurrency });
   return {

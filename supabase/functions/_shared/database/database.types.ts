@@ -987,7 +987,7 @@ export type Database = {
         Returns: number;
       };
       "agents_that_fit": { Args: Record<PropertyKey, never>; Returns: string };
-      "agents_with_states": { Args: Record<PropertyKey, never>; Returns: string };
+      "agents_with_liveness": { Args: Record<PropertyKey, never>; Returns: string };
       "beats_are_near": {
         Args: {
           "incident": Omit<
@@ -1412,6 +1412,7 @@ export type Database = {
       "stop_reading_fleet": { Args: { "reader": unknown }; Returns: undefined };
       "tick": { Args: { "every_seconds"?: number; "moment"?: string }; Returns: Json };
       "upkeep": { Args: Record<PropertyKey, never>; Returns: Json };
+      "with_trouble": { Args: Record<PropertyKey, never>; Returns: string };
     };
     Enums: {
       [_ in never]: never;
