@@ -1,6 +1,6 @@
 import { names as baselines } from "./_baselines.ts";
 import { names as hostile } from "./_hostile.ts";
-import { fleetName, nameOf, noHistory } from "./_rows.ts";
+import { fleetName, nameOf } from "./_rows.ts";
 import type { Result } from "./_results.ts";
 import type { Kind } from "./_subject.ts";
 
@@ -72,13 +72,6 @@ export const goals: readonly Goal[] = [
     value: ratio(beats(fleetName(100_000)), beats(c128)),
     unit: "times",
     least: 0.65,
-  },
-  {
-    what: beats(c128),
-    goal: "CPU × that without history",
-    value: (read) => cost(beats(c128))(read) / cost(beats(noHistory))(read),
-    unit: "times",
-    most: 1.1,
   },
   {
     what: beats("only garbage"),

@@ -8,15 +8,7 @@ import { makeFleet } from "./_fleet.ts";
 import { functionSubjects } from "./_functions.ts";
 import { hostileSubjects } from "./_hostile.ts";
 import { peerPackage, peerSubject } from "./_peer.ts";
-import {
-  beatSubjects,
-  beatsWithoutHistory,
-  fewAgents,
-  fleetName,
-  fleetSizes,
-  fleetSubjects,
-  handshakeSubjects,
-} from "./_rows.ts";
+import { beatSubjects, fewAgents, fleetName, fleetSizes, fleetSubjects, handshakeSubjects } from "./_rows.ts";
 import { type Measured, startMeasured } from "./_servers.ts";
 import type { Part, Subject } from "./_subject.ts";
 
@@ -71,19 +63,11 @@ export async function makePlan(
   const postgres = opened.use(await startPostgres(bin));
   const fleet = await makeFleet(folder, has("fleets") ? Math.max(...fleetSizes) : fewAgents);
   const servers: Measured[] = [];
-  const start = async (
-    database: string,
-    agents: number,
-    { how = agents === fewAgents ? null : fleetName(agents), env = {} }: {
-      how?: string | null;
-      env?: Record<string, string>;
-    } = {},
-  ): Promise<Measured> => {
+  const start = async (database: string, agents: number): Promise<Measured> => {
     signal.throwIfAborted();
-    const name = how === null ? database : `${database}, ${how}`;
+    const name = agents === fewAgents ? database : `${database}, ${fleetName(agents)}`;
     const its = database === "Postgres" ? postgres : null;
-    const known = { ...fleet, env: { ...fleet.env, ...env } };
-    const measured = await startMeasured(name, { opened, folder, fleet: known, agents, postgres: its });
+    const measured = await startMeasured(name, { opened, folder, fleet, agents, postgres: its });
     servers.push(measured);
     return measured;
   };
@@ -97,10 +81,6 @@ export async function makePlan(
     if (!has(part) && !has("handshakes") && !isHostile) continue;
     const measured = await start(database, fewAgents);
     if (has(part)) subjects.push(...beatSubjects(measured, { part, fleet }));
-    if (database === "Postgres" && has(part)) {
-      const env = { OPENCLAW_HISTORY_DAYS: "0" };
-      subjects.push(beatsWithoutHistory(await start(database, fewAgents, { how: "no history", env }), fleet));
-    }
     if (has("handshakes")) subjects.push(...handshakeSubjects(measured, fleet));
     if (isHostile) subjects.push(...hostileSubjects(measured, fleet));
   }

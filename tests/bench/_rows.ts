@@ -30,14 +30,6 @@ export function beatSubjects(measured: Measured, { part, fleet }: { part: Part; 
   );
 }
 
-export const noHistory = "128 connections, no history";
-
-/** What the history costs a beat. */
-export function beatsWithoutHistory({ target }: Measured, fleet: Fleet): Subject {
-  const name = nameOf("beats", "Postgres", noHistory);
-  return loadSubject({ name, part: "postgres" }, target, usual(fleet, fewAgents));
-}
-
 /** The fleets that are larger than the usual one. */
 export function fleetSubjects(
   { target }: Measured,
