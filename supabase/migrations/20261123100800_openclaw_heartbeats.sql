@@ -18,7 +18,8 @@ begin
     select
       b.place, b.status, b.message, b.metrics::jsonb as metrics, b.instance_id, b.seq, b.clock_offset_seconds,
       b.busy, b.progress, b.back_in_seconds,
-      b.epoch, kept.agent_id, kept.session_epoch, kept.interval_seconds, kept.rotation_requested_at, kept.copies, kept.adopting_instances,
+      b.epoch, kept.agent_id, kept.session_epoch, kept.interval_seconds, kept.rotation_requested_at, kept.copies,
+      kept.adopting_instances,
       kept.last_seen_at, kept.online_since, kept.heartbeats_count, kept.status as kept_status,
       kept.message as kept_message, kept.metrics as kept_metrics,
       kept.clock_offset_seconds as kept_clock_offset_seconds, kept.last_instance_id, kept.last_seq,

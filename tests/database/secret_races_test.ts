@@ -5,6 +5,7 @@ import { type Database, databaseOver } from "../../supabase/functions/_shared/da
 import { findPostgres, startPostgres } from "../_support/postgres.ts";
 import { part } from "../_support/require.ts";
 import { execute, someWait, withSql } from "../_support/sql.ts";
+import { until } from "../_support/wait.ts";
 
 const original = "11111111-0000-4000-8000-000000000001";
 const copy = "22222222-0000-4000-8000-000000000002";
@@ -180,6 +181,34 @@ const races: Record<string, (race: Race) => Promise<void>> = {
     assert.equal(identified, null);
     const rows = await withSql(race.address, async (sql) => await sql`select id from public.agents`);
     assert.deepEqual([...rows], [{ id: race.id }]);
+  },
+
+  "lists of one server → all of them over one connection, and over another when that is lost": async (
+    { address, id },
+  ) => {
+    const store = await openPostgres(address);
+    const { heartbeats, health } = databaseOver(store.call);
+    // So that there are others that a list could take.
+    await Promise.all(Array.from({ length: 8 }, () => health.ping()));
+    const recorders = (): Promise<number[]> =>
+      withSql(address, async (sql) => {
+        const rows = await sql`
+          select pid from pg_stat_activity
+          where datname = current_database() and query like 'select public.record_heartbeats(%' and state = 'idle'`;
+        return rows.map(({ pid }) => Number(pid));
+      });
+    const others = await recorders();
+    for (let seq = 1; seq <= 5; seq++) await heartbeats.record([beatOf(id, original, seq)]);
+    const [first = 0, ...more] = (await recorders()).filter((pid) => !others.includes(pid));
+    assert.deepEqual(more, []);
+    await withSql(address, async (sql) => void await sql`select pg_terminate_backend(${first}, 5000)`);
+    await until("a beat to be recorded", async () => {
+      // The first one may be sent on the connection that is gone.
+      const verdicts = await heartbeats.record([beatOf(id, original, 6)]).catch(() => null);
+      return verdicts?.[0]?.heartbeatIntervalSeconds === 60;
+    });
+    assert.ok(!(await recorders()).includes(first));
+    await store.close();
   },
 };
 

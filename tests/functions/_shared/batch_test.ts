@@ -58,13 +58,9 @@ Deno.test("where others came meanwhile, a list begins 5 ms after the one before 
 
 Deno.test("of a burst a list takes all that has arrived, and not the first item by itself", async () => {
   const clock = { now: 100 };
-  const { queue, made, settled } = bench({ now: () => clock.now });
-  const before = ["a", "b", "c"].map((one) => queue.add(one));
-  made[0]?.answer();
-  await settled(2);
-  made[1]?.answer();
-  await Promise.all(before);
-  await new Promise((next) => setTimeout(next));
+  const busy = bench({ now: () => clock.now });
+  const { queue, made, settled } = busy;
+  await fillTwoLists(busy);
   clock.now = 200;
   const first = queue.add("d");
   assert.equal(made.length, 2, "the time has passed, and it waits for what else has arrived");
@@ -76,13 +72,9 @@ Deno.test("of a burst a list takes all that has arrived, and not the first item 
 });
 
 Deno.test("32 items wait for no others, and those after them come in the next list", async () => {
-  const { queue, made, settled } = bench({ now: () => 100 });
-  const before = ["a", "b", "c"].map((one) => queue.add(one));
-  made[0]?.answer();
-  await settled(2);
-  made[1]?.answer();
-  await Promise.all(before);
-  await new Promise((next) => setTimeout(next));
+  const busy = bench({ now: () => 100 });
+  const { queue, made, settled } = busy;
+  await fillTwoLists(busy);
   const results = Array.from({ length: 40 }, (_, place) => queue.add(`item ${place}`));
   assert.deepEqual(made.map(({ items }) => items.length), [1, 2, 32], "it is sent at once");
   made[2]?.answer();
@@ -204,6 +196,17 @@ Deno.test("wrong secrets for an agent's id keep no right one waiting: they go in
   await Promise.all(asked);
   assert.deepEqual(lists, [["first"], ["wrong", "other", "right"], ["wrong"]]);
 });
+
+/** After a list of one and one of two items, more of them are expected. */
+async function fillTwoLists({ queue, made, settled }: ReturnType<typeof bench>): Promise<void> {
+  const results = ["a", "b", "c"].map((one) => queue.add(one));
+  made[0]?.answer();
+  await settled(2);
+  made[1]?.answer();
+  await Promise.all(results);
+  // The list is over a turn after its items have their results.
+  await new Promise((next) => setTimeout(next));
+}
 
 /** A queue whose items are of the key before their space, over calls that the test answers. */
 function bench({ now }: { now?: () => number } = {}) {

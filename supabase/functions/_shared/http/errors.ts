@@ -44,7 +44,7 @@ export class ContractError extends Error {
   readonly allow: string | undefined;
 
   constructor(readonly code: ErrorCode, description: string, options: ContractErrorOptions = {}) {
-    // Where it was thrown, nobody reads: the log has codes and causes. It costs a refusal a fifth of its time.
+    // The log has codes and causes. Nobody reads where it was thrown, and a flood of refusals would pay for it.
     const limit: unknown = Reflect.get(Error, "stackTraceLimit");
     Reflect.set(Error, "stackTraceLimit", 0);
     super(description, options);
