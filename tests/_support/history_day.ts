@@ -25,7 +25,9 @@ export async function measureDay(
     `insert into public.agents (name, created_at) select 'web-' || i, now() - interval '3 days' from generate_series(1, ${agents}) as i`,
   );
   const numbers = metrics.map((name) => `'${name}', round((random() * 100)::numeric, 2)`).join(", ");
-  const midnight = "date_trunc('day', now(), 'UTC') - interval '1 day'";
+  // Read once: no day begins meanwhile.
+  const [day] = await sql.unsafe("select date_trunc('day', now(), 'UTC') - interval '1 day' as begin");
+  const midnight = `timestamptz '${(day?.begin as Date).toISOString()}'`;
   for (let hour = 0; hour < 24; hour++) {
     await sql.unsafe(`
       insert into public.history_beats (agent_id, at, status, metrics)
