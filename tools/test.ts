@@ -35,10 +35,10 @@ const neverUsual = ["tests/long/", "tests/bench/"];
 /** Most tests wait for something else than this processor. */
 const jobsPerProcessor = 3;
 /**
- * The embedded Postgres is WebAssembly. V8 optimizes what runs in it often, which takes a third of the CPU of a server's
- * start, and pays only in a server that lives for longer than one of these tests.
+ * V8 optimizes what runs often, JavaScript and the WebAssembly of the embedded Postgres. That pays in a server that lives
+ * for longer than one of these tests, and takes a seventh of their CPU.
  */
-const rarelyOptimized = "--wasm-tiering-budget=1300000000";
+const neverOptimized = "--liftoff-only,--no-opt";
 const passedLine = /\.\.\. (ok|ignored) \(|^running \d+ tests? from |^$/;
 const escapes = new RegExp(String.raw`\u001b\[[0-9;]*m`, "g");
 
@@ -68,7 +68,7 @@ async function runTests(args: string[]): Promise<number> {
     const child = new Deno.Command(program, {
       args: all,
       env: {
-        ...(isWhole ? {} : { DENO_V8_FLAGS: rarelyOptimized }),
+        ...(isWhole ? {} : { DENO_V8_FLAGS: neverOptimized }),
         OPENCLAW_TEST_MEMORY: there === null ? "" : memory,
         DENO_JOBS: Deno.env.get("DENO_JOBS") ?? String(jobsPerProcessor * navigator.hardwareConcurrency),
       },
