@@ -39,7 +39,7 @@ export const machines = {
 } as const;
 
 /**
- * What was measured on two busy cores of an AMD EPYC, with 100,000 agents.
+ * What was measured on two cores of an AMD EPYC, with 100,000 agents: of two runs, the dearer.
  *
  * `deno task bench:wire`: bytes of IP packets, microseconds of CPU of the server and of Postgres, and what Postgres sends
  * to the server. Each beat opens a connection with TLS of its own, and its token is verified.
@@ -50,20 +50,20 @@ export const machines = {
  */
 export const measured = {
   beat: {
-    bytes: 3660,
-    replyBytes: 506,
-    serverMicros: 1581,
-    databaseMicros: 233,
-    databaseBytes: 7,
-    aloneMicros: 829,
+    bytes: 3582,
+    replyBytes: 482,
+    serverMicros: 568,
+    databaseMicros: 78,
+    databaseBytes: 6,
+    aloneMicros: 438,
   },
   handshake: {
-    bytes: 1198,
-    replyBytes: 1198,
-    serverMicros: 356,
-    databaseMicros: 279,
-    databaseBytes: 183,
-    aloneMicros: 2253,
+    bytes: 1172,
+    replyBytes: 1172,
+    serverMicros: 160,
+    databaseMicros: 218,
+    databaseBytes: 180,
+    aloneMicros: 1117,
   },
   peakToMean: 1.24,
 } as const;
