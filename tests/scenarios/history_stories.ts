@@ -52,7 +52,7 @@ export const historyStories: Story[] = [
     const token = await client.session(agent);
     await client.beat(token, { instance_id: instance, seq: 1 });
     await sql(`update public.agent_beats set last_seen_at = last_seen_at - interval '10 minutes',
-      online_since = online_since - interval '10 minutes'`);
+      online_since = online_since - interval '10 minutes' where agent_id = '${agent.id}'`);
     await sql("truncate public.server_gaps");
     const { last_seen_at: from } = await client.agent(agent.id);
     await client.beat(token, { instance_id: instance, seq: 4 });
@@ -80,6 +80,9 @@ const twoHoursLater = `
   declare
     stamp record;
   begin
+    -- The server's schedule locks these rows in another order.
+    perform pg_advisory_xact_lock(hashtextextended('openclaw tick', 0)),
+      pg_advisory_xact_lock(hashtextextended('openclaw history', 0));
     for stamp in
       select c.table_name, string_agg(format('%1$I = %1$I - interval ''2 hours''', c.column_name), ', ') as older
       from information_schema.columns as c

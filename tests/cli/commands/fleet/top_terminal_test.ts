@@ -161,12 +161,14 @@ testWith(
   terminal,
   "openclaw top keeps what it saw while the server is gone, says since when, and comes back",
   async () => {
-    let isGone = false;
+    let first: number | null = null;
     using server = startFakeFleet([offlineAgent(1)], {
-      instead: () => isGone ? { status: 503, body: "no" } : null,
+      // 9 s pass here: that is what is promised.
+      instead() {
+        first ??= performance.now();
+        return performance.now() - first > 3000 ? { status: 503, body: "no" } : null;
+      },
     });
-    // 9 s pass here: that is what is promised.
-    setTimeout(() => isGone = true, 3_000);
     const shown = await top(server.url, {
       steps: [["wait", "Updated"], ["wait", "the last look failed"], ["wait", "NOT UP TO DATE since"], [
         "type",
