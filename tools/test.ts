@@ -36,7 +36,7 @@ const neverUsual = ["tests/long/", "tests/bench/"];
 const jobsPerProcessor = 3;
 /**
  * V8 optimizes what runs often, JavaScript and the WebAssembly of the embedded Postgres. That pays in a server that lives
- * for longer than one of these tests, and takes a seventh of their CPU.
+ * for longer than one of these tests. Of those with the embedded Postgres, it took a seventh of the CPU.
  */
 const neverOptimized = "--liftoff-only,--no-opt";
 const passedLine = /\.\.\. (ok|ignored) \(|^running \d+ tests? from |^$/;

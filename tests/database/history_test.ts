@@ -115,6 +115,7 @@ postgres.test("history", async (bin, context) => {
     () =>
       onStage(server, async ({ sql, databases }) => {
         await sql`insert into public.agents (name) select i::text from generate_series(1, 300) as i`;
+        // The hour before the last one: an hour is folded half a minute after its end.
         await sql`insert into public.history_beats (agent_id, at, status, metrics)
         select a.id, date_trunc('hour', now()) - interval '1 hour' - make_interval(mins => m), 0, '{}'
         from public.agents as a, generate_series(1, 60) as m`;

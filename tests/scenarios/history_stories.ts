@@ -80,7 +80,7 @@ const twoHoursLater = `
   declare
     stamp record;
   begin
-    -- The server's schedule locks these rows in another order.
+    -- The server's schedule locks many of these rows, too: it waits, or there would be a deadlock.
     perform pg_advisory_xact_lock(hashtextextended('openclaw tick', 0)),
       pg_advisory_xact_lock(hashtextextended('openclaw history', 0));
     for stamp in
