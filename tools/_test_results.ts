@@ -59,6 +59,11 @@ export function readTold(line: string): Told | null {
   return { file, name, seconds: Number(minutes ?? 0) * 60 + (unit === "s" ? Number(count) : 0) };
 }
 
+/** The file of an error that came from beside its tests, as from a timer that one left behind. The report lacks it. */
+export function readUncaught(line: string): string | null {
+  return /^Uncaught error from (\S+) FAILED$/.exec(line)?.[1] ?? null;
+}
+
 /**
  * The seconds of each file's tests, to which the seconds of their steps belong. The report's own file of a test is the one
  * that calls `Deno.test`, which for many is one of `tests/_support`; so what was told counts, where it was.

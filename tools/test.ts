@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { exists } from "../cli/host/private_file.ts";
 import { inMemory } from "./_memory.ts";
-import { leftOut, readResults, readTold, slowestFiles, type Told } from "./_test_results.ts";
+import { leftOut, readResults, readTold, readUncaught, slowestFiles, type Told } from "./_test_results.ts";
 
 /*
  * Runs the tests: `deno task test [--long] [--times] [--verbose] [file or folder …]`. It prints what failed, then one
  * line for each part of this machine that is missing, with the number of tests that were left out for it, then the
- * line that counts all of them. Exits as `deno test` does.
+ * names of those that failed once more, and the line that counts all of them. Exits as `deno test` does.
  */
 
 /** Those that take longest come first: begun last, they would keep one processor busy while the others have no work. */
@@ -80,7 +80,7 @@ async function runTests(args: string[]): Promise<number> {
       print(`\nThe tests ended before their results were written: exit code ${code}, signal ${signal}`);
       return code || 1;
     }
-    await report(results, { told, times: flags.has("--times") });
+    await report(results, { ...told, times: flags.has("--times") });
     return code;
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -121,9 +121,16 @@ async function* testFiles(folder: string): AsyncGenerator<string> {
   }
 }
 
+/** What the lines of the tests said: those that ended, and the files with an error that was none of a test's. */
+interface Shown {
+  told: Told[];
+  uncaught: string[];
+}
+
 /** Prints what the tests print, less the lines of those that passed; returns what these say. */
-async function show(output: ReadableStream<Uint8Array>, { all }: { all: boolean }): Promise<Told[]> {
+async function show(output: ReadableStream<Uint8Array>, { all }: { all: boolean }): Promise<Shown> {
   const told: Told[] = [];
+  const uncaught: string[] = [];
   let rest = "";
   for await (const text of output.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
@@ -132,14 +139,16 @@ async function show(output: ReadableStream<Uint8Array>, { all }: { all: boolean 
       const plain = line.replace(escapes, "");
       const end = readTold(plain);
       if (end !== null) told.push(end);
+      const file = readUncaught(plain);
+      if (file !== null) uncaught.push(file);
       if (all || !passedLine.test(plain)) print(line);
     }
   }
   if (rest !== "") print(rest);
-  return told;
+  return { told, uncaught };
 }
 
-async function report(path: string, { told, times }: { told: Told[]; times: boolean }): Promise<void> {
+async function report(path: string, { told, uncaught, times }: Shown & { times: boolean }): Promise<void> {
   const results = readResults(await Deno.readTextFile(path));
   if (times) {
     print("\nSeconds of the slowest files:");
@@ -151,7 +160,12 @@ async function report(path: string, { told, times }: { told: Told[]; times: bool
   if (missing.length > 0) print("\nLeft out, because it is not on this machine:");
   for (const { part, tests } of missing) print(`${String(tests).padStart(8)}  ${part}`);
   const count = (state: string): number => results.filter((one) => one.state === state).length;
-  print(`\n${count("passed")} passed, ${count("failed")} failed, ${count("skipped")} skipped`);
+  const failed = [
+    ...results.filter(({ state }) => state === "failed").map(({ file, name }) => `${file}: ${name}`),
+    ...uncaught.map((file) => `${file}: an error beside its tests`),
+  ];
+  if (failed.length > 0) print(`\nFailed:\n${failed.map((one) => `  ${one}`).join("\n")}`);
+  print(`\n${count("passed")} passed, ${failed.length} failed, ${count("skipped")} skipped`);
 }
 
 function print(line: string): void {

@@ -137,7 +137,24 @@ export async function withFolder<Result>(work: (folder: string) => Promise<Resul
 /** A folder for `await using`: it is removed at the end of the block. */
 export async function temporaryFolder(dir?: string): Promise<{ path: string } & AsyncDisposable> {
   const path = await Deno.makeTempDir({ prefix: "openclaw-test-", ...(dir === undefined ? {} : { dir }) });
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+  return { path, [Symbol.asyncDispose]: () => Promise.resolve(removeFolder(path)) };
+}
+
+/** Removes a folder when the tests of this file have ended. */
+export function removeAtEnd(folder: string): void {
+  addEventListener("unload", () => removeFolder(folder));
+}
+
+/** What a killed shell began may still write there, between the last file's removal and the folder's own: then once more. */
+function removeFolder(path: string): void {
+  for (let tries = 1; tries <= 20; tries += 1) {
+    try {
+      Deno.removeSync(path, { recursive: true });
+      return;
+    } catch (error) {
+      if (tries === 20 || !/os error 39\b/.test(String(error))) throw error;
+    }
+  }
 }
 
 /**

@@ -82,7 +82,26 @@ Deno.test("the test command ends with one line for each missing part and the cou
   );
   const failed = await run(Deno.execPath(), ["run", "--allow-all", runner, file]);
   assert.equal(failed?.code, 1);
-  assert.match(failed.stdout, /on purpose[^]*\n1 passed, 1 failed, 2 skipped\n$/);
+  assert.match(
+    failed.stdout,
+    /on purpose[^]*\nFailed:\n {2}\S+some_test\.ts: fails\n\n1 passed, 1 failed, 2 skipped\n$/,
+  );
+});
+
+Deno.test("an error beside the tests counts as failed, with the name of its file", async () => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, "some_test.ts");
+  const lines = [
+    'Deno.test("passes", () => undefined);',
+    'addEventListener("unload", () => { throw new Error("on purpose"); });',
+  ];
+  await Deno.writeTextFile(file, lines.join("\n"));
+  const failed = await run(Deno.execPath(), ["run", "--allow-all", runner, file]);
+  assert.equal(failed?.code, 1);
+  assert.match(
+    failed.stdout,
+    /on purpose[^]*\nFailed:\n {2}\S+some_test\.ts: an error beside its tests\n\n1 passed, 1 failed, 0 skipped\n$/,
+  );
 });
 
 Deno.test("the test command with a file that cannot be loaded fails", async () => {

@@ -5,7 +5,7 @@ import { shellQuote } from "../../../cli/host/shell_quote.ts";
 import { syntaxFaults } from "../../_support/powershell.ts";
 import { isThere, ownEnvironment, run } from "../../_support/program.ts";
 import { succeed } from "../../_support/run.ts";
-import { openclaw, temporaryFolder } from "../../_support/server.ts";
+import { openclaw, removeAtEnd, temporaryFolder } from "../../_support/server.ts";
 import { testWith } from "../../_support/tools.ts";
 
 /** Where both names are ours. */
@@ -148,7 +148,7 @@ function stubNeeds(): string[] {
 
 /** What `openclaw complete` answered to words before, for every shell: the answer depends on nothing else. */
 const answers = await Deno.makeTempDir({ prefix: "openclaw-completions-" });
-addEventListener("unload", () => Deno.removeSync(answers, { recursive: true }));
+removeAtEnd(answers);
 
 /** A home with the shell's script, a certificate, and an `openclaw-agent` that asks this program once for the same words. */
 async function prepare(home: string, shell: string): Promise<void> {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { allEntries } from "../../../cli/commands/entries.ts";
 import { abilities, kept } from "../../../cli/host/permissions.ts";
 import { operatorKey } from "../../_support/fake_fleet.ts";
 import { run, succeed } from "../../_support/run.ts";
-import { temporaryFolder } from "../../_support/server.ts";
+import { removeAtEnd, temporaryFolder } from "../../_support/server.ts";
 import { agentId, agentSecret, enrollmentCode } from "../../_support/vectors.ts";
 import { ownEnvironment, sourceEnvironment } from "../../_support/program.ts";
 
@@ -57,9 +58,10 @@ for (const command of ["keys", "monitor", "monitor with a command", "doctor"] as
 const agent = ["--url", "http://127.0.0.1:1", "--agent-id", agentId, "--agent-secret", agentSecret];
 const operator = ["--url", "http://127.0.0.1:1"];
 
-const codeFile = await Deno.makeTempFile();
+const { path: codeFolder } = await temporaryFolder();
+removeAtEnd(codeFolder);
+const codeFile = join(codeFolder, "code");
 await Deno.writeTextFile(codeFile, enrollmentCode);
-globalThis.addEventListener("unload", () => Deno.removeSync(codeFile));
 
 /** Each command, as it is run and ends soon. */
 const lines: [args: string[], command: keyof typeof kept][] = [

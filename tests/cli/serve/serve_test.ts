@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { compiled } from "../../_support/compiled.ts";
 import { copyDatabaseTemplate } from "../../_support/database_template.ts";
 import { run, succeed } from "../../_support/run.ts";
-import { folderInMemory, startServerProcess } from "../../_support/server.ts";
+import { folderInMemory, removeAtEnd, startServerProcess } from "../../_support/server.ts";
 import { testWith } from "../../_support/tools.ts";
 import { pause, until } from "../../_support/wait.ts";
 
@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 /** One for all servers here, which run one after the other. */
 const { path: data } = await folderInMemory();
 await copyDatabaseTemplate(data);
-addEventListener("unload", () => Deno.removeSync(data, { recursive: true }));
+removeAtEnd(data);
 
 /** From source with a program in front of the server that passes signals on, in a group of its own. */
 const inFront = compiled ? [`${compiled}-server`, "serve"] : [Deno.execPath(), "task", "--quiet", "start"];

@@ -6,7 +6,7 @@ import { Maintenance, vacuumedTables } from "../../../../cli/serve/store/mainten
 import { databaseOver } from "../../../../supabase/functions/_shared/database/port.ts";
 import { Log } from "../../../../supabase/functions/_shared/log.ts";
 import { copyDatabaseTemplate } from "../../../_support/database_template.ts";
-import { folderInMemory } from "../../../_support/server.ts";
+import { folderInMemory, removeAtEnd } from "../../../_support/server.ts";
 
 /** A maintenance over tables of the same names. */
 interface Bench {
@@ -63,7 +63,7 @@ Deno.test("every table that a migration makes is vacuumed", async () => {
 const folder = await folderInMemory();
 await copyDatabaseTemplate(folder.path);
 const database = await PGlite.create({ dataDir: join(folder.path, "postgres") });
-addEventListener("unload", () => Deno.removeSync(folder.path, { recursive: true }));
+removeAtEnd(folder.path);
 
 Deno.test("beats with long messages → after 5,000 writes their room is used again, TOAST too", async () => {
   await onBench(async ({ database, maintenance }) => {
