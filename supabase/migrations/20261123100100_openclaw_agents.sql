@@ -14,47 +14,55 @@ comment on function public.labels_are_sound(jsonb) is
 revoke all on function public.labels_are_sound(jsonb) from public, anon, authenticated;
 grant execute on function public.labels_are_sound(jsonb) to service_role;
 
--- A domain's rule is checked when a value is given, not with every update of its row: a handshake gives none.
+-- What one column may hold is said by its domain, which is checked where a value is given. A check of the table's is
+-- looked at with every update of a row, and Postgres reads its text again for every statement that updates one.
+create domain public.agent_name as text
+  constraint name_is_1_to_100_characters_without_controls check (
+    char_length(value) between 1 and 100
+    and value !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'
+  );
+comment on domain public.agent_name is 'What an agent is called: no characters that steer a terminal or turn text around.';
+
 create domain public.labels as jsonb
   constraint labels_are_at_most_32_strings check (public.labels_are_sound(value));
 comment on domain public.labels is 'An object of at most 32 strings, as the contract has labels.';
+
+create domain public.heartbeat_interval as integer
+  constraint heartbeat_interval_is_5_seconds_to_a_day check (value between 5 and 86400);
+comment on domain public.heartbeat_interval is 'How often an agent is to beat, in seconds.';
+
+create domain public.progress_deadline as integer
+  constraint progress_deadline_is_10_seconds_to_a_week check (value between 10 and 604800);
+comment on domain public.progress_deadline is 'For how long the work of a busy agent may stand still, in seconds.';
+
+create domain public.client_abilities as text[]
+  constraint supports_is_at_most_16_words check (
+    value = '{}' or cardinality(value) <= 16 and array_to_string(value, ',', '-') ~ '^[a-z_]{1,32}(,[a-z_]{1,32})*$'
+  );
+comment on domain public.client_abilities is 'What a client says that it can do: words.';
+
+create domain public.client_text as text
+  constraint client_text_is_1_to_255_characters_without_controls
+    check (char_length(value) between 1 and 255 and value !~ '[\u0001-\u001f\u007f-\u009f]');
+comment on domain public.client_text is 'What a client says of itself and of its host: version, hostname, os, arch.';
 
 -- A handshake changes one row in place: room on every page, and no index on what it changes, keep that update on its
 -- page (a HOT update).
 create table public.agents (
   id uuid primary key default gen_random_uuid(),
   owner_id uuid references auth.users (id) on delete cascade,
-  name text not null,
+  name public.agent_name not null,
   labels public.labels not null default '{}',
-  heartbeat_interval_seconds integer not null default 60,
-  progress_deadline_seconds integer,
+  heartbeat_interval_seconds public.heartbeat_interval not null default 60,
+  progress_deadline_seconds public.progress_deadline,
   created_at timestamptz not null default now(),
   muted_until timestamptz,
   restored_at timestamptz,
-  supports text[] not null default '{}',
-  version text,
-  hostname text,
-  os text,
-  arch text,
-  constraint name_is_1_to_100_characters_without_controls
-    check (char_length(name) between 1 and 100 and name !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'),
-  constraint heartbeat_interval_is_5_seconds_to_a_day
-    check (heartbeat_interval_seconds between 5 and 86400),
-  constraint progress_deadline_is_10_seconds_to_a_week
-    check (progress_deadline_seconds between 10 and 604800),
-  constraint supports_is_at_most_16_words
-    check (
-      supports = '{}'
-      or cardinality(supports) <= 16 and array_to_string(supports, ',', '-') ~ '^[a-z_]{1,32}(,[a-z_]{1,32})*$'
-    ),
-  constraint version_is_1_to_255_characters_without_controls
-    check (char_length(version) between 1 and 255 and version !~ '[\u0001-\u001f\u007f-\u009f]'),
-  constraint hostname_is_1_to_255_characters_without_controls
-    check (char_length(hostname) between 1 and 255 and hostname !~ '[\u0001-\u001f\u007f-\u009f]'),
-  constraint os_is_1_to_255_characters_without_controls
-    check (char_length(os) between 1 and 255 and os !~ '[\u0001-\u001f\u007f-\u009f]'),
-  constraint arch_is_1_to_255_characters_without_controls
-    check (char_length(arch) between 1 and 255 and arch !~ '[\u0001-\u001f\u007f-\u009f]')
+  supports public.client_abilities not null default '{}',
+  version public.client_text,
+  hostname public.client_text,
+  os public.client_text,
+  arch public.client_text
 ) with (fillfactor = 70);
 
 create index agents_of_an_owner on public.agents (owner_id);

@@ -1,30 +1,36 @@
+create domain public.secret_digest as text
+  constraint secret_is_a_sha256_digest check (value ~ '^sha256:[0-9a-f]{64}$');
+comment on domain public.secret_digest is '"sha256:" and the hex SHA-256 of a secret: what is kept in its place.';
+
+create domain public.used_secret as text
+  constraint last_secret_is_current_or_previous check (value in ('current', 'previous'));
+comment on domain public.used_secret is 'Which of its secrets an agent used.';
+
+create domain public.refusal_reason as text
+  constraint last_refusal_is_one_we_know
+    check (value in ('wrong_secret', 'expired_secret', 'no_secret', 'revoked', 'revoked_copy'));
+comment on domain public.refusal_reason is 'Why a handshake in an agent''s name was refused.';
+
 alter table public.agents
-  add column agent_secret text,
+  add column agent_secret public.secret_digest,
   add column secret_created_at timestamptz,
-  add column previous_secret text,
+  add column previous_secret public.secret_digest,
   add column previous_secret_created_at timestamptz,
   add column previous_secret_expires_at timestamptz,
-  add column pending_secret text,
+  add column pending_secret public.secret_digest,
   add column pending_secret_created_at timestamptz,
-  add column last_secret text,
+  add column last_secret public.used_secret,
   add column revoked_at timestamptz,
   add column last_handshake_at timestamptz,
   add column handshakes_count bigint not null default 0,
   add column last_refused_at timestamptz,
   add column refused_handshakes_count bigint not null default 0,
-  add column last_refusal text,
-  add constraint agent_secret_is_a_sha256_digest check (agent_secret ~ '^sha256:[0-9a-f]{64}$'),
-  add constraint previous_secret_is_a_sha256_digest check (previous_secret ~ '^sha256:[0-9a-f]{64}$'),
-  add constraint pending_secret_is_a_sha256_digest check (pending_secret ~ '^sha256:[0-9a-f]{64}$'),
+  add column last_refusal public.refusal_reason,
   add constraint a_secret_has_its_time check (
     (secret_created_at is null or agent_secret is not null)
     and (previous_secret is null) = (previous_secret_expires_at is null)
     and (previous_secret_created_at is null or previous_secret is not null)
     and (pending_secret is null) = (pending_secret_created_at is null)
-  ),
-  add constraint last_secret_is_current_or_previous check (last_secret in ('current', 'previous')),
-  add constraint last_refusal_is_one_we_know check (
-    last_refusal in ('wrong_secret', 'expired_secret', 'no_secret', 'revoked', 'revoked_copy')
   ),
   add constraint an_agent_with_handshakes_has_a_last_one
     check ((last_handshake_at is null) = (handshakes_count = 0) and handshakes_count >= 0),

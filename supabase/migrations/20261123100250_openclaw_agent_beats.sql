@@ -1,3 +1,37 @@
+create domain public.session_epoch as integer
+  constraint session_epoch_is_positive check (value >= 1);
+comment on domain public.session_epoch is 'Which sessions of an agent hold: those that were opened in it.';
+
+create domain public.few_instances as uuid[]
+  constraint instances_are_at_most_eight check (cardinality(value) <= 8);
+comment on domain public.few_instances is 'Some of the eight instances of an agent that are kept.';
+
+create domain public.agent_status as text
+  constraint status_is_one_of_four check (value in ('healthy', 'degraded', 'unhealthy', 'stopping'));
+comment on domain public.agent_status is 'What an agent says of itself.';
+
+create domain public.beat_message as text
+  constraint message_is_at_most_500_characters_and_newlines
+    check (char_length(value) <= 500 and value !~ '[\u0001-\u0009\u000b-\u001f\u007f-\u009f]');
+comment on domain public.beat_message is 'What an agent says beside its status: text of some lines.';
+
+-- 32 keys of 63 characters, the most that the contract has, take less.
+create domain public.beat_metrics as jsonb
+  constraint metrics_are_numbers_of_at_most_4_kib check (
+    jsonb_typeof(value) = 'object' and pg_column_size(value) <= 4096
+    and not jsonb_path_exists(value, '$.* ? (@.type() != "number")')
+  );
+comment on domain public.beat_metrics is 'The numbers of a beat, by name.';
+
+create domain public.beat_seq as bigint
+  constraint last_seq_is_a_whole_number_that_json_can_carry check (value between 0 and 9007199254740991);
+comment on domain public.beat_seq is 'Which beat of its instance it is.';
+
+create domain public.work_progress as bigint
+  constraint progress_is_a_whole_number_that_json_can_carry
+    check (value between -9007199254740991 and 9007199254740991);
+comment on domain public.work_progress is 'Whatever an agent counts of its work.';
+
 -- What a heartbeat reads and changes, in a narrow row beside the agent's: a beat touches no other one. The handler has
 -- read what is written here, and record_heartbeats alone writes it; so it is checked once more by what costs little.
 -- Room on every page, and no index on what a beat changes, keep an update on its page (a HOT update).
@@ -6,46 +40,30 @@
 create table public.agent_beats (
   agent_id uuid primary key references public.agents (id) on delete cascade,
   interval_seconds integer not null,
-  session_epoch integer not null default 1,
+  session_epoch public.session_epoch not null default 1,
   rotation_requested_at timestamptz,
-  copies uuid[] not null default '{}',
-  adopting_instances uuid[] not null default '{}',
-  revoked_instances uuid[] not null default '{}',
+  copies public.few_instances not null default '{}',
+  adopting_instances public.few_instances not null default '{}',
+  revoked_instances public.few_instances not null default '{}',
   last_seen_at timestamptz,
   online_since timestamptz,
   heartbeats_count bigint not null default 0,
-  status text,
-  message text,
-  metrics jsonb not null default '{}',
+  status public.agent_status,
+  message public.beat_message,
+  metrics public.beat_metrics not null default '{}',
   clock_offset_seconds integer,
   last_instance_id uuid,
-  last_seq bigint,
-  progress bigint,
+  last_seq public.beat_seq,
+  progress public.work_progress,
   last_progress_at timestamptz,
   deadline_from timestamptz,
   back_at timestamptz,
   deadline_seconds integer,
   busy boolean,
-  constraint session_epoch_is_positive check (session_epoch >= 1),
-  constraint instances_are_at_most_eight check (
-    cardinality(copies) <= 8 and cardinality(adopting_instances) <= 8 and cardinality(revoked_instances) <= 8
-  ),
-  constraint an_agent_that_was_seen_has_beaten
-    check ((last_seen_at is null) = (heartbeats_count = 0) and (status is null) = (heartbeats_count = 0)),
-  constraint heartbeats_count_is_not_negative check (heartbeats_count >= 0),
-  constraint status_is_one_of_four
-    check (status in ('healthy', 'degraded', 'unhealthy', 'stopping')),
-  constraint message_is_at_most_500_characters_and_newlines
-    check (char_length(message) <= 500 and message !~ '[\u0001-\u0009\u000b-\u001f\u007f-\u009f]'),
-  -- 32 keys of 63 characters, the most that the contract has, take less.
-  constraint metrics_are_numbers_of_at_most_4_kib check (
-    jsonb_typeof(metrics) = 'object' and pg_column_size(metrics) <= 4096
-    and not jsonb_path_exists(metrics, '$.* ? (@.type() != "number")')
-  ),
-  constraint last_seq_is_a_whole_number_that_json_can_carry
-    check (last_seq between 0 and 9007199254740991),
-  constraint progress_is_a_whole_number_that_json_can_carry
-    check (progress between -9007199254740991 and 9007199254740991)
+  constraint an_agent_that_was_seen_has_beaten check (
+    (last_seen_at is null) = (heartbeats_count = 0) and (status is null) = (heartbeats_count = 0)
+    and heartbeats_count >= 0
+  )
 ) with (fillfactor = 50);
 
 create index agent_beats_with_copies on public.agent_beats (agent_id)

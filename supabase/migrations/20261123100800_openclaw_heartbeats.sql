@@ -7,6 +7,10 @@ declare
   verdicts jsonb;
   turns jsonb;
   silences jsonb;
+  -- What the history keeps of those that were recorded, in one order.
+  kept_agents uuid[];
+  kept_statuses text[];
+  kept_metrics jsonb[];
 begin
   if cardinality(agent_ids) > 1
     and cardinality(agent_ids) > (select count(distinct id) from unnest(agent_ids) as id)
@@ -142,8 +146,10 @@ begin
         'uptime_seconds', said.metrics -> 'uptime_seconds'
       )
       order by said.place
-    ) filter (where said.holds and not said.in_time)
-  into verdicts, turns, silences
+    ) filter (where said.holds and not said.in_time),
+    array_agg(said.agent_id) filter (where said.holds), array_agg(said.status) filter (where said.holds),
+    array_agg(said.metrics) filter (where said.holds)
+  into verdicts, turns, silences, kept_agents, kept_statuses, kept_metrics
   from said;
   if turns is not null then
     perform public.note_turn((t.value ->> 'agent_id')::uuid, t.value -> 'ended', t.value -> 'beat')
@@ -155,11 +161,8 @@ begin
       lock table public.history_beats, public.agent_gaps in row exclusive mode nowait;
       insert into public.history_beats (agent_id, status, metrics)
         select b.agent_id,
-          case b.status when 'healthy' then 0 when 'stopping' then 1 when 'degraded' then 2 else 3 end, b.metrics::jsonb
-        from unnest(
-          (select record_heartbeats.agent_ids), (select record_heartbeats.statuses), (select record_heartbeats.metrics)
-        ) with ordinality as b (agent_id, status, metrics, place)
-        where verdicts -> (b.place - 1)::integer <> 'null';
+          case b.status when 'healthy' then 0 when 'stopping' then 1 when 'degraded' then 2 else 3 end, b.metrics
+        from unnest((select kept_agents), (select kept_statuses), (select kept_metrics)) as b (agent_id, status, metrics);
       if silences is not null then
         perform public.note_gaps(silences);
       end if;

@@ -80,11 +80,11 @@ async function change(database: RulesDatabase, fleet: Fleet, pick: Picker): Prom
     },
     async () => {
       agent.adopting = pick.some(instances);
-      await set("adopting_instances = $2", agent.adopting);
+      await set("adopting_instances = $2::uuid[]", agent.adopting);
     },
     async () => {
       agent.revokedInstances = pick.some(instances.slice(0, 1));
-      await set("revoked_instances = $2", agent.revokedInstances);
+      await set("revoked_instances = $2::uuid[]", agent.revokedInstances);
     },
     async () => {
       agent.deadline = pick.one([null, 10, 60]);
@@ -114,8 +114,8 @@ async function change(database: RulesDatabase, fleet: Fleet, pick: Picker): Prom
 async function read(database: RulesDatabase): Promise<unknown[]> {
   const rows = await database.sql(
     `select b.agent_id as id, b.interval_seconds as interval, b.session_epoch as epoch,
-       b.rotation_requested_at is not null as "rotationRequested", b.adopting_instances as adopting,
-       b.revoked_instances as "revokedInstances", ${micros("b.last_seen_at")} as "lastSeenAt",
+       b.rotation_requested_at is not null as "rotationRequested", b.adopting_instances::uuid[] as adopting,
+       b.revoked_instances::uuid[] as "revokedInstances", ${micros("b.last_seen_at")} as "lastSeenAt",
        ${
       micros("b.online_since")
     } as "onlineSince", b.heartbeats_count::integer as count, b.status, b.message, b.metrics,

@@ -81,10 +81,10 @@ async function change(database: RulesDatabase, id: string, pick: Picker): Promis
   const ages = [0, 1.5, 3600, 90_000];
   await database.sql(
     `update public.agents set
-       agent_secret = $2, secret_created_at = now() - make_interval(secs => $3), previous_secret = $4,
+       agent_secret = $2, secret_created_at = now() - make_interval(secs => $3), previous_secret = $4::text,
        previous_secret_created_at = now() - make_interval(secs => $5),
        previous_secret_expires_at = case when $4::text is not null then $6::timestamptz end,
-       pending_secret = $7, pending_secret_created_at = case when $7::text is not null then now() end,
+       pending_secret = $7::text, pending_secret_created_at = case when $7::text is not null then now() end,
        revoked_at = case when $8 then now() end, created_at = now() - make_interval(secs => $9),
        adopted_from = case when $10 then gen_random_uuid() end
      where id = $1`,
@@ -102,8 +102,8 @@ async function change(database: RulesDatabase, id: string, pick: Picker): Promis
     ],
   );
   await database.sql(
-    `update public.agent_beats set rotation_requested_at = case when $2 then now() end, revoked_instances = $3,
-       adopting_instances = $4 where agent_id = $1`,
+    `update public.agent_beats set rotation_requested_at = case when $2 then now() end, revoked_instances = $3::uuid[],
+       adopting_instances = $4::uuid[] where agent_id = $1`,
     [id, pick.chance(0.5), pick.some(instances.slice(0, 1)), pick.some(instances)],
   );
 }
@@ -111,8 +111,8 @@ async function change(database: RulesDatabase, id: string, pick: Picker): Promis
 async function read(database: RulesDatabase): Promise<Fleet> {
   const rows = await database.sql(
     `select a.id, a.name, a.heartbeat_interval_seconds as interval, ${micros("a.created_at")} as "createdAt",
-       b.session_epoch as epoch, a.revoked_at is not null as revoked, b.revoked_instances as "revokedInstances",
-       b.adopting_instances as adopting, a.adopted_from is not null as adopted,
+       b.session_epoch as epoch, a.revoked_at is not null as revoked, b.revoked_instances::uuid[] as "revokedInstances",
+       b.adopting_instances::uuid[] as adopting, a.adopted_from is not null as adopted,
        b.rotation_requested_at is not null as "rotationRequested", a.agent_secret as secret,
        ${micros("a.secret_created_at")} as "secretAt", a.previous_secret as previous,
        ${micros("a.previous_secret_created_at")} as "previousAt",

@@ -31,7 +31,7 @@ select results_eq(
 );
 select unalike(reply::text, '%sha256%', 'and without the digest') from made;
 select results_eq(
-  'select agent_secret, session_epoch from public.agents join public.agent_beats on agent_id = id', $$values ('sha256:' || repeat('a', 64), 1)$$,
+  'select agent_secret::text, session_epoch::integer from public.agents join public.agent_beats on agent_id = id', $$values ('sha256:' || repeat('a', 64), 1)$$,
   'create_agent keeps the digest'
 );
 select results_eq(
@@ -91,7 +91,7 @@ select is(
   'revoke_agent does not find somebody else''s agent'
 ) from target;
 select results_eq(
-  'select revoked_at, session_epoch from public.agents join public.agent_beats on agent_id = id join target using (id)', 'values (null::timestamptz, 1)',
+  'select revoked_at, session_epoch::integer from public.agents join public.agent_beats on agent_id = id join target using (id)', 'values (null::timestamptz, 1)',
   'and leaves it as it is'
 );
 select is(
@@ -101,7 +101,7 @@ select is(
   'revoked', 'revoke_agent returns the revoked Agent'
 ) from target;
 select results_eq(
-  'select revoked_at, session_epoch from public.agents join public.agent_beats on agent_id = id join target using (id)', 'values (now(), 2)',
+  'select revoked_at, session_epoch::integer from public.agents join public.agent_beats on agent_id = id join target using (id)', 'values (now(), 2)',
   'a revocation is stamped and ends the sessions'
 );
 select is(
@@ -113,7 +113,7 @@ select results_eq(
   'and leaves one event, of the first'
 );
 select results_eq(
-  'select session_epoch from public.agent_beats join target on target.id = agent_id', 'values (2)', 'and the epoch as it was'
+  'select session_epoch::integer from public.agent_beats join target on target.id = agent_id', 'values (2)', 'and the epoch as it was'
 );
 select is(
   public.revoke_agent('f0000000-0000-4000-8000-00000000000f', null, '{"actor": "key:default"}'), null,

@@ -92,7 +92,7 @@ select is(
   owner::text, 'nothing else is edited'
 ) from given;
 select results_eq(
-  'select agent_secret, created_at, session_epoch from public.agents join public.agent_beats on agent_id = id',
+  'select agent_secret, created_at, session_epoch::integer from public.agents join public.agent_beats on agent_id = id',
   'select o.agent_secret, o.created_at, 1 from original as o', 'neither secret nor epoch nor birth'
 );
 select results_eq('select count(*) from public.agent_events', 'values (4::bigint)', 'and no event');
@@ -105,7 +105,7 @@ select results_eq('select interval_seconds from public.agent_beats', 'values (7)
 select is(public.end_agent_sessions(id, owner, act) ->> 'liveness', 'online', 'end_agent_sessions leaves the agent in the fleet')
   from given;
 select is(public.end_agent_sessions(id, null, act) ->> 'id', id::text, 'the second time is fine') from given;
-select results_eq('select session_epoch from public.agent_beats', 'values (3)', 'each ends what was opened until then');
+select results_eq('select session_epoch::integer from public.agent_beats', 'values (3)', 'each ends what was opened until then');
 
 -- Revoked and restored
 select is(public.restore_agent(id, null, act) ->> 'liveness', 'online', 'restore_agent leaves an agent alone that is not revoked')
@@ -119,7 +119,7 @@ select results_eq(
 );
 select is(public.restore_agent(id, owner, act) ->> 'liveness', 'pending', 'the second time is fine') from given;
 select results_eq(
-  'select agent_secret, session_epoch from public.agents join public.agent_beats on agent_id = id', $$values ('sha256:' || repeat('a', 64), 4)$$,
+  'select agent_secret::text, session_epoch::integer from public.agents join public.agent_beats on agent_id = id', $$values ('sha256:' || repeat('a', 64), 4)$$,
   'the secret is the old one, the sessions of before stay ended'
 );
 select results_eq(

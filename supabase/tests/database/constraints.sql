@@ -56,7 +56,7 @@ insert into bad
   select 'heartbeat_interval_is_5_seconds_to_a_day', 'agents', 'heartbeat_interval_seconds = ' || value
   from unnest(array['4', '0', '-60', '86401']) as value
   union all
-  select field || '_is_1_to_255_characters_without_controls', 'agents', format('%s = %s', field, value)
+  select 'client_text_is_1_to_255_characters_without_controls', 'agents', format('%s = %s', field, value)
   from unnest(array['version', 'hostname', 'os', 'arch']) as field,
     unnest(array[$$''$$, $$repeat('x', 256)$$, $$e'a\nb'$$, $$e'\u0001'$$, $$e'\u007f'$$, $$e'\u0080'$$]) as value
   union all values
@@ -64,7 +64,7 @@ insert into bad
   ('an_agent_that_was_seen_has_beaten', 'agent_beats', 'heartbeats_count = 1'),
   ('an_agent_that_was_seen_has_beaten', 'agent_beats', $$status = 'healthy'$$),
   ('an_agent_that_was_seen_has_beaten', 'agent_beats', 'last_seen_at = now(), heartbeats_count = 1'),
-  ('heartbeats_count_is_not_negative', 'agent_beats',
+  ('an_agent_that_was_seen_has_beaten', 'agent_beats',
     $$last_seen_at = now(), status = 'healthy', heartbeats_count = -1$$),
   ('status_is_one_of_four', 'agent_beats', $$last_seen_at = now(), heartbeats_count = 1, status = 'fine'$$),
   ('status_is_one_of_four', 'agent_beats', $$last_seen_at = now(), heartbeats_count = 1, status = 'Healthy'$$),
@@ -78,16 +78,16 @@ insert into bad
   ('last_seq_is_a_whole_number_that_json_can_carry', 'agent_beats', 'last_seq = 9007199254740992'),
   ('progress_is_a_whole_number_that_json_can_carry', 'agent_beats', 'progress = -9007199254740992'),
   ('progress_is_a_whole_number_that_json_can_carry', 'agent_beats', 'progress = 9007199254740992'),
-  ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = ''$$),
-  ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = repeat('a', 64)$$),
-  ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = 'sha256:' || repeat('a', 63)$$),
-  ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = 'sha256:' || repeat('a', 65)$$),
-  ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = 'sha256:' || repeat('A', 64)$$),
-  ('agent_secret_is_a_sha256_digest', 'agents', $$agent_secret = 'sha256:' || repeat('a', 64) || e'\n'$$),
-  ('agent_secret_is_a_sha256_digest', 'agents',
+  ('secret_is_a_sha256_digest', 'agents', $$agent_secret = ''$$),
+  ('secret_is_a_sha256_digest', 'agents', $$agent_secret = repeat('a', 64)$$),
+  ('secret_is_a_sha256_digest', 'agents', $$agent_secret = 'sha256:' || repeat('a', 63)$$),
+  ('secret_is_a_sha256_digest', 'agents', $$agent_secret = 'sha256:' || repeat('a', 65)$$),
+  ('secret_is_a_sha256_digest', 'agents', $$agent_secret = 'sha256:' || repeat('A', 64)$$),
+  ('secret_is_a_sha256_digest', 'agents', $$agent_secret = 'sha256:' || repeat('a', 64) || e'\n'$$),
+  ('secret_is_a_sha256_digest', 'agents',
     $$agent_secret = 'ocs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8_OS0B5A'$$),
-  ('previous_secret_is_a_sha256_digest', 'agents', 'previous_secret = ''x'', previous_secret_expires_at = now()'),
-  ('pending_secret_is_a_sha256_digest', 'agents', 'pending_secret = ''x'', pending_secret_created_at = now()'),
+  ('secret_is_a_sha256_digest', 'agents', 'previous_secret = ''x'', previous_secret_expires_at = now()'),
+  ('secret_is_a_sha256_digest', 'agents', 'pending_secret = ''x'', pending_secret_created_at = now()'),
   ('a_secret_has_its_time', 'agents', 'secret_created_at = now()'),
   ('a_secret_has_its_time', 'agents', 'previous_secret_expires_at = now()'),
   ('a_secret_has_its_time', 'agents', 'pending_secret_created_at = now()'),
@@ -208,12 +208,14 @@ insert into bad
 
 select throws_ok(
   format('update public.%s set %s', relation, change), '23514',
-  case rule
-    when 'labels_are_at_most_32_strings' then format('value for domain labels violates check constraint "%s"', rule)
-    else format('new row for relation "%s" violates check constraint "%s"', relation, rule)
+  case
+    when domain is null then format('new row for relation "%s" violates check constraint "%s"', relation, rule)
+    else format('value for domain %s violates check constraint "%s"', domain, rule)
   end,
   format('%s breaks %s', change, rule)
-) from bad;
+) from bad left join (
+  select c.conname, t.typname from pg_constraint as c join pg_type as t on t.oid = c.contypid
+) as of_a_domain (name, domain) on of_a_domain.name = bad.rule;
 select set_eq(
   $$select conname::text from pg_constraint where contype = 'c' and connamespace = 'public'::regnamespace$$,
   'select rule from bad', 'every constraint is broken by a value above'

@@ -211,7 +211,8 @@ select set_eq(
 );
 select is(pg_temp.adopt('adopting', 'B') #>> '{agent,name}', 'adopting', 'a copy is adopted: its original is returned');
 select results_eq(
-  $$select name, owner_id::text, labels::jsonb, heartbeat_interval_seconds, agent_secret, adopted_from from public.agents
+  $$select name::text, owner_id::text, labels::jsonb, heartbeat_interval_seconds::integer, agent_secret::text, adopted_from
+    from public.agents
     where name like 'adopting (%'$$,
   $$values ('adopting (copy on host-b)', 'a0000000-0000-4000-8000-000000000001', '{"zone": "a"}'::jsonb, 60,
     null, pg_temp.id('adopting'))$$,
@@ -408,7 +409,7 @@ select pg_temp.later('both', interval '1 second');
 set local role service_role;
 select public.forget_copies();
 select results_eq(
-  $$select copies from public.agent_beats where agent_id = pg_temp.id('both')$$, $$values ('{}'::uuid[])$$, 'and takes it then'
+  $$select copies::uuid[] from public.agent_beats where agent_id = pg_temp.id('both')$$, $$values ('{}'::uuid[])$$, 'and takes it then'
 );
 
 -- With the agent

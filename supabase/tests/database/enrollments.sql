@@ -80,8 +80,8 @@ select results_eq(
   'enroll returns the agent''s id and name'
 );
 select results_eq(
-  $$select owner_id::text, name, labels::jsonb, heartbeat_interval_seconds, progress_deadline_seconds, agent_secret,
-      secret_created_at from public.agents$$,
+  $$select owner_id::text, name::text, labels::jsonb, heartbeat_interval_seconds::integer,
+      progress_deadline_seconds::integer, agent_secret::text, secret_created_at from public.agents$$,
   $$values ('a0000000-0000-4000-8000-000000000001', 'web-1', '{"zone": "a"}'::jsonb, 30, 600,
     'sha256:' || repeat('0', 64), now())$$,
   'the agent is as the enrollment says'
@@ -101,7 +101,7 @@ select results_eq(
 create temporary table again as execute enroll('a', '1', '2', 'web-1');
 select results_eq('select reply from again', 'select reply from enrolled', 'the same host gets the same agent');
 select results_eq(
-  'select agent_secret from public.agents', $$values ('sha256:' || repeat('2', 64))$$, 'with the fresh secret'
+  'select agent_secret::text from public.agents', $$values ('sha256:' || repeat('2', 64))$$, 'with the fresh secret'
 );
 select results_eq(
   'select uses, used from public.enrollments join codes on id = owned', 'values (2, 1)', 'which uses nothing'

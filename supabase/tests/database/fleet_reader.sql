@@ -48,7 +48,7 @@ do $do$ begin
 end $do$;
 set local role "Grafana's reader";
 select results_eq(
-  'select name, liveness from public.fleet order by name', $$values ('nobody''s', 'offline'), ('owned', 'offline')$$,
+  'select name::text, liveness from public.fleet order by name', $$values ('nobody''s', 'offline'), ('owned', 'offline')$$,
   'it reads the fleet, everybody''s agents, with their liveness'
 );
 select throws_ok(format('select %s', read), '42501', null, format('it cannot read %s', read)) from unnest(array[

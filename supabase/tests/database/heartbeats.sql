@@ -62,7 +62,7 @@ select throws_ok(
   'a list that names an agent twice is refused'
 );
 select results_eq(
-  'select name, heartbeats_count, last_seen_at, status from public.fleet order by name',
+  'select name::text, heartbeats_count, last_seen_at, status::text from public.fleet order by name',
   $$values ('a', 1::bigint, now(), 'healthy'), ('b', 2, now(), 'healthy'), ('c', 0, null, null)$$,
   'the accepted beats alone are counted and stamped'
 );

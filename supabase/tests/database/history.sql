@@ -190,7 +190,7 @@ create function pg_temp.beat_now(seq bigint) returns jsonb language sql as $$
   )
 $$;
 select is(pg_temp.beat_now(200), '[60]', 'not when no row can be added for the history');
-select is((select last_seq from public.agent_beats where agent_id = 'd1000000-0000-4000-8000-000000000004'), 200::bigint, 'and is recorded');
+select is((select last_seq::bigint from public.agent_beats where agent_id = 'd1000000-0000-4000-8000-000000000004'), 200::bigint, 'and is recorded');
 alter table public.history_beats drop constraint no_room;
 delete from public.history_beats;
 

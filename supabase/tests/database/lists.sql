@@ -51,28 +51,28 @@ end
 $$;
 
 select is(
-  pg_temp.walk('{}', sort, page_limit), array(select name from everybody order by name collate "C"),
+  pg_temp.walk('{}', sort, page_limit), array(select name::text from everybody order by name collate "C"),
   format('by %s, %s at a time: the whole fleet, once, in its order', sort, page_limit)
 ) from unnest(array['trouble', 'name']) as sort, unnest(array[1, 3, 10, 11, 200]) as page_limit;
 select is(
-  pg_temp.walk('{}', '-' || sort, 3), array(select name from everybody order by name collate "C" desc),
+  pg_temp.walk('{}', '-' || sort, 3), array(select name::text from everybody order by name collate "C" desc),
   format('by -%s: the other way round', sort)
 ) from unnest(array['trouble', 'name']) as sort;
 select is(
   pg_temp.walk('{}', sort, 3),
-  array(select a.name from public.agents as a order by a.created_at, a.id), format('by %s: the oldest first', sort)
+  array(select a.name::text from public.agents as a order by a.created_at, a.id), format('by %s: the oldest first', sort)
 ) from unnest(array['created_at']) as sort;
 select is(
   pg_temp.walk('{}', '-created_at', 1),
-  array(select a.name from public.agents as a order by a.created_at desc, a.id desc), 'by -created_at: the newest first'
+  array(select a.name::text from public.agents as a order by a.created_at desc, a.id desc), 'by -created_at: the newest first'
 );
 select is(
   pg_temp.walk('{}', 'last_seen_at', 1),
-  array(select a.name from public.fleet as a order by a.last_seen_at nulls first, a.id), 'by last_seen_at: never comes first'
+  array(select a.name::text from public.fleet as a order by a.last_seen_at nulls first, a.id), 'by last_seen_at: never comes first'
 );
 select is(
   pg_temp.walk('{}', '-last_seen_at', 2),
-  array(select a.name from public.fleet as a order by a.last_seen_at desc nulls last, a.id desc), 'and last, the other way round'
+  array(select a.name::text from public.fleet as a order by a.last_seen_at desc nulls last, a.id desc), 'and last, the other way round'
 );
 
 -- Filters

@@ -122,13 +122,13 @@ insert into public.agents (name) values ('e');
 insert into public.agents (name, revoked_at) values ('f', now());
 set local role service_role;
 select results_eq(
-  'select name, liveness from public.fleet order by name',
+  'select name::text, liveness from public.fleet order by name',
   $$values ('a', 'online'), ('b', 'late'), ('c', 'offline'), ('d', 'stopped'), ('e', 'pending'), ('f', 'revoked')$$,
   'the fleet shows the liveness as of now'
 );
 select results_eq(
-  'select name, public.agent_json(a) ->> ''liveness'' from public.agents as a order by name',
-  'select name, liveness from public.fleet order by name',
+  'select name::text, public.agent_json(a) ->> ''liveness'' from public.agents as a order by name',
+  'select name::text, liveness from public.fleet order by name',
   'and so does the Agent of the contract'
 );
 select is(
@@ -145,7 +145,7 @@ select pg_temp.beats('g', now() + interval '1 hour', 'healthy'), pg_temp.beats('
   pg_temp.beats('i', now() + interval '5 s', 'healthy');
 set local role service_role;
 select results_eq(
-  'select name, liveness, silent_for from public.fleet where name in (''g'', ''h'', ''i'') order by name',
+  'select name::text, liveness, silent_for from public.fleet where name in (''g'', ''h'', ''i'') order by name',
   $$values ('g', 'late', interval '0'), ('h', 'late', interval '0'), ('i', 'online', interval '0')$$,
   'what beat in the future is late, and has been silent for no less than nothing'
 );
@@ -155,7 +155,7 @@ select set_eq(
   'upkeep names the agents whose last beat was of the future'
 );
 select results_eq(
-  'select name, now() - last_seen_at from public.fleet where name in (''g'', ''h'', ''i'') order by name',
+  'select name::text, now() - last_seen_at from public.fleet where name in (''g'', ''h'', ''i'') order by name',
   $$values ('g', interval '81 s'), ('h', interval '20.5 s'), ('i', interval '-5 s')$$,
   'and has their silence go on from the end of what counts as online'
 );

@@ -16,7 +16,7 @@ set local role authenticated;
 set local request.jwt.claims = '{"sub": "a0000000-0000-4000-8000-000000000001", "role": "authenticated"}';
 
 select results_eq(
-  $$select name from public.agents$$, $$values ('mine')$$,
+  $$select name::text from public.agents$$, $$values ('mine')$$,
   'an owner reads their own agents, and no others'
 );
 select lives_ok(
@@ -36,7 +36,7 @@ select results_eq(
   'an owner reads the events of their own agents, and no others'
 );
 select results_eq(
-  $$select name, liveness from public.fleet$$, $$values ('mine', 'pending')$$,
+  $$select name::text, liveness from public.fleet$$, $$values ('mine', 'pending')$$,
   'an owner sees their own agents in the fleet, with their liveness'
 );
 select throws_ok(
@@ -76,7 +76,7 @@ select throws_ok(
 reset role;
 delete from auth.users where id = 'a0000000-0000-4000-8000-000000000001';
 select results_eq(
-  'select name from public.agents order by name', $$values ('nobody''s'), ('theirs')$$,
+  'select name::text from public.agents order by name', $$values ('nobody''s'), ('theirs')$$,
   'a user who is deleted takes their agents along, and no others'
 );
 select results_eq(

@@ -107,7 +107,7 @@ select is(pg_temp.shown('operated'), 'unsupported current 3600', 'which then ope
 select ok(pg_temp.rotate('operated', '3', 60) is not null, 'a second rotation within the overlap');
 select is(pg_temp.good('operated'), '23', 'at most two are good at a time');
 select results_eq(
-  $$select session_epoch, revoked_at from public.agents join public.agent_beats on agent_id = id where name = 'operated'$$,
+  $$select session_epoch::integer, revoked_at from public.agents join public.agent_beats on agent_id = id where name = 'operated'$$,
   $$values (1, null::timestamptz)$$, 'and no session has ended'
 );
 reset role;
@@ -144,7 +144,7 @@ select ok(pg_temp.rotate('leaked', '2', 0) is not null, 'a rotation without an o
 select is(pg_temp.good('leaked'), '2', 'ends the secret before at once');
 select is(pg_temp.shown('leaked'), 'none previous -', 'of which no end is told');
 select results_eq(
-  $$select session_epoch, previous_secret, previous_secret_expires_at, revoked_instances
+  $$select session_epoch::integer, previous_secret::text, previous_secret_expires_at, revoked_instances::uuid[]
     from public.agents join public.agent_beats on agent_id = id where name = 'leaked'$$,
   $$values (2, pg_temp.digest('1'), '-infinity'::timestamptz, '{}'::uuid[])$$,
   'all sessions end with it, whatever the clock says later, and no instance needs to be refused any more'
@@ -191,8 +191,8 @@ select is(
 select is(pg_temp.good('own'), '4', 'and ends the old one');
 select is(pg_temp.shown('own'), 'none current -', 'the rotation is done');
 select results_eq(
-  $$select agent_secret, secret_created_at, previous_secret, previous_secret_expires_at, pending_secret,
-      pending_secret_created_at, rotation_requested_at, session_epoch from public.agents join public.agent_beats on agent_id = id where name = 'own'$$,
+  $$select agent_secret::text, secret_created_at, previous_secret::text, previous_secret_expires_at,
+      pending_secret::text, pending_secret_created_at, rotation_requested_at, session_epoch::integer from public.agents join public.agent_beats on agent_id = id where name = 'own'$$,
   $$values (pg_temp.digest('4'), now() - interval '5 minutes', pg_temp.digest('2'), '-infinity'::timestamptz,
     null, null::timestamptz, null::timestamptz, 1)$$,
   'the one before is kept, to be told from a wrong one, and nobody''s request is left'
@@ -304,7 +304,7 @@ insert into public.agents (name) values ('without');
 set local role service_role;
 select is(pg_temp.refused('without', '1'), 'no_secret', 'an agent without a secret is told');
 select results_eq(
-  $$select name, refused_handshakes_count, last_refused_at from public.agents
+  $$select name::text, refused_handshakes_count, last_refused_at from public.agents
     where refused_handshakes_count > 0 order by name$$,
   $$values ('leaked', 1::bigint, now()), ('refusals', 8, now()), ('without', 1, now())$$, 'and they are counted'
 );

@@ -14,12 +14,12 @@ set local role service_role;
 set local request.jwt.claims = '{"role": "service_role"}';
 
 select results_eq(
-  'select name from public.agents order by name', $$values ('nobody''s'), ('owned')$$,
+  'select name::text from public.agents order by name', $$values ('nobody''s'), ('owned')$$,
   'the service role reads every agent'
 );
 select results_eq('select count(*) from public.agent_events', 'values (2::bigint)', 'and every event');
 select results_eq(
-  'select name, liveness from public.fleet order by name',
+  'select name::text, liveness from public.fleet order by name',
   $$values ('nobody''s', 'pending'), ('owned', 'pending')$$, 'and the whole fleet'
 );
 select lives_ok(

@@ -49,7 +49,8 @@ select is(
   'open_session returns what the reply needs'
 );
 select results_eq(
-  $$select last_handshake_at, handshakes_count, version, hostname, os, arch, last_seen_at, session_epoch
+  $$select last_handshake_at, handshakes_count, version::text, hostname::text, os::text, arch::text, last_seen_at,
+      session_epoch::integer
     from public.agents join public.agent_beats on agent_id = id where name = 'active'$$,
   $$values (now(), 1::bigint, '1.0', 'h', 'linux', 'x86_64', null::timestamptz, 3)$$,
   'it counts and stamps the handshake, and does not move last_seen_at'
@@ -67,7 +68,7 @@ select isnt(
   null, 'the second handshake is let in as well'
 );
 select results_eq(
-  $$select handshakes_count, version, hostname from public.agents where name = 'active'$$,
+  $$select handshakes_count, version::text, hostname::text from public.agents where name = 'active'$$,
   $$values (2::bigint, '1.1', 'h')$$, 'it changes what the client said, and keeps what it did not say'
 );
 select results_eq('select count(*) from public.agent_events', 'values (1::bigint)', 'and is no event');
@@ -97,7 +98,7 @@ select results_eq(
   'a list has a result for each of its handshakes, in their order'
 );
 select results_eq(
-  $$select agent_secret, pending_secret, rotation_requested_at
+  $$select agent_secret::text, pending_secret::text, rotation_requested_at
     from public.agents join public.agent_beats on agent_id = id where name = 'rotating'$$,
   $$values ('sha256:' || repeat('e', 64), null, null::timestamptz)$$, 'a pending secret in it ends the rotation'
 );
