@@ -44,7 +44,7 @@ export function fleetSubjects(
   const load = usual(fleet, agents);
   const subjects = [loadSubject(named(fleetName(agents)), target, load)];
   if (agents < 100_000) return subjects;
-  const steady = { ...named("1,640 a second, 100,000 agents"), warmSeconds: 0 };
+  const steady = { ...named("1,640 a second, 100,000 agents"), warmSeconds: 1 };
   return [...subjects, loadSubject(steady, target, { ...load, rate: 1640 })];
 }
 

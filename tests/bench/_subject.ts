@@ -25,7 +25,7 @@ export type Figures = Partial<Record<Kind, number>>;
 export interface Subject {
   name: string;
   part: Part;
-  /** How long it runs before it counts. */
+  /** How long it runs before the first round. 0: it is never run for nothing. */
   warmSeconds: number;
   run: (span: Span) => Promise<Figures>;
 }
