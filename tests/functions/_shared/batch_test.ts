@@ -39,12 +39,12 @@ Deno.test("where others came meanwhile, a list begins 5 ms after the one before 
   const { queue, made, settled } = bench({ now: () => clock.now });
   const first = queue.add("a");
   const second = queue.add("b");
+  const third = queue.add("c");
   clock.now = 104.9;
   made[0]?.answer();
   await first;
   await Promise.resolve();
-  assert.equal(made.length, 1, "it waits, and others may join it");
-  const third = queue.add("c");
+  assert.equal(made.length, 1, "it waits, and another one may join it");
   await settled(2);
   assert.deepEqual(made[1]?.items, ["b", "c"]);
   made[1]?.answer();
@@ -60,7 +60,7 @@ Deno.test("of a burst a list takes all that has arrived, and not the first item 
   const clock = { now: 100 };
   const busy = bench({ now: () => clock.now });
   const { queue, made, settled } = busy;
-  await fillTwoLists(busy);
+  await fillLists(busy, 3);
   clock.now = 200;
   const first = queue.add("d");
   assert.equal(made.length, 2, "the time has passed, and it waits for what else has arrived");
@@ -71,12 +71,38 @@ Deno.test("of a burst a list takes all that has arrived, and not the first item 
   assert.deepEqual(await Promise.all([first, second]), ["D", "E"]);
 });
 
+Deno.test("as many as were there at once wait for no others: each came when it had its last result", async () => {
+  const busy = bench({ now: () => 100 });
+  const { queue, made, settled } = busy;
+  await fillLists(busy, 9);
+  for (const list of [2, 3]) {
+    const results = Array.from({ length: 7 }, (_, place) => queue.add(`item ${place}`));
+    assert.equal(made.length, list, "one is missing");
+    results.push(queue.add("item 7"));
+    assert.equal(made[list]?.items.length, 8, "it is sent at once");
+    made[list]?.answer();
+    await Promise.all(results);
+    await nextTurn();
+  }
+  // When they are gone, whoever stays waits for them less and less, and then no more.
+  let list = 4;
+  for (let isWaiting = true; isWaiting; list++) {
+    assert.ok(list < 24, "it is still expected that others come");
+    const result = queue.add("alone");
+    isWaiting = made.length === list;
+    await settled(list + 1);
+    made[list]?.answer();
+    await result;
+    await nextTurn();
+  }
+});
+
 Deno.test("32 items wait for no others, and those after them come in the next list", async () => {
   const busy = bench({ now: () => 100 });
   const { queue, made, settled } = busy;
-  await fillTwoLists(busy);
+  await fillLists(busy, 40);
   const results = Array.from({ length: 40 }, (_, place) => queue.add(`item ${place}`));
-  assert.deepEqual(made.map(({ items }) => items.length), [1, 2, 32], "it is sent at once");
+  assert.deepEqual(made.map(({ items }) => items.length), [1, 39, 32], "it is sent at once");
   made[2]?.answer();
   await settled(4);
   assert.equal(made[3]?.items.length, 8);
@@ -91,8 +117,7 @@ Deno.test("a caller that sends one after the other, by itself, does not wait", a
     assert.equal(made.length, place + 1, "it is sent at once");
     made[place]?.answer();
     assert.equal(await result, item.toUpperCase());
-    // The list is over a turn after its items have their results.
-    await new Promise((next) => setTimeout(next));
+    await nextTurn();
   }
 });
 
@@ -197,15 +222,19 @@ Deno.test("wrong secrets for an agent's id keep no right one waiting: they go in
   assert.deepEqual(lists, [["first"], ["wrong", "other", "right"], ["wrong"]]);
 });
 
-/** After a list of one and one of two items, more of them are expected. */
-async function fillTwoLists({ queue, made, settled }: ReturnType<typeof bench>): Promise<void> {
-  const results = ["a", "b", "c"].map((one) => queue.add(one));
+/** After a list of one, and one of the others that came meanwhile, so many are expected. */
+async function fillLists({ queue, made, settled }: ReturnType<typeof bench>, count: number): Promise<void> {
+  const results = Array.from({ length: count }, (_, place) => queue.add(`item of before ${place}`));
   made[0]?.answer();
   await settled(2);
   made[1]?.answer();
   await Promise.all(results);
-  // The list is over a turn after its items have their results.
-  await new Promise((next) => setTimeout(next));
+  await nextTurn();
+}
+
+/** A list is over a turn after its items have their results. */
+function nextTurn(): Promise<void> {
+  return new Promise((next) => setTimeout(next));
 }
 
 /** A queue whose items are of the key before their space, over calls that the test answers. */

@@ -30,14 +30,17 @@ const longest = 250;
 const leastBetweenMs = 5;
 /** So many do not wait for others: while they are under way, the rest of a burst is read. */
 const enough = 32;
+/** The part of what was expected that still is after a list before which fewer came. */
+const forgetting = 0.9;
 const timeoutMs = 4000;
 
 /**
  * Makes one call of the items that come while the call before is under way. An item that comes by itself is
  * sent at once. If the list before had several items, or others came while it was under way, more will come, and a list
  * of many costs each of them less: the next list begins 5 ms after it began at the earliest, and not with the first item
- * of a burst, unless there are 32 of them. Items of one key stay in their order, each in a list of its own: a key with
- * many of them makes nobody wait but itself.
+ * of a burst. Unless as many wait as were there when the list before ended, in it and behind it: whoever sends the next
+ * item when the last one has its result has sent it. Or unless 32 wait. Items of one key stay in their order, each in a
+ * list of its own: a key with many of them makes nobody wait but itself.
  */
 export class ListQueue<Item, Result> {
   readonly #options: Required<Options<Item, Result>>;
@@ -46,8 +49,8 @@ export class ListQueue<Item, Result> {
   /** What has no result, in the order of the deadlines. */
   readonly #pending = new Set<Waiting<Item, Result>>();
   #isUnderWay = false;
-  /** Whether items come faster than they are sent one by one. */
-  #isBusy = false;
+  /** How many items were there at once, of as many keys: more than one where they come faster than they are sent. */
+  #expected = 1;
   #beganAt = -Infinity;
   #start: ReturnType<typeof setTimeout> | null = null;
   #timeout: ReturnType<typeof setTimeout> | null = null;
@@ -72,7 +75,7 @@ export class ListQueue<Item, Result> {
 
   #startWhenDue(): void {
     if (this.#isUnderWay || this.#waiting.size === 0) return;
-    if (this.#isBusy && this.#waiting.size < enough) {
+    if (this.#waiting.size < Math.min(enough, this.#expected)) {
       const inMs = this.#beganAt + leastBetweenMs - this.#options.now();
       // By a timer also when that time has passed: it comes after all that has arrived by now.
       this.#start ??= setTimeout(() => this.#begin(), Math.max(0, Math.ceil(inMs)));
@@ -87,7 +90,7 @@ export class ListQueue<Item, Result> {
     const list = this.#take();
     await this.#send(list);
     this.#isUnderWay = false;
-    this.#isBusy = list.length > 1 || this.#waiting.size > 0;
+    this.#expected = Math.max(1, list.length + this.#waiting.size, Math.floor(forgetting * this.#expected));
     this.#startWhenDue();
   }
 
