@@ -3,6 +3,8 @@ import type { Result, Results } from "./_results.ts";
 
 const begin = "<!-- deno task bench writes from here -->";
 const end = "<!-- to here -->";
+/** B1 where the goals in microseconds and milliseconds were set, a second. */
+const pgbenchOfGoals = 31_000;
 
 /** Puts the tables where the page has those of the last run. */
 export function fillPage(page: string, results: Results): string {
@@ -64,7 +66,7 @@ function memory({ memory }: Results): string {
 
 function goalTable({ results }: Results): string {
   return table(
-    ["goal", "of", "wanted", "measured", ""],
+    ["goal", "of", "wanted", "measured", "", "at B1 31,000"],
     goals.map((goal) => goalRow(goal, readerOf(results))),
   );
 }
@@ -80,7 +82,14 @@ function goalRow(goal: Goal, read: Read): string[] {
     `${wanted}${unit}`,
     Number.isNaN(value) ? "" : `${short(value)}${unit}`,
     verdict,
+    timeThere(goal, read, value),
   ];
+}
+
+/** What a time might be on the machine that the goals were set on, by B1 of the same run. No verdict is about it. */
+function timeThere({ what, unit }: Goal, read: Read, value: number): string {
+  const there = value * read(what, "rate") / read(what, "toB1") / pgbenchOfGoals;
+  return unit === "times" || Number.isNaN(there) ? "" : `${short(there)} ${unit}`;
 }
 
 function readerOf(results: readonly Result[]): Read {

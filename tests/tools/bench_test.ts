@@ -85,7 +85,25 @@ Deno.test("a goal compares a row with the baseline of its own run, whatever a la
   const merged = merge(measured({ [b1]: 100, [row]: 80 }), measured({ [b1]: 1000 }));
   assert.match(
     fillPage(page, merged),
-    /\| beats, Postgres, 128 connections \| × B1 \| ≥ 0.75 \| 0.80 \| met \|/,
+    /\| beats, Postgres, 128 connections \| × B1 \| ≥ 0.75 \| 0.80 \| met \| {2}\|\n/,
+  );
+});
+
+Deno.test("beside a time that was wanted stands what it might be where the goals were set, and no verdict is about it", () => {
+  const [b1, row] = ["pgbench, 32 clients (B1)", "beats, Postgres, 128 connections"];
+  const measured = resultsOf(
+    [b1, row].map(subject),
+    new Map([[b1, [{ rate: 15_500 }]], [row, [{ rate: 1000, server: 50, database: 40, p99: 11 }]]]),
+    new Date(0),
+  );
+  const filled = fillPage(page, { ...results(), results: measured });
+  assert.match(
+    filled,
+    /\| beats, Postgres, 128 connections \| CPU \| ≤ 50 µs \| 90.0 µs \| \*\*not met\*\* \| 45.0 µs \|\n/,
+  );
+  assert.match(
+    filled,
+    /\| beats, Postgres, 128 connections \| p99 \| ≤ 12 ms \| 11.0 ms \| met \| 5.50 ms \|\n/,
   );
 });
 
