@@ -61,7 +61,13 @@ export function readTold(line: string): Told | null {
 
 /** The file of an error that came from beside its tests, as from a timer that one left behind. The report lacks it. */
 export function readUncaught(line: string): string | null {
-  return /^Uncaught error from (\S+) FAILED$/.exec(line)?.[1] ?? null;
+  return /^Uncaught error from (.+) FAILED$/.exec(line)?.[1] ?? null;
+}
+
+/** Where a test or step was told to be. The report's own file is the one that calls `Deno.test`. */
+export function fileOf({ file, name }: Result, told: readonly Told[]): string {
+  const [test] = name.split(" > ");
+  return told.find((one) => one.name === test)?.file ?? file;
 }
 
 /**

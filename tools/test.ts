@@ -1,7 +1,15 @@
 import { join } from "node:path";
 import { exists } from "../cli/host/private_file.ts";
 import { inMemory } from "./_memory.ts";
-import { leftOut, readResults, readTold, readUncaught, slowestFiles, type Told } from "./_test_results.ts";
+import {
+  fileOf,
+  leftOut,
+  readResults,
+  readTold,
+  readUncaught,
+  slowestFiles,
+  type Told,
+} from "./_test_results.ts";
 
 /*
  * Runs the tests: `deno task test [--long] [--times] [--verbose] [file or folder …]`. It prints what failed, then one
@@ -161,7 +169,7 @@ async function report(path: string, { told, uncaught, times }: Shown & { times: 
   for (const { part, tests } of missing) print(`${String(tests).padStart(8)}  ${part}`);
   const count = (state: string): number => results.filter((one) => one.state === state).length;
   const failed = [
-    ...results.filter(({ state }) => state === "failed").map(({ file, name }) => `${file}: ${name}`),
+    ...results.filter(({ state }) => state === "failed").map((one) => `${fileOf(one, told)}: ${one.name}`),
     ...uncaught.map((file) => `${file}: an error beside its tests`),
   ];
   if (failed.length > 0) print(`\nFailed:\n${failed.map((one) => `  ${one}`).join("\n")}`);

@@ -28,7 +28,7 @@ begin
       kept.message as kept_message, kept.metrics as kept_metrics,
       kept.clock_offset_seconds as kept_clock_offset_seconds, kept.last_instance_id, kept.last_seq,
       kept.progress as kept_progress, kept.last_progress_at, kept.deadline_from, kept.back_at, kept.busy as kept_busy,
-      kept.session_epoch is not distinct from b.epoch and (b.instance_id = any (kept.revoked_instances)) is not true
+      coalesce(kept.session_epoch = b.epoch, false) and (b.instance_id = any (kept.revoked_instances)) is not true
         as holds,
       now() - kept.last_seen_at <= kept.interval_seconds * interval '1.1 s' + interval '15 s' as in_time,
       -- A beat that a later one of its instance has overtaken says that the agent lives, and nothing else.

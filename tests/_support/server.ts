@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { namesElsewhere } from "../../cli/commands/elsewhere_names.ts";
 import { binary } from "./compiled.ts";
 import { signalIfThere } from "./run.ts";
+import { pause } from "./wait.ts";
 
 /** The embedded server in a process of its own, as its users start it. */
 export interface ServerProcess extends AsyncDisposable {
@@ -137,24 +138,41 @@ export async function withFolder<Result>(work: (folder: string) => Promise<Resul
 /** A folder for `await using`: it is removed at the end of the block. */
 export async function temporaryFolder(dir?: string): Promise<{ path: string } & AsyncDisposable> {
   const path = await Deno.makeTempDir({ prefix: "openclaw-test-", ...(dir === undefined ? {} : { dir }) });
-  return { path, [Symbol.asyncDispose]: () => Promise.resolve(removeFolder(path)) };
+  return { path, [Symbol.asyncDispose]: () => removeFolder(path) };
 }
 
-/** Removes a folder when the tests of this file have ended. */
+/** Removes a folder when the tests of this file have ended, when nothing can be waited for. */
 export function removeAtEnd(folder: string): void {
-  addEventListener("unload", () => removeFolder(folder));
+  addEventListener("unload", () => {
+    let tries = mostRemovals;
+    while (true) {
+      try {
+        return Deno.removeSync(folder, { recursive: true });
+      } catch (error) {
+        tries -= 1;
+        if (tries === 0 || !isNotEmpty(error)) throw error;
+      }
+    }
+  });
 }
 
 /** What a killed shell began may still write there, between the last file's removal and the folder's own: then once more. */
-function removeFolder(path: string): void {
-  for (let tries = 1; tries <= 20; tries += 1) {
+const mostRemovals = 20;
+
+async function removeFolder(path: string): Promise<void> {
+  for (let tries = mostRemovals; tries > 0; tries -= 1) {
     try {
-      Deno.removeSync(path, { recursive: true });
-      return;
+      return await Deno.remove(path, { recursive: true });
     } catch (error) {
-      if (tries === 20 || !/os error 39\b/.test(String(error))) throw error;
+      if (tries === 1 || !isNotEmpty(error)) throw error;
+      await pause(10);
     }
   }
+}
+
+/** As Linux, macOS and Windows number it: Deno has no class for it. */
+function isNotEmpty(error: unknown): boolean {
+  return error instanceof Error && /os error (39|66|145)\b/.test(error.message);
 }
 
 /**

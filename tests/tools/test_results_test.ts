@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { leftOut, readResults, readTold, slowestFiles } from "../../tools/_test_results.ts";
+import { fileOf, leftOut, readResults, readTold, slowestFiles } from "../../tools/_test_results.ts";
 import { run } from "../_support/run.ts";
 import { temporaryFolder } from "../_support/server.ts";
 
@@ -57,6 +57,9 @@ Deno.test("a test's seconds are its file's, also where another file calls Deno.t
     { file: "./c_test.ts", seconds: 63 },
     { file: "./d_test.ts", seconds: 2 },
   ]);
+  const step = { name: "one > its step", file: "./_support/tools.ts", seconds: 62, state: "failed" } as const;
+  assert.equal(fileOf(step, told), "./c_test.ts");
+  assert.equal(fileOf(step, []), "./_support/tools.ts");
 });
 
 Deno.test("the test command ends with one line for each missing part and the count, and fails as its tests do", async () => {

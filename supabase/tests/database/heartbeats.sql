@@ -159,5 +159,36 @@ select results_eq(
   'values (0::bigint, 33::bigint), (1, 67)', 'and are counted, the accepted ones'
 );
 
+-- What of a list is kept for the history
+delete from public.history_beats;
+create function pg_temp.kept() returns setof text language sql as $$
+  select concat_ws(' ', a.name, h.status, h.metrics)
+  from public.history_beats as h join public.agents as a on a.id = h.agent_id order by a.name
+$$;
+select is(
+  pg_temp.record(
+    pg_temp.beat('c', '{"metrics": {"load_1m": 1}}'), pg_temp.beat('nobody', '{"metrics": {"load_1m": 2}}'),
+    pg_temp.beat('b', '{"metrics": {"load_1m": 3}, "status": "degraded"}'),
+    pg_temp.beat('a', '{"metrics": {"load_1m": 4}, "epoch": 9}')
+  ), '[null, null, 30, null]', 'of a list, one is accepted'
+);
+select results_eq('select pg_temp.kept()', $$values ('b 2 {"load_1m": 3}')$$, 'that one is kept, with what it said');
+select is(
+  pg_temp.record(pg_temp.beat('c'), pg_temp.beat('nobody')), '[null, null]', 'nobody is accepted'
+);
+select is(
+  pg_temp.record(pg_temp.beat('a', '{"status": "unhealthy"}'), pg_temp.beat('nobody', '{"epoch": null}')), '[60, null]',
+  'without an epoch nobody is, who is not there'
+);
+select results_eq(
+  'select pg_temp.kept()', $$values ('a 3 {}'), ('b 2 {"load_1m": 3}')$$, 'and nothing of them is kept'
+);
+delete from public.history_beats;
+select is(
+  pg_temp.record(pg_temp.beat('a', '{"seq": 50}')) || pg_temp.record(pg_temp.beat('a', '{"seq": 49, "status": "degraded"}')),
+  '[60, 60]', 'a beat that a later one has overtaken'
+);
+select results_eq('select pg_temp.kept()', $$values ('a 0 {}'), ('a 2 {}')$$, 'is kept with what it said');
+
 select finish();
 rollback;

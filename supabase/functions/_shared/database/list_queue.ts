@@ -38,9 +38,10 @@ const timeoutMs = 4000;
  * Makes one call of the items that come while the call before is under way. An item that comes by itself is
  * sent at once. If the list before had several items, or others came while it was under way, more will come, and a list
  * of many costs each of them less: the next list begins 5 ms after it began at the earliest, and not with the first item
- * of a burst. Unless as many wait as were there when the list before ended, in it and behind it: whoever sends the next
- * item when the last one has its result has sent it. Or unless 32 wait. Items of one key stay in their order, each in a
- * list of its own: a key with many of them makes nobody wait but itself.
+ * of a burst. It waits for no others when 32 items wait, or as many as were lately there at once: callers that send their
+ * next item when they have the last result have then all sent it. How many were there is forgotten by a tenth with every
+ * list. Items of one key stay in their order, each in a list of its own: a key with many of them makes nobody wait but
+ * itself.
  */
 export class ListQueue<Item, Result> {
   readonly #options: Required<Options<Item, Result>>;
@@ -49,7 +50,7 @@ export class ListQueue<Item, Result> {
   /** What has no result, in the order of the deadlines. */
   readonly #pending = new Set<Waiting<Item, Result>>();
   #isUnderWay = false;
-  /** How many items were there at once, of as many keys: more than one where they come faster than they are sent. */
+  /** How many keys had an item in a list or behind it: more than one where items come faster than they are sent. */
   #expected = 1;
   #beganAt = -Infinity;
   #start: ReturnType<typeof setTimeout> | null = null;
@@ -75,7 +76,7 @@ export class ListQueue<Item, Result> {
 
   #startWhenDue(): void {
     if (this.#isUnderWay || this.#waiting.size === 0) return;
-    if (this.#waiting.size < Math.min(enough, this.#expected)) {
+    if (this.#waiting.size < this.#expected) {
       const inMs = this.#beganAt + leastBetweenMs - this.#options.now();
       // By a timer also when that time has passed: it comes after all that has arrived by now.
       this.#start ??= setTimeout(() => this.#begin(), Math.max(0, Math.ceil(inMs)));
@@ -90,8 +91,15 @@ export class ListQueue<Item, Result> {
     const list = this.#take();
     await this.#send(list);
     this.#isUnderWay = false;
-    this.#expected = Math.max(1, list.length + this.#waiting.size, Math.floor(forgetting * this.#expected));
+    this.#expected = this.#expectAfter(list);
     this.#startWhenDue();
+  }
+
+  #expectAfter(list: readonly Waiting<Item, Result>[]): number {
+    // A key that has more of them is there once.
+    const only = list.filter(({ item }) => !this.#waiting.has(this.#options.keyOf(item)));
+    const there = only.length + this.#waiting.size;
+    return Math.min(enough, Math.max(1, there, Math.floor(forgetting * this.#expected)));
   }
 
   /** Of each key the first that still waits. A key that has more comes behind all others. */
