@@ -20,6 +20,11 @@ export class Maintenance {
   #writes = 0;
   #agentsCreated = 0;
   #nextStatistics = 64;
+  #vacuums = 0;
+  /** After how many of them the statistics are taken again. */
+  #nextAnalysis = 1;
+  /** Whether the vacuum that waits takes the statistics, too. */
+  #analyzes = false;
   #waiting: Promise<void> | null = null;
   #last: Promise<void> = Promise.resolve();
 
@@ -29,23 +34,35 @@ export class Maintenance {
   }
 
   /** The server's periodic work. */
-  get job(): Job {
-    return { name: "freeze", everyMs: 24 * 60 * 60 * 1000, run: () => this.#queue("freeze", freeze) };
+  get jobs(): Job[] {
+    const hourMs = 60 * 60 * 1000;
+    return [
+      { name: "statistics", everyMs: hourMs, run: () => this.#queue("analyze", vacuumAndAnalyze) },
+      { name: "freeze", everyMs: 24 * hourMs, run: () => this.#queue("freeze", freeze) },
+    ];
   }
 
   /** Does at the start what the last run may not have come to. */
   async start(): Promise<void> {
-    await this.#queue("vacuum", vacuum);
+    await this.#queue("vacuum", vacuumAndAnalyze);
     const { rows } = await this.#database.query<{ age: number }>(
       "select max(age(datfrozenxid)) as age from pg_database",
     );
     if ((rows[0]?.age ?? 0) > oldTransactions) await this.#queue("freeze", freeze);
   }
 
-  /** Rows were replaced or added. Room that is free again after every 5,000 of them is used before the file grows. */
+  /**
+   * Rows were replaced or added. Room that is free again after every 5,000 of them is used before the file grows. Statistics
+   * are taken after 5,000, 10,000, 20,000, … since the start, and every hour: of a table that has grown by less than it
+   * had, plans do not change, and to take them stops all beats for ten times as long as to make the room free.
+   */
   noteWrites(count: number): void {
     this.#writes += count;
-    if (this.#writes >= writesBetweenVacuums) this.#vacuumSoon();
+    if (this.#writes < writesBetweenVacuums) return;
+    this.#vacuums += 1;
+    const isDue = this.#vacuums >= this.#nextAnalysis;
+    if (isDue) this.#nextAnalysis *= 2;
+    this.#vacuumSoon({ analyzes: isDue });
   }
 
   /**
@@ -55,7 +72,7 @@ export class Maintenance {
   noteAgentCreated(): void {
     if (++this.#agentsCreated < this.#nextStatistics) return;
     this.#nextStatistics *= 2;
-    this.#vacuumSoon();
+    this.#vacuumSoon({ analyzes: true });
   }
 
   /** Waits for what is under way. */
@@ -63,11 +80,14 @@ export class Maintenance {
     await this.#last;
   }
 
-  #vacuumSoon(): void {
+  #vacuumSoon({ analyzes }: { analyzes: boolean }): void {
     this.#writes = 0;
+    this.#analyzes ||= analyzes;
     this.#waiting ??= this.#queue("vacuum", (run) => {
       this.#waiting = null;
-      return vacuum(run);
+      const work = this.#analyzes ? vacuumAndAnalyze : vacuum;
+      this.#analyzes = false;
+      return work(run);
     });
   }
 
@@ -82,9 +102,13 @@ export class Maintenance {
  * Includes the rows that are too long for their page (TOAST): long messages and many metrics. The checkpoint cuts the
  * log (pg_wal), which would grow without end; it comes first, because it may free the room that the vacuum needs.
  */
-async function vacuum(run: Run): Promise<void> {
+async function vacuum(run: Run, options = ""): Promise<void> {
   await run("checkpoint");
-  await run(`vacuum (analyze) ${vacuumedTables.map((table) => `public.${table}`).join(", ")}`);
+  await run(`vacuum ${options} ${vacuumedTables.map((table) => `public.${table}`).join(", ")}`);
+}
+
+function vacuumAndAnalyze(run: Run): Promise<void> {
+  return vacuum(run, "(analyze)");
 }
 
 /** Every table of the migrations. */

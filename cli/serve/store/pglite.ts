@@ -56,7 +56,7 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
         throw isOutage(error) ? unavailable("the database", error) : error;
       }
     }),
-    jobs: [snapshots.job, maintenance.job],
+    jobs: [snapshots.job, ...maintenance.jobs],
     async close() {
       await maintenance.settled();
       await snapshots.takeIfChanged();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { openPglite } from "../../../../cli/serve/store/pglite.ts";
+import type { Job } from "../../../../cli/serve/schedule.ts";
 import { Maintenance, vacuumedTables } from "../../../../cli/serve/store/maintenance.ts";
 import { databaseOver } from "../../../../supabase/functions/_shared/database/port.ts";
 import { Log } from "../../../../supabase/functions/_shared/log.ts";
@@ -121,6 +122,34 @@ Deno.test("64 agents made, and twice as many → statistics are taken anew", asy
   });
 });
 
+Deno.test("5,000, 10,000, 20,000 writes, and every hour → statistics are taken anew, and not with every vacuum", async () => {
+  await onBench(async ({ database, maintenance }) => {
+    const knownLast = async (): Promise<number> => {
+      await maintenance.settled();
+      const { rows } = await database.query<{ last: number }>(
+        `select max(bound)::integer as last from pg_stats, unnest(histogram_bounds::text::integer[]) as bound
+          where schemaname = 'public' and tablename = 'agents' and attname = 'id'`,
+      );
+      return rows[0]?.last ?? -1;
+    };
+    const known: number[] = [];
+    for (let vacuums = 1; vacuums <= 8; vacuums++) {
+      await database.query(
+        "insert into public.agents select generate_series($1::integer, $1::integer + 99)",
+        [
+          100 * vacuums,
+        ],
+      );
+      maintenance.noteWrites(5000);
+      known.push(await knownLast());
+    }
+    assert.deepEqual(known, [199, 299, 299, 499, 499, 499, 499, 899]);
+    await database.exec("insert into public.agents values (1000)");
+    await jobOf(maintenance, "statistics").run();
+    assert.equal(await knownLast(), 1000);
+  });
+});
+
 Deno.test("calls while it vacuums, and after it failed → none has the superuser's role, and the failure is a line", async () => {
   await onBench(async ({ database, maintenance, lines }) => {
     const roles = async (): Promise<Set<string>> => {
@@ -158,7 +187,7 @@ Deno.test("transactions that are old → frozen once a day, and at a start that 
     await maintenance.start();
     assert.equal(await ages(), "postgres young");
     await database.exec(old);
-    await maintenance.job.run();
+    await jobOf(maintenance, "freeze").run();
     assert.equal(await ages(), "postgres young");
     assert.deepEqual(lines, []);
   });
@@ -185,12 +214,18 @@ Deno.test("every beat of a list is a write, and a question is none", async () =>
   }
 });
 
+function jobOf(maintenance: Maintenance, name: string): Job {
+  const job = maintenance.jobs.find((one) => one.name === name);
+  assert.ok(job !== undefined);
+  return job;
+}
+
 /** One Postgres for all of them, with new tables for each: a start takes seconds of work. */
 async function onBench(test: (bench: Bench) => Promise<void>): Promise<void> {
   await database.exec(`reset role; ${schema} set role service_role`);
   const lines: string[] = [];
   const maintenance = new Maintenance(database, new Log((line) => lines.push(line)));
-  assert.equal(maintenance.job.everyMs, 24 * 60 * 60 * 1000);
+  assert.deepEqual(maintenance.jobs.map(({ everyMs }) => everyMs / 3_600_000), [1, 24]);
   try {
     await test({ database, maintenance, lines });
   } finally {
