@@ -82,7 +82,7 @@ export const goals: readonly Goal[] = [
   },
   {
     what: beats("50 % garbage"),
-    goal: "CPU × the mean of both alone",
+    goal: "CPU × the mean of its two halves",
     value: (read) =>
       2 * cost(beats("50 % garbage"))(read) / (cost(beats(c128))(read) + cost(beats("only garbage"))(read)),
     unit: "times",

@@ -66,20 +66,20 @@ function memory({ memory }: Results): string {
 
 function goalTable({ results }: Results): string {
   return table(
-    ["goal", "of", "wanted", "measured", "", "at B1 31,000"],
+    ["goal", "of", "expected", "measured", "", "at B1 31,000"],
     goals.map((goal) => goalRow(goal, readerOf(results))),
   );
 }
 
 function goalRow(goal: Goal, read: Read): string[] {
   const value = goal.value(read);
-  const wanted = goal.least === undefined ? `≤ ${goal.most}` : `≥ ${goal.least}`;
+  const expected = goal.least === undefined ? `≤ ${goal.most}` : `≥ ${goal.least}`;
   const unit = goal.unit === "times" ? "" : ` ${goal.unit}`;
   const verdict = Number.isNaN(value) ? "not measured" : isMet(goal, value) ? "met" : "**not met**";
   return [
     goal.what,
     goal.goal,
-    `${wanted}${unit}`,
+    `${expected}${unit}`,
     Number.isNaN(value) ? "" : `${short(value)}${unit}`,
     verdict,
     timeThere(goal, read, value),

@@ -89,7 +89,7 @@ Deno.test("a goal compares a row with the baseline of its own run, whatever a la
   );
 });
 
-Deno.test("beside a time that was wanted stands what it might be where the goals were set, and no verdict is about it", () => {
+Deno.test("a goal for a time has what was measured, scaled to the machine of the goals; no verdict is about that", () => {
   const [b1, row] = ["pgbench, 32 clients (B1)", "beats, Postgres, 128 connections"];
   const measured = resultsOf(
     [b1, row].map(subject),

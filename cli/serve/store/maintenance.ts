@@ -53,8 +53,8 @@ export class Maintenance {
 
   /**
    * Rows were replaced or added. Room that is free again after every 5,000 of them is used before the file grows. Statistics
-   * are taken after 5,000, 10,000, 20,000, … since the start, and every hour: of a table that has grown by less than it
-   * had, plans do not change, and to take them stops all beats for ten times as long as to make the room free.
+   * are taken after 5,000, 10,000, 20,000, … since the start, and every hour: they stop all beats for several times as
+   * long as the room does, and few plans change before a table has doubled.
    */
   noteWrites(count: number): void {
     this.#writes += count;

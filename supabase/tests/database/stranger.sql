@@ -30,7 +30,7 @@ select is_empty(
   'a stranger cannot read another agent''s events'
 );
 select results_eq(
-  'select name::text from public.fleet', $$values ('theirs')$$, 'a stranger sees their own agents alone in the fleet'
+  'select name::text from public.fleet', $$values ('theirs')$$, 'a stranger sees only their own agents in the fleet'
 );
 select results_eq(
   'select count(*), sum(heartbeats_count) from public.fleet', 'values (1::bigint, 0::numeric)',

@@ -84,7 +84,7 @@ Deno.test("as many as were there at once wait for no others: each came when it h
     await Promise.all(results);
     await nextTurn();
   }
-  // Of eight, seven are expected next, and so on: when they are gone, whoever stays waits for them seven times.
+  // Each list expects one item less than the one before. The caller that is left waits in seven lists for the others.
   for (let list = 4; list <= 11; list++) {
     const result = queue.add("alone");
     assert.equal(made.length, list === 11 ? 12 : list);
