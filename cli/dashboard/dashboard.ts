@@ -196,7 +196,7 @@ export class Dashboard {
       headers,
       path,
       socketAddress,
-      bytes: () => request.bytes(),
+      text: () => request.text(),
     });
     if (reply.status === 401) this.#sessions.end(session);
     return { ...reply, headers: passedOn(reply.headers) };
@@ -314,7 +314,7 @@ async function readForm(request: PageRequest): Promise<URLSearchParams> {
       "Cannot read the form: expected application/x-www-form-urlencoded",
     );
   }
-  return new URLSearchParams(new TextDecoder().decode(await request.bytes()));
+  return new URLSearchParams(await request.text());
 }
 
 function refusalOf({ code, message }: ContractError, asks: "key" | "code"): string {

@@ -85,7 +85,7 @@ async function look(
     method: "GET",
     headers: { get: () => null },
     socketAddress: "",
-    bytes: () => Promise.resolve(new Uint8Array()),
+    text: () => Promise.resolve(""),
   });
   if (reply.status !== 200) throw new LookRefused(reply);
   return JSON.parse(

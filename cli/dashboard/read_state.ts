@@ -31,9 +31,9 @@ export async function readState(
 ): Promise<PageState> {
   const ask = async (path: string, query: URLSearchParams): Promise<Record<string, unknown> | null> => {
     const { headers } = request;
-    const bytes = (): Promise<Uint8Array> => Promise.resolve(new Uint8Array());
+    const noText = (): Promise<string> => Promise.resolve("");
     return bodyOf(
-      await upstream.ask(viewer, { method: "GET", path, query, headers, bytes, socketAddress }),
+      await upstream.ask(viewer, { method: "GET", path, query, headers, text: noText, socketAddress }),
     );
   };
   const query = wordsOf(request.query);

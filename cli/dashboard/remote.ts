@@ -53,11 +53,11 @@ async function viewerOf(operator: OperatorConnection): Promise<Viewer> {
 
 async function send(
   operator: OperatorConnection,
-  { method, path, query, bytes }: ApiRequest,
+  { method, path, query, text }: ApiRequest,
 ): Promise<Reply> {
   const { url, pool } = operator;
   const credential = await inContract(operator.authorize());
-  const body = method === "GET" || method === "HEAD" ? null : await bytes();
+  const body = method === "GET" || method === "HEAD" ? "" : await text();
   const question = query.size === 0 ? "" : `?${query}`;
   try {
     const response = await fetch(`${url}/functions/v1/${path}${question}`, {
@@ -66,11 +66,11 @@ async function send(
         ...credential,
         accept: "application/json, text/plain",
         "user-agent": `openclaw/${version}`,
-        ...(body === null || body.length === 0 ? {} : { "content-type": "application/json" }),
+        ...(body === "" ? {} : { "content-type": "application/json" }),
       },
       redirect: "manual",
       signal: AbortSignal.timeout(timeoutMs),
-      ...(body === null || body.length === 0 ? {} : { body: new Uint8Array(body) }),
+      ...(body === "" ? {} : { body }),
       ...(pool === undefined ? {} : { client: pool.client }),
     });
     return await replyOf(response);

@@ -3,7 +3,7 @@ import type { LoginState } from "./state.ts";
 import type { Viewer } from "./sessions.ts";
 
 /** One request of the API, as the page makes it. */
-export interface ApiRequest extends Pick<Incoming, "method" | "query" | "bytes"> {
+export interface ApiRequest extends Pick<Incoming, "method" | "query" | "text"> {
   /** Behind `/functions/v1/`. */
   path: string;
   /** The headers that the browser sent. */

@@ -1,6 +1,6 @@
 import type { Reply } from "../../../supabase/functions/_shared/http/messages.ts";
 import type { PageReply, StreamedReply } from "../../dashboard/replies.ts";
-import { goOn, replyBytes, streamHead } from "./reply.ts";
+import { goOn, streamHead, wholeReply } from "./reply.ts";
 import { type Fault, WireRequest } from "./request.ts";
 import { StreamedBody } from "./stream.ts";
 
@@ -17,8 +17,8 @@ export interface Answering {
 export interface Outgoing {
   /** The peer's. */
   address: string;
-  /** Resolves once the bytes have been taken. */
-  write: (bytes: Uint8Array) => Promise<void>;
+  /** Resolves once all of it has been taken. */
+  write: (piece: string | Uint8Array) => Promise<void>;
   /** Whether it ends with the request under way. */
   isLast: () => boolean;
   /** Lets it end with the request under way, after which there may be more that nobody reads. */
@@ -30,8 +30,8 @@ export interface Outgoing {
 }
 
 interface Begun {
-  bytes: Uint8Array;
-  /** What follows them, or null. */
+  beginning: string | Uint8Array;
+  /** What follows it, or null. */
   stream: StreamedReply["stream"] | null;
 }
 
@@ -40,8 +40,8 @@ export async function answer(turn: WireRequest | Fault, to: Outgoing, by: Answer
   if (!(turn instanceof WireRequest)) return await to.write(refusal(turn, { request: null, to, by }));
   if (turn.fault !== null) return await to.write(refusal(turn.fault, { request: turn, to, by }));
   if (turn.expectsContinue && !turn.isComplete) await to.write(goOn);
-  const { bytes, stream } = await replyTo(turn, to, by);
-  await to.write(bytes);
+  const { beginning, stream } = await replyTo(turn, to, by);
+  await to.write(beginning);
   if (stream !== null && turn.method !== "HEAD") await sendOn(stream, turn, to);
 }
 
@@ -52,12 +52,12 @@ async function replyTo(request: WireRequest, to: Outgoing, by: Answering): Promi
     if (!request.keepsAlive || (isStream && request.isHttp10)) to.endAfter(false);
     const framing = { request, isLast: to.isLast() };
     return isStream
-      ? { bytes: streamHead(reply, framing), stream: reply.stream }
-      : { bytes: replyBytes(reply, framing), stream: null };
+      ? { beginning: streamHead(reply, framing), stream: reply.stream }
+      : { beginning: wholeReply(reply, framing), stream: null };
   } catch {
     // A handler makes a reply of each error. One that did not must not end the server.
     const fault = { status: 500, description: "Cannot answer: the service failed" };
-    return { bytes: refusal(fault, { request, to, by }), stream: null };
+    return { beginning: refusal(fault, { request, to, by }), stream: null };
   }
 }
 
@@ -65,9 +65,9 @@ async function replyTo(request: WireRequest, to: Outgoing, by: Answering): Promi
 function refusal(
   { status, description }: Fault,
   { request, to, by }: { request: WireRequest | null; to: Outgoing; by: Answering },
-): Uint8Array {
+): string | Uint8Array {
   to.endAfter(true);
-  return replyBytes(by.refuse(status, description), { request, isLast: true });
+  return wholeReply(by.refuse(status, description), { request, isLast: true });
 }
 
 async function sendOn(

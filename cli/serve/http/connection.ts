@@ -1,6 +1,7 @@
 import { cutOff, notArrived } from "../../../supabase/functions/_shared/http/body.ts";
 import type { ContractError } from "../../../supabase/functions/_shared/http/errors.ts";
 import { answer, type Answering, type Outgoing } from "./answer.ts";
+import { encode, giveBack } from "./encode.ts";
 import { maxChunkBytes, RequestParser } from "./parser.ts";
 import { type ConnectionLimits, type Phase, PhaseClock } from "./phases.ts";
 import { type Fault, lateHead, parseFaults, WireRequest } from "./request.ts";
@@ -53,7 +54,7 @@ export class Connection {
     this.#serving = serving;
     this.#outgoing = {
       address,
-      write: (bytes) => this.#write(bytes),
+      write: (piece) => this.#write(piece),
       isLast: () => this.#isLast && this.#turns.length === 1,
       endAfter: (hasMore) => {
         this.#hasMore ||= hasMore;
@@ -65,7 +66,7 @@ export class Connection {
     this.#parser = new RequestParser({
       onBegin: () => this.#isInHead = true,
       onHead: (head) => this.#arrive(new WireRequest(head)),
-      onBody: (bytes) => this.#arriving?.take(bytes),
+      onBody: (bytes, ascii) => this.#arriving?.take(bytes, ascii),
       onEnd: () => this.#completeArriving(),
     });
   }
@@ -221,7 +222,8 @@ export class Connection {
   }
 
   /** In pieces, so that a sweep sees whether one was taken since the last one. */
-  async #write(bytes: Uint8Array): Promise<void> {
+  async #write(given: string | Uint8Array): Promise<void> {
+    const bytes = typeof given === "string" ? encode(given) : given;
     this.#isWriting = true;
     for (let start = 0; start < bytes.length;) {
       this.#clock.restart();
@@ -229,5 +231,7 @@ export class Connection {
       start += await this.#wire.write(start === 0 || piece !== bytes ? piece : piece.subarray(start));
     }
     this.#isWriting = false;
+    // Not where it failed: the system may still have it.
+    if (typeof given === "string") giveBack(bytes);
   }
 }

@@ -15,25 +15,23 @@ export interface Framing {
 }
 
 /**
- * A reply as bytes.
+ * A reply as it is sent: as text, where its body is text.
  *
  * @throws {TypeError} when a header's value cannot be sent
  */
-export function replyBytes({ body, ...head }: Reply, framing: Framing): Uint8Array {
+export function wholeReply({ body, ...head }: Reply, framing: Framing): string | Uint8Array {
   const isText = typeof body === "string";
   const length = body === null ? 0 : isText ? Buffer.byteLength(body) : body.length;
   const hasLength = mayHaveBody(head.status) && (body !== null || framing.request?.method !== "HEAD");
   const text = `${headText(head, framing)}${hasLength ? `content-length: ${length}\r\n\r\n` : "\r\n"}`;
-  if (body === null || !mayHaveBody(head.status) || framing.request?.method === "HEAD") {
-    return encoder.encode(text);
-  }
-  return isText ? encoder.encode(text + body) : Buffer.concat([encoder.encode(text), body]);
+  if (body === null || !mayHaveBody(head.status) || framing.request?.method === "HEAD") return text;
+  return isText ? text + body : Buffer.concat([encoder.encode(text), body]);
 }
 
 /** The head of a reply that goes on: in chunks, which only HTTP/1.1 has, or until the connection ends. */
-export function streamHead(head: Pick<Reply, "status" | "headers">, framing: Framing): Uint8Array {
+export function streamHead(head: Pick<Reply, "status" | "headers">, framing: Framing): string {
   const inChunks = framing.request?.isHttp10 ? "" : "transfer-encoding: chunked\r\n";
-  return encoder.encode(`${headText(head, framing)}${inChunks}\r\n`);
+  return `${headText(head, framing)}${inChunks}\r\n`;
 }
 
 /** A piece of a reply that goes on as a chunk (RFC 9112 section 7.1). */
@@ -43,7 +41,7 @@ export function chunkOf(piece: Uint8Array): Uint8Array {
 
 const crlf = encoder.encode("\r\n");
 export const lastChunk = encoder.encode("0\r\n\r\n");
-export const goOn = encoder.encode("HTTP/1.1 100 Continue\r\n\r\n");
+export const goOn = "HTTP/1.1 100 Continue\r\n\r\n";
 
 function mayHaveBody(status: number): boolean {
   return status !== 204 && status !== 304;

@@ -1,5 +1,5 @@
 import type { ContractError } from "../../../supabase/functions/_shared/http/errors.ts";
-import { joined, maxBodyBytes, tooLarge } from "../../../supabase/functions/_shared/http/body.ts";
+import { decodeBody, joined, maxBodyBytes, tooLarge } from "../../../supabase/functions/_shared/http/body.ts";
 import type { Incoming } from "../../../supabase/functions/_shared/http/messages.ts";
 import type { Head, ParseFault } from "./parser.ts";
 
@@ -22,6 +22,7 @@ export const lateHead: Fault = {
   description: "Cannot read the request: it did not arrive in time",
 };
 
+const encoder = new TextEncoder();
 /** Nothing, or a host as in a URL, with or without a port. */
 const host = /^(\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(:\d{1,5})?$/i;
 /** A path that a URL would keep as it is. */
@@ -40,7 +41,8 @@ export class WireRequest implements Incoming {
   /** Whether its sender waits to be told to go on. */
   readonly expectsContinue: boolean;
   readonly #search: string;
-  #chunks: Uint8Array[] = [];
+  /** The body's: a text where all of a piece is ASCII. */
+  #pieces: (string | Uint8Array)[] = [];
   #length = 0;
   #isComplete = false;
   #failure: ContractError | null = null;
@@ -69,21 +71,26 @@ export class WireRequest implements Incoming {
     return this.#isComplete;
   }
 
-  async bytes(): Promise<Uint8Array> {
+  async text(): Promise<string> {
     if (Number(this.headers.get("content-length") ?? 0) > maxBodyBytes) throw tooLarge();
     while (!this.#isComplete && this.#failure === null) {
       await new Promise<void>((resolve) => this.#settle = resolve);
     }
     if (this.#failure !== null) throw this.#failure;
-    return joined(this.#chunks, this.#length);
+    return textOf(this.#pieces);
   }
 
-  /** A part of the body has come, in bytes that are read into again. */
-  take(bytes: Uint8Array): void {
+  /**
+   * A part of the body has come.
+   *
+   * @param bytes will be read into again
+   * @param ascii the same as text, or null when not all of it is ASCII
+   */
+  take(bytes: Uint8Array, ascii: string | null): void {
     if (this.#failure !== null) return;
     this.#length += bytes.length;
     if (this.#length > maxBodyBytes) this.fail(tooLarge());
-    else this.#chunks.push(bytes.slice());
+    else this.#pieces.push(ascii ?? bytes.slice());
   }
 
   complete(): void {
@@ -94,7 +101,7 @@ export class WireRequest implements Incoming {
   /** The handler gets no body. */
   fail(failure: ContractError): void {
     this.#failure ??= failure;
-    this.#chunks = [];
+    this.#pieces = [];
     this.#settle?.();
   }
 }
@@ -147,6 +154,14 @@ function faultOf(headers: HeaderLines, isHttp10: boolean): Fault | null {
     };
   }
   return null;
+}
+
+/** A text needs no decoder, and nearly every body is one text. */
+function textOf(pieces: readonly (string | Uint8Array)[]): string {
+  const [first = ""] = pieces;
+  if (pieces.length < 2 && typeof first === "string") return first;
+  const chunks = pieces.map((piece) => typeof piece === "string" ? encoder.encode(piece) : piece);
+  return decodeBody(joined(chunks, chunks.reduce((sum, { length }) => sum + length, 0)));
 }
 
 function badRequest(what: string): Fault {

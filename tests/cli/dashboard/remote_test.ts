@@ -40,7 +40,7 @@ async function askWith(upstream: Upstream, method = "GET", body = ""): Promise<R
     method,
     path: "agents",
     query: new URLSearchParams("q=a b&label=x:y"),
-    bytes: () => Promise.resolve(new TextEncoder().encode(body)),
+    text: () => Promise.resolve(body),
   });
 }
 

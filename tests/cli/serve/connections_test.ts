@@ -74,7 +74,7 @@ async function serve(given: Partial<Limits> = {}, certificate: Certificate | nul
     if (pathname === "/unread") return { ...reply, status: 401, body: pathname };
     if (pathname === "/header") return { ...reply, body: request.headers.get("authorization") };
     try {
-      return { ...reply, body: `${pathname} ${(await request.bytes()).length}` };
+      return { ...reply, body: `${pathname} ${(await request.text()).length}` };
     } catch (error) {
       assert.ok(error instanceof ContractError);
       refusals.push(error.message);
@@ -161,7 +161,7 @@ Deno.test("3 MB of bodies sent ahead → at most 256 KiB are read before their t
     refuse: refuseRequest,
     async handler(request) {
       if (request.pathname === "/held") await held.promise;
-      return { status: 200, headers: {}, body: `${request.pathname} ${(await request.bytes()).length}` };
+      return { status: 200, headers: {}, body: `${request.pathname} ${(await request.text()).length}` };
     },
   });
   const served = connection.serve();

@@ -9,16 +9,15 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 /**
  * The JSON object in a request's body, whatever its content type says.
  *
- * @throws {ContractError} as `bytes` of the request does; `invalid_request` when it is not UTF-8, not JSON, or not an
- * object
+ * @throws {ContractError} as `text` of the request does; `invalid_request` when it is not JSON, or not an object
  */
-export async function readJson(request: Pick<Incoming, "bytes">): Promise<Fields> {
-  return parseFields(parseJson(await readText(request)), "body");
+export async function readJson(request: Pick<Incoming, "text">): Promise<Fields> {
+  return parseFields(parseJson(await request.text()), "body");
 }
 
 /** The same, but an empty body is an object without fields. */
-export async function readOptionalJson(request: Pick<Incoming, "bytes">): Promise<Fields> {
-  const text = await readText(request);
+export async function readOptionalJson(request: Pick<Incoming, "text">): Promise<Fields> {
+  const text = await request.text();
   return text.trim() === "" ? {} : parseFields(parseJson(text), "body");
 }
 
@@ -33,6 +32,16 @@ export function joined(chunks: readonly Uint8Array[], length: number): Uint8Arra
     start += chunk.length;
   }
   return bytes;
+}
+
+/** A body's bytes as text. @throws {ContractError} `invalid_request` when they are not UTF-8 */
+export function decodeBody(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) throw unreadable("it is not UTF-8");
+    throw error;
+  }
 }
 
 export function tooLarge(): ContractError {
@@ -57,16 +66,6 @@ function parseJson(text: string): unknown {
     if (error instanceof SyntaxError) {
       throw unreadable(text === "" ? "it is empty, expected JSON" : "it is not JSON");
     }
-    throw error;
-  }
-}
-
-async function readText(request: Pick<Incoming, "bytes">): Promise<string> {
-  const bytes = await request.bytes();
-  try {
-    return utf8.decode(bytes);
-  } catch (error) {
-    if (error instanceof TypeError) throw unreadable("it is not UTF-8");
     throw error;
   }
 }

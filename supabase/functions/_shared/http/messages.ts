@@ -7,10 +7,10 @@ export interface Incoming {
   /**
    * The whole body.
    *
-   * @throws {ContractError} `payload_too_large` above 64 KiB; `invalid_request` when it was cut off, or has not
-   * arrived after 10 s
+   * @throws {ContractError} `payload_too_large` above 64 KiB; `invalid_request` when it is not UTF-8, was cut off, or
+   * has not arrived after 10 s
    */
-  bytes: () => Promise<Uint8Array>;
+  text: () => Promise<string>;
 }
 
 /** A reply as the handlers make it. The names of its headers are in lower case. */

@@ -1,4 +1,4 @@
-import { bodyTimeoutMs, cutOff, joined, maxBodyBytes, notArrived, tooLarge } from "./body.ts";
+import { bodyTimeoutMs, cutOff, decodeBody, joined, maxBodyBytes, notArrived, tooLarge } from "./body.ts";
 import type { Incoming, Reply } from "./messages.ts";
 
 /** A `Request`, for the handlers. */
@@ -9,7 +9,7 @@ export function incomingOf(request: Request): Incoming {
     get query() {
       return new URL(request.url).searchParams;
     },
-    bytes: () => bytesOf(request),
+    text: () => textOf(request),
   };
 }
 
@@ -21,9 +21,9 @@ export function responseOf({ status, headers, body }: Reply): Response {
   });
 }
 
-async function bytesOf({ headers, body }: Request): Promise<Uint8Array> {
+async function textOf({ headers, body }: Request): Promise<string> {
   if (Number(headers.get("content-length") ?? 0) > maxBodyBytes) throw tooLarge();
-  return body === null ? new Uint8Array() : await readBytes(body);
+  return body === null ? "" : decodeBody(await readBytes(body));
 }
 
 async function readBytes(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
