@@ -14,12 +14,18 @@ const root = resource("(root)", {
     }),
 });
 
+/** Paths that lead to an endpoint by themselves, as that of every heartbeat does. */
+const byPath = new Map([
+  ["", root],
+  ...olderPaths,
+  ...endpoints.map((endpoint) => [`/functions/v1/${endpoint.name}`, endpoint] as const),
+]);
+
 /** The endpoint that a path leads to, and what follows the endpoint's name in the path. */
 export function findEndpoint(pathname: string): { endpoint: Endpoint; subpath: string } {
-  const path = pathname.replace(/\/$/, "");
-  if (path === "") return { endpoint: root, subpath: "" };
-  const older = olderPaths.get(path);
-  if (older !== undefined) return { endpoint: older, subpath: "" };
+  const path = pathname.endsWith("/") ? pathname.slice(0, -1) : pathname;
+  const found = byPath.get(path);
+  if (found !== undefined) return { endpoint: found, subpath: "" };
   const [, name = "", subpath = ""] = /^\/functions\/v1\/([^/]+)(\/.*)?$/.exec(path) ?? [];
   return { endpoint: byName.get(name) ?? nowhere, subpath };
 }

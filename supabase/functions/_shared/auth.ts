@@ -46,7 +46,9 @@ export function issueSession(keys: KeyRing, issuance: Issuance): string {
  * when no bearer token is presented.
  */
 export function bearerToken({ headers }: Pick<Incoming, "headers">): string | null {
-  return /^bearer +(\S.*)$/i.exec(headers.get("authorization") ?? "")?.[1] ?? null;
+  const header = headers.get("authorization") ?? "";
+  const scheme = /^bearer +(?=\S)/i.exec(header);
+  return scheme === null ? null : header.slice(scheme[0].length);
 }
 
 /**

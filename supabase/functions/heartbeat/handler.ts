@@ -46,7 +46,7 @@ export async function heartbeat(
   { read = readOptionalJson }: { read?: (request: Incoming) => Promise<Fields> } = {},
 ): Promise<Reply> {
   const session = sessionOf(request, deps);
-  const beat = parseBeat(await read(request), { session, now: deps.now() });
+  const beat = parseBeat(await read(request), { session, now: deps.now });
   const [recorded = null] = await deps.database.heartbeats.record([beat]);
   if (recorded === null) throw revoked();
   keepHistory(deps);
@@ -55,7 +55,7 @@ export async function heartbeat(
     ok: true,
     next_heartbeat_in: nextHeartbeatIn(interval, deps.random()),
     heartbeat_interval_seconds: interval,
-    ...(directives === undefined ? {} : { directives }),
+    directives,
     server_time: timeText(deps.now()),
   });
 }
@@ -97,7 +97,7 @@ function revoked(): ContractError {
   );
 }
 
-function parseBeat(fields: Fields, { session, now }: { session: Readonly<Session>; now: Date }): Beat {
+function parseBeat(fields: Fields, { session, now }: { session: Readonly<Session>; now: () => Date }): Beat {
   const {
     status = "healthy",
     message,
@@ -113,13 +113,14 @@ function parseBeat(fields: Fields, { session, now }: { session: Readonly<Session
     throw badField("agent_id", "is not the agent of the session");
   }
   return {
-    ...session,
+    agentId: session.agentId,
+    epoch: session.epoch,
     status: parseChoice(status, "status", statuses),
     message: message === undefined ? null : parseText(message, "message", { longest: 500, newlines: true }),
     metrics: parseMetrics(metrics),
     instanceId: instance_id === undefined ? null : parseUuid(instance_id, "instance_id"),
     seq: seq === undefined ? null : parseWholeNumber(seq, "seq", { from: 0, to: Number.MAX_SAFE_INTEGER }),
-    clockOffsetSeconds: sent_at === undefined ? null : secondsAhead(parseTime(sent_at, "sent_at"), now),
+    clockOffsetSeconds: sent_at === undefined ? null : secondsAhead(parseTime(sent_at, "sent_at"), now()),
     work: work === undefined ? null : parseWork(parseFields(work, "work")),
     backInSeconds: back_in_seconds === undefined
       ? null

@@ -22,6 +22,8 @@ interface Options<Item, Result> {
 interface Waiting<Item, Result> {
   item: Item;
   deadline: number;
+  /** Whether it got no result in time. */
+  isLate: boolean;
   resolve: (result: Result | null) => void;
   reject: (error: unknown) => void;
 }
@@ -45,10 +47,11 @@ const timeoutMs = 4000;
  */
 export class ListQueue<Item, Result> {
   readonly #options: Required<Options<Item, Result>>;
-  /** What no list has taken, by key; the keys in the order of their turns. */
-  readonly #waiting = new Map<string, Waiting<Item, Result>[]>();
-  /** What has no result, in the order of the deadlines. */
-  readonly #pending = new Set<Waiting<Item, Result>>();
+  /** Of each key the first that no list has taken; the keys in the order of their turns. */
+  readonly #waiting = new Map<string, Waiting<Item, Result>>();
+  /** Those behind the first, of a key that has more. */
+  readonly #behind = new Map<string, Waiting<Item, Result>[]>();
+  #list: readonly Waiting<Item, Result>[] = [];
   #isUnderWay = false;
   /** How many keys had an item in a list or behind it: more than one where items come faster than they are sent. */
   #expected = 1;
@@ -62,16 +65,18 @@ export class ListQueue<Item, Result> {
 
   /** The item's result. It fails as the call does, or after 4 s. */
   add(item: Item): Promise<Result | null> {
-    const { promise, resolve, reject } = Promise.withResolvers<Result | null>();
-    const one = { item, deadline: this.#options.now() + timeoutMs, resolve, reject };
-    const key = this.#options.keyOf(item);
-    const others = this.#waiting.get(key);
-    if (others === undefined) this.#waiting.set(key, [one]);
-    else others.push(one);
-    this.#pending.add(one);
-    this.#timeout ??= setTimeout(() => this.#giveUp(), timeoutMs);
-    this.#startWhenDue();
-    return promise;
+    return new Promise((resolve, reject) => {
+      const deadline = this.#options.now() + timeoutMs;
+      this.#append({ item, deadline, isLate: false, resolve, reject });
+      this.#timeout ??= setTimeout(() => this.#giveUp(), timeoutMs);
+      this.#startWhenDue();
+    });
+  }
+
+  #append(one: Waiting<Item, Result>): void {
+    const key = this.#options.keyOf(one.item);
+    if (!this.#waiting.has(key)) this.#waiting.set(key, one);
+    else if (!this.#behind.get(key)?.push(one)) this.#behind.set(key, [one]);
   }
 
   #startWhenDue(): void {
@@ -88,67 +93,78 @@ export class ListQueue<Item, Result> {
     this.#start = null;
     this.#isUnderWay = true;
     this.#beganAt = this.#options.now();
-    const list = this.#take();
-    await this.#send(list);
+    this.#list = this.#take();
+    await this.#send(this.#list);
     this.#isUnderWay = false;
-    this.#expected = this.#expectAfter(list);
+    this.#expected = this.#expectAfter(this.#list);
+    this.#list = [];
     this.#startWhenDue();
+    if (!this.#isUnderWay && this.#waiting.size === 0) this.#stopTimeout();
   }
 
   #expectAfter(list: readonly Waiting<Item, Result>[]): number {
+    let there = this.#waiting.size;
     // A key that has more of them is there once.
-    const only = list.filter(({ item }) => !this.#waiting.has(this.#options.keyOf(item)));
-    const there = only.length + this.#waiting.size;
+    for (const { item } of list) if (!this.#waiting.has(this.#options.keyOf(item))) there += 1;
     return Math.min(enough, Math.max(1, there, Math.floor(forgetting * this.#expected)));
   }
 
   /** Of each key the first that still waits. A key that has more comes behind all others. */
   #take(): Waiting<Item, Result>[] {
     const list: Waiting<Item, Result>[] = [];
-    const again: [string, Waiting<Item, Result>[]][] = [];
-    for (const [key, queue] of this.#waiting) {
+    const again: string[] = [];
+    for (const [key, first] of this.#waiting) {
       if (list.length === longest) break;
       this.#waiting.delete(key);
-      let first = queue.shift();
-      while (first !== undefined && !this.#pending.has(first)) first = queue.shift();
-      if (first !== undefined) list.push(first);
-      if (queue.length > 0) again.push([key, queue]);
+      if (!first.isLate) list.push(first);
+      if (this.#behind.has(key)) again.push(key);
     }
-    for (const [key, queue] of again) this.#waiting.set(key, queue);
+    for (const key of again) this.#moveUp(key);
     return list;
+  }
+
+  #moveUp(key: string): void {
+    const others = this.#behind.get(key) ?? [];
+    const first = others.shift();
+    if (others.length === 0) this.#behind.delete(key);
+    if (first !== undefined) this.#waiting.set(key, first);
   }
 
   async #send(list: readonly Waiting<Item, Result>[]): Promise<void> {
     if (list.length === 0) return;
     try {
       const results = await this.#options.make(list.map(({ item }) => item));
-      list.forEach((one, place) => this.#settle(one, () => one.resolve(results[place] ?? null)));
+      list.forEach(({ resolve }, place) => resolve(results[place] ?? null));
     } catch (error) {
-      if (list.length === 1 || !belongsToOne(error)) {
-        for (const one of list) this.#settle(one, () => one.reject(error));
-      } else for (const one of list) if (this.#pending.has(one)) await this.#send([one]);
+      if (list.length === 1 || !belongsToOne(error)) { for (const { reject } of list) reject(error); }
+      else for (const one of list) if (!one.isLate) await this.#send([one]);
     }
-  }
-
-  #settle(one: Waiting<Item, Result>, settle: () => void): void {
-    this.#pending.delete(one);
-    settle();
-    if (this.#pending.size > 0 || this.#timeout === null) return;
-    clearTimeout(this.#timeout);
-    this.#timeout = null;
   }
 
   /** One timer for all: it runs until the oldest one's deadline, and then until that of the oldest one of then. */
   #giveUp(): void {
     this.#timeout = null;
     const now = this.#options.now();
-    for (const one of this.#pending) {
-      if (one.deadline > now) {
-        this.#timeout = setTimeout(() => this.#giveUp(), Math.ceil(one.deadline - now));
-        return;
+    let next = Infinity;
+    for (const one of this.#unanswered()) {
+      if (one.deadline > now) next = Math.min(next, one.deadline);
+      else {
+        one.isLate = true;
+        one.reject(this.#options.failure(new TimeoutError(timeoutMs)));
       }
-      this.#settle(one, () => one.reject(this.#options.failure(new TimeoutError(timeoutMs))));
     }
+    if (next < Infinity) this.#timeout = setTimeout(() => this.#giveUp(), Math.ceil(next - now));
+  }
+
+  *#unanswered(): Generator<Waiting<Item, Result>> {
+    yield* this.#list;
+    yield* this.#waiting.values();
+    for (const others of this.#behind.values()) yield* others;
+  }
+
+  #stopTimeout(): void {
+    if (this.#timeout !== null) clearTimeout(this.#timeout);
+    this.#timeout = null;
   }
 }
 

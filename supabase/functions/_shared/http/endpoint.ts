@@ -44,7 +44,15 @@ export async function respond(
     address: callerAddress(request, socketAddress, backend.trustedProxies),
     afterReply: (task: () => Promise<void>) => void work.push(task),
   };
-  const reply = await replyTo(request, { endpoint, subpath, backend, exchange });
+  const called = { endpoint, subpath, backend, exchange };
+  let reply: Reply;
+  try {
+    reply = request.method === "OPTIONS" ? preflight : await dispatch(request, called);
+    backend.log.count(endpoint.name, reply.status, exchange.requestId);
+    if (request.method === "HEAD") reply = { ...reply, body: null };
+  } catch (error) {
+    reply = refusalOf(error, called);
+  }
   backend.meter?.observe(endpoint.name, reply.status, (performance.now() - startedAt) / 1000);
   for (const task of work) backend.waitUntil(runAfterReply(task, backend, exchange.requestId));
   return withCommonHeaders(reply, exchange.requestId);
@@ -69,35 +77,32 @@ interface Called {
   exchange: Omit<Exchange, "params">;
 }
 
-async function replyTo(request: Incoming, called: Called): Promise<Reply> {
-  const { endpoint: { name }, backend: { log }, exchange: { requestId } } = called;
-  try {
-    const reply = request.method === "OPTIONS" ? preflight : await dispatch(request, called);
-    log.count(name, reply.status, requestId);
-    return request.method === "HEAD" ? { ...reply, body: null } : reply;
-  } catch (thrown) {
-    const error = asContractError(thrown);
-    const status = statusOf(error.code);
-    if (status < 500) log.count(name, status, requestId);
-    else {
-      log.line("error", error.code, {
-        path: name,
-        request_id: requestId,
-        cause: describe(error.cause ?? error),
-      });
-    }
-    return errorReply(error, requestId);
+function refusalOf(
+  thrown: unknown,
+  { endpoint: { name }, backend: { log }, exchange: { requestId } }: Called,
+): Reply {
+  const error = asContractError(thrown);
+  const status = statusOf(error.code);
+  if (status < 500) log.count(name, status, requestId);
+  else {
+    log.line("error", error.code, {
+      path: name,
+      request_id: requestId,
+      cause: describe(error.cause ?? error),
+    });
   }
+  return errorReply(error, requestId);
 }
 
-async function dispatch(
+/** @throws {ContractError} when there is no handler */
+function dispatch(
   request: Incoming,
   { endpoint, subpath, backend, exchange }: Called,
 ): Promise<Reply> {
   for (const { match, methods } of endpoint.routes) {
     const params = match(subpath);
     if (params !== null) {
-      return await handlerOf(methods, request.method)(request, { ...backend, ...exchange, params });
+      return handlerOf(methods, request.method)(request, { ...backend, ...exchange, params });
     }
   }
   throw new ContractError("not_found", "Cannot find the resource: there is no such path");

@@ -49,11 +49,20 @@ export function parseText(value: unknown, name: string, rule: TextRule): string 
     );
   }
   const { shortest = 0, longest } = rule;
-  const length = [...value].length;
+  const length = codePoints(value);
   if (length < shortest || length > longest) {
     throw badField(name, `has ${length} characters, expected ${shortest} to ${longest}`);
   }
   return value;
+}
+
+/** How many code points a well-formed text has: two units are one where they are a pair. */
+function codePoints(text: string): number {
+  let count = text.length;
+  for (let index = 0; index < text.length; index += 1) {
+    if ((text.charCodeAt(index) & 0xfc00) === 0xdc00) count -= 1;
+  }
+  return count;
 }
 
 /**
@@ -137,34 +146,37 @@ export function parseLabels(value: unknown): Record<string, string> {
     value,
     "labels",
     /^[a-z0-9._-]{1,63}$/,
-    (label, key) => parseText(label, `labels.${key}`, { longest: 255 }),
+    (label, key): label is string => parseText(label, `labels.${key}`, { longest: 255 }) === label,
   );
 }
 
 /** Metrics: at most 32 finite numbers, keys `[a-z][a-z0-9_]{0,62}`. */
 export function parseMetrics(value: unknown): Record<string, number> {
-  return parseEntries(value, "metrics", /^[a-z][a-z0-9_]{0,62}$/, (metric, key) => {
-    if (typeof metric !== "number" || !Number.isFinite(metric)) {
-      throw badField(`metrics.${key}`, `is ${kindOf(metric)}, expected a finite number`);
-    }
-    return metric;
-  });
+  return parseEntries(value, "metrics", /^[a-z][a-z0-9_]{0,62}$/, isMetric);
 }
 
+function isMetric(metric: unknown, key: string): metric is number {
+  if (typeof metric === "number" && Number.isFinite(metric)) return true;
+  throw badField(`metrics.${key}`, `is ${kindOf(metric)}, expected a finite number`);
+}
+
+/** @param isValue throws for a value that is not one, and says why */
 function parseEntries<Value>(
   value: unknown,
   name: string,
   pattern: RegExp,
-  parse: (value: unknown, key: string) => Value,
-): Record<string, Value> {
-  const entries = Object.entries(parseFields(value, name));
-  if (entries.length > maxEntries) {
-    throw badField(name, `has ${entries.length} entries, expected at most ${maxEntries}`);
+  isValue: (value: unknown, key: string) => value is Value,
+): Readonly<Record<string, Value>> {
+  const fields = parseFields(value, name);
+  const keys = Object.keys(fields);
+  if (keys.length > maxEntries) {
+    throw badField(name, `has ${keys.length} entries, expected at most ${maxEntries}`);
   }
-  return Object.fromEntries(entries.map(([key, inner]) => {
+  for (const key of keys) {
     if (!pattern.test(key)) throw badField(name, `has a key that is not ${pattern.source.slice(1, -1)}`);
-    return [key, parse(inner, key)];
-  }));
+    isValue(fields[key], key);
+  }
+  return fields as Record<string, Value>;
 }
 
 function kindOf(value: unknown): string {
