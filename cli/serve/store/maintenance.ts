@@ -3,16 +3,25 @@ import { describe, type Log } from "../../../supabase/functions/_shared/log.ts";
 import type { Job } from "../schedule.ts";
 
 const writesBetweenVacuums = 5000;
+/** Two of its files. A start after a kill reads as much. */
+const mostLogBytes = 32 * 1024 * 1024;
 const oldTransactions = 100_000_000;
+/** Of a table 6,000 rows are read for its statistics, where Postgres by itself reads 30,000. */
+const statisticsTarget = 20;
 
-type Run = (sql: string) => Promise<void>;
+const vacuum = "vacuum";
+const analyze = "vacuum (analyze)";
+
+/** Statements, one after the other. */
+type Work = () => AsyncIterable<string> | Iterable<string>;
 
 /**
  * The work of the autovacuum and the checkpointer, which PGlite does not have: makes the room of rows that were
  * replaced free again, cuts the write-ahead log, keeps the planner's statistics, and freezes old rows before their
  * transaction numbers come round again.
  *
- * It runs after the replies. A failure (a full disk) is a line in the log, and is tried again.
+ * It runs after the replies, a table at a time: calls go in between. A failure (a full disk) is a line in the log, and
+ * is tried again.
  */
 export class Maintenance {
   readonly #database: PGlite;
@@ -37,18 +46,23 @@ export class Maintenance {
   get jobs(): Job[] {
     const hourMs = 60 * 60 * 1000;
     return [
-      { name: "statistics", everyMs: hourMs, run: () => this.#queue("analyze", vacuumAndAnalyze) },
-      { name: "freeze", everyMs: 24 * hourMs, run: () => this.#queue("freeze", freeze) },
+      {
+        name: "statistics",
+        everyMs: hourMs,
+        run: () => this.#queue("analyze", () => this.#everything()),
+      },
+      { name: "freeze", everyMs: 24 * hourMs, run: () => this.#queue("freeze", () => this.#freeze()) },
     ];
   }
 
   /** Does at the start what the last run may not have come to. */
   async start(): Promise<void> {
-    await this.#queue("vacuum", vacuumAndAnalyze);
+    await this.#database.exec(`set default_statistics_target = ${statisticsTarget}`);
+    await this.#queue("vacuum", () => this.#everything());
     const { rows } = await this.#database.query<{ age: number }>(
       "select max(age(datfrozenxid)) as age from pg_database",
     );
-    if ((rows[0]?.age ?? 0) > oldTransactions) await this.#queue("freeze", freeze);
+    if ((rows[0]?.age ?? 0) > oldTransactions) await this.#queue("freeze", () => this.#freeze());
   }
 
   /**
@@ -83,32 +97,59 @@ export class Maintenance {
   #vacuumSoon({ analyzes }: { analyzes: boolean }): void {
     this.#writes = 0;
     this.#analyzes ||= analyzes;
-    this.#waiting ??= this.#queue("vacuum", (run) => {
+    this.#waiting ??= this.#queue("vacuum", () => {
       this.#waiting = null;
-      const work = this.#analyzes ? vacuumAndAnalyze : vacuum;
+      const act = this.#analyzes ? analyze : vacuum;
       this.#analyzes = false;
-      return work(run);
+      return this.#ofWrites(act);
     });
   }
 
-  #queue(what: string, work: (run: Run) => Promise<void>): Promise<void> {
-    return this.#last = this.#last.then(nextTurn).then(() => asOwner(this.#database, work)).catch((error) =>
+  #queue(what: string, work: Work): Promise<void> {
+    return this.#last = this.#last.then(async () => {
+      for await (const statement of work()) {
+        await nextTurn();
+        await runAsOwner(this.#database, statement);
+      }
+    }).catch((error) =>
       this.#log.line("warn", `could not ${what} the embedded Postgres`, { cause: describe(error) })
     );
   }
+
+  async *#ofWrites(act: string): AsyncIterable<string> {
+    if (await this.#logBytes() > mostLogBytes) yield "checkpoint";
+    yield* onEachTable(act);
+  }
+
+  /** The checkpoint comes first, because it may free the room that the vacuum needs. */
+  *#everything(): Iterable<string> {
+    yield "checkpoint";
+    yield* onEachTable(analyze);
+  }
+
+  /** How long the log (pg_wal), which would grow without end, is since the last checkpoint. */
+  async #logBytes(): Promise<number> {
+    const { rows } = await this.#database.query<{ bytes: number }>(
+      "select (pg_current_wal_lsn() - redo_lsn)::float8 as bytes from pg_control_checkpoint()",
+    );
+    return rows[0]?.bytes ?? 0;
+  }
+
+  /**
+   * PGlite is a standalone backend, which does not stop when transaction numbers run out: old rows would vanish. A
+   * database that does not allow connections cannot be frozen, and the two templates would keep the log of all
+   * transactions (2 bits each) from being cut. This server creates no databases, so they are dropped.
+   */
+  *#freeze(): Iterable<string> {
+    yield "update pg_catalog.pg_database set datistemplate = false where datname in ('template0', 'template1')";
+    for (const template of ["template0", "template1"]) yield `drop database if exists ${template}`;
+    yield "vacuum (freeze)";
+  }
 }
 
-/**
- * Includes the rows that are too long for their page (TOAST): long messages and many metrics. The checkpoint cuts the
- * log (pg_wal), which would grow without end; it comes first, because it may free the room that the vacuum needs.
- */
-async function vacuum(run: Run, options = ""): Promise<void> {
-  await run("checkpoint");
-  await run(`vacuum ${options} ${vacuumedTables.map((table) => `public.${table}`).join(", ")}`);
-}
-
-function vacuumAndAnalyze(run: Run): Promise<void> {
-  return vacuum(run, "(analyze)");
+/** Includes the rows that are too long for their page (TOAST): long messages and many metrics. */
+function* onEachTable(act: string): Iterable<string> {
+  for (const table of vacuumedTables) yield `${act} public.${table}`;
 }
 
 /** Every table of the migrations. */
@@ -136,35 +177,23 @@ export const vacuumedTables = [
 ];
 
 /**
- * PGlite is a standalone backend, which does not stop when transaction numbers run out: old rows would vanish. A
- * database that does not allow connections cannot be frozen, and the two templates would keep the log of all
- * transactions (2 bits each) from being cut. This server creates no databases, so they are dropped.
- */
-async function freeze(run: Run): Promise<void> {
-  await run(
-    "update pg_catalog.pg_database set datistemplate = false where datname in ('template0', 'template1')",
-  );
-  for (const template of ["template0", "template1"]) await run(`drop database if exists ${template}`);
-  await run("vacuum (freeze)");
-}
-
-/**
- * Runs statements as the superuser while nothing else runs: `runExclusive` holds back all calls, but not the
+ * Runs a statement as the superuser while nothing else runs: `runExclusive` holds back all calls, but not the
  * protocol's own messages, so that no call ever has that role.
  */
-async function asOwner(database: PGlite, work: (run: Run) => Promise<void>): Promise<void> {
-  const run: Run = async (sql) => void await database.execProtocol(protocol.serialize.query(sql));
+async function runAsOwner(database: PGlite, statement: string): Promise<void> {
+  const run = async (sql: string): Promise<void> =>
+    void await database.execProtocol(protocol.serialize.query(sql));
   await database.runExclusive(async () => {
     await run("reset role");
     try {
-      await work(run);
+      await run(statement);
     } finally {
       await run("set role service_role");
     }
   });
 }
 
-/** Lets the reply go first to the call that made the work due: PGlite works in this thread. */
+/** Lets the replies go first: PGlite works in this thread. */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

@@ -86,19 +86,50 @@ Deno.test("beats with long messages → after 5,000 writes their room is used ag
   });
 });
 
-Deno.test("5,000 writes → a checkpoint, so that the log does not grow without end", async () => {
+Deno.test("5,000 writes and 32 MB of log → a checkpoint, so that the log does not grow without end", async () => {
   await onBench(async ({ database, maintenance }) => {
-    const logged = async (): Promise<number> => {
+    const after5000Writes = async (): Promise<number> => {
+      maintenance.noteWrites(5000);
+      await maintenance.settled();
       const { rows } = await database.query<{ bytes: number }>(
         "select (pg_current_wal_lsn() - redo_lsn)::integer as bytes from pg_control_checkpoint()",
       );
       return rows[0]?.bytes ?? NaN;
     };
-    await database.exec("insert into public.agents select generate_series(2, 20000)");
-    assert.ok(await logged() > 1_000_000);
-    maintenance.noteWrites(5000);
-    await maintenance.settled();
-    assert.ok(await logged() < 1_000_000);
+    const write = (megabytes: number): Promise<unknown> =>
+      database.exec(`select pg_logical_emit_message(false, 'test', repeat('x', 1048576))
+        from generate_series(1, ${megabytes})`);
+    await after5000Writes();
+    await write(31);
+    const before = await after5000Writes();
+    assert.ok(before > 31 * 1024 * 1024, `it has written ${before} bytes, and waits`);
+    await write(1);
+    const after = await after5000Writes();
+    assert.ok(after < 1024 * 1024, `${after} bytes are left`);
+  });
+});
+
+Deno.test("calls while it vacuums → go in between, and do not wait for all tables", async () => {
+  await onBench(async ({ database, maintenance }) => {
+    const done: string[] = [];
+    const plain = database.execProtocol.bind(database);
+    database.execProtocol = async (message, options) => {
+      const reply = await plain(message, options);
+      const [, table] = /vacuum.* public\.(\w+)/.exec(new TextDecoder().decode(message)) ?? [];
+      if (table !== undefined) {
+        done.push(table);
+        if (done.length === 1) void database.query("select 1").then(() => done.push("the call"));
+      }
+      return reply;
+    };
+    try {
+      maintenance.noteWrites(5000);
+      await maintenance.settled();
+    } finally {
+      database.execProtocol = plain;
+    }
+    assert.equal(done.indexOf("the call"), 1, done.join());
+    assert.deepEqual(done.filter((table) => table !== "the call"), vacuumedTables);
   });
 });
 
