@@ -1,7 +1,7 @@
 import { cutOff, notArrived } from "../../../supabase/functions/_shared/http/body.ts";
 import type { ContractError } from "../../../supabase/functions/_shared/http/errors.ts";
 import { answer, type Answering, type Outgoing } from "./answer.ts";
-import { encode, giveBack } from "./encode.ts";
+import { encode, giveBack, takeBuffer, usualBytes } from "./buffers.ts";
 import { maxChunkBytes, RequestParser } from "./parser.ts";
 import { type ConnectionLimits, type Phase, PhaseClock } from "./phases.ts";
 import { type Fault, lateHead, parseFaults, WireRequest } from "./request.ts";
@@ -12,8 +12,6 @@ export interface Serving extends Answering {
   limits: ConnectionLimits;
 }
 
-/** Most requests fit, and a connection that is idle holds no more. */
-const usualReadBytes = 4096;
 /** What is given to the system at once: a reader that takes this much within the limit is not given up. */
 const pieceBytes = 16_384;
 
@@ -120,17 +118,21 @@ export class Connection {
   }
 
   async #readAll(): Promise<void> {
-    let buffer = new Uint8Array(usualReadBytes);
-    while (true) {
-      const length = await this.#wire.read(buffer);
-      if (this.#isClosed) return;
-      if (length === null) return this.#endOfRequests();
-      this.#take(buffer.subarray(0, length));
-      const size = length === buffer.length ? maxChunkBytes : usualReadBytes;
-      if (buffer.length !== size) buffer = new Uint8Array(size);
-      while (this.#turns.length > 1 && !this.#isClosed) {
-        await new Promise<void>((resolve) => this.#mayRead = resolve);
+    let buffer = takeBuffer();
+    try {
+      while (true) {
+        const length = await this.#wire.read(buffer);
+        if (this.#isClosed) return;
+        if (length === null) return this.#endOfRequests();
+        this.#take(buffer.subarray(0, length));
+        buffer = nextBuffer(buffer, length);
+        while (this.#turns.length > 1 && !this.#isClosed) {
+          await new Promise<void>((resolve) => this.#mayRead = resolve);
+        }
       }
+    } finally {
+      // A read that failed, as it does when the connection is closed, is over.
+      giveBack(buffer);
     }
   }
 
@@ -234,4 +236,12 @@ export class Connection {
     // Not where it failed: the system may still have it.
     if (typeof given === "string") giveBack(bytes);
   }
+}
+
+/** A large one, after a read that filled the last one. */
+function nextBuffer(last: Uint8Array, length: number): Uint8Array {
+  const size = length === last.length ? maxChunkBytes : usualBytes;
+  if (last.length === size) return last;
+  giveBack(last);
+  return size === usualBytes ? takeBuffer() : new Uint8Array(size);
 }
