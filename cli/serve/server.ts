@@ -82,7 +82,7 @@ export async function startServer(
     assertFree(options);
     const store = await openStore(options, { folder, log });
     opened.push(() => store.close());
-    const database = batching(databaseOver(store.call));
+    const database = batching(databaseOver(store.call), store);
     const transports = {
       post: pinnedPost({ loopback: true, private: settings.privateTargets }),
       mail: smtp === null ? null : (await import("./mail.ts")).smtpMail(smtp),

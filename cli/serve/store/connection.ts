@@ -21,6 +21,8 @@ export interface Owner extends Connection {
 export interface Store {
   /** Calls a SQL function as the service role. */
   call: Call;
+  /** Whether this thread goes on while a call is under way. */
+  isParallel: boolean;
   /** The work that it needs again and again. */
   jobs: readonly Job[];
   close: () => Promise<void>;

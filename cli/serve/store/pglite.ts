@@ -56,6 +56,7 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
         throw isOutage(error) ? unavailable("the database", error) : error;
       }
     }),
+    isParallel: false,
     jobs: [snapshots.job, ...maintenance.jobs],
     async close() {
       await maintenance.settled();

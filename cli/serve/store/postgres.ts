@@ -81,6 +81,7 @@ function storeOver(connect: (max: number) => postgres.Sql, ask: Ask): Store {
   const others = new Lane(() => connect(concurrency), { ask, concurrency });
   return {
     call: (call) => (lists.get(call.name) ?? others).call(call),
+    isParallel: true,
     jobs: [],
     close: async () => void await Promise.all([others, ...lists.values()].map((lane) => lane.close())),
   };

@@ -112,18 +112,38 @@ Deno.test("a key that always has a second item is there once: nobody waits for i
   await Promise.all(results);
 });
 
-Deno.test("32 items wait for no others, and those after them come in the next list", async () => {
-  const busy = bench({ now: () => 100 });
-  const { queue, made, settled } = busy;
-  await fillLists(busy, 40);
-  const results = Array.from({ length: 40 }, (_, place) => queue.add(`item ${place}`));
-  assert.deepEqual(made.map(({ items }) => items.length), [1, 39, 32], "it is sent at once");
-  made[2]?.answer();
-  await settled(4);
-  assert.equal(made[3]?.items.length, 8);
-  made[3]?.answer();
-  assert.equal((await Promise.all(results)).length, 40);
-});
+for (const [isParallel, enough] of [[true, 16], [false, 32]] as const) {
+  const where = isParallel ? "calls made elsewhere" : "calls made in this thread";
+  Deno.test(`${where}: ${enough} items wait for no others, and those after them come in the next list`, async () => {
+    const busy = bench({ now: () => 100, isParallel });
+    const { queue, made, settled } = busy;
+    await fillLists(busy, 40);
+    const results = Array.from({ length: 40 }, (_, place) => queue.add(`item ${place}`));
+    assert.deepEqual(made.map(({ items }) => items.length), [1, 39, enough], "it is sent at once");
+    made[2]?.answer();
+    await settled(4);
+    assert.equal(made[3]?.items.length, 40 - enough);
+    made[3]?.answer();
+    assert.equal((await Promise.all(results)).length, 40);
+  });
+
+  const when = isParallel ? "before" : "after";
+  Deno.test(`${where}: a list that is full when another one ends is sent ${when} that one's results`, async () => {
+    const busy = bench({ now: () => 100, isParallel });
+    const { queue, made, settled } = busy;
+    await fillLists(busy, 40);
+    const first = Array.from({ length: enough }, (_, place) => queue.add(`item ${place}`));
+    let lists = 0;
+    void first[0]?.then(() => lists = made.length);
+    const next = Array.from({ length: enough }, (_, place) => queue.add(`item more ${place}`));
+    made[2]?.answer();
+    await Promise.all(first);
+    await settled(4);
+    assert.equal(lists, isParallel ? 4 : 3);
+    made[3]?.answer();
+    assert.equal((await Promise.all(next)).length, enough);
+  });
+}
 
 Deno.test("a caller that sends one after the other, by itself, does not wait", async () => {
   const { queue, made } = bench({ now: () => 100 });
@@ -253,7 +273,7 @@ function nextTurn(): Promise<void> {
 }
 
 /** A queue whose items are of the key before their space, over calls that the test answers. */
-function bench({ now }: { now?: () => number } = {}) {
+function bench({ now, isParallel = true }: { now?: () => number; isParallel?: boolean } = {}) {
   const made: Made[] = [];
   let look = (): void => undefined;
   const queue = new ListQueue<string, string>({
@@ -265,6 +285,7 @@ function bench({ now }: { now?: () => number } = {}) {
     },
     keyOf: (item) => item.startsWith("item") ? item : item.split(" ")[0] ?? "",
     failure: (cause) => unavailable("the database", cause),
+    isParallel,
     ...(now === undefined ? {} : { now }),
   });
   /** Waits until so many calls were made. */

@@ -5,19 +5,23 @@ import type { Database } from "./port.ts";
 /**
  * The same database, but beats that arrive while others are being recorded are recorded together, and handshakes
  * likewise: one round trip for a list of up to 250 of them. None waits for longer than 4 s.
+ *
+ * @param options.isParallel whether this thread goes on while a call is under way
  */
-export function batching(database: Database): Database {
+export function batching(database: Database, { isParallel = true } = {}): Database {
   const failure = (cause: Error): Error => unavailable("the database", cause);
   const beats = new ListQueue({
     make: database.heartbeats.record,
     keyOf: ({ agentId }) => agentId,
     failure,
+    isParallel,
   });
   const handshakes = new ListQueue({
     make: database.sessions.openAll,
     // Whoever knows an agent's id may send wrong secrets for it: they must not stand in line before the right one.
     keyOf: ({ agentId, secretDigest }) => `${agentId} ${secretDigest}`,
     failure,
+    isParallel,
   });
   return {
     ...database,

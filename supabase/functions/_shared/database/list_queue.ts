@@ -15,6 +15,8 @@ interface Options<Item, Result> {
   keyOf: (item: Item) => string;
   /** What an item fails with that got no result in time. */
   failure: (cause: Error) => Error;
+  /** Whether this thread goes on while a call is under way. It does, but for a database in this thread. */
+  isParallel?: boolean;
   /** Milliseconds of a clock that never goes back. */
   now?: () => number;
 }
@@ -30,8 +32,8 @@ interface Waiting<Item, Result> {
 
 const longest = 250;
 const leastBetweenMs = 5;
-/** So many do not wait for others: while they are under way, the rest of a burst is read. */
-const enough = 32;
+/** So many do not wait for others. While they are under way, the rest of a burst is read, if anything is. */
+const enough = { parallel: 16, alone: 32 };
 /** The part of what was expected that still is after a list before which fewer came. */
 const forgetting = 0.9;
 const timeoutMs = 4000;
@@ -40,13 +42,14 @@ const timeoutMs = 4000;
  * Makes one call of the items that come while the call before is under way. An item that comes by itself is
  * sent at once. If the list before had several items, or others came while it was under way, more will come, and a list
  * of many costs each of them less: the next list begins 5 ms after it began at the earliest, and not with the first item
- * of a burst. It waits for no others when 32 items wait, or as many as were lately there at once: callers that send their
+ * of a burst. It waits for no others when 16 items wait, or as many as were lately there at once: callers that send their
  * next item when they have the last result have then all sent it. How many were there is forgotten by a tenth with every
  * list. Items of one key stay in their order, each in a list of its own: a key with many of them makes nobody wait but
  * itself.
  */
 export class ListQueue<Item, Result> {
   readonly #options: Required<Options<Item, Result>>;
+  readonly #enough: number;
   /** Of each key the first that no list has taken; the keys in the order of their turns. */
   readonly #waiting = new Map<string, Waiting<Item, Result>>();
   /** Those behind the first, of a key that has more. */
@@ -60,7 +63,8 @@ export class ListQueue<Item, Result> {
   #timeout: ReturnType<typeof setTimeout> | null = null;
 
   constructor(options: Options<Item, Result>) {
-    this.#options = { now: () => performance.now(), ...options };
+    this.#options = { now: () => performance.now(), isParallel: true, ...options };
+    this.#enough = this.#options.isParallel ? enough.parallel : enough.alone;
   }
 
   /** The item's result. It fails as the call does, or after 4 s. */
@@ -94,11 +98,18 @@ export class ListQueue<Item, Result> {
     this.#isUnderWay = true;
     this.#beganAt = this.#options.now();
     this.#list = this.#take();
-    await this.#send(this.#list);
+    const tell = await this.#send(this.#list);
+    if (!this.#options.isParallel) {
+      tell();
+      // Those that wait for it go on before the next call holds up this thread.
+      await null;
+    }
     this.#isUnderWay = false;
     this.#expected = this.#expectAfter(this.#list);
     this.#list = [];
     this.#startWhenDue();
+    // The next list is under way while the replies to this one are made.
+    if (this.#options.isParallel) tell();
     if (!this.#isUnderWay && this.#waiting.size === 0) this.#stopTimeout();
   }
 
@@ -106,7 +117,7 @@ export class ListQueue<Item, Result> {
     let there = this.#waiting.size;
     // A key that has more of them is there once.
     for (const { item } of list) if (!this.#waiting.has(this.#options.keyOf(item))) there += 1;
-    return Math.min(enough, Math.max(1, there, Math.floor(forgetting * this.#expected)));
+    return Math.min(this.#enough, Math.max(1, there, Math.floor(forgetting * this.#expected)));
   }
 
   /** Of each key the first that still waits. A key that has more comes behind all others. */
@@ -130,14 +141,16 @@ export class ListQueue<Item, Result> {
     if (first !== undefined) this.#waiting.set(key, first);
   }
 
-  async #send(list: readonly Waiting<Item, Result>[]): Promise<void> {
-    if (list.length === 0) return;
+  /** Returns what gives the items their results, if they do not have them yet. */
+  async #send(list: readonly Waiting<Item, Result>[]): Promise<() => void> {
+    if (list.length === 0) return nothing;
     try {
       const results = await this.#options.make(list.map(({ item }) => item));
-      list.forEach(({ resolve }, place) => resolve(results[place] ?? null));
+      return () => list.forEach(({ resolve }, place) => resolve(results[place] ?? null));
     } catch (error) {
-      if (list.length === 1 || !belongsToOne(error)) { for (const { reject } of list) reject(error); }
-      else for (const one of list) if (!one.isLate) await this.#send([one]);
+      if (list.length === 1 || !belongsToOne(error)) return () => list.forEach(({ reject }) => reject(error));
+      for (const one of list) if (!one.isLate) (await this.#send([one]))();
+      return nothing;
     }
   }
 
@@ -167,6 +180,8 @@ export class ListQueue<Item, Result> {
     this.#timeout = null;
   }
 }
+
+function nothing(): void {}
 
 /**
  * A value that Postgres does not take (class 22), that breaks a constraint (23), or that another one of the list keeps
