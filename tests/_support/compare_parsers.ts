@@ -45,9 +45,11 @@ function parse(pieces: readonly Uint8Array[]): Verdict {
     onBegin: () => undefined,
     onHead: ({ method, target, headers }) =>
       requests.push({ method, target, headers, body: "", isComplete: false }),
-    onBody(bytes) {
+    onBody(bytes, ascii) {
       const request = last();
-      if (request !== undefined) request.body += Buffer.from(bytes).toString("latin1");
+      const body = Buffer.from(bytes).toString("latin1");
+      assert.ok(ascii === null || ascii === body, `${JSON.stringify(ascii)} for ${JSON.stringify(body)}`);
+      if (request !== undefined) request.body += body;
     },
     onEnd() {
       const request = last();

@@ -41,7 +41,7 @@ export class WireRequest implements Incoming {
   /** Whether its sender waits to be told to go on. */
   readonly expectsContinue: boolean;
   readonly #search: string;
-  /** The body's: a text where all of a piece is ASCII. */
+  /** The body's: the first one as text, where that is ASCII. */
   #pieces: (string | Uint8Array)[] = [];
   #length = 0;
   #isComplete = false;
@@ -84,13 +84,14 @@ export class WireRequest implements Incoming {
    * A part of the body has come.
    *
    * @param bytes will be read into again
-   * @param ascii the same as text, or null when not all of it is ASCII
+   * @param ascii the same as text, or null when not all of what was read with it is ASCII
    */
   take(bytes: Uint8Array, ascii: string | null): void {
     if (this.#failure !== null) return;
     this.#length += bytes.length;
     if (this.#length > maxBodyBytes) this.fail(tooLarge());
-    else this.#pieces.push(ascii ?? bytes.slice());
+    // A text keeps the whole one that it is a part of, and only the first part is sure to be most of it.
+    else this.#pieces.push(this.#pieces.length === 0 && ascii !== null ? ascii : bytes.slice());
   }
 
   complete(): void {

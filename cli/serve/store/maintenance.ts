@@ -3,7 +3,7 @@ import { describe, type Log } from "../../../supabase/functions/_shared/log.ts";
 import type { Job } from "../schedule.ts";
 
 const writesBetweenVacuums = 5000;
-/** Two of its files. A start after a kill reads as much. */
+/** Two of its files, looked at after every 5,000 writes. A start after a kill reads what there is. */
 const mostLogBytes = 32 * 1024 * 1024;
 const oldTransactions = 100_000_000;
 /** Of a table 6,000 rows are read for its statistics, where Postgres by itself reads 30,000. */
@@ -20,7 +20,7 @@ type Work = () => AsyncIterable<string> | Iterable<string>;
  * replaced free again, cuts the write-ahead log, keeps the planner's statistics, and freezes old rows before their
  * transaction numbers come round again.
  *
- * It runs after the replies, a table at a time: calls go in between. A failure (a full disk) is a line in the log, and
+ * It runs after the replies, a statement at a time: calls go in between. A failure (a full disk) is a line in the log, and
  * is tried again.
  */
 export class Maintenance {
@@ -117,6 +117,7 @@ export class Maintenance {
   }
 
   async *#ofWrites(act: string): AsyncIterable<string> {
+    await nextTurn();
     if (await this.#logBytes() > mostLogBytes) yield "checkpoint";
     yield* onEachTable(act);
   }

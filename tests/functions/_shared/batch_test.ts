@@ -211,28 +211,54 @@ for (
 }
 
 Deno.test("no result within 4 s → a failure, under way or waiting, by one timer", async () => {
-  const real = globalThis.setTimeout;
-  const asked: number[] = [];
-  const passed = Promise.withResolvers<() => void>();
-  Reflect.set(globalThis, "setTimeout", (callback: () => void, delay: number) => {
-    asked.push(delay);
-    passed.resolve(callback);
-    return 0;
-  });
-  try {
+  await withTimers(async ({ asked, fire }) => {
     const clock = { now: 0 };
-    const { queue, made } = bench({ now: () => clock.now });
+    const { queue, made, failures } = bench({ now: () => clock.now });
     const results = Promise.allSettled(["a", "b"].map((one) => queue.add(one)));
+    clock.now = 1;
+    const later = Promise.allSettled([queue.add("c")]);
+    clock.now = 2000;
+    const last = Promise.allSettled([queue.add("d")]);
     assert.deepEqual(asked, [4000]);
     clock.now = 4000;
-    (await passed.promise)();
+    fire();
     for (const one of await results) {
       assert.ok(one.status === "rejected" && one.reason.cause.name === "TimeoutError");
     }
+    assert.deepEqual(asked, [4000, 20], "not one for each that came within a moment");
+    clock.now = 4020;
+    fire();
+    assert.equal((await later)[0].status, "rejected");
+    assert.deepEqual(asked, [4000, 20, 1980]);
+    clock.now = 6000;
+    fire();
+    assert.equal((await last)[0].status, "rejected");
+    assert.equal(failures.length, 4, "each fails once");
+    assert.deepEqual(asked, [4000, 20, 1980], "nothing is left to wait for");
     assert.deepEqual(made.map(({ items }) => items), [["a"]], "what waited is never sent");
-  } finally {
-    Reflect.set(globalThis, "setTimeout", real);
-  }
+  });
+});
+
+Deno.test("a key whose first items are late → its next one comes in the next list", async () => {
+  await withTimers(async ({ fire }) => {
+    const clock = { now: 0 };
+    const { queue, made } = bench({ now: () => clock.now });
+    const late = Promise.allSettled(["a", "b 1", "b 2", "b 3"].map((one) => queue.add(one)));
+    clock.now = 3999;
+    const results = ["b 4", "c", "b 5"].map((one) => queue.add(one));
+    clock.now = 4000;
+    fire();
+    await late;
+    made[0]?.answer();
+    await microtasks();
+    fire();
+    assert.deepEqual(made[1]?.items.toSorted(), ["b 4", "c"]);
+    made[1]?.answer();
+    await microtasks();
+    fire();
+    made[2]?.answer();
+    assert.deepEqual(await Promise.all(results), ["B 4", "C", "B 5"]);
+  });
 });
 
 Deno.test("wrong secrets for an agent's id keep no right one waiting: they go in one list", async () => {
@@ -272,9 +298,31 @@ function nextTurn(): Promise<void> {
   return new Promise((next) => setTimeout(next));
 }
 
+async function microtasks(): Promise<void> {
+  for (let count = 0; count < 20; count++) await null;
+}
+
+/** Timers that pass when the test says so: `fire` is the time of the last one that was set. */
+async function withTimers(test: (timers: { asked: number[]; fire: () => void }) => Promise<void>) {
+  const real = globalThis.setTimeout;
+  const asked: number[] = [];
+  let last = (): void => undefined;
+  Reflect.set(globalThis, "setTimeout", (callback: () => void, delay: number) => {
+    asked.push(delay);
+    last = callback;
+    return 0;
+  });
+  try {
+    await test({ asked, fire: () => last() });
+  } finally {
+    Reflect.set(globalThis, "setTimeout", real);
+  }
+}
+
 /** A queue whose items are of the key before their space, over calls that the test answers. */
 function bench({ now, isParallel = true }: { now?: () => number; isParallel?: boolean } = {}) {
   const made: Made[] = [];
+  const failures: Error[] = [];
   let look = (): void => undefined;
   const queue = new ListQueue<string, string>({
     make(items) {
@@ -284,7 +332,10 @@ function bench({ now, isParallel = true }: { now?: () => number; isParallel?: bo
       return promise;
     },
     keyOf: (item) => item.startsWith("item") ? item : item.split(" ")[0] ?? "",
-    failure: (cause) => unavailable("the database", cause),
+    failure(cause) {
+      failures.push(cause);
+      return unavailable("the database", cause);
+    },
     isParallel,
     ...(now === undefined ? {} : { now }),
   });
@@ -296,5 +347,5 @@ function bench({ now, isParallel = true }: { now?: () => number; isParallel?: bo
       };
       look();
     });
-  return { queue, made, settled };
+  return { queue, made, failures, settled };
 }

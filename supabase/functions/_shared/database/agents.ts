@@ -138,7 +138,7 @@ export interface AgentChanges {
 
 export interface NewAgent {
   name: string;
-  labels: Record<string, string>;
+  labels: Readonly<Record<string, string>>;
   heartbeatIntervalSeconds: number;
   progressDeadlineSeconds: number | null;
   ownerId: string | null;

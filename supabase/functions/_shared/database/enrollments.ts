@@ -41,7 +41,7 @@ const readEnrolled = fields({ id: text, name: text });
 export interface NewEnrollment {
   /** The agents' name; `{hostname}` in it stands for their host's. */
   name: string;
-  labels: Record<string, string>;
+  labels: Readonly<Record<string, string>>;
   heartbeatIntervalSeconds: number;
   progressDeadlineSeconds: number | null;
   uses: number;

@@ -6,7 +6,7 @@ export interface Beat {
   epoch: number;
   status: string;
   message: string | null;
-  metrics: Record<string, number>;
+  metrics: Readonly<Record<string, number>>;
   instanceId: string | null;
   seq: number | null;
   /** How far the agent's clock was ahead of ours; null for a beat that did not tell its time. */

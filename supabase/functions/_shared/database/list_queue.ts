@@ -37,12 +37,14 @@ const enough = { parallel: 16, alone: 32 };
 /** The part of what was expected that still is after a list before which fewer came. */
 const forgetting = 0.9;
 const timeoutMs = 4000;
+const leastBetweenTimeoutsMs = 20;
 
 /**
  * Makes one call of the items that come while the call before is under way. An item that comes by itself is
  * sent at once. If the list before had several items, or others came while it was under way, more will come, and a list
  * of many costs each of them less: the next list begins 5 ms after it began at the earliest, and not with the first item
- * of a burst. It waits for no others when 16 items wait, or as many as were lately there at once: callers that send their
+ * of a burst. It waits for no others when 16 items wait (32 for a
+ * database in this thread), or as many as were lately there at once: callers that send their
  * next item when they have the last result have then all sent it. How many were there is forgotten by a tenth with every
  * list. Items of one key stay in their order, each in a list of its own: a key with many of them makes nobody wait but
  * itself.
@@ -123,22 +125,28 @@ export class ListQueue<Item, Result> {
   /** Of each key the first that still waits. A key that has more comes behind all others. */
   #take(): Waiting<Item, Result>[] {
     const list: Waiting<Item, Result>[] = [];
-    const again: string[] = [];
+    const again: [string, Waiting<Item, Result>][] = [];
     for (const [key, first] of this.#waiting) {
       if (list.length === longest) break;
       this.#waiting.delete(key);
-      if (!first.isLate) list.push(first);
-      if (this.#behind.has(key)) again.push(key);
+      const one = first.isLate ? this.#nextOf(key) : first;
+      if (one === undefined) continue;
+      list.push(one);
+      const next = this.#nextOf(key);
+      if (next !== undefined) again.push([key, next]);
     }
-    for (const key of again) this.#moveUp(key);
+    for (const [key, next] of again) this.#waiting.set(key, next);
     return list;
   }
 
-  #moveUp(key: string): void {
-    const others = this.#behind.get(key) ?? [];
-    const first = others.shift();
+  /** Takes the first one that still waits behind the first of a key. */
+  #nextOf(key: string): Waiting<Item, Result> | undefined {
+    const others = this.#behind.get(key);
+    if (others === undefined) return undefined;
+    let next = others.shift();
+    while (next?.isLate) next = others.shift();
     if (others.length === 0) this.#behind.delete(key);
-    if (first !== undefined) this.#waiting.set(key, first);
+    return next;
   }
 
   /** Returns what gives the items their results, if they do not have them yet. */
@@ -154,19 +162,24 @@ export class ListQueue<Item, Result> {
     }
   }
 
-  /** One timer for all: it runs until the oldest one's deadline, and then until that of the oldest one of then. */
+  /**
+   * One timer for all: it runs until the oldest one's deadline, and then until that of the oldest one of then, but not for
+   * each of those that came within a moment.
+   */
   #giveUp(): void {
     this.#timeout = null;
     const now = this.#options.now();
     let next = Infinity;
     for (const one of this.#unanswered()) {
+      if (one.isLate) continue;
       if (one.deadline > now) next = Math.min(next, one.deadline);
       else {
         one.isLate = true;
         one.reject(this.#options.failure(new TimeoutError(timeoutMs)));
       }
     }
-    if (next < Infinity) this.#timeout = setTimeout(() => this.#giveUp(), Math.ceil(next - now));
+    const inMs = Math.max(leastBetweenTimeoutsMs, Math.ceil(next - now));
+    if (next < Infinity) this.#timeout = setTimeout(() => this.#giveUp(), inMs);
   }
 
   *#unanswered(): Generator<Waiting<Item, Result>> {

@@ -63,11 +63,11 @@ export function entries<Value>(read: Reader<Value>): Reader<Record<string, Value
 export function fields<Readers extends Record<string, Reader<unknown>>>(
   readers: Readers,
 ): Reader<ReadBy<Readers>> {
-  const entries = Object.entries(readers);
+  const named = Object.entries(readers);
   return (value) => {
     const given = record(value);
     const read: Record<string, unknown> = {};
-    for (const [key, reader] of entries) read[key] = reader(given[key]);
+    for (const [key, reader] of named) read[key] = reader(given[key]);
     // What the type of an object of any keys forgets: each key has what its own reader returned.
     return read as ReadBy<Readers>;
   };

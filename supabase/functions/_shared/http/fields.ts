@@ -141,31 +141,31 @@ function isSameHour(time: Date, text: string): boolean {
 }
 
 /** Labels: at most 32 strings of at most 255 characters, keys of 1 to 63 of `[a-z0-9._-]`. */
-export function parseLabels(value: unknown): Record<string, string> {
+export function parseLabels(value: unknown): Readonly<Record<string, string>> {
   return parseEntries(
     value,
     "labels",
     /^[a-z0-9._-]{1,63}$/,
-    (label, key): label is string => parseText(label, `labels.${key}`, { longest: 255 }) === label,
+    (label, key) => void parseText(label, `labels.${key}`, { longest: 255 }),
   );
 }
 
 /** Metrics: at most 32 finite numbers, keys `[a-z][a-z0-9_]{0,62}`. */
-export function parseMetrics(value: unknown): Record<string, number> {
-  return parseEntries(value, "metrics", /^[a-z][a-z0-9_]{0,62}$/, isMetric);
+export function parseMetrics(value: unknown): Readonly<Record<string, number>> {
+  return parseEntries(value, "metrics", /^[a-z][a-z0-9_]{0,62}$/, assertMetric);
 }
 
-function isMetric(metric: unknown, key: string): metric is number {
-  if (typeof metric === "number" && Number.isFinite(metric)) return true;
+function assertMetric(metric: unknown, key: string): void {
+  if (typeof metric === "number" && Number.isFinite(metric)) return;
   throw badField(`metrics.${key}`, `is ${kindOf(metric)}, expected a finite number`);
 }
 
-/** @param isValue throws for a value that is not one, and says why */
+/** @param assertValue throws for what is no value, and says why */
 function parseEntries<Value>(
   value: unknown,
   name: string,
   pattern: RegExp,
-  isValue: (value: unknown, key: string) => value is Value,
+  assertValue: (value: unknown, key: string) => void,
 ): Readonly<Record<string, Value>> {
   const fields = parseFields(value, name);
   const keys = Object.keys(fields);
@@ -174,8 +174,9 @@ function parseEntries<Value>(
   }
   for (const key of keys) {
     if (!pattern.test(key)) throw badField(name, `has a key that is not ${pattern.source.slice(1, -1)}`);
-    isValue(fields[key], key);
+    assertValue(fields[key], key);
   }
+  // What `assertValue` has looked at.
   return fields as Record<string, Value>;
 }
 

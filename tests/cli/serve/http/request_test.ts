@@ -4,7 +4,7 @@ import { WireRequest } from "../../../../cli/serve/http/request.ts";
 
 const encoder = new TextEncoder();
 
-/** A request whose body came in these pieces: as the parser gives them, a text where all of one is ASCII. */
+/** A request whose body came in these pieces: as the parser gives them, also as text where all of one is ASCII. */
 function requestWith(pieces: readonly Uint8Array[]): WireRequest {
   const request = new WireRequest({
     method: "POST",
