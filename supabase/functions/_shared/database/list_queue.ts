@@ -43,11 +43,12 @@ const leastBetweenTimeoutsMs = 20;
  * Makes one call of the items that come while the call before is under way. An item that comes by itself is
  * sent at once. If the list before had several items, or others came while it was under way, more will come, and a list
  * of many costs each of them less: the next list begins 5 ms after it began at the earliest, and not with the first item
- * of a burst. It waits for no others when 16 items wait (32 for a
- * database in this thread), or as many as were lately there at once: callers that send their
- * next item when they have the last result have then all sent it. How many were there is forgotten by a tenth with every
- * list. Items of one key stay in their order, each in a list of its own: a key with many of them makes nobody wait but
- * itself.
+ * of a burst. It waits for no others when 16 items wait (32 for a database in this thread), or as many as were lately
+ * there at once: callers that send their next item when they have the last result have then all sent it. How many were
+ * there is forgotten by a tenth with every list.
+ *
+ * A list takes half of those that are there, and 16 at least; for a database in this thread, all. Items of one key stay
+ * in their order, each in a list of its own: a key with many of them makes nobody wait but itself.
  */
 export class ListQueue<Item, Result> {
   readonly #options: Required<Options<Item, Result>>;
@@ -58,7 +59,9 @@ export class ListQueue<Item, Result> {
   readonly #behind = new Map<string, Waiting<Item, Result>[]>();
   #list: readonly Waiting<Item, Result>[] = [];
   #isUnderWay = false;
-  /** How many keys had an item in a list or behind it: more than one where items come faster than they are sent. */
+  /** How many keys had an item in the last list or behind it: more than one where items come faster than they are sent. */
+  #there = 1;
+  /** Of how many of them the next list is sure to be worth its while. */
   #expected = 1;
   #beganAt = -Infinity;
   #start: ReturnType<typeof setTimeout> | null = null;
@@ -107,7 +110,7 @@ export class ListQueue<Item, Result> {
       await null;
     }
     this.#isUnderWay = false;
-    this.#expected = this.#expectAfter(this.#list);
+    this.#countAfter(this.#list);
     this.#list = [];
     this.#startWhenDue();
     // The next list is under way while the replies to this one are made.
@@ -115,19 +118,27 @@ export class ListQueue<Item, Result> {
     if (!this.#isUnderWay && this.#waiting.size === 0) this.#stopTimeout();
   }
 
-  #expectAfter(list: readonly Waiting<Item, Result>[]): number {
-    let there = this.#waiting.size;
+  #countAfter(list: readonly Waiting<Item, Result>[]): void {
+    this.#there = this.#waiting.size;
     // A key that has more of them is there once.
-    for (const { item } of list) if (!this.#waiting.has(this.#options.keyOf(item))) there += 1;
-    return Math.min(this.#enough, Math.max(1, there, Math.floor(forgetting * this.#expected)));
+    for (const { item } of list) if (!this.#waiting.has(this.#options.keyOf(item))) this.#there += 1;
+    const expected = Math.max(1, this.#there, Math.floor(forgetting * this.#expected));
+    this.#expected = Math.min(this.#enough, expected);
+  }
+
+  /** Half of those that are there, so that neither this thread nor the database waits for the other one. */
+  #most(): number {
+    if (!this.#options.isParallel) return longest;
+    return Math.min(longest, Math.max(this.#enough, Math.ceil(this.#there / 2)));
   }
 
   /** Of each key the first that still waits. A key that has more comes behind all others. */
   #take(): Waiting<Item, Result>[] {
+    const most = this.#most();
     const list: Waiting<Item, Result>[] = [];
     const again: [string, Waiting<Item, Result>][] = [];
     for (const [key, first] of this.#waiting) {
-      if (list.length === longest) break;
+      if (list.length === most) break;
       this.#waiting.delete(key);
       const one = first.isLate ? this.#nextOf(key) : first;
       if (one === undefined) continue;
