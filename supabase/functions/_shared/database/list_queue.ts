@@ -61,7 +61,7 @@ export class ListQueue<Item, Result> {
   #isUnderWay = false;
   /** How many keys had an item in the last list or behind it: more than one where items come faster than they are sent. */
   #there = 1;
-  /** Of how many of them the next list is sure to be worth its while. */
+  /** How many the next list waits for, at most as many as are enough. */
   #expected = 1;
   #beganAt = -Infinity;
   #start: ReturnType<typeof setTimeout> | null = null;
