@@ -168,12 +168,12 @@ function commandForNobody({ extension, command: [program = "", ...args] }: Langu
 /** Asserts that a run ends so, and that not one file of the home is another afterwards. */
 export async function untouched(
   host: Host,
-  running: Promise<Finished>,
+  start: () => Promise<Finished>,
   code: number,
   message?: RegExp,
 ): Promise<Finished> {
   const before = await host.tree();
-  const finished = await running;
+  const finished = await start();
   assertEnded(finished, code, message);
   assert.deepEqual(await host.tree(), before);
   return finished;

@@ -13,18 +13,18 @@ export const commandLine: Scenario[] = [
 async function mixedLayers({ host, fleet, url }: Scene): Promise<void> {
   const { id, secret } = await fleet.createAgent();
   const env = { OPENCLAW_URL: url, OPENCLAW_AGENT_SECRET: secret };
-  await untouched(host, host.run(["--agent-id", id], { env }), 2, /given together/);
+  await untouched(host, () => host.run(["--agent-id", id], { env }), 2, /given together/);
 }
 
 async function answers({ host }: Scene): Promise<void> {
-  const help = await untouched(host, host.run(["--help"]), 0);
+  const help = await untouched(host, () => host.run(["--help"]), 0);
   const options =
     "url agent-id agent-secret-file enrollment-code-file binary binary-url sha256 script-agent no-service name second-name no-second-name uninstall dry-run yes";
   for (const option of [...options.split(" "), "help", "version"]) {
     assert.match(help.stdout, new RegExp(`^  --${option} .*\\S$`, "m"));
   }
   assert.equal(help.stderr, "");
-  const version = await untouched(host, host.run(["--version"]), 0);
+  const version = await untouched(host, () => host.run(["--version"]), 0);
   assert.deepEqual([version.stdout, version.stderr], ["0.1.0\n", ""]);
 }
 
@@ -45,9 +45,9 @@ async function wrongUsage({ host, fleet, url, some }: Scene): Promise<void> {
     [["--sha256", "abc"], /64 hexadecimal digits/],
     ...watching,
   ];
-  for (const [args, message] of some(wrong)) await untouched(host, host.run(args), 2, message);
+  for (const [args, message] of some(wrong)) await untouched(host, () => host.run(args), 2, message);
   const missing = ["--url", url, "--agent-id", id, "--agent-secret-file", "/nowhere"];
-  await untouched(host, host.run(missing), 4, /Cannot read "\/nowhere"/);
+  await untouched(host, () => host.run(missing), 4, /Cannot read "\/nowhere"/);
 }
 
 async function watched({ host, fleet, url }: Scene): Promise<void> {

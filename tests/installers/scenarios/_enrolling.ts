@@ -97,7 +97,7 @@ async function real({ host, fleet, url }: Scene): Promise<void> {
   assert.deepEqual({ step, failed }, { step: "online", failed: false });
   assert.equal((await fleet.agent(text(agentId))).liveness, "online");
   assertEnded(await host.run(["--uninstall"]), 0);
-  await untouched(host, host.run([], { env }), 3, /the code is unknown, expired, used up or revoked/);
+  await untouched(host, () => host.run([], { env }), 3, /the code is unknown, expired, used up or revoked/);
 }
 
 async function ignored(scene: Scene): Promise<void> {
@@ -107,10 +107,10 @@ async function ignored(scene: Scene): Promise<void> {
     const asked = desk.asked.length;
     const line =
       /^this host is enrolled already, as the agent [0-9a-f-]{36}: the enrollment code is not used$/m;
-    assertEnded(await untouched(host, desk.install(host), 0, /nothing had to be changed/), 0, line);
+    assertEnded(await untouched(host, () => desk.install(host), 0, /nothing had to be changed/), 0, line);
     // Not even read: what a host's first start was given may be gone.
     const env = { OPENCLAW_ENROLLMENT_CODE_FILE: "/nowhere" };
-    await untouched(host, host.run([], { env }), 0, line);
+    await untouched(host, () => host.run([], { env }), 0, line);
     assert.equal(desk.asked.length, asked);
   });
 }
@@ -172,7 +172,7 @@ async function mistyped(scene: Scene): Promise<void> {
   await withDesk(scene, async (desk) => {
     for (const [fault, message] of some(faults)) {
       const env = { OPENCLAW_URL: desk.url, OPENCLAW_ENROLLMENT_CODE: fault };
-      const ended = await untouched(host, host.run([], { env }), 2, message);
+      const ended = await untouched(host, () => host.run([], { env }), 2, message);
       assert.ok(!`${ended.stdout}${ended.stderr}`.includes(fault.slice(8, 40)), "the code is shown");
     }
     assert.deepEqual(desk.asked, []);
@@ -184,12 +184,12 @@ async function refused(scene: Scene): Promise<void> {
   await withDesk(scene, async (desk) => {
     desk.instead = (path) => path === "enroll" ? refusal(401, "invalid_credentials") : null;
     const words = "the code is unknown, expired, used up or revoked";
-    await untouched(host, desk.install(host), 3, new RegExp(`Cannot enroll at .*: ${words}$`, "m"));
+    await untouched(host, () => desk.install(host), 3, new RegExp(`Cannot enroll at .*: ${words}$`, "m"));
     assert.equal(desk.steps.at(-1), `checked, then Cannot enroll at ${desk.url}: ${words}`);
     desk.instead = (path) => path === "enroll" ? refusal(409, "conflict") : null;
     await untouched(
       host,
-      desk.install(host),
+      () => desk.install(host),
       5,
       /the server answers 409 conflict: Cannot enroll: it is a test/,
     );
@@ -244,11 +244,11 @@ async function both(scene: Scene): Promise<void> {
   const code = { OPENCLAW_ENROLLMENT_CODE: enrollmentCode };
   await withDesk(scene, async (desk) => {
     const message = /Cannot tell which agent this is: both .* are given/;
-    await untouched(host, desk.install(host, { args: ["--agent-id", agent.id] }), 2, message);
+    await untouched(host, () => desk.install(host, { args: ["--agent-id", agent.id] }), 2, message);
     const env = { OPENCLAW_URL: desk.url, OPENCLAW_AGENT_SECRET: agent.secret, ...code };
-    await untouched(host, host.run([], { env }), 2, message);
+    await untouched(host, () => host.run([], { env }), 2, message);
     const twice = { OPENCLAW_URL: desk.url, OPENCLAW_ENROLLMENT_CODE_FILE: "/nowhere", ...code };
-    await untouched(host, host.run([], { env: twice }), 2, /Cannot tell which code to use: both/);
+    await untouched(host, () => host.run([], { env: twice }), 2, /Cannot tell which code to use: both/);
     assertEnded(await host.install(agent, desk.url, { env: code }), 0);
     assert.deepEqual(desk.asked, []);
   });
@@ -296,7 +296,7 @@ async function dryRun(scene: Scene): Promise<void> {
   const { host } = scene;
   await withDesk(scene, async (desk) => {
     const would = new RegExp(`would write ${host.credentials}`);
-    await untouched(host, desk.install(host, { args: ["--dry-run"] }), 0, would);
+    await untouched(host, () => desk.install(host, { args: ["--dry-run"] }), 0, would);
     assert.deepEqual(desk.asked, []);
   });
 }
@@ -322,7 +322,7 @@ async function transient(scene: Scene): Promise<void> {
   await withDesk(scene, async (desk) => {
     for (const [script, fault] of some(transientFolders)) {
       const start = (options: RunOptions): Promise<Finished> => desk.install(host, { ...options, env });
-      const { stderr } = await untouched(host, mounted(host, { place: config, script }, start), 2);
+      const { stderr } = await untouched(host, () => mounted(host, { place: config, script }, start), 2);
       const message = `Cannot enroll: "${folder}" is no place that lasts: ${fault}`;
       const hint = `mount a volume there: docker run -v openclaw-agent:${folder} ...`;
       assert.equal(stderr, `error: ${message}\nhint: ${hint}\n`);

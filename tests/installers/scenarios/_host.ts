@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { type CreatedAgent, record } from "../../_support/client.ts";
-import { assertEnded, type Host } from "../../_support/installers.ts";
+import { assertEnded, type Host, type RunOptions } from "../../_support/installers.ts";
 import { asNobody, mounted, rootsMounts, type Scenario, type Scene, untouched } from "../_scene.ts";
 import { onlyTools, python, which } from "../_tools.ts";
 
@@ -26,7 +26,7 @@ async function plantedFolder({ host, fleet, url }: Scene): Promise<void> {
   for (const name of ["XDG_CONFIG_HOME", "XDG_STATE_HOME"]) {
     const env = { [name]: `${host.home}/x\nExecStartPre=/bin/evil` };
     const says = new RegExp(`Cannot install: ${name} has a control character`);
-    await untouched(host, host.install(agent, url, { env }), 2, says);
+    await untouched(host, () => host.install(agent, url, { env }), 2, says);
   }
 }
 
@@ -34,14 +34,19 @@ async function missingTool({ host, fleet, url }: Scene): Promise<void> {
   const agent = await fleet.createAgent();
   if (host.language.extension === "py") {
     const env = await python(host, "import sys; sys.modules['_ssl'] = None");
-    await untouched(host, host.install(agent, url, { env }), 1, /Cannot install: "ssl" is missing/);
+    await untouched(host, () => host.install(agent, url, { env }), 1, /Cannot install: "ssl" is missing/);
     return;
   }
   if (host.language.extension === "ps1") return await missingToolOfPowerShell(host, agent, url);
   const wrapper = ["env", `PATH=${await onlyTools(host)}`];
-  await untouched(host, host.install(agent, url, { wrapper }), 1, /Cannot install: "curl" is missing/);
+  await untouched(host, () => host.install(agent, url, { wrapper }), 1, /Cannot install: "curl" is missing/);
   await Deno.symlink(await which("curl"), join(dirname(host.home), "bin/curl"));
-  await untouched(host, host.install(agent, url, { wrapper }), 1, /Cannot install: "sha256sum" is missing/);
+  await untouched(
+    host,
+    () => host.install(agent, url, { wrapper }),
+    1,
+    /Cannot install: "sha256sum" is missing/,
+  );
 }
 
 async function missingToolOfPowerShell(host: Host, agent: CreatedAgent, url: string): Promise<void> {
@@ -51,7 +56,7 @@ async function missingToolOfPowerShell(host: Host, agent: CreatedAgent, url: str
     await Deno.mkdir(PATH);
     for (const tool of tools) if (tool !== missing) await Deno.symlink(await which(tool), join(PATH, tool));
     const message = new RegExp(`Cannot install: "${missing}" is missing`);
-    await untouched(host, host.install(agent, url, { env: { PATH } }), 1, message);
+    await untouched(host, () => host.install(agent, url, { env: { PATH } }), 1, message);
   }
 }
 
@@ -105,7 +110,8 @@ async function unknownPlatform({ host, fleet, url }: Scene): Promise<void> {
   const message = /Cannot install: the platform "Plan9 mips" is not known\nhint: report it with/;
   const patch = "import platform; platform.system = lambda: 'Plan9'; platform.machine = lambda: 'mips'";
   if (host.language.extension === "py") {
-    await untouched(host, host.install(agent, url, { env: await python(host, patch) }), 1, message);
+    const env = await python(host, patch);
+    await untouched(host, () => host.install(agent, url, { env }), 1, message);
     return;
   }
   const bin = join(dirname(host.home), "bin");
@@ -114,7 +120,7 @@ async function unknownPlatform({ host, fleet, url }: Scene): Promise<void> {
     "#!/bin/sh\ncase $1 in -snm) echo Plan9 host mips ;; -sm) echo Plan9 mips ;; -s) echo Plan9 ;; -m) echo mips ;; *) echo host ;; esac\n";
   await Deno.writeTextFile(join(bin, "uname"), uname, { mode: 0o755 });
   const env = { PATH: `${bin}:${Deno.env.get("PATH") ?? ""}` };
-  await untouched(host, host.install(agent, url, { env }), 1, message);
+  await untouched(host, () => host.install(agent, url, { env }), 1, message);
 }
 
 async function oddHome({ host, fleet, url }: Scene): Promise<void> {
@@ -147,15 +153,20 @@ async function notUnicode({ host, fleet, url, someAlone }: Scene): Promise<void>
     const home = `HOME=$HOME/$(printf '${bytes}x'); export HOME; exec "$@"`;
     const wrapper = ["sh", "-c", home, "sh"];
     const refusal = /Cannot install into ".*": a path in UTF-8 is expected/;
-    await untouched(host, host.install(agent, url, { wrapper }), 2, refusal);
+    await untouched(host, () => host.install(agent, url, { wrapper }), 2, refusal);
   }
 }
 
 async function readOnly({ host, fleet, url }: Scene): Promise<void> {
   const agent = await fleet.createAgent();
   const script = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0"';
-  const ended = mounted(host, { place: host.home, script }, (options) => host.install(agent, url, options));
-  await untouched(host, ended, 1, /the folder ".*\/home(\/.config)?"/);
+  const inside = (options: RunOptions) => host.install(agent, url, options);
+  await untouched(
+    host,
+    () => mounted(host, { place: host.home, script }, inside),
+    1,
+    /the folder ".*\/home(\/.config)?"/,
+  );
 }
 
 /** The disk has room for one file more each time: whatever fails leaves nothing. */

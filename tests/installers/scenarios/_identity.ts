@@ -35,10 +35,10 @@ async function betweenSecrets({ host, fleet, url }: Scene): Promise<void> {
     );
   };
   await two(stranger, stranger);
-  await untouched(host, host.run([]), 3, /unknown or revoked, or its secret is wrong/);
+  await untouched(host, () => host.run([]), 3, /unknown or revoked, or its secret is wrong/);
   await two(stranger, rotated);
   // By the identity that a file or an option has, too.
-  await untouched(host, host.install(stranger, url, { args: ["--dry-run"] }), 0, /installed already/);
+  await untouched(host, () => host.install(stranger, url, { args: ["--dry-run"] }), 0, /installed already/);
   assertEnded(await host.run([]), 0, new RegExp(`shook hands with .* \\(${rotated.id}\\)`));
   assert.equal(await Deno.readTextFile(host.credentials), credentialsText(rotated, url));
   assert.equal((await fleet.agent(rotated.id)).liveness, "online");
@@ -48,14 +48,19 @@ async function otherCredentials({ host, fleet, url }: Scene): Promise<void> {
   const first = await fleet.createAgent();
   assertEnded(await host.install(first, url), 0);
   const second = await fleet.createAgent();
-  await untouched(host, host.install(second, url), 5, new RegExp(`for the agent ${first.id}`));
+  await untouched(host, () => host.install(second, url), 5, new RegExp(`for the agent ${first.id}`));
   assert.equal((await fleet.agent(second.id)).last_handshake_at, null);
 }
 
 async function wrongSecret({ host, fleet, url }: Scene): Promise<void> {
   const { id } = await fleet.createAgent();
   const { secret } = await fleet.createAgent();
-  await untouched(host, host.install({ id, secret }, url), 3, /unknown or revoked, or its secret is wrong/);
+  await untouched(
+    host,
+    () => host.install({ id, secret }, url),
+    3,
+    /unknown or revoked, or its secret is wrong/,
+  );
 }
 
 async function mistypedSecret({ host, fleet, url, some }: Scene): Promise<void> {
@@ -68,7 +73,7 @@ async function mistypedSecret({ host, fleet, url, some }: Scene): Promise<void> 
     [`${secret.slice(0, 20)}$${secret.slice(21)}`, /not of the form/],
   ];
   for (const [fault, message] of some(faults)) {
-    const run = await untouched(host, host.install({ id, secret: fault }, url), 2, message);
+    const run = await untouched(host, () => host.install({ id, secret: fault }, url), 2, message);
     assert.ok(!`${run.stdout}${run.stderr}`.includes(fault.slice(8, 40)), "the secret is shown");
   }
 }
@@ -76,11 +81,12 @@ async function mistypedSecret({ host, fleet, url, some }: Scene): Promise<void> 
 async function revoked({ host, fleet, url }: Scene): Promise<void> {
   const agent = await fleet.createAgent();
   await fleet.revoke(agent.id);
-  await untouched(host, host.install(agent, url), 3, /unknown or revoked/);
+  await untouched(host, () => host.install(agent, url), 3, /unknown or revoked/);
 }
 
 async function foreignCredentials({ host, fleet, url }: Scene): Promise<void> {
   await Deno.mkdir(dirname(host.credentials), { recursive: true });
   await Deno.writeTextFile(host.credentials, '{"somebody": "else"}');
-  await untouched(host, host.install(await fleet.createAgent(), url), 5, /holds no credentials/);
+  const agent = await fleet.createAgent();
+  await untouched(host, () => host.install(agent, url), 5, /holds no credentials/);
 }

@@ -99,10 +99,20 @@ async function fromEnvironment({ host, fleet, url }: Scene): Promise<void> {
 async function dryRun({ host, fleet, url }: Scene): Promise<void> {
   const agent = await fleet.createAgent();
   const args = ["--dry-run"];
-  await untouched(host, host.install(agent, url, { args }), 0, new RegExp(`would write ${host.credentials}`));
+  await untouched(
+    host,
+    () => host.install(agent, url, { args }),
+    0,
+    new RegExp(`would write ${host.credentials}`),
+  );
   assertEnded(await host.install(agent, url), 0);
-  await untouched(host, host.install(agent, url, { args }), 0);
-  await untouched(host, host.run(["--uninstall", ...args]), 0, new RegExp(`would remove ${host.program}`));
+  await untouched(host, () => host.install(agent, url, { args }), 0);
+  await untouched(
+    host,
+    () => host.run(["--uninstall", ...args]),
+    0,
+    new RegExp(`would remove ${host.program}`),
+  );
 }
 
 async function notOnline({ host, fleet, url }: Scene): Promise<void> {
@@ -118,7 +128,7 @@ async function notOnline({ host, fleet, url }: Scene): Promise<void> {
   await withFront(broken, async (front) => {
     await untouched(
       host,
-      host.install(agent, front),
+      () => host.install(agent, front),
       6,
       /undone\nerror: Cannot .*500 internal: Cannot go on/,
     );

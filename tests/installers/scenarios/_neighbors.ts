@@ -37,7 +37,8 @@ async function foreignVersions({ host, fleet, url }: Scene): Promise<void> {
 async function foreign({ host, fleet, url }: Scene): Promise<void> {
   await Deno.mkdir(dirname(host.program), { recursive: true });
   await Deno.writeTextFile(host.program, "#!/bin/sh\necho somebody else\n");
-  await untouched(host, host.install(await fleet.createAgent(), url), 5, foreignProgram);
+  const agent = await fleet.createAgent();
+  await untouched(host, () => host.install(agent, url), 5, foreignProgram);
 }
 
 /** What npm installs, and what its program keeps, in a user's home. */
@@ -103,7 +104,7 @@ async function foreignFolder({ host, fleet, url }: Scene): Promise<void> {
     await Deno.mkdir(folder, { recursive: true });
     await Deno.writeTextFile(join(folder, ".theirs"), "{}");
     const said = new RegExp(`"${folder}" has files of another program: .theirs, user \\d+'s`);
-    await untouched(host, host.install(agent, url), 5, said);
+    await untouched(host, () => host.install(agent, url), 5, said);
     await Deno.remove(folder, { recursive: true });
   }
 }
@@ -137,8 +138,13 @@ async function otherName({ host, fleet, url }: Scene): Promise<void> {
 async function badNames({ host, fleet, url, some }: Scene): Promise<void> {
   const agent = await fleet.createAgent();
   for (const name of some(["openclaw", "", "a/b", "a".repeat(32)])) {
-    await untouched(host, host.install(agent, url, { args: [`--name=${name}`] }), 2, /Cannot use the name/);
+    await untouched(
+      host,
+      () => host.install(agent, url, { args: [`--name=${name}`] }),
+      2,
+      /Cannot use the name/,
+    );
   }
   const env = { OPENCLAW_NAME: "openclaw" };
-  await untouched(host, host.install(agent, url, { env }), 2, /Cannot use the name/);
+  await untouched(host, () => host.install(agent, url, { env }), 2, /Cannot use the name/);
 }

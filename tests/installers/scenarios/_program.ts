@@ -21,13 +21,13 @@ async function binary({ host, fleet, url }: Scene): Promise<void> {
     const args = ["--binary-url", `${front}/there/openclaw`, "--sha256"];
     await untouched(
       host,
-      host.install(agent, url, { args: [...args, "0".repeat(64)] }),
+      () => host.install(agent, url, { args: [...args, "0".repeat(64)] }),
       1,
       /Cannot verify "openclaw"/,
     );
     await untouched(
       host,
-      host.install(agent, url, { args: ["--binary-url", `${front}/no`, "--sha256", sum] }),
+      () => host.install(agent, url, { args: ["--binary-url", `${front}/no`, "--sha256", sum] }),
       1,
       /Cannot/,
     );
@@ -54,22 +54,22 @@ async function checksums({ host, fleet, url }: Scene): Promise<void> {
   const { path, sum, page } = await standIn(host);
   const agent = await fleet.createAgent();
   const from = ["--binary", path];
-  await untouched(host, host.install(agent, url, { args: from }), 2, /its SHA-256 is not known/);
+  await untouched(host, () => host.install(agent, url, { args: from }), 2, /its SHA-256 is not known/);
   await untouched(
     host,
-    host.install(agent, url, { args: ["--binary-url", "https://127.0.0.1:1/openclaw"] }),
+    () => host.install(agent, url, { args: ["--binary-url", "https://127.0.0.1:1/openclaw"] }),
     2,
     /not known/,
   );
   await Deno.writeTextFile(join(dirname(path), "SHA256SUMS"), `${"0".repeat(64)}  openclaw\n`);
-  await untouched(host, host.install(agent, url, { args: from }), 1, /Cannot verify/);
+  await untouched(host, () => host.install(agent, url, { args: from }), 1, /Cannot verify/);
   await Deno.writeTextFile(join(dirname(path), "SHA256SUMS"), `${"0".repeat(64)}  other\n${sum}  openclaw\n`);
   assertEnded(await host.install(agent, url, { args: from }), 0);
   await Deno.writeTextFile(path, "#!/bin/sh\nexit 3\n");
   const broken = await digest(path);
   await untouched(
     host,
-    host.install(agent, url, { args: [...from, "--sha256", broken] }),
+    () => host.install(agent, url, { args: [...from, "--sha256", broken] }),
     1,
     /Cannot run "openclaw" on/,
   );
@@ -86,7 +86,7 @@ async function keptBinary({ host, fleet, url }: Scene): Promise<void> {
   const { path, sum } = await standIn(host);
   const args = ["--binary", path, "--sha256", sum];
   assertEnded(await host.install(await fleet.createAgent(), url, { args }), 0);
-  await untouched(host, host.run([]), 0, /nothing had to be changed/);
+  await untouched(host, () => host.run([]), 0, /nothing had to be changed/);
   await Deno.remove(host.program);
   assertEnded(await host.run([]), 0);
   assert.match(await Deno.readTextFile(host.manifest), /"program": "script"/);
@@ -106,7 +106,12 @@ async function cutDownload({ host, fleet, url, some }: Scene): Promise<void> {
   for (const reply of some(replies)) {
     await withRaw(reply, async (front) => {
       const args = ["--binary-url", `${front}/openclaw`, "--sha256", sum];
-      await untouched(host, host.install(agent, url, { args }), 6, /\nerror: Cannot fetch "openclaw": ./);
+      await untouched(
+        host,
+        () => host.install(agent, url, { args }),
+        6,
+        /\nerror: Cannot fetch "openclaw": ./,
+      );
     });
   }
 }
@@ -132,7 +137,7 @@ async function withRaw(reply: string, work: (url: string) => Promise<void>): Pro
 async function changed({ host, fleet, url }: Scene): Promise<void> {
   assertEnded(await host.install(await fleet.createAgent(), url), 0);
   await Deno.writeTextFile(host.program, "# by hand\n", { append: true });
-  await untouched(host, host.run([]), 5, foreignProgram);
+  await untouched(host, () => host.run([]), 5, foreignProgram);
   const ended = await host.run(["--uninstall"]);
   assertEnded(ended, 0);
   assert.ok(ended.stdout.includes(`kept, because it was changed: ${host.program}\n`), ended.stdout);

@@ -31,7 +31,7 @@ export const server: Scenario[] = [
 
 async function down({ host, fleet }: Scene): Promise<void> {
   const agent = await fleet.createAgent();
-  await untouched(host, host.install(agent, `http://127.0.0.1:1`), 6, /Cannot reach http/);
+  await untouched(host, () => host.install(agent, `http://127.0.0.1:1`), 6, /Cannot reach http/);
 }
 
 async function proxyPage({ host, fleet, some }: Scene): Promise<void> {
@@ -50,7 +50,7 @@ async function proxyPage({ host, fleet, some }: Scene): Promise<void> {
     await withFront(
       () => new Response(page, { status, headers: { "content-type": "text/html" } }),
       async (url) => {
-        await untouched(host, host.install(agent, url), 6, /is not openclaw, perhaps a proxy's page/);
+        await untouched(host, () => host.install(agent, url), 6, /is not openclaw, perhaps a proxy's page/);
       },
     );
   }
@@ -62,7 +62,7 @@ async function redirected({ host, fleet, url }: Scene): Promise<void> {
   await withFront(there, async (front) => {
     await untouched(
       host,
-      host.install(agent, front),
+      () => host.install(agent, front),
       6,
       /it redirects \(status 307\), and that is not followed/,
     );
@@ -76,10 +76,15 @@ async function untrusted({ host, fleet }: Scene): Promise<void> {
   const late = new Date(Date.now() - 3_600_000).toUTCString();
   let date = {};
   await withFront(() => new Response("{}", { headers: date }), async (url) => {
-    const { stderr } = await untouched(host, host.install(agent, url), 6, /TLS fails: .*certificate/i);
+    const { stderr } = await untouched(host, () => host.install(agent, url), 6, /TLS fails: .*certificate/i);
     assert.match(stderr, /^error: .*\nhint: .*\n$/);
     date = { date: late };
-    await untouched(host, host.install(agent, url), 6, /TLS fails, and this host's clock is 36\d\d s ahead/);
+    await untouched(
+      host,
+      () => host.install(agent, url),
+      6,
+      /TLS fails, and this host's clock is 36\d\d s ahead/,
+    );
   }, tls);
 }
 
@@ -116,7 +121,7 @@ async function otherNumbers({ host, fleet, url }: Scene): Promise<void> {
   const credentials = await Deno.readTextFile(host.credentials);
   await Deno.writeTextFile(host.credentials, credentials.replace("ocs_", "ocs\\u005F"));
   await withFront((request) => forward(request, url, JSON.stringify), async (front) => {
-    await untouched(host, host.run(["--url", front, "--dry-run"]), 5, /has other credentials/);
+    await untouched(host, () => host.run(["--url", front, "--dry-run"]), 5, /has other credentials/);
   });
   assertEnded(await host.install(agent, JSON.parse(credentials).url, { args: ["--dry-run"] }), 6);
 }
@@ -131,7 +136,7 @@ async function oddTime({ host, fleet, url, some }: Scene): Promise<void> {
   for (const time of some(["999999-01-01T00:00:00Z", "2026", "", "now", "$(id)", 7])) {
     const odd = (body: Record<string, unknown>): string => JSON.stringify({ ...body, server_time: time });
     await withFront((request) => forward(request, url, odd), async (front) => {
-      const { stderr } = await untouched(host, host.install(agent, front, { args: ["--dry-run"] }), 0);
+      const { stderr } = await untouched(host, () => host.install(agent, front, { args: ["--dry-run"] }), 0);
       assert.match(stderr, /^shook hands with .*\n$/);
     });
   }
@@ -142,7 +147,7 @@ async function plainWords({ host, fleet }: Scene): Promise<void> {
   const error_description = "Cannot \u009b31m say \u202e it \u2066 \u200f \u007f é";
   const body = { error: "internal", error_description };
   await withFront(() => Response.json(body, { status: 500 }), async (front) => {
-    const { stderr } = await untouched(host, host.install(agent, front), 6);
+    const { stderr } = await untouched(host, () => host.install(agent, front), 6);
     assert.ok(stderr.includes("the server answers 500 internal: Cannot ?31m say ? it ? ?  é\n"), stderr);
   });
 }
@@ -213,10 +218,17 @@ async function urls({ host, fleet, some }: Scene): Promise<void> {
     "http://[::1",
     "fleet.example",
   ];
-  for (const url of some(refused)) await untouched(host, host.install(agent, url), 2, /Cannot use the URL/);
+  for (const url of some(refused)) {
+    await untouched(
+      host,
+      () => host.install(agent, url),
+      2,
+      /Cannot use the URL/,
+    );
+  }
   await untouched(
     host,
-    host.install(agent, "http://127.0.0.1:1/$(id)'&;/functions/v1//"),
+    () => host.install(agent, "http://127.0.0.1:1/$(id)'&;/functions/v1//"),
     6,
     /Cannot reach http/,
   );

@@ -26,12 +26,12 @@ async function distrustedManifest({ host, fleet, url }: Scene): Promise<void> {
   assertEnded(await host.install(await fleet.createAgent(), url), 0);
   const message = /Cannot use the manifest ".*": another user may have written it/;
   await Deno.chmod(host.manifest, 0o622);
-  await untouched(host, host.run(["--uninstall"]), 5, message);
-  await untouched(host, host.run([]), 5, message);
+  await untouched(host, () => host.run(["--uninstall"]), 5, message);
+  await untouched(host, () => host.run([]), 5, message);
   await Deno.chmod(host.manifest, 0o600);
   await Deno.rename(host.manifest, `${host.manifest}.real`);
   await Deno.symlink(`${host.manifest}.real`, host.manifest);
-  await untouched(host, host.run(["--uninstall"]), 5, message);
+  await untouched(host, () => host.run(["--uninstall"]), 5, message);
 }
 
 async function uninstalled({ host, fleet, url }: Scene): Promise<void> {
@@ -51,7 +51,7 @@ async function forgedManifest({ host, fleet, url }: Scene): Promise<void> {
   const manifest = record(JSON.parse(await Deno.readTextFile(host.manifest)));
   const forged = { ...manifest, files: { [victim]: await digest(victim), ...record(manifest.files) } };
   await Deno.writeTextFile(host.manifest, `${JSON.stringify(forged, null, 2)}\n`);
-  await untouched(host, host.run(["--uninstall"]), 5, /lists what no installer writes/);
+  await untouched(host, () => host.run(["--uninstall"]), 5, /lists what no installer writes/);
 }
 
 /** The service's user may write its own credentials file, and root's terminal shows what is in it. */
@@ -71,7 +71,7 @@ async function plantedUrl({ host, fleet, url }: Scene): Promise<void> {
 }
 
 async function notInstalled({ host }: Scene): Promise<void> {
-  await untouched(host, host.run(["--uninstall"]), 4, /Cannot uninstall: there is no/);
+  await untouched(host, () => host.run(["--uninstall"]), 4, /Cannot uninstall: there is no/);
 }
 
 async function brokenManifest({ host, fleet, url, some }: Scene): Promise<void> {
@@ -91,7 +91,7 @@ async function brokenManifest({ host, fleet, url, some }: Scene): Promise<void> 
   for (const text of some(broken)) {
     assert.notEqual(text, whole);
     await Deno.writeTextFile(host.manifest, text);
-    const { stderr } = await untouched(host, host.run(["--uninstall"]), 5);
+    const { stderr } = await untouched(host, () => host.run(["--uninstall"]), 5);
     const hint = "look at it, and move it away if it is not needed";
     assert.ok(stderr.includes(`error: ${message}\nhint: ${hint}`), stderr);
   }
@@ -104,7 +104,7 @@ async function notAllowed(scene: Scene): Promise<void> {
   await using nobody = await asNobody(scene, await fleet.createAgent(), url);
   assertEnded(await nobody.install(), 0);
   await Deno.chmod(dirname(host.program), 0o500);
-  const { stderr } = await untouched(host, nobody.uninstall(), 1);
+  const { stderr } = await untouched(host, () => nobody.uninstall(), 1);
   const message =
     `error: Cannot remove "${host.program}": this user may not\nhint: run it as the user who installed`;
   assert.ok(stderr.includes(message), stderr);
