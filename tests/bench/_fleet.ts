@@ -18,9 +18,12 @@ export interface Fleet {
 }
 
 const publicUrl = "http://fleet.example";
+/** Longer than a run, so that no server has to note thousands as offline while another one is measured. */
+const intervalSeconds = 3600;
 const add = `
-  insert into public.agents (id, name, agent_secret, secret_created_at, labels)
-  select a.id, 'web-' || a.place, '${digestSecret(agentSecret)}', now(), '{"site": "Linz", "rack": "7"}'
+  insert into public.agents (id, name, agent_secret, secret_created_at, labels, heartbeat_interval_seconds)
+  select a.id, 'web-' || a.place, '${digestSecret(agentSecret)}', now(), '{"site": "Linz", "rack": "7"}',
+    ${intervalSeconds}
   from unnest($1::uuid[]) with ordinality as a (id, place)`;
 const settle = ["vacuum analyze public.agents", "vacuum analyze public.agent_beats", "checkpoint"];
 const count = "select coalesce(sum(heartbeats_count), 0)::integer as beats from public.agent_beats";
