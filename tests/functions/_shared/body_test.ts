@@ -112,24 +112,44 @@ Deno.test("65,537 bytes with a length that lies are payload_too_large", async ()
   await refused(post(padded(65_537), { "content-length": "10" }), "payload_too_large", /65536 bytes/);
 });
 
-Deno.test("a body larger than 64 KiB is given up there", async () => {
-  let cancelled = false;
-  let chunks = 0;
-  const endless = new ReadableStream<Bytes>({
-    pull(controller) {
-      chunks++;
-      controller.enqueue(new Uint8Array(16_384));
-    },
-    cancel() {
-      cancelled = true;
-    },
-  }, { highWaterMark: 0 });
-  await assert.rejects(readJson(post(endless)), (error: Error) => {
-    return error instanceof ContractError && error.code === "payload_too_large";
+for (
+  const [what, headers] of [
+    ["", {}],
+    [", whatever length stands beside its chunks,", {
+      "content-length": "10",
+      "transfer-encoding": "chunked",
+    }],
+  ] as const
+) {
+  Deno.test(`a body larger than 64 KiB${what} is given up there`, async () => {
+    let cancelled = false;
+    let chunks = 0;
+    const endless = new ReadableStream<Bytes>({
+      pull(controller) {
+        chunks++;
+        controller.enqueue(new Uint8Array(16_384));
+      },
+      cancel() {
+        cancelled = true;
+      },
+    }, { highWaterMark: 0 });
+    await assert.rejects(readJson(post(endless, headers)), (error: Error) => {
+      return error instanceof ContractError && error.code === "payload_too_large";
+    });
+    assert.equal(chunks, 5);
+    assert.ok(cancelled);
   });
-  assert.equal(chunks, 5);
-  assert.ok(cancelled);
-});
+}
+
+/** Its length, as HTTP/1.1 has it. */
+function told(body: Body): Record<string, string> {
+  const length = typeof body === "string"
+    ? encoder.encode(body).length
+    : "length" in body
+    ? body.length
+    : 100;
+  return { "content-length": String(length) };
+}
 
 const unreadable: [name: string, body: Body, message: RegExp][] = [
   ["that is not JSON", "agent_id=1", /it is not JSON/],
@@ -153,7 +173,10 @@ const unreadable: [name: string, body: Body, message: RegExp][] = [
 ];
 
 for (const [name, body, message] of unreadable) {
-  Deno.test(`a body ${name} is invalid_request`, () => refused(post(body), "invalid_request", message));
+  Deno.test(`a body ${name} is invalid_request`, async () => {
+    await refused(post(body), "invalid_request", message);
+    await refused(post(body, told(body)), "invalid_request", message);
+  });
 }
 
 for (const body of ["", " ", "\n\t"]) {
@@ -171,15 +194,24 @@ Deno.test("no body at all is read as an empty one", async () => {
 });
 
 Deno.test("a body whose sender goes away is invalid_request, and keeps the cause for the log", async () => {
-  const gone = new Error("connection reset");
+  for (const isLengthTold of [false, true]) {
+    const gone = new Error("connection reset");
+    const body = new ReadableStream<Bytes>({
+      pull: (controller) => controller.error(gone),
+    }, { highWaterMark: 0 });
+    await assert.rejects(readJson(post(body, isLengthTold ? told(body) : {})), (error: Error) => {
+      return error instanceof ContractError && error.code === "invalid_request" &&
+        /cut off/.test(error.message) &&
+        error.cause !== undefined;
+    });
+  }
+});
+
+Deno.test("a body whose length was told, and that does not arrive, is given up after 10 s", async () => {
   const body = new ReadableStream<Bytes>({
-    pull: (controller) => controller.error(gone),
-  }, { highWaterMark: 0 });
-  await assert.rejects(readJson(post(body)), (error: Error) => {
-    return error instanceof ContractError && error.code === "invalid_request" &&
-      /cut off/.test(error.message) &&
-      error.cause !== undefined;
+    start: (controller) => controller.enqueue(encoder.encode('{"a": ')),
   });
+  assert.deepEqual(await withoutWaiting(() => refusedOnce(post(body, told(body)))), [10_000]);
 });
 
 Deno.test("a body that never ends is given up after 10 s", async () => {

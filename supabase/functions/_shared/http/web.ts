@@ -21,29 +21,63 @@ export function responseOf({ status, headers, body }: Reply): Response {
   });
 }
 
-async function textOf({ headers, body }: Request): Promise<string> {
-  if (Number(headers.get("content-length") ?? 0) > maxBodyBytes) throw tooLarge();
-  return body === null ? "" : decodeBody(await readBytes(body));
+async function textOf(request: Request): Promise<string> {
+  const { headers, body } = request;
+  const told = headers.get("content-length");
+  if (Number(told ?? 0) > maxBodyBytes) throw tooLarge();
+  if (body === null) return "";
+  // Where there are chunks, too, the length is not what is read.
+  const isLengthTrue = told !== null && headers.get("transfer-encoding") === null;
+  return decodeBody(await inTime(isLengthTrue ? wholeOf(request) : chunksOf(body)));
 }
 
-async function readBytes(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  const reader = body.getReader();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
+/** A body that is being read, and what ends that. */
+interface Reading {
+  bytes: Promise<Uint8Array>;
+  giveUp: () => void;
+}
+
+async function inTime({ bytes, giveUp }: Reading): Promise<Uint8Array> {
   const deadline = timer(bodyTimeoutMs);
   try {
-    while (true) {
-      const read = await Promise.race([readChunk(reader), deadline.over]);
-      if (read === "over") throw notArrived();
-      if (read.done) return joined(chunks, length);
-      length += read.value.length;
-      if (length > maxBodyBytes) throw tooLarge();
-      chunks.push(read.value);
-    }
+    const read = await Promise.race([bytes, deadline.over]);
+    if (read === "over") throw notArrived();
+    return read;
   } finally {
     deadline.clear();
+    giveUp();
+  }
+}
+
+/** A body whose length was told, which Deno reads into so many bytes. Of a stream, it takes 64 KiB for each chunk. */
+function wholeOf(request: Request): Reading {
+  const bytes = request.arrayBuffer().then((buffer) => {
+    if (buffer.byteLength > maxBodyBytes) throw tooLarge();
+    return new Uint8Array(buffer);
+  }, (error: unknown) => {
+    throw cutOff(error);
+  });
+  return { bytes, giveUp: () => undefined };
+}
+
+function chunksOf(body: ReadableStream<Uint8Array>): Reading {
+  const reader = body.getReader();
+  return {
+    bytes: readAll(reader),
     // The rest of a body is given up, and so is one whose sender is gone.
-    reader.cancel().catch(() => undefined);
+    giveUp: () => void reader.cancel().catch(() => undefined),
+  };
+}
+
+async function readAll(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  while (true) {
+    const { done, value } = await readChunk(reader);
+    if (done) return joined(chunks, length);
+    length += value.length;
+    if (length > maxBodyBytes) throw tooLarge();
+    chunks.push(value);
   }
 }
 
