@@ -496,8 +496,8 @@ begin
   if not pg_try_advisory_xact_lock(hashtextextended('openclaw tick', 0)) then
     return null;
   end if;
-  -- To compile these statements takes longer than to run them. Other processors have beats to do meanwhile, and would
-  -- be held up for longer than this is sooner done.
+  -- Compiling these statements takes longer than running them. Parallel workers save no time here, and beats wait for
+  -- the processors that they take.
   perform set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true);
   gap := public.note_tick(tick.every_seconds, moment);
   agents := public.note_troubles(moment);

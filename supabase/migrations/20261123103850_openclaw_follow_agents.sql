@@ -24,13 +24,18 @@ revoke all on function public.incidents_digest(uuid) from public, anon, authenti
 grant execute on function public.incidents_digest(uuid) to service_role;
 
 create function public.follow_agents(owner_id uuid, filter jsonb, group_key text, marks_every integer)
-  returns jsonb language sql stable set search_path = ''
+  returns jsonb language plpgsql stable set search_path = '' as $$
+begin
+  -- Compiling these statements takes longer than running them.
+  perform set_config('jit', 'off', true);
   return public.map_agents(owner_id, filter, group_key, marks_every, true) || jsonb_build_object(
     'incidents', public.incidents_digest(owner_id),
     'next', public.moment_of_map(
       (select coalesce(min(b.interval_seconds), 0) from public.agent_beats as b)
     )
   );
+end
+$$;
 comment on function public.follow_agents(uuid, jsonb, text, integer) is
   'map_agents with "ids" and "liveness", "incidents": incidents_digest, and "next": what map_changes takes as since.';
 revoke all on function public.follow_agents(uuid, jsonb, text, integer) from public, anon, authenticated;
@@ -63,6 +68,8 @@ begin
   then
     return null;
   end if;
+  -- Compiling these statements takes longer than running them.
+  perform set_config('jit', 'off', true);
   select coalesce(sum(g.excused_until - g.began_at), interval '0') into excused from public.server_gaps as g;
   ids := array(
     select b.agent_id from public.agent_beats as b
@@ -81,7 +88,6 @@ begin
     where e.happened_at > was - interval '1 minute' and age(e.xmin) <= age(known::xid) and e.kind = 'restored'
   );
   select f.keys, f.labels, f.search into keys, labels, search from public.filter_of(filter) as f;
-  perform set_config('jit', 'off', true);
   execute format($sql$
     with agent as materialized (
       select a.id, l.liveness, r.rank from %1$s where a.id = any ($5) and %2$s

@@ -1,9 +1,9 @@
-create function public.fleet_metrics(owner_id uuid)
+create function public.agents_in_numbers(owner_id uuid)
   returns jsonb language plpgsql stable set search_path = '' as $$
 declare
   result jsonb;
 begin
-  -- To compile this statement takes several times as long as to run it.
+  -- Compiling this statement takes several times as long as running it.
   perform set_config('jit', 'off', true);
   execute format($sql$
     select jsonb_build_object(
@@ -35,7 +35,25 @@ begin
   $sql$, public.expression_of('public.agent_liveness'::regproc::regprocedure))
   into result
   using owner_id;
-  return result || jsonb_build_object(
+  return result;
+end
+$$;
+comment on function public.agents_in_numbers(uuid) is
+  'An owner''s agents (null: all) in numbers: {"agents": by liveness, "unhealthy", "muted", "copies", and of those that are there the sums of "heartbeats", "handshakes", "refused_handshakes"}.';
+revoke all on function public.agents_in_numbers(uuid) from public, anon, authenticated;
+grant execute on function public.agents_in_numbers(uuid) to service_role;
+
+create function public.count_agents()
+  returns jsonb language sql stable set search_path = ''
+  return public.agents_in_numbers(null) -> 'agents';
+comment on function public.count_agents() is
+  'How many agents there are of each liveness as of now: {"online": 40, "late": 2}. A liveness of no agent is left out.';
+revoke all on function public.count_agents() from public, anon, authenticated;
+grant execute on function public.count_agents() to service_role;
+
+create function public.fleet_metrics(owner_id uuid)
+  returns jsonb language sql stable set search_path = ''
+  return public.agents_in_numbers(owner_id) || jsonb_build_object(
     'incidents', coalesce((
       select jsonb_object_agg(counted.kind, counted.incidents)
       from (
@@ -54,17 +72,7 @@ begin
       ) as counted
     ), '{}')
   );
-end
-$$;
 comment on function public.fleet_metrics(uuid) is
   'An owner''s agents (null: all) in numbers: {"agents": by liveness, "unhealthy", "muted", "copies", and of those that are there the sums of "heartbeats", "handshakes", "refused_handshakes"; "incidents" that are open, by kind; "deliveries" by state}.';
 revoke all on function public.fleet_metrics(uuid) from public, anon, authenticated;
 grant execute on function public.fleet_metrics(uuid) to service_role;
-
-create function public.count_agents()
-  returns jsonb language sql stable set search_path = ''
-  return public.fleet_metrics(null) -> 'agents';
-comment on function public.count_agents() is
-  'How many agents there are of each liveness as of now: {"online": 40, "late": 2}. A liveness of no agent is left out.';
-revoke all on function public.count_agents() from public, anon, authenticated;
-grant execute on function public.count_agents() to service_role;

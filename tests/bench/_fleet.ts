@@ -18,7 +18,7 @@ export interface Fleet {
 }
 
 const publicUrl = "http://fleet.example";
-/** Longer than a run, so that no server has to note thousands as offline while another one is measured. */
+/** Longer than a run, so that no server has to note thousands as late while another one is measured. */
 const intervalSeconds = 3600;
 const add = `
   insert into public.agents (id, name, agent_secret, secret_created_at, labels, heartbeat_interval_seconds)

@@ -112,22 +112,22 @@ Deno.test("65,537 bytes with a length that lies are payload_too_large", async ()
   await refused(post(padded(65_537), { "content-length": "10" }), "payload_too_large", /65536 bytes/);
 });
 
-for (
-  const [what, headers] of [
-    ["", {}],
-    [", whatever length stands beside its chunks,", {
-      "content-length": "10",
-      "transfer-encoding": "chunked",
-    }],
-  ] as const
-) {
+const lengths: [what: string, headers: Record<string, string>][] = [
+  ["", {}],
+  [" with a length beside its chunks", { "content-length": "10", "transfer-encoding": "chunked" }],
+  ...["", "abc", "-1", "1e3", "10, 10"].map((length): [string, Record<string, string>] => [
+    ` with a length of "${length}"`,
+    { "content-length": length },
+  ]),
+];
+for (const [what, headers] of lengths) {
   Deno.test(`a body larger than 64 KiB${what} is given up there`, async () => {
     let cancelled = false;
     let chunks = 0;
     const endless = new ReadableStream<Bytes>({
       pull(controller) {
-        chunks++;
-        controller.enqueue(new Uint8Array(16_384));
+        if (++chunks === 100) controller.error(new Error("100 chunks were read"));
+        else controller.enqueue(new Uint8Array(16_384));
       },
       cancel() {
         cancelled = true;

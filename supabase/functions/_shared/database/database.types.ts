@@ -986,6 +986,7 @@ export type Database = {
         Args: { "created_at": string; "liveness_since": string; "rank": number };
         Returns: number;
       };
+      "agents_in_numbers": { Args: { "owner_id": string }; Returns: Json };
       "agents_that_fit": { Args: Record<PropertyKey, never>; Returns: string };
       "agents_with_liveness": { Args: Record<PropertyKey, never>; Returns: string };
       "beats_are_near": {

@@ -26,8 +26,8 @@ async function textOf(request: Request): Promise<string> {
   const told = headers.get("content-length");
   if (Number(told ?? 0) > maxBodyBytes) throw tooLarge();
   if (body === null) return "";
-  // Where there are chunks, too, the length is not what is read.
-  const isLengthTrue = told !== null && headers.get("transfer-encoding") === null;
+  // A content-length does not limit a body of chunks.
+  const isLengthTrue = /^\d+$/.test(told ?? "") && headers.get("transfer-encoding") === null;
   return decodeBody(await inTime(isLengthTrue ? wholeOf(request) : chunksOf(body)));
 }
 
@@ -49,7 +49,10 @@ async function inTime({ bytes, giveUp }: Reading): Promise<Uint8Array> {
   }
 }
 
-/** A body whose length was told, which Deno reads into so many bytes. Of a stream, it takes 64 KiB for each chunk. */
+/**
+ * A body whose length was told: the runtime reads no more of it, into as many bytes. For each chunk of a stream, Deno
+ * takes 64 KiB. It cannot be given up but with its connection.
+ */
 function wholeOf(request: Request): Reading {
   const bytes = request.arrayBuffer().then((buffer) => {
     if (buffer.byteLength > maxBodyBytes) throw tooLarge();
