@@ -7,6 +7,8 @@ import { until } from "../../_support/wait.ts";
 
 /** Fewer than twenty are no fleet: the spread is counted. */
 const size = Math.max(20, share(200));
+/** By chance, five of twenty come in one second once in twenty runs, and ten less than once in ten thousand. */
+const mostInASecond = Math.max(9, size / 4);
 /** The shortest there is: sessions are then renewed after 42 to 54 s. */
 const env = { AGENT_SESSION_TTL_SECONDS: "60" };
 
@@ -70,7 +72,7 @@ function assertSpread(handshakes: Handshake[][]): void {
     assert.ok(Math.max(...times) - Math.min(...times) > 8, times.join(" "));
     const perSecond = Map.groupBy(times, Math.floor);
     const most = Math.max(...Array.from(perSecond.values(), ({ length }) => length));
-    assert.ok(most < size / 4, `${most} of ${size} in one second`);
+    assert.ok(most <= mostInASecond, `${most} of ${size} in one second`);
   }
 }
 
