@@ -48,12 +48,18 @@ export async function openRegular(
  *
  * @throws {Error} when something is there, be it a link to nothing
  */
-export async function makeFile(path: string, bytes: Uint8Array, modified?: Date): Promise<void> {
+export async function makeFile(
+  path: string,
+  content: Uint8Array | AsyncIterable<Uint8Array>,
+  modified?: Date,
+): Promise<void> {
   const owner = await ownerForRoot(dirname(path));
   const file = await open(path, "wx", 0o600);
   try {
-    for (let written = 0; written < bytes.length;) {
-      written += (await file.write(bytes, written, bytes.length - written)).bytesWritten;
+    for await (const bytes of content instanceof Uint8Array ? [content] : content) {
+      for (let written = 0; written < bytes.length;) {
+        written += (await file.write(bytes, written, bytes.length - written)).bytesWritten;
+      }
     }
     if (modified !== undefined) await file.utimes(new Date(), modified);
     if (owner !== null) await file.chown(owner.uid, owner.gid);

@@ -11,6 +11,8 @@ const statisticsTarget = 20;
 
 const vacuum = "vacuum";
 const analyze = "vacuum (analyze)";
+/** PGlite is a standalone backend, which does not stop when transaction numbers run out: old rows would vanish. */
+const freeze = "vacuum (freeze)";
 
 /** Statements, one after the other. */
 type Work = () => AsyncIterable<string> | Iterable<string>;
@@ -51,7 +53,7 @@ export class Maintenance {
         everyMs: hourMs,
         run: () => this.#queue("analyze", () => this.#everything()),
       },
-      { name: "freeze", everyMs: 24 * hourMs, run: () => this.#queue("freeze", () => this.#freeze()) },
+      { name: "freeze", everyMs: 24 * hourMs, run: () => this.#queue("freeze", () => [freeze]) },
     ];
   }
 
@@ -62,7 +64,7 @@ export class Maintenance {
     const { rows } = await this.#database.query<{ age: number }>(
       "select max(age(datfrozenxid)) as age from pg_database",
     );
-    if ((rows[0]?.age ?? 0) > oldTransactions) await this.#queue("freeze", () => this.#freeze());
+    if ((rows[0]?.age ?? 0) > oldTransactions) await this.#queue("freeze", () => [freeze]);
   }
 
   /**
@@ -87,6 +89,13 @@ export class Maintenance {
     if (++this.#agentsCreated < this.#nextStatistics) return;
     this.#nextStatistics *= 2;
     this.#vacuumSoon({ analyzes: true });
+  }
+
+  /** Runs work while no checkpoint is made: the maintenance that is due meanwhile waits. */
+  pauseFor<Result>(work: () => Promise<Result>): Promise<Result> {
+    const run = this.#last.then(work);
+    this.#last = run.then(() => undefined, () => undefined);
+    return run;
   }
 
   /** Waits for what is under way. */
@@ -135,17 +144,6 @@ export class Maintenance {
     );
     return rows[0]?.bytes ?? 0;
   }
-
-  /**
-   * PGlite is a standalone backend, which does not stop when transaction numbers run out: old rows would vanish. A
-   * database that does not allow connections cannot be frozen, and the two templates would keep the log of all
-   * transactions (2 bits each) from being cut. This server creates no databases, so they are dropped.
-   */
-  *#freeze(): Iterable<string> {
-    yield "update pg_catalog.pg_database set datistemplate = false where datname in ('template0', 'template1')";
-    for (const template of ["template0", "template1"]) yield `drop database if exists ${template}`;
-    yield "vacuum (freeze)";
-  }
 }
 
 /** Includes the rows that are too long for their page (TOAST): long messages and many metrics. */
@@ -176,6 +174,18 @@ export const vacuumedTables = [
   "history_minutes",
   "agent_gaps",
 ];
+
+/**
+ * Drops the two databases that Postgres makes others of, half of a new folder's files. This server makes none; and a
+ * database that does not allow connections cannot be frozen, so that the log of all transactions (2 bits each) would
+ * never be cut. As the superuser.
+ */
+export async function dropTemplates(database: PGlite): Promise<void> {
+  await database.query(
+    "update pg_catalog.pg_database set datistemplate = false where datname in ('template0', 'template1')",
+  );
+  for (const template of ["template0", "template1"]) await database.query(`drop database ${template}`);
+}
 
 /**
  * Runs a statement as the superuser while nothing else runs: `runExclusive` holds back all calls, but not the

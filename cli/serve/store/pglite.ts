@@ -1,12 +1,17 @@
+import { createReadStream } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { PGlite, type PGliteOptions } from "@electric-sql/pglite";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import { PGlite } from "@electric-sql/pglite";
+import { unpackTar } from "modern-tar/fs";
 import type { Call, SqlCall } from "../../../supabase/functions/_shared/database/port.ts";
 import { isOutageState, unavailable } from "../../../supabase/functions/_shared/http/errors.ts";
 import type { Log } from "../../../supabase/functions/_shared/log.ts";
+import { copyInUse, isBaseBackup } from "./base_backup.ts";
 import { callParameters, callStatement, type Connection, type Owner, type Store } from "./connection.ts";
 import { exists } from "../../host/private_file.ts";
 import { closeToOthers, makePrivateFolder } from "../../host/private_folder.ts";
-import { Maintenance } from "./maintenance.ts";
+import { dropTemplates, Maintenance } from "./maintenance.ts";
 import { migrate } from "./migrate.ts";
 import { newestSnapshot, removeUnfinished, Snapshots, warnOfFuture } from "./snapshots.ts";
 import { StartError } from "../start_error.ts";
@@ -44,8 +49,8 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
     await database.close();
     throw error;
   }
-  const dump = (): Promise<Blob> => database.dumpDataDir("gzip");
-  const snapshots = new Snapshots(options.snapshots, { dump, log, changed: isNew });
+  const copy = (to: string): Promise<void> => maintenance.pauseFor(() => copyInUse(database, folder, to));
+  const snapshots = new Snapshots(options.snapshots, { copy, log, changed: isNew });
   return {
     call: noting(snapshots, async (call) => {
       try {
@@ -111,7 +116,7 @@ async function prepare({ folder, snapshots }: PgliteOptions): Promise<void> {
 /** Not where there are snapshots of a database: those of an empty fleet would replace the good ones. */
 async function makeFirst({ folder, snapshots }: PgliteOptions): Promise<void> {
   const newest = await newestSnapshot(snapshots);
-  if (newest === null) return await make(folder, {});
+  if (newest === null) return await make(folder);
   throw new StartError(
     `Cannot find the embedded Postgres "${folder}", although there is a snapshot of it`,
     `start with --restore to take the newest one, "${newest}"; or move "${snapshots}" away to begin with an empty fleet`,
@@ -121,13 +126,17 @@ async function makeFirst({ folder, snapshots }: PgliteOptions): Promise<void> {
 /**
  * Makes the folder under another name, and renames it when it is whole: a start that is killed half-way or
  * runs out of disk leaves nothing that looks like a database.
+ *
+ * @param fill puts the files of one there, where it is not to be a new one
  */
-async function make(folder: string, options: PGliteOptions): Promise<void> {
+async function make(folder: string, fill?: (unfinished: string) => Promise<void>): Promise<void> {
   const unfinished = `${folder}.unfinished`;
   try {
     await makePrivateFolder(unfinished);
-    const database = await open(unfinished, options);
+    await fill?.(unfinished);
+    const database = await open(unfinished);
     try {
+      if (fill === undefined) await dropTemplates(database);
       await migrate(owner(database));
     } finally {
       await database.close();
@@ -151,7 +160,7 @@ async function restore({ folder, snapshots, log }: PgliteOptions): Promise<void>
   const aside = `${folder}.before-restore-${new Date().toISOString().replaceAll(":", "-")}`;
   const restored = `${folder}.restored`;
   try {
-    await make(restored, { loadDataDir: await unpacked(newest) });
+    await make(restored, (to) => unpack(newest, to));
   } catch (error) {
     if (error instanceof StartError) throw error;
     throw new StartError(
@@ -170,16 +179,16 @@ async function restore({ folder, snapshots, log }: PgliteOptions): Promise<void>
   });
 }
 
-/** Unpacked here: in PGlite, the error of a damaged archive cannot be caught. */
-async function unpacked(path: string): Promise<Blob> {
-  const packed = new Blob([await Deno.readFile(path)]).stream();
-  const bytes = await new Response(packed.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
-  return new Blob([bytes], { type: "application/x-tar" });
+/** @throws {Error} when it is not a whole snapshot: PGlite would make a new database of what is missing. */
+async function unpack(snapshot: string, to: string): Promise<void> {
+  const rights = { fmode: 0o600, dmode: 0o700 };
+  await pipeline(createReadStream(snapshot), createGunzip(), unpackTar(to, rights));
+  if (!await isBaseBackup(to)) throw new Error("it is not a copy of a database");
 }
 
 async function reopen({ folder, snapshots }: PgliteOptions): Promise<PGlite> {
   try {
-    return await open(folder, {});
+    return await open(folder);
   } catch (error) {
     const full = await noRoom(folder, error);
     if (full !== null) throw full;
@@ -194,8 +203,8 @@ async function reopen({ folder, snapshots }: PgliteOptions): Promise<PGlite> {
   }
 }
 
-async function open(folder: string, options: PGliteOptions): Promise<PGlite> {
-  const database = await PGlite.create({ ...options, dataDir: folder });
+async function open(folder: string): Promise<PGlite> {
+  const database = await PGlite.create({ dataDir: folder });
   await database.query("select 1");
   return database;
 }

@@ -1,11 +1,18 @@
 import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
+import { packTar } from "modern-tar/fs";
 import { describe, type Log } from "../../../supabase/functions/_shared/log.ts";
 import { exists, writePrivateFile } from "../../host/private_file.ts";
-import { closeToOthers } from "../../host/private_folder.ts";
+import { closeToOthers, makePrivateFolder } from "../../host/private_folder.ts";
 import type { Job } from "../schedule.ts";
 
 const keptSnapshots = 3;
 const suffix = ".tar.gz";
+/** Where a copy is before it is packed, in the folder of the snapshots. */
+const unpackedName = "unpacked";
+/** The fastest: 56 MB of 371 in 4.7 s of a processor, where 46 MB take 7.5 s. */
+const level = 1;
 const tolerableMs = 60_000;
 
 /**
@@ -18,19 +25,22 @@ const tolerableMs = 60_000;
  */
 export class Snapshots {
   readonly #folder: string;
-  readonly #dump: () => Promise<Blob>;
+  readonly #copy: (to: string) => Promise<void>;
   readonly #log: Log;
   readonly #now: () => Date;
   #changed: boolean;
   #last: Promise<void> = Promise.resolve();
 
-  /** @param options.changed whether the database holds something that no snapshot has yet */
+  /**
+   * @param options.copy makes a folder that is a copy of the database's, which goes on working
+   * @param options.changed whether the database holds something that no snapshot has yet
+   */
   constructor(
     folder: string,
-    options: { dump: () => Promise<Blob>; log: Log; changed: boolean; now?: () => Date },
+    options: { copy: (to: string) => Promise<void>; log: Log; changed: boolean; now?: () => Date },
   ) {
     this.#folder = folder;
-    this.#dump = options.dump;
+    this.#copy = options.copy;
     this.#log = options.log;
     this.#changed = options.changed;
     this.#now = options.now ?? (() => new Date());
@@ -56,7 +66,7 @@ export class Snapshots {
     if (!this.#changed) return;
     this.#changed = false;
     try {
-      await takeSnapshot(this.#folder, await this.#dump(), this.#now());
+      await takeSnapshot(this.#folder, { copy: this.#copy, now: this.#now() });
       await warnOfFuture(this.#folder, { log: this.#log, now: this.#now() });
     } catch (error) {
       this.#changed = true;
@@ -76,7 +86,9 @@ export async function removeUnfinished(folder: string): Promise<void> {
   if (!await exists(folder)) return;
   await closeToOthers(folder);
   for (const { name } of await Array.fromAsync(Deno.readDir(folder))) {
-    if (/\.tar\.gz\.[0-9a-f-]{36}$/.test(name)) await Deno.remove(join(folder, name));
+    if (name === unpackedName || /\.tar\.gz\.[0-9a-f-]{36}$/.test(name)) {
+      await Deno.remove(join(folder, name), { recursive: true });
+    }
   }
 }
 
@@ -90,11 +102,26 @@ export async function warnOfFuture(folder: string, { log, now }: { log: Log; now
   });
 }
 
-async function takeSnapshot(folder: string, dump: Blob, now: Date): Promise<void> {
+/** A part at a time: a snapshot takes as much memory for a large fleet as for a small one. */
+async function takeSnapshot(
+  folder: string,
+  { copy, now }: { copy: (to: string) => Promise<void>; now: Date },
+): Promise<void> {
   const last = (await names(folder)).at(-1);
   const number = String(last === undefined ? 1 : numberOf(last) + 1).padStart(8, "0");
   const name = `${number}-${now.toISOString().replaceAll(":", "-")}${suffix}`;
-  await writePrivateFile(join(folder, name), new Uint8Array(await dump.arrayBuffer()));
+  const unpacked = join(folder, unpackedName);
+  await makePrivateFolder(folder);
+  try {
+    await copy(unpacked);
+    await pipeline(
+      packTar(unpacked),
+      createGzip({ level }),
+      (parts: AsyncIterable<Uint8Array>) => writePrivateFile(join(folder, name), parts),
+    );
+  } finally {
+    if (await exists(unpacked)) await Deno.remove(unpacked, { recursive: true });
+  }
   for (const old of (await names(folder)).slice(0, -keptSnapshots)) await Deno.remove(join(folder, old));
 }
 

@@ -6,7 +6,17 @@ import { temporaryFolder } from "../../_support/server.ts";
 const unix = Deno.build.os !== "windows";
 const root = unix && Deno.uid() === 0;
 
-for (const [name, content] of [["text", "a\nb\n"], ["bytes", new Uint8Array([97, 10, 98, 10])]] as const) {
+const partly = (async function* () {
+  for (const part of ["a\n", "", "b\n"]) yield await Promise.resolve(new TextEncoder().encode(part));
+})();
+
+for (
+  const [name, content] of [
+    ["text", "a\nb\n"],
+    ["bytes", new Uint8Array([97, 10, 98, 10])],
+    ["what comes in parts", partly],
+  ] as const
+) {
   Deno.test(`${name} that was written is read back, from a file and a folder of its owner only`, async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "made", "file");

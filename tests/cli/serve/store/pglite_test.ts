@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { PGlite } from "@electric-sql/pglite";
+import { packTar } from "modern-tar/fs";
 import { openPglite } from "../../../../cli/serve/store/pglite.ts";
 import { StartError } from "../../../../cli/serve/start_error.ts";
 import { type Database, databaseOver } from "../../../../supabase/functions/_shared/database/port.ts";
@@ -39,11 +41,15 @@ Deno.test("the newest snapshot that is whole takes the place of the database", a
         restore: true,
       });
 
+    const other = [{ type: "content", target: "PG_VERSION", content: "18" }] as const;
+    const archive = gzipSync(new Uint8Array(await new Response(packTar(other)).arrayBuffer()));
+
     for (
       const [how, damage] of [
         ["cut", (whole: Uint8Array) => whole.slice(0, whole.length / 2)],
         ["empty", () => new Uint8Array()],
         ["not an archive", () => new TextEncoder().encode("not an archive")],
+        ["an archive of something else", () => archive],
       ] as const
     ) {
       await test.step(`one that is ${how} → it is named, and nothing changes`, () => isNamed(data, damage));
@@ -65,6 +71,33 @@ Deno.test("the newest snapshot that is whole takes the place of the database", a
       assert.match(hint, /^start with --restore .*"[^"]+snapshots[^"]+\.tar\.gz"/);
       await isRestored();
     });
+  });
+});
+
+Deno.test("while a snapshot is taken → calls are answered, and what is written meanwhile is in the next one", async () => {
+  await withFolderInMemory(async (data) => {
+    await copyDatabaseTemplate(data);
+    const { call, jobs, close } = await open(data);
+    const { agents, health } = databaseOver(call);
+    const create = async (name: string): Promise<void> => void await agents.create({ ...newAgent, name });
+    await create("first");
+    let taken = false;
+    const snapshot = jobs.find(({ name }) => name === "snapshot")?.run().then(() => taken = true);
+    let answered = 0;
+    for (; !taken; answered++) {
+      await health.ping();
+      if (answered === 0) await create("meanwhile");
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    await snapshot;
+    assert.ok(answered > 20, `${answered} calls were answered`);
+    await close();
+    assert.equal((await namesIn(join(data, "snapshots"))).length, 2);
+    await withDatabase(data, async ({ agents }) => {
+      const filter = { liveness: null, labels: [], search: null };
+      const { rows } = await agents.list(null, { filter, sort: "name", page: { limit: 10, after: null } });
+      assert.deepEqual(rows.map(({ name }) => name), ["first", "meanwhile"]);
+    }, { restore: true });
   });
 });
 

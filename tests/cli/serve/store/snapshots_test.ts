@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
+import { createReadStream } from "node:fs";
 import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import { unpackTar } from "modern-tar/fs";
 import { newestSnapshot, Snapshots } from "../../../../cli/serve/store/snapshots.ts";
 import { Log } from "../../../../supabase/functions/_shared/log.ts";
-import { withFolder } from "../../../_support/server.ts";
+import { temporaryFolder, withFolder } from "../../../_support/server.ts";
 import { pause } from "../../../_support/wait.ts";
+
+/** Copies a database into a folder that is not there yet. */
+type Copy = (to: string) => Promise<void>;
 
 /** Snapshots whose quarter of an hour passes when the test says so. */
 interface Bench {
@@ -15,15 +22,15 @@ interface Bench {
 
 Deno.test("a quarter of an hour without a change → no snapshot; with one → one", async () => {
   await onBench(
-    () => Promise.resolve(new Blob(["a dump"])),
+    copyOf("a copy"),
     async ({ snapshots, quarterOfAnHour, taken }) => {
       await quarterOfAnHour();
       assert.deepEqual(await taken(), []);
       snapshots.noteChange();
       await quarterOfAnHour();
-      assert.deepEqual(await taken(), ["a dump"]);
+      assert.deepEqual(await taken(), ["a copy"]);
       await quarterOfAnHour();
-      assert.deepEqual(await taken(), ["a dump"]);
+      assert.deepEqual(await taken(), ["a copy"]);
     },
   );
 });
@@ -31,22 +38,24 @@ Deno.test("a quarter of an hour without a change → no snapshot; with one → o
 Deno.test("five changes → the last three snapshots are kept, and the newest is the last", async () => {
   let count = 0;
   await onBench(
-    () => Promise.resolve(new Blob([`dump ${++count}`])),
+    (to) => copyOf(`copy ${++count}`)(to),
     async ({ snapshots, quarterOfAnHour, taken }) => {
       for (let change = 0; change < 5; change++) {
         snapshots.noteChange();
         await quarterOfAnHour();
       }
-      assert.deepEqual(await taken(), ["dump 3", "dump 4", "dump 5"]);
+      assert.deepEqual(await taken(), ["copy 3", "copy 4", "copy 5"]);
     },
   );
 });
 
 Deno.test("a snapshot that fails → a line in the log, the older one kept, and another try", async () => {
   let fails = false;
-  const dump = (): Promise<Blob> =>
-    fails ? Promise.reject(new Error("disk full")) : Promise.resolve(new Blob(["good"]));
-  await onBench(dump, async ({ snapshots, quarterOfAnHour, taken, lines }) => {
+  const copy: Copy = async (to) => {
+    await copyOf(fails ? "half of it" : "good")(to);
+    if (fails) throw new Error("disk full");
+  };
+  await onBench(copy, async ({ snapshots, quarterOfAnHour, taken, lines }) => {
     snapshots.noteChange();
     await quarterOfAnHour();
     fails = true;
@@ -61,7 +70,7 @@ Deno.test("a snapshot that fails → a line in the log, the older one kept, and 
 });
 
 Deno.test("a stop takes the last snapshot", async () => {
-  await onBench(() => Promise.resolve(new Blob(["last"])), async ({ snapshots, taken }) => {
+  await onBench(copyOf("last"), async ({ snapshots, taken }) => {
     snapshots.noteChange();
     await snapshots.takeIfChanged();
     assert.deepEqual(await taken(), ["last"]);
@@ -69,10 +78,14 @@ Deno.test("a stop takes the last snapshot", async () => {
 });
 
 Deno.test("a stop while a snapshot is being taken → waits for it, and takes what changed meanwhile", async () => {
-  const dumps = [Promise.withResolvers<Blob>(), Promise.withResolvers<Blob>()];
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   let asked = 0;
-  const dump = (): Promise<Blob> => dumps[asked++]?.promise ?? Promise.reject(new Error("a third one"));
-  await onBench(dump, async ({ snapshots, quarterOfAnHour, taken }) => {
+  const copy: Copy = async (to) => {
+    const mine = asked++;
+    await (gates[mine]?.promise ?? Promise.reject(new Error("a third one")));
+    await copyOf(`copy ${mine}`)(to);
+  };
+  await onBench(copy, async ({ snapshots, quarterOfAnHour, taken }) => {
     snapshots.noteChange();
     const first = quarterOfAnHour();
     await new Promise((resolve) => setTimeout(resolve));
@@ -81,10 +94,9 @@ Deno.test("a stop while a snapshot is being taken → waits for it, and takes wh
     await pause(20);
     assert.ok(!stopped);
     snapshots.noteChange();
-    dumps[1]?.resolve(new Blob(["second"]));
-    dumps[0]?.resolve(new Blob(["first"]));
+    for (const { resolve } of gates.toReversed()) resolve();
     await Promise.all([first, stop]);
-    assert.deepEqual(await taken(), ["first", "second"]);
+    assert.deepEqual(await taken(), ["copy 0", "copy 1"]);
   });
 });
 
@@ -106,14 +118,14 @@ for (
         );
       }
       const snapshots = new Snapshots(folder, {
-        dump: () => Promise.resolve(new Blob(["of now"])),
+        copy: copyOf("of now"),
         log: new Log((line) => lines.push(line)),
         changed: true,
         now: () => new Date("2026-11-26T16:10:00Z"),
       });
       await snapshots.takeIfChanged();
       const newest = await newestSnapshot(folder) ?? "";
-      assert.equal(await Deno.readTextFile(newest), "of now");
+      assert.equal(await contentOf(newest), "of now");
       assert.equal((await Array.fromAsync(Deno.readDir(folder))).length, 3);
       assert.equal(lines.length, 1);
       assert.match(lines[0] ?? "", /dated in the future.*2027-11-26T16-02.*"now":"2026-11-26T16:10:00.000Z"/);
@@ -121,16 +133,16 @@ for (
       await snapshots.takeIfChanged();
       const later = await newestSnapshot(folder) ?? "";
       assert.ok(later > newest, `${later} comes before ${newest}`);
-      assert.equal(await Deno.readTextFile(newest), "of now");
+      assert.equal(await contentOf(newest), "of now");
     });
   });
 }
 
-async function onBench(dump: () => Promise<Blob>, test: (bench: Bench) => Promise<void>): Promise<void> {
+async function onBench(copy: Copy, test: (bench: Bench) => Promise<void>): Promise<void> {
   await withFolder(async (folder) => {
     const lines: string[] = [];
     const log = new Log((line) => lines.push(line));
-    const snapshots = new Snapshots(join(folder, "snapshots"), { dump, log, changed: false });
+    const snapshots = new Snapshots(join(folder, "snapshots"), { copy, log, changed: false });
     assert.equal(snapshots.job.everyMs, 15 * 60 * 1000);
     await test({
       snapshots,
@@ -145,5 +157,19 @@ async function contents(folder: string): Promise<string[]> {
   if (await newestSnapshot(folder) === null) return [];
   const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
   assert.equal(join(folder, names.at(-1) ?? ""), await newestSnapshot(folder));
-  return await Promise.all(names.map((name) => Deno.readTextFile(join(folder, name))));
+  return await Promise.all(names.map((name) => contentOf(join(folder, name))));
+}
+
+/** A copy of one file with this text. */
+function copyOf(text: string): Copy {
+  return async (to) => {
+    await Deno.mkdir(to);
+    await Deno.writeTextFile(join(to, "file"), text);
+  };
+}
+
+async function contentOf(snapshot: string): Promise<string> {
+  await using to = await temporaryFolder();
+  await pipeline(createReadStream(snapshot), createGunzip(), unpackTar(to.path));
+  return await Deno.readTextFile(join(to.path, "file"));
 }
