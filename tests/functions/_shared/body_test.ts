@@ -26,6 +26,36 @@ function stream(...chunks: Bytes[]): ReadableStream<Bytes> {
   });
 }
 
+function plainStream(
+  pull: (controller: ReadableStreamDefaultController<Bytes>) => void,
+): ReadableStream<Bytes> {
+  return new ReadableStream<Bytes>({ pull }, { highWaterMark: 0 });
+}
+
+/** As a server's body is: it gives what it has into the reader's own buffer. */
+function byteStream(
+  { chunks, asked = [], atEnd }: {
+    chunks: Bytes[];
+    /** For how many bytes the reader asked, each time. */
+    asked?: number[];
+    atEnd: (controller: ReadableByteStreamController) => void;
+  },
+): ReadableStream<Bytes> {
+  const left = [...chunks];
+  return new ReadableStream({
+    type: "bytes",
+    pull(controller) {
+      const view = controller.byobRequest?.view;
+      assert.ok(view instanceof Uint8Array);
+      asked.push(view.length);
+      const chunk = left.shift();
+      if (chunk === undefined) return atEnd(controller);
+      view.set(chunk);
+      controller.byobRequest?.respond(chunk.length);
+    },
+  });
+}
+
 async function refused(request: Request, code: string, message: RegExp): Promise<void> {
   for (const read of [readJson, readOptionalJson]) {
     await assert.rejects(read(request.clone()), (error: Error) => {
@@ -193,39 +223,67 @@ Deno.test("no body at all is read as an empty one", async () => {
   await assert.rejects(readJson(new Request(url, { method: "POST" })), /it is empty, expected JSON/);
 });
 
-Deno.test("a body whose sender goes away is invalid_request, and keeps the cause for the log", async () => {
-  for (const isLengthTold of [false, true]) {
-    const gone = new Error("connection reset");
-    const body = new ReadableStream<Bytes>({
-      pull: (controller) => controller.error(gone),
-    }, { highWaterMark: 0 });
-    await assert.rejects(readJson(post(body, isLengthTold ? told(body) : {})), (error: Error) => {
-      return error instanceof ContractError && error.code === "invalid_request" &&
-        /cut off/.test(error.message) &&
-        error.cause !== undefined;
-    });
-  }
+Deno.test("a body whose length was told is read into as many bytes", async () => {
+  const bytes = encoder.encode('{"a": "🦊"}');
+  const asked: number[] = [];
+  const chunks = [bytes.slice(0, 1), bytes.slice(1, 9), bytes.slice(9)];
+  const body = byteStream({ chunks, asked, atEnd: () => assert.fail("more was read") });
+  assert.deepEqual(await readJson(post(body, { "content-length": String(bytes.length) })), { a: "🦊" });
+  assert.deepEqual(asked, [bytes.length, bytes.length - 1, bytes.length - 9]);
 });
 
-Deno.test("a body whose length was told, and that does not arrive, is given up after 10 s", async () => {
-  const body = new ReadableStream<Bytes>({
-    start: (controller) => controller.enqueue(encoder.encode('{"a": ')),
-  });
-  assert.deepEqual(await withoutWaiting(() => refusedOnce(post(body, told(body)))), [10_000]);
-});
-
-Deno.test("a body that never ends is given up after 10 s", async () => {
-  let cancelled = false;
-  const body = new ReadableStream<Bytes>({
-    start: (controller) => controller.enqueue(encoder.encode('{"a": ')),
-    cancel() {
-      cancelled = true;
+Deno.test("a body that is shorter than its length is invalid_request", async () => {
+  const body = byteStream({
+    chunks: [encoder.encode("{}")],
+    atEnd: (controller) => {
+      controller.close();
+      controller.byobRequest?.respond(0);
     },
   });
-  const delays = await withoutWaiting(() => refusedOnce(post(body)));
-  assert.deepEqual(delays, [10_000]);
-  assert.ok(cancelled);
+  await assert.rejects(readJson(post(body, { "content-length": "3" })), (error: Error) => {
+    return error instanceof ContractError && error.code === "invalid_request" &&
+      /cut off/.test(error.message);
+  });
 });
+
+const gone = new Error("connection reset");
+const ofGone: [what: string, body: () => ReadableStream<Bytes>, headers: Record<string, string>][] = [
+  ["", () => plainStream((controller) => controller.error(gone)), {}],
+  [", in chunks with a length", () => plainStream((controller) => controller.error(gone)), told("{}")],
+  [" and whose length was told", () => {
+    return byteStream({ chunks: [], atEnd: (controller) => controller.error(gone) });
+  }, told("{}")],
+];
+for (const [what, body, headers] of ofGone) {
+  Deno.test(`a body whose sender goes away${what} is invalid_request, and keeps the cause for the log`, async () => {
+    await assert.rejects(readJson(post(body(), headers)), (error: Error) => {
+      return error instanceof ContractError && error.code === "invalid_request" &&
+        /cut off/.test(error.message) && error.cause !== undefined;
+    });
+  });
+}
+
+const endless: [what: string, start: UnderlyingDefaultSource<Bytes> | UnderlyingByteSource, told: boolean][] =
+  [
+    ["of chunks", {}, false],
+    ["that is not of bytes, and shorter than its length", {}, true],
+    ["that is shorter than its length", { type: "bytes" }, true],
+  ];
+for (const [what, source, isTold] of endless) {
+  Deno.test(`a body ${what}, and does not end, is given up after 10 s`, async () => {
+    let cancelled = false;
+    const body = new ReadableStream<Bytes>({
+      ...source as UnderlyingDefaultSource<Bytes>,
+      start: (controller) => controller.enqueue(encoder.encode('{"a": ')),
+      cancel() {
+        cancelled = true;
+      },
+    });
+    const delays = await withoutWaiting(() => refusedOnce(post(body, isTold ? told(body) : {})));
+    assert.deepEqual(delays, [10_000]);
+    assert.ok(cancelled);
+  });
+}
 
 Deno.test("a body that comes byte by byte has 10 s for all of it", async () => {
   const body = new ReadableStream<Bytes>({

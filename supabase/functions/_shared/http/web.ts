@@ -28,7 +28,7 @@ async function textOf(request: Request): Promise<string> {
   if (body === null) return "";
   // A content-length does not limit a body of chunks.
   const isLengthTrue = /^\d+$/.test(told ?? "") && headers.get("transfer-encoding") === null;
-  return decodeBody(await inTime(isLengthTrue ? wholeOf(request) : chunksOf(body)));
+  return decodeBody(await inTime(isLengthTrue ? bytesOf(body, Number(told)) : chunksOf(body)));
 }
 
 /** A body that is being read, and what ends that. */
@@ -49,34 +49,49 @@ async function inTime({ bytes, giveUp }: Reading): Promise<Uint8Array> {
   }
 }
 
-/**
- * A body whose length was told: the runtime reads no more of it, into as many bytes. For each chunk of a stream, Deno
- * takes 64 KiB. It cannot be given up but with its connection.
- */
-function wholeOf(request: Request): Reading {
-  const bytes = request.arrayBuffer().then((buffer) => {
-    if (buffer.byteLength > maxBodyBytes) throw tooLarge();
-    return new Uint8Array(buffer);
-  }, (error: unknown) => {
-    throw cutOff(error);
-  });
-  return { bytes, giveUp: () => undefined };
+/** A body whose length was told, into as many bytes. For each chunk of a stream, Deno takes 64 KiB. */
+function bytesOf(body: ReadableStream<Uint8Array>, length: number): Reading {
+  const reader = byteReader(body);
+  return reader === null ? chunksOf(body) : { bytes: readInto(reader, length), giveUp: giveUp(reader) };
+}
+
+/** Null for a stream that is not of bytes. */
+function byteReader(body: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | null {
+  try {
+    return body.getReader({ mode: "byob" });
+  } catch (error) {
+    if (error instanceof TypeError) return null;
+    throw error;
+  }
+}
+
+/** Each read takes the buffer away, and gives it back in its value. */
+async function readInto(reader: ReadableStreamBYOBReader, length: number): Promise<Uint8Array> {
+  let bytes = new Uint8Array(length);
+  for (let filled = 0; filled < length;) {
+    const { done, value } = await unlessCutOff(reader.read(bytes.subarray(filled)));
+    if (done) throw cutOff("it is shorter than its content-length");
+    filled += value.length;
+    bytes = new Uint8Array(value.buffer);
+  }
+  return bytes;
 }
 
 function chunksOf(body: ReadableStream<Uint8Array>): Reading {
   const reader = body.getReader();
-  return {
-    bytes: readAll(reader),
-    // The rest of a body is given up, and so is one whose sender is gone.
-    giveUp: () => void reader.cancel().catch(() => undefined),
-  };
+  return { bytes: readAll(reader), giveUp: giveUp(reader) };
+}
+
+/** The rest of a body is given up, and so is one whose sender is gone. */
+function giveUp(reader: ReadableStreamGenericReader): () => void {
+  return () => void reader.cancel().catch(() => undefined);
 }
 
 async function readAll(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   while (true) {
-    const { done, value } = await readChunk(reader);
+    const { done, value } = await unlessCutOff(reader.read());
     if (done) return joined(chunks, length);
     length += value.length;
     if (length > maxBodyBytes) throw tooLarge();
@@ -85,9 +100,9 @@ async function readAll(reader: ReadableStreamDefaultReader<Uint8Array>): Promise
 }
 
 /** A connection that ends in the middle of a body is the sender's fault. */
-async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>) {
+async function unlessCutOff<Result>(read: Promise<Result>): Promise<Result> {
   try {
-    return await reader.read();
+    return await read;
   } catch (error) {
     throw cutOff(error);
   }
