@@ -37,8 +37,9 @@ const turnMilliseconds = 50;
 
 const notes = `
 It runs until Ctrl-C. A flag beats its variable, and an empty variable counts as unset. Variables without a flag:
-AGENT_JWT_KEYS, AGENT_SESSION_TTL_SECONDS, AGENT_LIMIT_PER_OWNER, OPENCLAW_TRUST_PROXY, OPENCLAW_HEARTBEAT_URL (or
-OPENCLAW_HEARTBEAT_URL_FILE); docs/operating.md explains them.
+AGENT_JWT_KEYS, AGENT_SESSION_TTL_SECONDS, AGENT_LIMIT_PER_OWNER, OPENCLAW_TRUST_PROXY, OPENCLAW_HISTORY_DAYS,
+OPENCLAW_PRIVATE_TARGETS, OPENCLAW_SMTP_URL, OPENCLAW_HEARTBEAT_URL (or OPENCLAW_HEARTBEAT_URL_FILE);
+docs/operating.md explains them.
 
 Example:
   openclaw serve --data /var/lib/openclaw-server --port 8080
@@ -112,7 +113,8 @@ function configurationHint({ message }: ConfigurationError): string {
   const name = /\b[A-Z]+(_[A-Z]+)+\b/.exec(message)?.[0];
   if (name === "AGENT_JWT_KEYS") return "openclaw keys generate";
   if (name?.startsWith("OPENCLAW_HEARTBEAT_URL")) return "OPENCLAW_HEARTBEAT_URL_FILE=<file> openclaw serve";
-  if (name === undefined || name.endsWith("_URL")) {
+  if (name === "OPENCLAW_SMTP_URL") return "unset OPENCLAW_SMTP_URL, and no mail is sent";
+  if (name === undefined || name === "OPENCLAW_PUBLIC_URL" || name === "SUPABASE_URL") {
     return "openclaw serve --public-url https://fleet.example.com";
   }
   return `unset ${name}, which has a default`;

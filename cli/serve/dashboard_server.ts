@@ -1,4 +1,4 @@
-import { refuseRequest } from "../../supabase/functions/_shared/http/endpoint.ts";
+import { refuserOf } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { Refusals } from "../../supabase/functions/_shared/http/refusals.ts";
 import { randomBytes } from "../../supabase/functions/_shared/random.ts";
 import type { OperatorConnection } from "../api/operator.ts";
@@ -39,7 +39,7 @@ export async function startDashboard(
     now,
     randomBytes,
   });
-  listener.handle((request, address) => dashboard.respond(request, address), refuseRequest);
+  listener.handle((request, address) => dashboard.respond(request, address), refuserOf(null));
   return {
     url: listener.url,
     makeAddress: () => `${listener.url}/#code=${code.make()}`,

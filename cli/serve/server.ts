@@ -2,9 +2,10 @@ import ipaddr from "npm:ipaddr.js@2.5.0";
 import { isLoopback } from "../../supabase/functions/_shared/address.ts";
 import { makeBackend } from "../../supabase/functions/_shared/backend.ts";
 import { Deliverer } from "../../supabase/functions/_shared/channels/deliverer.ts";
+import { noMail } from "../../supabase/functions/_shared/channels/send.ts";
 import { batching } from "../../supabase/functions/_shared/database/batch.ts";
 import { databaseOver } from "../../supabase/functions/_shared/database/port.ts";
-import { refuseRequest, respond } from "../../supabase/functions/_shared/http/endpoint.ts";
+import { refuserOf, respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import {
   type Environment,
   readKeyRing,
@@ -85,7 +86,7 @@ export async function startServer(
     const database = batching(databaseOver(store.call), store);
     const transports = {
       post: pinnedPost({ loopback: true, private: settings.privateTargets }),
-      mail: smtp === null ? null : (await import("./mail.ts")).smtpMail(smtp),
+      mail: smtp === null ? noMail("OPENCLAW_SMTP_URL") : (await import("./mail.ts")).smtpMail(smtp),
     };
     const deliverer = new Deliverer({ database, transports, log, now: () => new Date() });
     opened.push(() => deliverer.stop());
@@ -144,7 +145,7 @@ export async function startServer(
       if (dashboard.takes(request)) return dashboard.respond(request, socketAddress);
       const { endpoint, subpath } = findEndpoint(request.pathname);
       return respond(endpoint, request, backend, { subpath, socketAddress });
-    }, refuseRequest);
+    }, refuserOf(log));
     await writeUrl(folder, settings.publicUrl ?? listener.url);
     log.line("info", "server started", {
       url: listener.url,

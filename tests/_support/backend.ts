@@ -20,7 +20,7 @@ import {
   type ReaderKey,
 } from "../../supabase/functions/_shared/database/port.ts";
 import { Deliverer } from "../../supabase/functions/_shared/channels/deliverer.ts";
-import type { Post, Transports } from "../../supabase/functions/_shared/channels/send.ts";
+import { noMail, type Post, type Transports } from "../../supabase/functions/_shared/channels/send.ts";
 import { Buckets } from "../../supabase/functions/_shared/http/buckets.ts";
 import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import type { Endpoint } from "../../supabase/functions/_shared/http/routes.ts";
@@ -336,7 +336,7 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
       posts.push(post);
       return Promise.resolve({ status: 200, retryAfter: null, text: "ok" });
     },
-    mail: null,
+    mail: noMail("OPENCLAW_SMTP_URL"),
   };
   return {
     database: recorded,

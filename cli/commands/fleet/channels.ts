@@ -253,7 +253,7 @@ function hintAt({ id }: Channel, said: string): string {
   const variable = /\bOPENCLAW_[A-Z_]+/.exec(said)?.[0];
   return variable === undefined
     ? `openclaw channels edit ${id} --settings-file <file>`
-    : `set ${variable} where the server is started`;
+    : `set ${variable} where the service runs`;
 }
 
 function addRemove(channels: Command, environment: Environment): void {

@@ -5,8 +5,8 @@ import { type Fault, WireRequest } from "./request.ts";
 import { StreamedBody } from "./stream.ts";
 
 export type Handler = (request: WireRequest, socketAddress: string) => Promise<PageReply>;
-/** Makes the reply to a request that HTTP itself refuses. */
-export type Refuse = (status: number, description: string) => Reply;
+/** Makes the reply to a request that HTTP itself refuses, or of which the handler failed. */
+export type Refuse = (status: number, description: string, cause?: unknown) => Reply;
 
 export interface Answering {
   handler: Handler;
@@ -54,20 +54,20 @@ async function replyTo(request: WireRequest, to: Outgoing, by: Answering): Promi
     return isStream
       ? { beginning: streamHead(reply, framing), stream: reply.stream }
       : { beginning: wholeReply(reply, framing), stream: null };
-  } catch {
+  } catch (error) {
     // A handler makes a reply of each error. One that did not must not end the server.
-    const fault = { status: 500, description: "Cannot answer: the service failed" };
+    const fault = { status: 500, description: "Cannot answer: the service failed", cause: error };
     return { beginning: refusal(fault, { request, to, by }), stream: null };
   }
 }
 
 /** The connection's last reply: of what follows, nobody knows where it begins. */
 function refusal(
-  { status, description }: Fault,
+  { status, description, cause }: Fault & { cause?: unknown },
   { request, to, by }: { request: WireRequest | null; to: Outgoing; by: Answering },
 ): string | Uint8Array {
   to.endAfter(true);
-  return wholeReply(by.refuse(status, description), { request, isLast: true });
+  return wholeReply(by.refuse(status, description, cause), { request, isLast: true });
 }
 
 async function sendOn(

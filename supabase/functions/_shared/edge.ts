@@ -2,6 +2,7 @@ import { type Backend, makeBackend } from "./backend.ts";
 import { Deliverer } from "./channels/deliverer.ts";
 import { fetchPost } from "./channels/fetch_post.ts";
 import { apiMail } from "./channels/mail_api.ts";
+import { noMail } from "./channels/send.ts";
 import { supabaseDatabase } from "./database/supabase.ts";
 import { type Environment, readKeyRing, readMailApi, readSettings, readSupabase } from "./env.ts";
 import { respond } from "./http/endpoint.ts";
@@ -38,7 +39,9 @@ export async function edgeBackend(env: Environment): Promise<Backend> {
   const transports = {
     post: fetchPost({ loopback: false, private: settings.privateTargets }),
     // The mail API is the operator's own choice: it may be anywhere.
-    mail: mailApi === null ? null : apiMail(mailApi, fetchPost({ loopback: true, private: true })),
+    mail: mailApi === null
+      ? noMail("OPENCLAW_MAIL_URL")
+      : apiMail(mailApi, fetchPost({ loopback: true, private: true })),
   };
   const database = supabaseDatabase(url, secretKeys.default ?? Object.values(secretKeys)[0] ?? "");
   // deno-lint-ignore no-console -- the platform takes the log from here

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { refuseRequest } from "../../../supabase/functions/_shared/http/endpoint.ts";
+import { refuserOf } from "../../../supabase/functions/_shared/http/endpoint.ts";
 import { ContractError, statusOf } from "../../../supabase/functions/_shared/http/errors.ts";
 import type { Sink } from "../../../cli/dashboard/replies.ts";
 import { Connection } from "../../../cli/serve/http/connection.ts";
@@ -80,7 +80,7 @@ async function serve(given: Partial<Limits> = {}, certificate: Certificate | nul
       refusals.push(error.message);
       return { ...reply, status: statusOf(error.code), body: `${pathname} ${error.code}` };
     }
-  }, refuseRequest);
+  }, refuserOf(null));
   const port = Number(new URL(listener.url).port);
   const open: RawConnection[] = [];
   let stopped: Promise<void> | null = null;
@@ -158,7 +158,7 @@ Deno.test("3 MB of bodies sent ahead → at most 256 KiB are read before their t
   const held = Promise.withResolvers<void>();
   const connection = new Connection({ wire: accepted, address: "" }, {
     limits,
-    refuse: refuseRequest,
+    refuse: refuserOf(null),
     async handler(request) {
       if (request.pathname === "/held") await held.promise;
       return { status: 200, headers: {}, body: `${request.pathname} ${(await request.text()).length}` };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { SMTPServer } from "npm:smtp-server@3.21.6";
 import { smtpMail } from "../../../cli/serve/mail.ts";
+import { pause } from "../../_support/wait.ts";
 import { NoReply } from "../../../supabase/functions/_shared/channels/send.ts";
 
 interface Received {
@@ -75,6 +76,23 @@ Deno.test("a mailbox that the server refuses is no delivery, and its words are t
     return true;
   });
   assert.equal(server.kept.length, 0);
+});
+
+Deno.test("a mail server that greets and greets → no delivery, after the limit for all of it", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const greeted = (async () => {
+    using connection = await listener.accept();
+    const line = new TextEncoder().encode("220-welcome\r\n");
+    // Until it is closed.
+    try {
+      for (;; await pause(10)) await connection.write(line);
+    } catch (error) {
+      assert.ok(error instanceof Error, String(error));
+    }
+  })();
+  const send = smtpMail({ url: `smtp://127.0.0.1:${listener.addr.port}`, from, limitMs: 200 });
+  await assert.rejects(send(mail), { name: "NoReply", message: "the mail server: no answer within 0.2 s" });
+  await greeted;
 });
 
 Deno.test("a wrong password is no delivery, and is not in what is said of it", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { openPostgres } from "../../../cli/serve/store/postgres.ts";
+import { noMail } from "../../../supabase/functions/_shared/channels/send.ts";
 import { Deliverer } from "../../../supabase/functions/_shared/channels/deliverer.ts";
 import { databaseOver } from "../../../supabase/functions/_shared/database/port.ts";
 import { Log } from "../../../supabase/functions/_shared/log.ts";
@@ -28,7 +29,7 @@ postgres.test(`${count} agents that are cut at once → one message within 90 s,
   const receivers = new Receivers();
   const deliverer = new Deliverer({
     database: databaseOver(store.call),
-    transports: { post: receivers.post, mail: null },
+    transports: { post: receivers.post, mail: noMail("OPENCLAW_SMTP_URL") },
     log: new Log(() => {}),
     now: () => new Date(),
   });

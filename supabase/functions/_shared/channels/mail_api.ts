@@ -15,7 +15,7 @@ export interface MailApi {
 export function apiMail(
   { url, from, key }: MailApi,
   post: Transports["post"],
-): NonNullable<Transports["mail"]> {
+): Transports["mail"] {
   return async ({ id, to, subject, text }: Mail) => {
     const { status, text: answer } = await post({
       url: new URL(url),

@@ -39,8 +39,13 @@ export class NoReply extends Error {
 export interface Transports {
   /** Checks the target, connects to what it checked, follows no redirect, and gives up after 15 s. */
   post: (post: Post) => Promise<PostReply>;
-  /** Null where no mail server is configured. */
-  mail: ((mail: Mail) => Promise<string>) | null;
+  /** Returns what the mail server answered. */
+  mail: (mail: Mail) => Promise<string>;
+}
+
+/** Where nobody takes mail: each fails, and says which variable names somebody. */
+export function noMail(variable: string): Transports["mail"] {
+  return () => Promise.reject(new NoReply(`this service has no mail server: ${variable} is not set`));
 }
 
 export interface Message {
@@ -88,7 +93,6 @@ export async function sendMessage(
 }
 
 async function sendMail(message: Message, { mail }: Transports, at: Date): Promise<string> {
-  if (mail === null) throw new NoReply("this server has no mail server: OPENCLAW_SMTP_URL is not set");
   const { title, text } = wordsOf(message.type, { ...message, at });
   return await mail({
     id: message.id,

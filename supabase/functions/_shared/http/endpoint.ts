@@ -1,7 +1,7 @@
 import { corsHeaders } from "npm:@supabase/supabase-js@2.119.1/cors";
 import type { Backend } from "../backend.ts";
 import { asContractError, ContractError, errorReply, statusOf } from "./errors.ts";
-import { describe } from "../log.ts";
+import { describe, type Log } from "../log.ts";
 import type { Incoming, Reply } from "./messages.ts";
 import { callerAddress } from "./refusals.ts";
 import type { Endpoint, Exchange, Handler, Route } from "./routes.ts";
@@ -58,12 +58,20 @@ export async function respond(
   return withCommonHeaders(reply, exchange.requestId);
 }
 
-/** The reply to a request that came to no endpoint: as HTTP, it could not be read. */
-export function refuseRequest(status: number, description: string): Reply {
-  const requestId = crypto.randomUUID();
-  const code = status < 500 ? "invalid_request" : "internal";
-  const reply = errorReply(new ContractError(code, description), requestId);
-  return withCommonHeaders({ ...reply, status }, requestId);
+/**
+ * Makes the replies to requests that got none from an endpoint: as HTTP, they could not be read, or the server itself
+ * failed, of which the log has the cause.
+ */
+export function refuserOf(
+  log: Pick<Log, "line"> | null,
+): (status: number, description: string, cause?: unknown) => Reply {
+  return (status, description, cause) => {
+    const requestId = crypto.randomUUID();
+    const code = status < 500 ? "invalid_request" : "internal";
+    if (cause !== undefined) log?.line("error", code, { request_id: requestId, cause: describe(cause) });
+    const reply = errorReply(new ContractError(code, description), requestId);
+    return withCommonHeaders({ ...reply, status }, requestId);
+  };
 }
 
 function withCommonHeaders({ status, headers, body }: Reply, requestId: string): Reply {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Connection } from "../../../../cli/serve/http/connection.ts";
 import { usualLimits } from "../../../../cli/serve/listen.ts";
-import { refuseRequest } from "../../../../supabase/functions/_shared/http/endpoint.ts";
+import { refuserOf } from "../../../../supabase/functions/_shared/http/endpoint.ts";
 
 /** A connection of one request, whose reply is taken, or not, when the test says so. */
 function connect(path: string) {
@@ -27,7 +27,7 @@ function connect(path: string) {
   const connection = new Connection({ wire, address: "192.0.2.1" }, {
     limits: usualLimits,
     handler: ({ pathname }) => Promise.resolve({ status: 200, headers: {}, body: pathname }),
-    refuse: refuseRequest,
+    refuse: refuserOf(null),
   });
   const served = connection.serve();
   return {

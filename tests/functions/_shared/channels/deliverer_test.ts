@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { Deliverer } from "../../../../supabase/functions/_shared/channels/deliverer.ts";
-import { NoReply, type Post, type PostReply } from "../../../../supabase/functions/_shared/channels/send.ts";
+import {
+  noMail,
+  NoReply,
+  type Post,
+  type PostReply,
+} from "../../../../supabase/functions/_shared/channels/send.ts";
 import type { Attempt, ClaimedDelivery } from "../../../../supabase/functions/_shared/database/port.ts";
 import { Log } from "../../../../supabase/functions/_shared/log.ts";
 import { Receivers, receiverSettings } from "../../../_support/receivers.ts";
@@ -58,7 +63,7 @@ function delivererOf(
   const lines: string[] = [];
   const deliverer = new Deliverer({
     database: { deliveries: outbox },
-    transports: { post, mail: null },
+    transports: { post, mail: noMail("OPENCLAW_SMTP_URL") },
     log: new Log((line) => lines.push(line)),
     now: () => new Date("2026-11-27T10:12:00Z"),
   });

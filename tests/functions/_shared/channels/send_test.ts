@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Webhook } from "npm:standardwebhooks@1.1.1";
 import {
   type Message,
+  noMail,
   NoReply,
   type Post,
   sendMessage,
@@ -43,7 +44,10 @@ for (const kind of kinds) {
   for (const type of ["incident.opened", "incident.reminder", "incident.closed"] as const) {
     Deno.test(`${kind} takes ${type} as its documentation has it`, async () => {
       const receivers = new Receivers();
-      const outcome = await sendMessage(message(kind, { type }), { post: receivers.post, mail: null }, at);
+      const outcome = await sendMessage(message(kind, { type }), {
+        post: receivers.post,
+        mail: noMail("NONE"),
+      }, at);
       assert.equal(outcome.state, "delivered", outcome.answer);
       assert.equal(receivers.kept.length, 1);
     });
@@ -55,7 +59,7 @@ for (const kind of kinds) {
       const hostile = { ...told, agents: [{ id: told.id, name }] };
       const outcome = await sendMessage(message(kind, { told: hostile }), {
         post: receivers.post,
-        mail: null,
+        mail: noMail("NONE"),
       }, at);
       assert.equal(outcome.state, "delivered", outcome.answer);
       const [kept] = receivers.kept;
@@ -66,7 +70,7 @@ for (const kind of kinds) {
   Deno.test(`${kind} answers 500, 429 and 410: later, not before it says, and never`, async () => {
     const receivers = new Receivers();
     receivers.next.push({ status: 500, text: "oops" }, { status: 429, retryAfter: "120" }, { status: 410 });
-    const transports = { post: receivers.post, mail: null };
+    const transports = { post: receivers.post, mail: noMail("NONE") };
     assert.deepEqual(await sendMessage(message(kind), transports, at), {
       state: "failed",
       answer: "500 oops",
@@ -85,7 +89,7 @@ for (const kind of kinds) {
     Deno.test(`${kind} answers ${status}: it refuses this message`, async () => {
       const receivers = new Receivers();
       receivers.next.push({ status, text: "no such field" });
-      const outcome = await sendMessage(message(kind), { post: receivers.post, mail: null }, at);
+      const outcome = await sendMessage(message(kind), { post: receivers.post, mail: noMail("NONE") }, at);
       assert.deepEqual(outcome, { state: "refused", answer: `${status} no such field` });
     });
   }
@@ -94,7 +98,7 @@ for (const kind of kinds) {
     Deno.test(`${kind} answers ${status}: it may take it later`, async () => {
       const receivers = new Receivers();
       receivers.next.push({ status, text: "no" });
-      const outcome = await sendMessage(message(kind), { post: receivers.post, mail: null }, at);
+      const outcome = await sendMessage(message(kind), { post: receivers.post, mail: noMail("NONE") }, at);
       assert.deepEqual(outcome, { state: "failed", answer: `${status} no`, retryAfterSeconds: 0 });
     });
   }
@@ -102,7 +106,7 @@ for (const kind of kinds) {
   Deno.test(`${kind} is redirected: not delivered`, async () => {
     const receivers = new Receivers();
     receivers.next.push({ status: 302, text: "" });
-    const outcome = await sendMessage(message(kind), { post: receivers.post, mail: null }, at);
+    const outcome = await sendMessage(message(kind), { post: receivers.post, mail: noMail("NONE") }, at);
     assert.equal(outcome.state, "failed");
   });
 
@@ -111,7 +115,7 @@ for (const kind of kinds) {
     const { settings } = message(kind);
     const secrets = Object.entries(settings).filter(([name]) => name !== "chat_id").map(([, value]) => value);
     receivers.next.push({ status: 400, text: `bad ${secrets.join(" and ")}` });
-    const { answer } = await sendMessage(message(kind), { post: receivers.post, mail: null }, at);
+    const { answer } = await sendMessage(message(kind), { post: receivers.post, mail: noMail("NONE") }, at);
     for (const secret of secrets) assert.ok(!answer.includes(secret), answer);
     assert.ok(!/secret-of|token-of|RRRR|whsec/.test(answer), answer);
   });
@@ -140,7 +144,7 @@ for (const [what, kind, reply] of refusals) {
   Deno.test(`${what} is not delivered`, async () => {
     const receivers = new Receivers();
     receivers.next.push(reply);
-    const outcome = await sendMessage(message(kind), { post: receivers.post, mail: null }, at);
+    const outcome = await sendMessage(message(kind), { post: receivers.post, mail: noMail("NONE") }, at);
     assert.equal(outcome.state, "failed");
   });
 }
@@ -149,7 +153,7 @@ Deno.test("markup is escaped where the receiver would act on it", async () => {
   const name = "<!channel> *b* @everyone";
   const hostile = { ...told, agents: [{ id: told.id, name }] };
   const receivers = new Receivers();
-  const transports = { post: receivers.post, mail: null };
+  const transports = { post: receivers.post, mail: noMail("NONE") };
   await sendMessage(message("slack", { told: hostile }), transports, at);
   await sendMessage(message("discord", { told: hostile }), transports, at);
   const [slack, discord] = receivers.kept.map(({ body }) => body);
@@ -162,7 +166,7 @@ Deno.test("markup is escaped where the receiver would act on it", async () => {
 
 Deno.test("PagerDuty is triggered and resolved by one key, the incident's", async () => {
   const receivers = new Receivers();
-  const transports = { post: receivers.post, mail: null };
+  const transports = { post: receivers.post, mail: noMail("NONE") };
   await sendMessage(message("pagerduty"), transports, at);
   await sendMessage(message("pagerduty", { type: "incident.closed" }), transports, at);
   assert.deepEqual(receivers.kept.map(({ id }) => id), [`${told.id} trigger`, `${told.id} resolve`]);
@@ -172,7 +176,7 @@ Deno.test("a webhook's repeat has the same id, and a signature of its own time",
   const receivers = new Receivers();
   const sent: Post[] = [];
   const transports = {
-    mail: null,
+    mail: noMail("NONE"),
     post: (post: Post) => {
       sent.push(post);
       return receivers.post(post);
@@ -196,7 +200,7 @@ Deno.test("ntfy without a token sends no authorization", async () => {
     sent.push(one);
     return receivers.post(one);
   };
-  const outcome = await sendMessage(message("ntfy", { settings }), { post, mail: null }, at);
+  const outcome = await sendMessage(message("ntfy", { settings }), { post, mail: noMail("NONE") }, at);
   assert.equal(outcome.state, "delivered");
   assert.equal(sent[0]?.headers.authorization, undefined);
 });
@@ -216,9 +220,9 @@ Deno.test("mail goes to its one address with the delivery's id; without a mail s
     subject: "web-1 is offline",
     text: "Since 2026-11-27 10:00:00 UTC",
   }]);
-  const outcome = await sendMessage(email, { post, mail: null }, at);
+  const outcome = await sendMessage(email, { post, mail: noMail("OPENCLAW_MAIL_URL") }, at);
   assert.equal(outcome.state, "failed");
-  assert.match(outcome.answer, /OPENCLAW_SMTP_URL/);
+  assert.match(outcome.answer, /this service has no mail server: OPENCLAW_MAIL_URL is not set/);
 });
 
 for (
@@ -229,20 +233,20 @@ for (
 ) {
   Deno.test(`${error.name} is an answer, tried again later`, async () => {
     const post = () => Promise.reject(error);
-    const outcome = await sendMessage(message("slack"), { post, mail: null }, at);
+    const outcome = await sendMessage(message("slack"), { post, mail: noMail("NONE") }, at);
     assert.deepEqual(outcome, { state: "failed", answer: error.message, retryAfterSeconds: 0 });
   });
 }
 
 Deno.test("a fault of our own is not an answer", async () => {
   const post = () => Promise.reject(new RangeError("a fault"));
-  await assert.rejects(sendMessage(message("slack"), { post, mail: null }, at), RangeError);
+  await assert.rejects(sendMessage(message("slack"), { post, mail: noMail("NONE") }, at), RangeError);
 });
 
 Deno.test("an answer is one line of at most 500 characters", async () => {
   const receivers = new Receivers();
   receivers.next.push({ status: 500, text: `a\r\n\u001b[31mb${"x".repeat(4000)} ${receiverToken}` });
-  const { answer } = await sendMessage(message("slack"), { post: receivers.post, mail: null }, at);
+  const { answer } = await sendMessage(message("slack"), { post: receivers.post, mail: noMail("NONE") }, at);
   assert.equal(answer.length, 500);
   assert.ok(answer.startsWith("500 a [31mb"), answer);
 });
@@ -253,7 +257,7 @@ Deno.test("Discord takes the longest message there is, of what has to be escaped
   const receivers = new Receivers();
   const outcome = await sendMessage(
     message("discord", { told: many }),
-    { post: receivers.post, mail: null },
+    { post: receivers.post, mail: noMail("NONE") },
     at,
   );
   assert.equal(outcome.state, "delivered", outcome.answer);
@@ -271,7 +275,7 @@ for (const [kind, settings, echoed] of repeated) {
     receivers.next.push({ status: 200, text: `{"event":"message","topic":"${echoed}"}` });
     const { answer } = await sendMessage(
       message(kind, { settings }),
-      { post: receivers.post, mail: null },
+      { post: receivers.post, mail: noMail("NONE") },
       at,
     );
     for (const word of echoed.split(" ")) assert.ok(!answer.includes(word), answer);
