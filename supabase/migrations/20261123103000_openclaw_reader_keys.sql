@@ -112,17 +112,10 @@ create function public.list_reader_keys(owner_id uuid, page_limit integer, after
     order by k.created_at desc, k.id desc
     limit page_limit + 1
   )
-  select jsonb_build_object(
-    'rows', coalesce(
-      jsonb_agg(public.reader_key_json(p.reader_key) order by p.place) filter (where p.place <= page_limit), '[]'
-    ),
-    'next', case when count(*) > page_limit then (
-      select jsonb_build_object(
-        'created_us', (extract(epoch from (l.reader_key).created_at) * 1000000)::bigint, 'id', (l.reader_key).id
-      )
-      from page as l where l.place = page_limit
-    ) end
-  )
+  select public.page_of(coalesce(jsonb_agg(jsonb_build_object(
+    'row', public.reader_key_json(p.reader_key),
+    'key', jsonb_build_object('created_us', public.microseconds((p.reader_key).created_at), 'id', (p.reader_key).id)
+  ) order by p.place), '[]'), page_limit)
   from page as p
 $$;
 comment on function public.list_reader_keys(uuid, integer, jsonb) is

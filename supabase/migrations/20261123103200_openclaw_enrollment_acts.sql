@@ -17,7 +17,7 @@ create function public.create_enrollment(
 declare
   created public.enrollments;
 begin
-  -- Here, too, and not only in upkeep, which nobody may run: so they are bounded by what is made in 60 days.
+  -- Here, too, because nothing may run upkeep: so they are bounded by what is made in 60 days.
   perform public.remove_old_enrollments();
   if owner_limit is not null then
     perform pg_advisory_xact_lock(hashtextextended('openclaw owner ' || create_enrollment.owner_id, 0));
@@ -67,17 +67,10 @@ create function public.list_enrollments(owner_id uuid, page_limit integer, after
     order by e.created_at desc, e.id desc
     limit page_limit + 1
   )
-  select jsonb_build_object(
-    'rows', coalesce(
-      jsonb_agg(public.enrollment_json(p.enrollment) order by p.place) filter (where p.place <= page_limit), '[]'
-    ),
-    'next', case when count(*) > page_limit then (
-      select jsonb_build_object(
-        'created_us', (extract(epoch from (l.enrollment).created_at) * 1000000)::bigint, 'id', (l.enrollment).id
-      )
-      from page as l where l.place = page_limit
-    ) end
-  )
+  select public.page_of(coalesce(jsonb_agg(jsonb_build_object(
+    'row', public.enrollment_json(p.enrollment),
+    'key', jsonb_build_object('created_us', public.microseconds((p.enrollment).created_at), 'id', (p.enrollment).id)
+  ) order by p.place), '[]'), page_limit)
   from page as p
 $$;
 comment on function public.list_enrollments(uuid, integer, jsonb) is

@@ -80,17 +80,10 @@ create function public.list_channels(owner_id uuid, page_limit integer, after js
     order by c.created_at desc, c.id desc
     limit page_limit + 1
   )
-  select jsonb_build_object(
-    'rows', coalesce(
-      jsonb_agg(public.channel_json(p.channel) order by p.place) filter (where p.place <= page_limit), '[]'
-    ),
-    'next', case when count(*) > page_limit then (
-      select jsonb_build_object(
-        'created_us', (extract(epoch from (l.channel).created_at) * 1000000)::bigint, 'id', (l.channel).id
-      )
-      from page as l where l.place = page_limit
-    ) end
-  )
+  select public.page_of(coalesce(jsonb_agg(jsonb_build_object(
+    'row', public.channel_json(p.channel),
+    'key', jsonb_build_object('created_us', public.microseconds((p.channel).created_at), 'id', (p.channel).id)
+  ) order by p.place), '[]'), page_limit)
   from page as p
 $$;
 comment on function public.list_channels(uuid, integer, jsonb) is

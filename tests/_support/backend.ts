@@ -21,6 +21,7 @@ import {
 } from "../../supabase/functions/_shared/database/port.ts";
 import { Deliverer } from "../../supabase/functions/_shared/channels/deliverer.ts";
 import { noMail, type Post, type Transports } from "../../supabase/functions/_shared/channels/send.ts";
+import { testRate } from "../../supabase/functions/_shared/channels/test_message.ts";
 import { Buckets } from "../../supabase/functions/_shared/http/buckets.ts";
 import { respond } from "../../supabase/functions/_shared/http/endpoint.ts";
 import type { Endpoint } from "../../supabase/functions/_shared/http/routes.ts";
@@ -350,7 +351,7 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
     refusals: new Refusals(() => clock.now),
     transports,
     deliverer: new Deliverer({ database: recorded, transports, log, now: () => clock.now }),
-    channelTests: new Buckets({ burst: 10, perSecond: 1 / 6 }, () => clock.now),
+    channelTests: new Buckets(testRate, () => clock.now),
     refusedAgents: new RefusedAgents((refused) => recorded.sessions.recordRefusals(refused), nothing),
     log,
     meter: null,

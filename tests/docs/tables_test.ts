@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ContractError, type ErrorCode, errorReply } from "../../supabase/functions/_shared/http/errors.ts";
+import { endpoints } from "../../supabase/functions/endpoints.ts";
 import { exitCodes } from "../../cli/terminal/errors.ts";
 import { agentsPerServer, billsOf } from "../../cli/commands/cost/_bill.ts";
 import { machines, measured, plan, pricesOf, supabase as prices } from "../../cli/commands/cost/_figures.ts";
@@ -24,6 +25,13 @@ const codes: Record<ErrorCode, true> = {
   internal: true,
   unavailable: true,
 };
+
+Deno.test("CHANGELOG.md has every function of the first version", async () => {
+  const { text } = await pageAt("CHANGELOG.md");
+  const list = /^- Supabase Edge Functions ([^.]+), with their migrations\./m.exec(text)?.[1] ?? "";
+  const named = [...list.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
+  assert.deepEqual(named.sort(), endpoints.map(({ name }) => name).sort());
+});
 
 Deno.test("docs/contract.md has every error code with its status and challenge, once, and no other", async () => {
   const documented = rowsOf(await pageAt("docs/contract.md"), "error").map(([code, status, header]) =>

@@ -251,18 +251,34 @@ Deno.test("a test that the receiver refuses is no error of ours", async () => {
   assert.deepEqual([reply.status, reply.body], [200, { delivered: false, answer: "404 no_service" }]);
 });
 
-Deno.test("an eleventh test within a minute → rate_limited, and nothing is sent; another channel's is", async () => {
+Deno.test("a sixth test at once → rate_limited, and nothing is sent; another channel's is", async () => {
   const backend = await testBackend();
   const test = () => ask(endpoint, backend, { method: "POST", rest: `/${agentId}/test`, headers: apikey });
-  for (let n = 0; n < 10; n += 1) assert.equal((await test()).status, 200);
+  for (let n = 0; n < 5; n += 1) assert.equal((await test()).status, 200);
   const reply = await test();
   assertError(reply, "rate_limited", 429);
-  assert.equal(reply.headers.get("retry-after"), "6");
-  assert.equal(backend.posts.length, 10);
+  assert.equal(reply.headers.get("retry-after"), "12");
+  assert.equal(backend.posts.length, 5);
   const other = `/${agentId.replace("0c", "1c")}/test`;
   assert.equal((await ask(endpoint, backend, { method: "POST", rest: other, headers: apikey })).status, 200);
-  backend.clock.now = new Date(now.getTime() + 6000);
+  backend.clock.now = new Date(now.getTime() + 12_000);
   assert.equal((await test()).status, 200);
+});
+
+Deno.test("tests of a channel each second → at most ten in any minute", async () => {
+  const backend = await testBackend();
+  const sent: number[] = [];
+  for (let second = 0; second < 180; second += 1) {
+    backend.clock.now = new Date(now.getTime() + second * 1000);
+    const { status } = await ask(endpoint, backend, {
+      method: "POST",
+      rest: `/${agentId}/test`,
+      headers: apikey,
+    });
+    if (status === 200) sent.push(second);
+  }
+  const inMinuteFrom = (start: number): number => sent.filter((at) => at >= start && at < start + 60).length;
+  assert.equal(Math.max(...sent.map(inMinuteFrom)), 9);
 });
 
 Deno.test("a test of PagerDuty opens and closes what it opened", async () => {

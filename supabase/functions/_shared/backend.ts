@@ -1,6 +1,7 @@
 import type { Session } from "./auth.ts";
 import type { Deliverer } from "./channels/deliverer.ts";
 import type { Transports } from "./channels/send.ts";
+import { testRate } from "./channels/test_message.ts";
 import type { Database } from "./database/port.ts";
 import { issuerOf, type Settings } from "./env.ts";
 import { Buckets } from "./http/buckets.ts";
@@ -67,7 +68,7 @@ export function makeBackend({ settings, url, operators, ...host }: Host): Backen
     operators: supabaseOperators({ url, ...operators }),
     verifiedTokens: new VerifiedTokens(),
     refusals: new Refusals(now),
-    channelTests: new Buckets({ burst: 10, perSecond: 1 / 6 }, now),
+    channelTests: new Buckets(testRate, now),
     refusedAgents: new RefusedAgents(host.database.sessions.recordRefusals),
     now,
     random: randomFraction,

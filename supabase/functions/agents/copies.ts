@@ -24,7 +24,7 @@ export async function adoptCopy(request: Incoming, deps: Deps): Promise<Reply> {
   if (agent === "owner_limit") {
     throw new ContractError(
       "conflict",
-      `Cannot adopt the copy: an owner has at most ${deps.agentLimitPerOwner} agents`,
+      `Cannot adopt the copy: an owner has at most ${deps.agentLimitPerOwner} agents, delete one`,
     );
   }
   return actReply(agent, "copy adopted", { ...deps, actor: act.actor });

@@ -22,7 +22,7 @@ export async function testChannel(request: Incoming, deps: Deps): Promise<Reply>
   if (retryAfterSeconds !== null) {
     throw new ContractError(
       "rate_limited",
-      `Cannot test the channel again: at most ten a minute, retry in ${retryAfterSeconds} s`,
+      `Cannot test the channel again so soon: retry in ${retryAfterSeconds} s`,
       { retryAfterSeconds },
     );
   }

@@ -46,7 +46,7 @@ export async function createAgent(request: Incoming, deps: Deps): Promise<Reply>
   if (created === "owner_limit") {
     throw new ContractError(
       "conflict",
-      `Cannot create another agent: an owner has at most ${deps.agentLimitPerOwner}`,
+      `Cannot create another agent: an owner has at most ${deps.agentLimitPerOwner}, delete one`,
     );
   }
   deps.log.line("info", "agent created", {

@@ -32,7 +32,7 @@ export async function enroll(request: Incoming, deps: Deps): Promise<Reply> {
   if (enrolled === "owner_limit") {
     throw new ContractError(
       "conflict",
-      `Cannot enroll another agent: the code's owner has at most ${deps.agentLimitPerOwner}`,
+      `Cannot enroll another agent: the code's owner has at most ${deps.agentLimitPerOwner}, and has to delete one`,
     );
   }
   deps.log.line("info", "agent enrolled", { agent_id: enrolled.id, request_id: deps.requestId });

@@ -36,7 +36,7 @@ export async function createEnrollment(request: Incoming, deps: Deps): Promise<R
   if (created === "owner_limit") {
     throw new ContractError(
       "conflict",
-      `Cannot create another enrollment: an owner has at most ${deps.agentLimitPerOwner}`,
+      `Cannot create another enrollment: an owner has at most ${deps.agentLimitPerOwner}, ended ones of 30 days too`,
     );
   }
   deps.log.line("info", "enrollment created", {

@@ -29,7 +29,7 @@ export async function createReaderKey(request: Incoming, deps: Deps): Promise<Re
   if (created === "owner_limit") {
     throw new ContractError(
       "conflict",
-      `Cannot create another reader's key: an owner has at most ${deps.agentLimitPerOwner}`,
+      `Cannot create another reader's key: an owner has at most ${deps.agentLimitPerOwner}, revoke one`,
     );
   }
   deps.log.line("info", "reader key created", {

@@ -3,6 +3,9 @@ import { type Outcome, sendMessage, type Transports } from "./send.ts";
 import type { Settings } from "./settings.ts";
 import type { ToldIncident } from "./words.ts";
 
+/** Of one channel: in no minute more than ten, which are these five and those that come back in 60 s. */
+export const testRate = { burst: 5, perSecond: 5 / 60 };
+
 /** Sends a test once. What a test opens at the receiver (PagerDuty's incident) is closed again. */
 export async function sendTest(
   channel: { name: string; kind: ChannelKind; settings: Settings },
