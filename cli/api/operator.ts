@@ -8,8 +8,8 @@ import {
   fields,
   lines,
   number,
+  optional,
   orNull,
-  otherwise,
   type ReadBy,
   type Reader,
   reply,
@@ -29,7 +29,7 @@ const agentFields = {
   id: text,
   owner_id: orNull(text),
   name: text,
-  labels: otherwise(entries(text), {}),
+  labels: entries(text),
   heartbeat_interval_seconds: number,
   progress_deadline_seconds: orNull(number),
   status: orNull(text),
@@ -41,7 +41,7 @@ const agentFields = {
   busy: orNull(boolean),
   last_progress_at: orNull(text),
   last_handshake_at: orNull(text),
-  metrics: otherwise(entries(number), {}),
+  metrics: entries(number),
   version: orNull(text),
   hostname: orNull(text),
   os: orNull(text),
@@ -53,19 +53,16 @@ const agentFields = {
   secret_created_at: orNull(text),
   previous_secret_expires_at: orNull(text),
   last_secret: orNull(text),
-  rotation: otherwise(text, "none"),
-  refused_handshakes_count: otherwise(number, 0),
+  rotation: text,
+  refused_handshakes_count: number,
   last_refused_at: orNull(text),
   last_refusal: orNull(text),
-  copies: otherwise(
-    each(fields({
-      instance_id: text,
-      hostname: orNull(text),
-      address: orNull(text),
-      last_seen_at: orNull(text),
-    })),
-    [],
-  ),
+  copies: each(fields({
+    instance_id: text,
+    hostname: orNull(text),
+    address: orNull(text),
+    last_seen_at: orNull(text),
+  })),
 };
 const readAgent = fields(agentFields);
 
@@ -214,7 +211,7 @@ const issuedFields = {
   agent: readAgent,
   agent_secret: content,
   /** The installer, with the name of its file; null where none was asked for. */
-  installer: orNull(fields({ filename: text, content })),
+  installer: optional(orNull(fields({ filename: text, content })), null),
 };
 
 /** An agent with a new secret, which is never shown again. */
@@ -280,7 +277,7 @@ const historyFields = {
     beats: number,
     expected: number,
     worst_status: orNull(text),
-    metrics: otherwise(entries(each(number)), {}),
+    metrics: optional(entries(each(number)), {}),
   })),
   gaps: each(fields({ from: text, to: text, reason: text, detail: orNull(details) })),
 };
@@ -306,7 +303,7 @@ const enrollmentFields = {
   name: orNull(text),
   uses: number,
   used: number,
-  labels: otherwise(entries(text), {}),
+  labels: entries(text),
   heartbeat_interval_seconds: orNull(number),
   progress_deadline_seconds: orNull(number),
   created_at: orNull(text),
@@ -323,7 +320,7 @@ const enrollingHostFields = {
   hostname: orNull(text),
   address: orNull(text),
   step: orNull(text),
-  failed: otherwise(boolean, false),
+  failed: boolean,
   detail: orNull(lines),
   at: text,
 };
@@ -413,24 +410,21 @@ const incidentFields = {
   opened_at: text,
   closed_at: orNull(text),
   agents_count: number,
-  agents: otherwise(each(fields({ id: text, name: text })), []),
-  labels: otherwise(entries(text), {}),
+  agents: each(fields({ id: text, name: text })),
+  labels: entries(text),
   reason: orNull(lines),
-  changes_count: otherwise(number, 0),
+  changes_count: number,
   acknowledged_at: orNull(text),
   acknowledged_by: orNull(text),
-  deliveries: otherwise(
-    each(fields({
-      channel_name: text,
-      type: text,
-      state: text,
-      attempts: number,
-      last_answer: orNull(text),
-      created_at: text,
-      delivered_at: orNull(text),
-    })),
-    [],
-  ),
+  deliveries: each(fields({
+    channel_name: text,
+    type: text,
+    state: text,
+    attempts: number,
+    last_answer: orNull(text),
+    created_at: text,
+    delivered_at: orNull(text),
+  })),
 };
 const readIncident = fields(incidentFields);
 
@@ -472,9 +466,9 @@ const channelFields = {
   owner_id: orNull(text),
   name: text,
   kind: text,
-  settings: otherwise(entries(text), {}),
-  labels: otherwise(entries(text), {}),
-  kinds: otherwise(each(text), []),
+  settings: entries(text),
+  labels: entries(text),
+  kinds: each(text),
   after_seconds: number,
   remind_after_seconds: orNull(number),
   enabled: boolean,
@@ -501,7 +495,7 @@ export function createChannel(
   operator: OperatorConnection,
   channel: ChannelChanges & { name: string; kind: string; settings: Record<string, string> },
 ): Promise<Outcome<{ channel: Channel; signing_secret: string | null }>> {
-  const read = fields({ channel: readChannel, signing_secret: orNull(content) });
+  const read = fields({ channel: readChannel, signing_secret: optional(orNull(content), null) });
   return ask(operator, "channels", read, { method: "POST", body: JSON.stringify(channel) });
 }
 

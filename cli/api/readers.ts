@@ -57,14 +57,14 @@ export function details(value: unknown): Fields {
   return record(printableStrings(value));
 }
 
-/** What may be null. An older service does not send it at all. */
+/** What may be null. */
 export function orNull<Value>(read: Reader<Value>): Reader<Value | null> {
-  return (value) => value === null || value === undefined ? null : read(value);
+  return (value) => value === null ? null : read(value);
 }
 
-/** What an older service does not send. */
-export function otherwise<Value>(read: Reader<Value>, value: Value): Reader<Value> {
-  return (given) => given === undefined ? value : read(given);
+/** What a reply has only in some cases, and what stands for it in the others. */
+export function optional<Value>(read: Reader<Value>, absent: Value): Reader<Value> {
+  return (given) => given === undefined ? absent : read(given);
 }
 
 /** A list. */

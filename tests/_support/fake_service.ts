@@ -176,22 +176,29 @@ function event(agentId: string | undefined): Record<string, unknown> {
   };
 }
 
-function enrollments(
-  method: string,
-  { id, body, state: { issued } }: { id: string | undefined; body: Record<string, unknown>; state: State },
-): Response {
-  const enrollment = {
-    id: id ?? "00000000-0000-4000-8000-0000000000e1",
-    name: body.name ?? "{hostname}",
-    uses: body.uses ?? 1,
+/** The contract's enrollment, with these fields in place of its own. */
+export function fakeEnrollment(fields: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    id: "00000000-0000-4000-8000-0000000000e1",
+    owner_id: null,
+    name: "{hostname}",
+    uses: 1,
     used: 0,
-    labels: body.labels ?? {},
-    heartbeat_interval_seconds: body.heartbeat_interval_seconds ?? 60,
+    labels: {},
+    heartbeat_interval_seconds: 60,
     progress_deadline_seconds: null,
     created_at: "2026-11-23T12:00:00Z",
     expires_at: "2126-11-23T13:00:00Z",
     revoked_at: null,
+    ...fields,
   };
+}
+
+function enrollments(
+  method: string,
+  { id, body, state: { issued } }: { id: string | undefined; body: Record<string, unknown>; state: State },
+): Response {
+  const enrollment = fakeEnrollment({ ...id === undefined ? {} : { id }, ...body });
   if (method === "POST" && id === undefined) {
     const code = makeToken("oce_", issued.length);
     issued.push(code);

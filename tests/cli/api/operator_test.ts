@@ -24,6 +24,7 @@ import {
   refuses,
   startFaultServer,
 } from "../../_support/fault_server.ts";
+import { fakeEnrollment } from "../../_support/fake_service.ts";
 import { agentId as id } from "../../_support/vectors.ts";
 
 function operatorAt({ url }: FaultServer, more: Partial<OperatorConnection> = {}): OperatorConnection {
@@ -76,7 +77,16 @@ const calls: [
   [
     (operator) => listEvents(operator, { agentId: id, kind: "revoked", limit: 2 }),
     ours({
-      events: [{ id: 7, kind: "revoked", at: serverTime }],
+      events: [{
+        id: 7,
+        agent_id: id,
+        agent_name: "web",
+        kind: "revoked",
+        at: serverTime,
+        actor: "key:default",
+        address: null,
+        detail: null,
+      }],
       next_cursor: null,
       server_time: serverTime,
     }),
@@ -85,13 +95,13 @@ const calls: [
   ],
   [
     (operator) => createEnrollment(operator, { uses: 2 }),
-    ours({ enrollment: { id, uses: 2, used: 0, expires_at: serverTime }, code: "oce_x" }, 201),
+    ours({ enrollment: fakeEnrollment({ uses: 2 }), code: "oce_x" }, 201),
     "POST enrollments",
     { uses: 2 },
   ],
   [
     (operator) => getEnrollment(operator, "../agents"),
-    ours({ enrollment: { id, uses: 2, used: 0, expires_at: serverTime }, hosts: [] }),
+    ours({ enrollment: fakeEnrollment({ uses: 2 }), hosts: [] }),
     "GET enrollments/..%2Fagents",
     null,
   ],

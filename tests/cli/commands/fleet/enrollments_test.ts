@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { type FakeService, refusal, startFakeService } from "../../../_support/fake_service.ts";
+import {
+  fakeEnrollment,
+  type FakeService,
+  refusal,
+  startFakeService,
+} from "../../../_support/fake_service.ts";
 import type { Run } from "../../../_support/program.ts";
 import { runInSession } from "../../../_support/program_session.ts";
 import { assertRefused } from "../../../_support/refused.ts";
@@ -64,8 +69,8 @@ Deno.test("a code that is not one never gets into a line that is pasted into a s
   await using service = startFakeService();
   service.intercept = async ({ path, method }) => {
     if (method !== "POST" || path !== "enrollments") return undefined;
-    const enrollment = { id, name: "x", uses: 1, used: 0, expires_at: "2126-11-23T13:00:00Z" };
-    return await Promise.resolve(Response.json({ enrollment, code: "oce_$(touch owned)" }, { status: 201 }));
+    const created = { enrollment: fakeEnrollment(), code: "oce_$(touch owned)" };
+    return await Promise.resolve(Response.json(created, { status: 201 }));
   };
   assertRefused(
     await enrollments(service, ["create"]),
