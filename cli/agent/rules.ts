@@ -83,7 +83,7 @@ export function next(state: State, event: Event, random: () => number): Plan {
         clamp(event.nextHeartbeatIn, 1),
       );
     case "unauthorized":
-      return afterDistrust(state, event.at, random);
+      return afterRejectedBeat(state, event.at, random);
     case "refused":
       return plan(
         { ...state, session: null, refusals: state.refusals + 1 },
@@ -147,7 +147,7 @@ function afterHandshake(state: State, event: Event & { type: "greeted" }): Plan 
  * handshake between them must not make the count start anew, or a server that opens sessions and then
  * refuses them would be asked at the first retry's pace for ever.
  */
-function afterDistrust(state: State, at: number, random: () => number): Plan {
+function afterRejectedBeat(state: State, at: number, random: () => number): Plan {
   const known = { ...state, session: null, rejectedBeats: state.rejectedBeats + 1 };
   const wait = state.rejectedBeats === 0
     ? Math.min(10, state.intervalSeconds) * random()

@@ -92,7 +92,7 @@ export function handshake(
   credentials: Credentials,
   { client, instanceId, ...limits }: Client & Limits,
 ): Promise<Outcome<HandshakeReply>> {
-  return ask(connection, "handshake", parseGreeting, {
+  return ask(connection, "handshake", parseHandshakeReply, {
     method: "POST",
     body: JSON.stringify({
       agent_id: credentials.agentId,
@@ -156,7 +156,7 @@ export function beat(
     instance_id: instanceId,
     sent_at: new Date().toISOString(),
   };
-  return ask(connection, "heartbeat", parseAcceptance, {
+  return ask(connection, "heartbeat", parseHeartbeatReply, {
     method: "POST",
     body: JSON.stringify(body),
     headers: { authorization: `Bearer ${token}` },
@@ -166,7 +166,7 @@ export function beat(
 
 /** What the server makes of the session's agent. Records nothing. */
 export function getAgentView(connection: Connection, token: string): Promise<Outcome<AgentView>> {
-  return ask(connection, "heartbeat", parseSighting, { headers: { authorization: `Bearer ${token}` } });
+  return ask(connection, "heartbeat", parseAgentView, { headers: { authorization: `Bearer ${token}` } });
 }
 
 /** Whether the service answers at all: its version. */
@@ -185,7 +185,7 @@ function ask<Value>(
   return send(connection, path, { ...call, parse: parseCleaned });
 }
 
-function parseGreeting(fields: Fields): HandshakeReply | null {
+function parseHandshakeReply(fields: Fields): HandshakeReply | null {
   const { token, expires_in, refresh_in, heartbeat_interval_seconds, next_heartbeat_in } = fields;
   const { id, name } = asObject(fields.agent) ?? {};
   const { secret_age_seconds: age, identity } = fields;
@@ -224,7 +224,7 @@ function isSecret(value: unknown): value is string {
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-function parseAcceptance(fields: Fields): HeartbeatReply | null {
+function parseHeartbeatReply(fields: Fields): HeartbeatReply | null {
   const { ok, heartbeat_interval_seconds, next_heartbeat_in, directives } = fields;
   if (ok !== true || !isDuration(heartbeat_interval_seconds) || !isDuration(next_heartbeat_in)) return null;
   const asked: unknown[] = Array.isArray(directives) ? directives : [];
@@ -235,7 +235,7 @@ function parseAcceptance(fields: Fields): HeartbeatReply | null {
   };
 }
 
-function parseSighting(fields: Fields): AgentView | null {
+function parseAgentView(fields: Fields): AgentView | null {
   const agent = asObject(fields.agent);
   if (agent === null) return null;
   const { id, name, liveness, last_seen_at, heartbeat_interval_seconds } = agent;

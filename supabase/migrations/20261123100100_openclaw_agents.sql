@@ -93,7 +93,7 @@ grant select (
 -- role takes a superuser), so what it may do is said here too.
 create policy "the service role sees every agent"
   on public.agents for select to service_role using (true);
-create policy "the service role enrols agents"
+create policy "the service role creates agents"
   on public.agents for insert to service_role with check (true);
 create policy "the service role records what agents do"
   on public.agents for update to service_role using (true) with check (true);

@@ -4,8 +4,8 @@ import { agent, agentId, ask, issuer, operatorKey, secret, testBackend } from ".
 import { assertError, record, text } from "../_support/client.ts";
 import { assertPartly } from "../_support/partly.ts";
 import { operatorsWithUsers, userAuthorization, userId } from "./_users.ts";
+import { agentSecretDigest as digest } from "../_support/vectors.ts";
 
-const digest = "sha256:7d774b9fd90df2752ac4d1671dd09199cd72e8e80187e82740a4d6203b03e334";
 const instanceId = "3d1c7a52-8a3e-4a43-9d7e-2f1f0f9f7a01";
 const byKey = { ownerId: null, act: { actor: "key:default", address: "192.0.2.1" } };
 

@@ -5,8 +5,8 @@ import { endpoint } from "../../supabase/functions/create-agent/handler.ts";
 import { agent, agentId, ask, operatorKey, secret, testBackend } from "../_support/backend.ts";
 import { assertError, type Reply, text } from "../_support/client.ts";
 import { operatorsWithUsers, strangerId, userAuthorization, userId } from "./_users.ts";
+import { agentSecretDigest as digest } from "../_support/vectors.ts";
 
-const digest = "sha256:7d774b9fd90df2752ac4d1671dd09199cd72e8e80187e82740a4d6203b03e334";
 const apikey = { apikey: operatorKey };
 /** What the database is told of an agent that has a name alone. */
 const plain = {

@@ -16,9 +16,9 @@ import {
   testBackend,
 } from "../_support/backend.ts";
 import { assertError, type Reply, text } from "../_support/client.ts";
+import { agentSecretDigest as digest } from "../_support/vectors.ts";
 
 const body = { agent_id: agentId, agent_secret: secret };
-const digest = "sha256:7d774b9fd90df2752ac4d1671dd09199cd72e8e80187e82740a4d6203b03e334";
 const credentials = { agentId, secretDigest: digest, instanceId: null };
 const instanceId = "3d1c7a52-8a3e-4a43-9d7e-2f1f0f9f7a01";
 const refusing = { sessions: { open: () => Promise.resolve(null) } };

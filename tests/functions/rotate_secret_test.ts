@@ -3,8 +3,8 @@ import { endpoint as handshake } from "../../supabase/functions/handshake/handle
 import { endpoint } from "../../supabase/functions/rotate-secret/handler.ts";
 import { agentId, ask, secret, testBackend } from "../_support/backend.ts";
 import { assertError, text } from "../_support/client.ts";
+import { agentSecretDigest as digest } from "../_support/vectors.ts";
 
-const digest = "sha256:7d774b9fd90df2752ac4d1671dd09199cd72e8e80187e82740a4d6203b03e334";
 const instanceId = "3d1c7a52-8a3e-4a43-9d7e-2f1f0f9f7a01";
 const init = {
   method: "POST",

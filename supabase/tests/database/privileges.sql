@@ -234,7 +234,7 @@ select set_eq(
   $$values
     ('agents', 'owners read their own agents', '{authenticated}', 'SELECT', 'PERMISSIVE'),
     ('agents', 'the service role sees every agent', '{service_role}', 'SELECT', 'PERMISSIVE'),
-    ('agents', 'the service role enrols agents', '{service_role}', 'INSERT', 'PERMISSIVE'),
+    ('agents', 'the service role creates agents', '{service_role}', 'INSERT', 'PERMISSIVE'),
     ('agents', 'the service role records what agents do', '{service_role}', 'UPDATE', 'PERMISSIVE'),
     ('agents', 'the service role deletes agents', '{service_role}', 'DELETE', 'PERMISSIVE'),
     ('agent_beats', 'owners read what their own agents'' beats said', '{authenticated}', 'SELECT', 'PERMISSIVE'),

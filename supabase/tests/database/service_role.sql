@@ -25,7 +25,7 @@ select results_eq(
 select lives_ok(
   $$insert into public.agents (owner_id, name, labels, heartbeat_interval_seconds, agent_secret)
     values (null, 'new', '{}', 60, null)$$,
-  'the service role enrols an agent'
+  'the service role creates an agent'
 );
 select lives_ok(
   $$update public.agent_beats set last_seen_at = now(), heartbeats_count = 1, status = 'healthy'
