@@ -83,6 +83,10 @@ export async function startServer(
     assertFree(options);
     const store = await openStore(options, { folder, log });
     opened.push(() => store.close());
+    // Before anything is written: a start that fails leaves the snapshots as they are.
+    const operatorKey = await readOperatorKey(folder);
+    const readerKey = await readReaderKey(folder);
+    const keys = given ?? await readSigningKeys(folder);
     const database = batching(databaseOver(store.call), store);
     const transports = {
       post: pinnedPost({ loopback: true, private: settings.privateTargets }),
@@ -104,9 +108,6 @@ export async function startServer(
     const schedule = new Schedule(jobs, log);
     opened.push(() => schedule.stop());
     const agents = await database.agents.count();
-    const operatorKey = await readOperatorKey(folder);
-    const readerKey = await readReaderKey(folder);
-    const keys = given ?? await readSigningKeys(folder);
     const work = new Set<Promise<void>>();
     opened.push(async () => void await Promise.all(work));
     const { connections } = options;

@@ -92,6 +92,7 @@ Deno.test("a key that others can read → no start, with the command that mends 
       return true;
     });
     (await openDataFolder(data)).release();
+    assert.ok(!(await names(data)).includes("snapshots"), "a start that fails takes no snapshot");
   });
 });
 
@@ -104,7 +105,7 @@ Deno.test("starts, restores and snapshots that were killed half-way → the next
       await Deno.writeTextFile(join(data, folder, "PG_VERSION"), "18\n");
     }
     await Deno.writeTextFile(join(data, "postgres.probe"), "0");
-    await Deno.mkdir(join(data, "snapshots"));
+    await Deno.mkdir(join(data, "snapshots", "unpacked", "base"), { recursive: true });
     await Deno.writeTextFile(join(data, "snapshots", `2026-11-23.tar.gz.${crypto.randomUUID()}`), "half");
     {
       await using server = await startServerHere({ data });

@@ -36,7 +36,7 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
   await prepare(options);
   await warnOfFuture(options.snapshots, { log, now: new Date() });
   if (options.restore) await restore(options);
-  const isNew = !await exists(folder);
+  const isNew = await isMissing(folder);
   if (isNew) await makeFirst(options);
   const database = await reopen(options);
   const maintenance = new Maintenance(database, log);
@@ -87,14 +87,20 @@ function lengthOf(list: unknown): number {
   return Array.isArray(list) ? list.length : 1;
 }
 
-/** A beat is not worth a snapshot: the next one renews what it wrote. Null: the call found nothing to change. */
+/** A beat is not worth a snapshot: the next one renews what it wrote. */
 function noting(snapshots: Snapshots, make: Call): Call {
   return async (call) => {
     const result = await make(call);
     const isKept = call.effect === "creates" || call.effect === "changes";
-    if (result !== null && isKept) snapshots.noteChange();
+    if (isKept && !isNothing(result)) snapshots.noteChange();
     return result;
   };
+}
+
+/** What a call returns that found nothing to change: null, an empty list, or nothing but nulls. */
+function isNothing(result: unknown): boolean {
+  if (typeof result !== "object" || result === null) return result === null;
+  return Object.values(result).every((part) => part === null);
 }
 
 /** Removes what a start or a snapshot that was killed left half-way, and closes the rest to other users of this host. */
@@ -111,6 +117,14 @@ async function prepare({ folder, snapshots }: PgliteOptions): Promise<void> {
   } catch (error) {
     throw await noRoom(folder, error) ?? error;
   }
+}
+
+/** Whether there is no folder, or an empty one, which is removed. */
+async function isMissing(folder: string): Promise<boolean> {
+  if (!await exists(folder)) return true;
+  for await (const _ of Deno.readDir(folder)) return false;
+  await Deno.remove(folder);
+  return true;
 }
 
 /** Not where there are snapshots of a database: those of an empty fleet would replace the good ones. */
@@ -171,11 +185,12 @@ async function restore({ folder, snapshots, log }: PgliteOptions): Promise<void>
       { cause: error },
     );
   }
-  if (await exists(folder)) await Deno.rename(folder, aside);
+  const isAside = await exists(folder);
+  if (isAside) await Deno.rename(folder, aside);
   await Deno.rename(restored, folder);
   log.line("warn", "restored from a snapshot: what came after it is undone, revocations too", {
     snapshot: newest,
-    aside,
+    ...(isAside ? { aside } : {}),
   });
 }
 
@@ -188,6 +203,7 @@ async function unpack(snapshot: string, to: string): Promise<void> {
 
 async function reopen({ folder, snapshots }: PgliteOptions): Promise<PGlite> {
   try {
+    if (!await exists(join(folder, "PG_VERSION"))) throw new Error("there is no PG_VERSION in it");
     return await open(folder);
   } catch (error) {
     const full = await noRoom(folder, error);

@@ -61,6 +61,20 @@ Deno.test("the newest snapshot that is whole takes the place of the database", a
       await isRestored();
       assert.ok((await namesIn(data)).some((name) => name.startsWith("postgres.before-restore-")));
     });
+    await test.step("an empty folder in its place → no empty fleet", async () => {
+      await Deno.rename(join(data, "postgres"), join(data, "elsewhere"));
+      await Deno.mkdir(join(data, "postgres"));
+      await assertRefused(
+        open(data),
+        /Cannot find the embedded Postgres .* although there is a snapshot of it/,
+      );
+      await Deno.rename(join(data, "elsewhere"), join(data, "postgres"));
+    });
+    await test.step("a folder with something else in it → it is damaged, and no new one is made there", async () => {
+      await Deno.rename(join(data, "postgres", "PG_VERSION"), join(data, "elsewhere"));
+      await assertRefused(open(data), /it is damaged, or not a database/);
+      await Deno.rename(join(data, "elsewhere"), join(data, "postgres", "PG_VERSION"));
+    });
     await test.step("killed between its two renames → no empty fleet, and a restore goes on", async () => {
       await Deno.rename(join(data, "postgres"), join(data, "postgres.before-restore-now"));
       await Deno.mkdir(join(data, "postgres.restored"));
@@ -110,7 +124,11 @@ Deno.test("snapshots: one at each close after a change, none without one, and th
     const [first = assert.fail(), ...more] = await namesIn(snapshots);
     assert.deepEqual(more, []);
     assert.equal(((await Deno.stat(join(snapshots, first))).mode ?? 0) & 0o777, 0o600);
-    await withDatabase(data, ({ health }) => health.ping());
+    await withDatabase(data, async ({ health, incidents, deliveries }) => {
+      await health.ping();
+      await incidents.tick(5);
+      await deliveries.claim({ most: 10, leaseSeconds: 120 });
+    });
     assert.deepEqual(await namesIn(snapshots), [first], "nothing changed");
     const earlier = [1, 2].map((day) => `2026-01-0${day}T00-00-00.000Z.tar.gz`);
     for (const name of earlier) await Deno.copyFile(join(snapshots, first), join(snapshots, name));
