@@ -188,8 +188,10 @@ create function public.record_refusals(refusals jsonb)
         locked.agent_secret, locked.pending_secret,
         case when locked.previous_secret_expires_at > now() then locked.previous_secret end
       ) then 'revoked_copy'
-      -- The current one, too: of an adoption that was not confirmed within its day.
-      when refusal.secret_digest in (locked.previous_secret, locked.agent_secret) then 'expired_secret'
+      when refusal.secret_digest = locked.previous_secret then 'expired_secret'
+      -- The current one of an adoption that was not confirmed within its day, or of an agent that was revoked until now.
+      when refusal.secret_digest = locked.agent_secret
+      then case when locked.adopted_from is null then 'revoked' else 'expired_secret' end
       else 'wrong_secret'
     end
   from locked join refusal on refusal.agent_id = locked.id

@@ -55,6 +55,9 @@ begin
     return null;
   elsif not 'rotate' = any (asked.supports) then
     return jsonb_build_object('refused', 'unsupported');
+  elsif asked.last_secret = 'previous' then
+    -- Only the current secret rotates: it would be refused with each beat.
+    return jsonb_build_object('refused', 'previous_secret');
   end if;
   update public.agent_beats as b set rotation_requested_at = now()
     where b.agent_id = asked.id and b.rotation_requested_at is null;
@@ -65,6 +68,6 @@ begin
 end
 $$;
 comment on function public.request_rotation(uuid, uuid, jsonb) is
-  'Has the agent''s beats answered with a request to rotate until it has: {"agent": …}, or {"refused": "unsupported"} for a client that cannot; null as in get_agent. The second time changes nothing.';
+  'Has the agent''s beats answered with a request to rotate until it has: {"agent": …}, or {"refused": …}: "unsupported" by a client that cannot, "previous_secret" while it has the secret of before; null as in get_agent. The second time changes nothing.';
 revoke all on function public.request_rotation(uuid, uuid, jsonb) from public, anon, authenticated;
 grant execute on function public.request_rotation(uuid, uuid, jsonb) to service_role;

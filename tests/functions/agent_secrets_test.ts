@@ -76,11 +76,20 @@ Deno.test("POST /agents/<id>/request-rotation answers the Agent", async () => {
   assert.deepEqual(backend.calls, [{ name: "secrets.request", args: [agentId, byKey] }]);
 });
 
-Deno.test("POST /agents/<id>/request-rotation of a client that does not rotate → conflict", async () => {
-  const backend = await testBackend({ secrets: { request: () => Promise.resolve("unsupported") } });
-  assertError(await ask(endpoint, backend, post("request-rotation")), "conflict", 409);
-  assert.ok(!backend.lines.some((line) => line.includes("rotation requested")));
-});
+for (
+  const [what, refused, says] of [
+    ["a client that does not rotate", "unsupported", /its program does not rotate by itself/],
+    ["an agent with the secret of before", "previous_secret", /it still has the secret from before/],
+  ] as const
+) {
+  Deno.test(`POST /agents/<id>/request-rotation of ${what} → conflict`, async () => {
+    const backend = await testBackend({ secrets: { request: () => Promise.resolve(refused) } });
+    const reply = await ask(endpoint, backend, post("request-rotation"));
+    assertError(reply, "conflict", 409);
+    assert.match(JSON.stringify(reply.body), says);
+    assert.ok(!backend.lines.some((line) => line.includes("rotation requested")));
+  });
+}
 
 for (const path of ["adopt", "revoke-copy"]) {
   Deno.test(`POST /agents/<id>/${path} answers the Agent, and takes an instance_id in either case`, async () => {

@@ -6,6 +6,11 @@ import type { Exchange } from "../_shared/http/routes.ts";
 import { actOf, scopeOf } from "../_shared/operator.ts";
 import { agentReply } from "./_reply.ts";
 
+const reasons = {
+  unsupported: "its program does not rotate by itself, rotate its secret here",
+  previous_secret: "it still has the secret from before the last rotation, bring it the new one",
+};
+
 type Deps = Pick<Backend, "database" | "operators" | "refusals" | "log"> & Exchange;
 
 /** Asks an agent to rotate its secret by itself: its beats are answered with `rotate` until it has. */
@@ -14,11 +19,8 @@ export async function requestRotation(request: Incoming, deps: Deps): Promise<Re
   const id = parseUuid(deps.params.id, "id");
   const act = actOf(operator, deps.address);
   const agent = await deps.database.secrets.request(id, { ownerId: scopeOf(operator), act });
-  if (agent === "unsupported") {
-    throw new ContractError(
-      "conflict",
-      "Cannot ask the agent to rotate: its program does not rotate by itself, rotate its secret here",
-    );
+  if (agent === "unsupported" || agent === "previous_secret") {
+    throw new ContractError("conflict", `Cannot ask the agent to rotate: ${reasons[agent]}`);
   }
   if (agent !== null) {
     deps.log.line("info", "rotation requested", {

@@ -267,6 +267,15 @@ select is(
   public.request_rotation(pg_temp.id('operated'), null, '{"actor": "key:default"}'), '{"refused": "unsupported"}',
   'a client that does not rotate is not asked'
 );
+select ok(pg_temp.rotate('request', '5', 3600) is not null, 'an operator rotates');
+select is(
+  public.request_rotation(pg_temp.id('request'), null, '{"actor": "key:default"}'), '{"refused": "previous_secret"}',
+  'an agent that has the secret of before is not asked: it would be refused'
+);
+select is(
+  (select rotation_requested_at from public.agent_beats where agent_id = pg_temp.id('request')), null,
+  'and nothing changed by that'
+);
 select is(
   public.request_rotation(id, owner, '{"actor": "key:default"}'), null, format('nor is %s', what)
 ) from (values
@@ -299,6 +308,10 @@ select ok(
 );
 select is(pg_temp.refused('refusals', secret), 'revoked', format('that is told, whatever the secret (%s)', secret))
 from unnest(array['1', '3']) as secret;
+select ok(
+  public.restore_agent(pg_temp.id('refusals'), null, '{"actor": "key:default"}') is not null, 'the agent is restored'
+);
+select is(pg_temp.refused('refusals', '3'), 'revoked', 'so is one that was restored before it was written down');
 reset role;
 insert into public.agents (name) values ('without');
 set local role service_role;
@@ -306,7 +319,7 @@ select is(pg_temp.refused('without', '1'), 'no_secret', 'an agent without a secr
 select results_eq(
   $$select name::text, refused_handshakes_count, last_refused_at from public.agents
     where refused_handshakes_count > 0 order by name$$,
-  $$values ('leaked', 1::bigint, now()), ('refusals', 8, now()), ('without', 1, now())$$, 'and they are counted'
+  $$values ('leaked', 1::bigint, now()), ('refusals', 9, now()), ('without', 1, now())$$, 'and they are counted'
 );
 select lives_ok(
   $$select public.record_refusals((
@@ -318,7 +331,7 @@ select lives_ok(
   ))$$, 'a list of 1000 of which one is known'
 );
 select results_eq(
-  $$select sum(refused_handshakes_count)::integer from public.agents$$, 'values (15)', 'counts on that one'
+  $$select sum(refused_handshakes_count)::integer from public.agents$$, 'values (16)', 'counts on that one'
 );
 select lives_ok($$select public.record_refusals('[]')$$, 'an empty list is none');
 

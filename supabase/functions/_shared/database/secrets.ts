@@ -45,7 +45,7 @@ export const secrets = {
   }),
 };
 
-function readRequested(reply: unknown): Agent | "unsupported" {
+function readRequested(reply: unknown): Agent | "unsupported" | "previous_secret" {
   const { refused, agent } = record(reply);
-  return refused === "unsupported" ? refused : readAgent(agent);
+  return refused === "unsupported" || refused === "previous_secret" ? refused : readAgent(agent);
 }
