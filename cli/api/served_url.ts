@@ -4,10 +4,10 @@ const timeoutMs = 15_000;
 const maxBytes = 1024 * 1024;
 
 /**
- * What the service calls itself in the installer that it serves; null where it serves none. It need not be the
+ * What the service calls itself in the installer that it serves; null where it serves none, undefined where it does not answer. It need not be the
  * address by which this program reaches it.
  */
-export async function servedUrl({ url, pool }: Connection): Promise<string | null> {
+export async function servedUrl({ url, pool }: Connection): Promise<string | null | undefined> {
   try {
     const response = await fetch(`${url}/functions/v1/install`, {
       redirect: "manual",
@@ -19,7 +19,7 @@ export async function servedUrl({ url, pool }: Connection): Promise<string | nul
     return URL.canParse(served) ? served : null;
   } catch (error) {
     // What failed here will fail again, and be told, where it matters.
-    if (error instanceof Error) return null;
+    if (error instanceof Error) return undefined;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { CliError, EndsWith, exitCodes, NegativeResult } from "../terminal/errors.ts";
-import { asCalled, calledAs, repeatName } from "../terminal/called.ts";
+import { asCalled, calledAs, repeatConnection, repeatName } from "../terminal/called.ts";
 import {
   answer,
   holdWarnings,
@@ -76,6 +76,7 @@ function withName(args: string[], environment: Environment): Environment {
   const word = resolveName(args, environment);
   useName(word);
   repeatName(flagIn(args) === undefined ? null : word);
+  repeatConnection("");
   return (name) => name === "OPENCLAW_NAME" ? word : environment(name);
 }
 

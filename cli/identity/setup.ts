@@ -4,6 +4,7 @@ import { Pool } from "../api/pool.ts";
 import { parseUrl } from "../api/url.ts";
 import { type Identity, readIdentity } from "./identity.ts";
 import type { IdentityFlags } from "./named_agent.ts";
+import { repeatConnection } from "../terminal/called.ts";
 import { CliError } from "../terminal/errors.ts";
 import { type Environment, type Places, placesHere } from "../host/paths.ts";
 import { withoutMark } from "../host/json.ts";
@@ -88,10 +89,21 @@ export async function connectTo(
   environment: Environment,
 ): Promise<Connection> {
   const url = parseUrl(text, { insecureHttp: flags.insecureHttp === true, from });
+  if (from === "--url") repeatConnection(` --url ${plainOrQuoted(text)}${otherFlags(flags)}`);
   keepLoopbackDirect(environment);
   proxyFor(new URL(url), environment);
   const path = caFileOf(flags, environment);
   return { url, pool: path === undefined ? new Pool() : openPool(path, await readAuthority(path)) };
+}
+
+function otherFlags({ caFile, insecureHttp }: ConnectionFlags): string {
+  return (caFile === undefined ? "" : ` --ca-file ${plainOrQuoted(caFile)}`) +
+    (insecureHttp === true ? " --insecure-http" : "");
+}
+
+/** As a person would type it. */
+function plainOrQuoted(word: string): string {
+  return /^[\w.:/@%+-]+$/.test(word) ? word : shellQuote(word);
 }
 
 function caFileOf({ caFile }: ConnectionFlags, environment: Environment): string | undefined {

@@ -14,10 +14,22 @@ export function repeatName(word: string | null): void {
   nameFlag = word === null ? "" : ` --name ${word}`;
 }
 
+let connectionFlags = "";
+
+/** Has every command that is shown, and that asks a server, ask the one of these flags; empty: none were given. */
+export function repeatConnection(flags: string): void {
+  connectionFlags = flags;
+}
+
+/** Those that take the flags, unless the text goes on to name a server itself. */
+const asking =
+  /(?<![\w./@-]|deno task )openclaw (?:(?:agents|channels|enrollments|reader-keys|incidents) [a-z-]+|fleet|top|dashboard|status|doctor)(?![\w-])(?![^,;]*--url)/g;
+
 /**
  * A hint or a help text, in which "openclaw <command>" stands for a command of this program: it names it as called,
- * with the `--name` that was given.
+ * with the `--name` and the server that were given.
  */
 export function asCalled(text: string): string {
-  return text.replace(/(?<![\w./@-]|deno task )openclaw(?= [a-z])/g, () => `${calledAs}${nameFlag}`);
+  return text.replace(asking, (command) => `${command}${connectionFlags}`)
+    .replace(/(?<![\w./@-]|deno task )openclaw(?= [a-z])/g, () => `${calledAs}${nameFlag}`);
 }

@@ -9,7 +9,11 @@ export function secondsBetween(least: number, most: number): (text: string) => n
     const seconds = parseDuration(text);
     if (seconds !== null && seconds >= least && seconds <= most) return seconds;
     const range = `${formatDuration(least)} to ${formatDuration(most)}`;
-    throw new InvalidArgumentError(`Expected ${range}, such as 90s, 15m, 2h or 7d.`);
+    const examples = ["90s", "15m", "2h", "7d"].filter((example) => {
+      const seconds = parseDuration(example) ?? NaN;
+      return seconds >= least && seconds <= most;
+    });
+    throw new InvalidArgumentError(`Expected ${range}, such as ${examples.join(" or ")}.`);
   };
 }
 

@@ -241,6 +241,7 @@ function parseAddress(address: string): URL {
   throw new StartError(
     "Cannot read the database URL: it is not a postgres:// address",
     "give it as DATABASE_URL=postgres://user:password@host:5432/database, with % as %25",
+    { failure: "usage" },
   );
 }
 

@@ -87,9 +87,12 @@ async function identifyOperator(
   const operator = data === null ? null : operatorOf(data);
   if (operator !== null) return operator;
   refusals.count(address);
-  throw operatorRequired(
-    token === null && apikey === null ? "none was sent" : "the one that was sent is not valid",
-  );
+  const what = token === null && apikey === null
+    ? "none was sent"
+    : apikey === null && !isUserToken
+    ? "a secret API key was sent as a bearer token, and belongs in the header apikey"
+    : "the one that was sent is not valid";
+  throw operatorRequired(what);
 }
 
 /** The reader's key that a request presents, or null. A bearer token counts before an API key, as for operators. */

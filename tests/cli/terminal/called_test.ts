@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { asCalled, calledAs, repeatName } from "../../../cli/terminal/called.ts";
+import { asCalled, calledAs, repeatConnection, repeatName } from "../../../cli/terminal/called.ts";
 
 const texts: [text: string, shown: string][] = [
   ["openclaw configure", `${calledAs} configure`],
@@ -26,3 +26,26 @@ Deno.test("a hint repeats the --name that was given", () => {
     repeatName(null);
   }
 });
+
+const url = "https://fleet.example";
+const shownWith: [text: string, shown: string][] = [
+  ["openclaw fleet", `${calledAs} fleet --url ${url}`],
+  ["openclaw channels test 7", `${calledAs} channels test --url ${url} 7`],
+  [
+    "openclaw doctor, or openclaw status",
+    `${calledAs} doctor --url ${url}, or ${calledAs} status --url ${url}`,
+  ],
+  ["openclaw agents show --url https://b.example", `${calledAs} agents show --url https://b.example`],
+  ["openclaw configure", `${calledAs} configure`],
+  ["openclaw fleet-wide", `${calledAs} fleet-wide`],
+];
+for (const [text, shown] of shownWith) {
+  Deno.test(`with --url, a hint "${text}" asks the same server`, () => {
+    repeatConnection(` --url ${url}`);
+    try {
+      assert.equal(asCalled(text), shown);
+    } finally {
+      repeatConnection("");
+    }
+  });
+}

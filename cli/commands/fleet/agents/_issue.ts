@@ -32,6 +32,7 @@ export async function planHandOver(flags: HandOverFlags, { operator, json }: Con
 /** What the hosts call the server: what it calls itself. Warns where a line with it would not work elsewhere. */
 export async function urlForHosts(operator: Context["operator"]): Promise<string> {
   const url = await servedUrl(operator);
+  if (url === undefined) return operator.url;
   if (url === null) {
     warn(`${operator.url} serves no installer: the lines below work once its OPENCLAW_PUBLIC_URL is https`);
     return operator.url;

@@ -14,7 +14,7 @@ import {
   type YesFlag,
   yesOption,
 } from "./_options.ts";
-import { selectAgents } from "./_pick.ts";
+import { describe, selectAgents } from "./_pick.ts";
 
 type Flags = OperatorFlags & SelectionFlags & YesFlag;
 
@@ -96,7 +96,11 @@ async function perform(
     await assertMeant(`${verbs[act]} ${selection.words}`, { ...context, yes: flags.yes === true });
   }
   const { operator } = context;
-  await actOnEach(selection, {
+  const idle = act === "restore" ? selection.agents.filter(({ revoked_at }) => revoked_at === null) : [];
+  if (!context.json) { for (const agent of idle) say(`${describe(agent)} is not revoked: nothing changes`); }
+  const agents = context.json ? selection.agents : selection.agents.filter((agent) => !idle.includes(agent));
+  if (agents.length === 0) return;
+  await actOnEach({ ...selection, agents }, {
     verb: verbs[act],
     done,
     perform: (agent) =>

@@ -90,11 +90,12 @@ const columns: readonly Column<AgentEvent>[] = [
   { title: "EVENT", text: ({ kind }) => kind },
   { title: "BY", text: ({ actor }) => actor ?? "", least: 8, dropped: 1 },
   { title: "FROM", text: ({ address }) => address ?? "", least: 7, dropped: 2 },
-  { title: "DETAIL", text: ({ detail }) => detailOf(detail), least: 6, dropped: 3 },
+  { title: "DETAIL", text: detailOf, least: 6, dropped: 3 },
 ];
 
-function detailOf(detail: AgentEvent["detail"]): string {
+function detailOf({ kind, detail }: AgentEvent): string {
   if (detail === null) return "";
+  if (kind === "muted" && detail.until === null) return "no longer";
   return Object.entries(detail).map(([name, value]) =>
     `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`
   ).join(", ");

@@ -3,6 +3,7 @@ import { actOnAgent, type Agent, rotateSecret } from "../../../api/operator.ts";
 import type { Environment } from "../../../host/paths.ts";
 import { giveUp } from "../../../host/permissions.ts";
 import { assertFree, installerFileName, openInstallerFolder } from "../../../operator/installer_folder.ts";
+import { asCalled } from "../../../terminal/called.ts";
 import { CliError, NegativeResult } from "../../../terminal/errors.ts";
 import { answerJson, say, warn } from "../../../terminal/output.ts";
 import { Progress } from "../../../terminal/progress.ts";
@@ -197,7 +198,11 @@ function sayHow(rotated: readonly Issued[], plan: HandOver): void {
   if (first === undefined) return;
   const until = first.agent.previous_secret_expires_at;
   say(
-    until === null
+    first.agent.revoked_at !== null
+      ? `the agent is revoked: no secret lets it in until it is restored: ${
+        asCalled(`openclaw agents restore ${first.agent.id}`)
+      }`
+      : until === null
       ? "the secret before, and all sessions, have ended: the agent is out until its host has the new one"
       : `the secret before is good until ${until}: bring the new one to the host by then`,
   );

@@ -96,6 +96,7 @@ export function parseChoice<Choice extends string>(
 /** A UUID in either case, as lower case. */
 export function parseUuid(value: unknown, name: string): string {
   const id = typeof value === "string" ? value.toLowerCase() : "";
+  if (value === undefined) throw badField(name, "is missing, expected a UUID");
   if (!uuid.test(id)) throw badField(name, "is not a UUID");
   return id;
 }

@@ -34,6 +34,8 @@ function five(options: { pageSize?: number } = {}): { service: FakeService; rows
   return { service, rows };
 }
 
+const revoked = { revoked_at: "2026-11-23T12:00:00Z", liveness: "revoked" };
+
 const simple: [act: string, flags: string[], method: string, path: string][] = [
   ["revoke", [], "POST", "/revoke"],
   ["restore", [], "POST", "/restore"],
@@ -45,6 +47,7 @@ for (const [act, flags, method, path] of simple) {
   Deno.test(`openclaw agents ${act} does so to the agent of exactly that name, and to no other`, async () => {
     const { service, rows } = five();
     await using _ = service;
+    if (act === "restore") Object.assign(rows[0] ?? {}, revoked);
     const { code, stdout, stderr } = await agents(service, [act, "web-1", ...flags]);
     assert.deepEqual([code, stdout], [0, ""], stderr);
     assert.deepEqual(service.acts(), [`${method} agents/${rows[0]?.id}${path}`]);
@@ -71,10 +74,22 @@ Deno.test("openclaw agents delete sends the agent's name along", async () => {
 });
 
 Deno.test("openclaw agents restore says that the agent asks again by itself, and what hastens it", async () => {
-  const { service } = five();
+  const { service, rows } = five();
   await using _ = service;
+  Object.assign(rows[0] ?? {}, revoked);
   const { stderr } = await agents(service, ["restore", "web-1"]);
   assert.match(stderr, /asks again by itself, within 72 minutes; to hasten it, restart it/);
+});
+
+Deno.test("openclaw agents restore of an agent that is not revoked says so, and asks for nothing", async () => {
+  const { service, rows } = five();
+  await using _ = service;
+  const one = await agents(service, ["restore", "web-1"]);
+  assert.deepEqual([one.code, one.stderr], [0, `"web-1" (${rows[0]?.id}) is not revoked: nothing changes\n`]);
+  Object.assign(rows[3] ?? {}, revoked);
+  const two = await agents(service, ["restore", "web-1", "db-1"]);
+  assert.match(two.stderr, /"web-1" \(\S+\) is not revoked: nothing changes\nrestored 1 agent\n/);
+  assert.deepEqual(service.acts(), [`POST agents/${rows[3]?.id}/restore`]);
 });
 
 const wrong: { args: string[]; code: number; says: RegExp }[] = [
