@@ -60,6 +60,8 @@ const gatewayPort = 18_789;
 function parseAddress(text: string, from: string | null, example: string): URL {
   const hint = from === "--probe-url"
     ? `openclaw monitor --probe-url ${example}`
+    : from === "--url"
+    ? `--url ${example}`
     : `openclaw configure --url ${example}`;
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url !== null && (url.username !== "" || url.password !== "")) {

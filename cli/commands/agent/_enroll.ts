@@ -49,11 +49,12 @@ export async function isEnrolled(flags: IdentityFlags, environment: Environment)
  */
 export async function assertLastingPlace({ credentials }: Places, environment: Environment): Promise<void> {
   const folder = dirname(credentials);
-  const fault = await faultOfFolder(folder) ?? await probeFolder(credentials) ??
-    await transienceOf(await Deno.realPath(folder), environment);
+  const unwritable = await faultOfFolder(folder) ?? await probeFolder(credentials);
+  const fault = unwritable ?? await transienceOf(await Deno.realPath(folder), environment);
   if (fault === null) return;
+  const otherwise = unwritable === null ? "" : "; without a container, let this user write there";
   throw new CliError("usage", `Cannot enroll: "${folder}" is no place that lasts: ${fault}`, {
-    hint: `mount a volume there: docker run -v openclaw-agent:${folder} …`,
+    hint: `mount a volume there: docker run -v openclaw-agent:${folder} …${otherwise}`,
   });
 }
 

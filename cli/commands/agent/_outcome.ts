@@ -21,11 +21,16 @@ export function assertDone(end: End): void {
   }
 }
 
-/** What a request brought. @throws {CliError} when it brought nothing */
-export function unwrap<Value>(outcome: Outcome<Value>): Value {
+/**
+ * What a request brought.
+ *
+ * @param hint what to do where it was refused
+ * @throws {CliError} when it brought nothing
+ */
+export function unwrap<Value>(outcome: Outcome<Value>, hint: string = refusedHint): Value {
   if (outcome.kind === "ok") return outcome.value;
   if (outcome.kind === "outage") throw unreachable(outcome.reason);
-  throw refusal(outcome.code, outcome.description);
+  throw refusal(outcome.code, outcome.description, hint);
 }
 
 /** What the exit code says of one of the contract's errors. */
@@ -44,8 +49,8 @@ const failures = new Map<string, Failure>([
   ["conflict", "conflict"],
 ]);
 
-function refusal(code: string, description: string): CliError {
-  return new CliError(failureWithCode(code), description, { hint: refusedHint });
+function refusal(code: string, description: string, hint: string = refusedHint): CliError {
+  return new CliError(failureWithCode(code), description, { hint });
 }
 
 function unreachable(reason: string): CliError {

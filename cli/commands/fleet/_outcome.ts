@@ -9,6 +9,7 @@ export function unwrap<Value>(outcome: Outcome<Value>, operator: Operator): Valu
   const { code, reason } = outcome;
   // The server was reached, and failed in a way that nobody foresaw.
   if (code === "internal") throw new CliError("unexpected", reason, { hint: "look into the server's log" });
+  if (code === "rate_limited") throw new CliError("unreachable", reason, { hint: "wait as long as it says" });
   const message = code === undefined ? `Cannot reach the server at ${operator.url}: ${reason}` : reason;
   throw new CliError("unreachable", message, { hint: `curl ${operator.url}/functions/v1/health` });
 }

@@ -128,9 +128,12 @@ async function isMissing(folder: string): Promise<boolean> {
 }
 
 /** Not where there are snapshots of a database: those of an empty fleet would replace the good ones. */
-async function makeFirst({ folder, snapshots }: PgliteOptions): Promise<void> {
+async function makeFirst({ folder, snapshots, log }: PgliteOptions): Promise<void> {
   const newest = await newestSnapshot(snapshots);
-  if (newest === null) return await make(folder);
+  if (newest === null) {
+    log.line("info", "making the embedded Postgres, which takes some seconds", { folder });
+    return await make(folder);
+  }
   throw new StartError(
     `Cannot find the embedded Postgres "${folder}", although there is a snapshot of it`,
     `start with --restore to take the newest one, "${newest}"; or move "${snapshots}" away to begin with an empty fleet`,
