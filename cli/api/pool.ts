@@ -17,6 +17,11 @@ export class Pool implements Disposable {
     if (authorities.length > 0) this.#client = this.#open();
   }
 
+  /** Whether it trusts others than the public authorities. */
+  get hasAuthorities(): boolean {
+    return this.#authorities.length > 0;
+  }
+
   get client(): Deno.HttpClient {
     return this.#client ??= this.#open();
   }

@@ -1,3 +1,4 @@
+import { tlsFault } from "../../api/checks.ts";
 import type { Outcome } from "../../api/transport.ts";
 import type { Operator } from "../../operator/operator.ts";
 import { CliError, type Failure } from "../../terminal/errors.ts";
@@ -10,8 +11,24 @@ export function unwrap<Value>(outcome: Outcome<Value>, operator: Operator): Valu
   // The server was reached, and failed in a way that nobody foresaw.
   if (code === "internal") throw new CliError("unexpected", reason, { hint: "look into the server's log" });
   if (code === "rate_limited") throw new CliError("unreachable", reason, { hint: "wait as long as it says" });
-  const message = code === undefined ? `Cannot reach the server at ${operator.url}: ${reason}` : reason;
-  throw new CliError("unreachable", message, { hint: `curl ${operator.url}/functions/v1/health` });
+  const curl = `curl ${operator.url}/functions/v1/health`;
+  if (code !== undefined) throw new CliError("unreachable", reason, { hint: curl });
+  const { detail, hint } = faultOf(reason, operator) ?? { detail: reason, hint: curl };
+  throw new CliError("unreachable", `Cannot reach the server at ${operator.url}: ${detail}`, { hint });
+}
+
+/** What the words of a failed connection mean, where they are known. */
+function faultOf(reason: string, { url, pool }: Operator): { detail: string; hint: string } | null {
+  if (/invalid HTTP version parsed/.test(reason)) {
+    return {
+      detail: `what answers there speaks no HTTP: ${reason}`,
+      hint: `check the port in the URL; it may be ${url.replace(/^http:/, "https:")}`,
+    };
+  }
+  const { protocol, hostname: host } = new URL(url);
+  return protocol === "https:"
+    ? tlsFault(reason, { host, hasAuthority: pool?.hasAuthorities === true })
+    : null;
 }
 
 /** What the exit code says of one of the contract's errors, where an operator gets it. */

@@ -6,6 +6,7 @@ import { temporaryFolder } from "../../../_support/server.ts";
 import { testWith } from "../../../_support/tools.ts";
 import { identify } from "../../../_support/program.ts";
 import { runInSession } from "../../../_support/program_session.ts";
+import { operatorKey } from "../../../_support/fake_fleet.ts";
 import { agentId, agentSecret } from "../../../_support/vectors.ts";
 
 const agent = { id: agentId, secret: agentSecret };
@@ -41,15 +42,23 @@ const faults: { name: string; sign: string[]; trusts: boolean; says: RegExp }[] 
 for (const { name, sign, trusts, says } of faults) {
   testWith(
     ["openssl"],
-    `openclaw doctor tells TLS with ${name}, and what helps`,
+    `openclaw doctor and fleet tell TLS with ${name}, and what helps`,
     async () => {
       await using folder = await temporaryFolder();
       const home = folder.path;
       await using server = serve(await make(home, sign));
-      const args = ["doctor", ...(trusts ? ["--ca-file", join(home, "cert.pem")] : [])];
-      const { code, stdout, stderr } = await runInSession(args, { home, env: identify(agent, server.url) });
+      const flags = trusts ? ["--ca-file", join(home, "cert.pem")] : [];
+      const env = identify(agent, server.url);
+      const { code, stdout, stderr } = await runInSession(["doctor", ...flags], { home, env });
       assert.equal(code, 6, stderr);
       assert.match(stdout, says);
+      const [hint = ""] = /hint: .*/.exec(stdout) ?? [];
+      const fleet = await runInSession(["fleet", ...flags], {
+        home,
+        env: { OPENCLAW_URL: server.url, OPENCLAW_OPERATOR_KEY: operatorKey },
+      });
+      assert.equal(fleet.code, 6, fleet.stderr);
+      assert.ok(fleet.stderr.includes(`\n${hint}\n`), fleet.stderr);
     },
   );
 }
@@ -90,6 +99,18 @@ Deno.test("openclaw doctor tells a port without TLS", async () => {
   });
   assert.equal(code, 6);
   assert.match(stdout, /FAIL {2}tls +what answers there speaks no TLS.*\n +hint: check the port/);
+});
+
+testWith(["openssl"], "openclaw fleet at an https server by http → the address that it may be", async () => {
+  await using folder = await temporaryFolder();
+  const home = folder.path;
+  await using server = serve(await make(home, ["-addext", "subjectAltName=DNS:localhost", ...leaf]));
+  const { code, stderr } = await runInSession(["fleet"], {
+    home,
+    env: { OPENCLAW_URL: server.url.replace("https:", "http:"), OPENCLAW_OPERATOR_KEY: operatorKey },
+  });
+  assert.equal(code, 6, stderr);
+  assert.ok(stderr.includes(`hint: check the port in the URL; it may be ${server.url}\n`), stderr);
 });
 
 const told: [message: string, hint: RegExp | null][] = [
