@@ -13,9 +13,8 @@ import {
   parseName,
   parseWholeNumber,
 } from "../_shared/http/fields.ts";
+import { incidentKinds } from "../_shared/incident_kinds.ts";
 import type { Operator } from "../_shared/operator.ts";
-
-const incidentKinds = ["offline", "stalled", "unhealthy", "copy", "server"] as const;
 
 /** What the body names of a channel, but for its kind and settings. */
 export function parseChannel(fields: Fields): Omit<ChannelChanges, "settings"> {

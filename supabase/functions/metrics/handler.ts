@@ -5,13 +5,13 @@ import { type Exchange, resource } from "../_shared/http/routes.ts";
 import { bounds, type Meter } from "../_shared/meter.ts";
 import { scopeOf } from "../_shared/operator.ts";
 import { version } from "../_shared/version.ts";
+import { incidentKinds } from "../_shared/incident_kinds.ts";
 import { contentType, exposition, type Family, type Sample } from "./exposition.ts";
 
 type Deps = Pick<Backend, "database" | "operators" | "refusals" | "meter"> & Exchange;
 
 export const endpoint = resource("metrics", { GET: metrics });
 
-const incidentKinds = ["offline", "stalled", "unhealthy", "copy", "server"] as const;
 const deliveryStates = ["pending", "delivered", "failed"] as const;
 
 /**

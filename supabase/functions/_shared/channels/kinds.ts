@@ -129,14 +129,6 @@ export type HttpKindName = keyof typeof httpKinds;
 export type ChannelKind = HttpKindName | "email";
 
 export const channelKinds: readonly ChannelKind[] = [
-  "webhook",
-  "slack",
-  "discord",
-  "teams",
-  "telegram",
-  "ntfy",
-  "gotify",
-  "pagerduty",
-  "apprise",
+  ...Object.keys(httpKinds) as HttpKindName[],
   "email",
 ];

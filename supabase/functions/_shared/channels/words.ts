@@ -1,4 +1,5 @@
 import { each, entries, fields, number, oneOf, orNull, text } from "../database/readers.ts";
+import { type IncidentKind, incidentKinds } from "../incident_kinds.ts";
 import type { Json, Values } from "./template.ts";
 
 export type MessageType =
@@ -13,7 +14,7 @@ export type MessageType =
 /** What a message needs to know of an incident. Times are RFC 3339. */
 export interface ToldIncident {
   id: string;
-  kind: "offline" | "stalled" | "unhealthy" | "copy" | "server";
+  kind: IncidentKind;
   opened_at: string;
   closed_at: string | null;
   agents_count: number;
@@ -26,7 +27,7 @@ export interface ToldIncident {
 /** The incident of a delivery, as the database keeps it. */
 export const readIncident: (value: unknown) => ToldIncident = fields({
   id: text,
-  kind: oneOf("offline", "stalled", "unhealthy", "copy", "server"),
+  kind: oneOf(...incidentKinds),
   opened_at: text,
   closed_at: orNull(text),
   agents_count: number,
