@@ -21,7 +21,7 @@ create domain public.agent_name as text
     char_length(value) between 1 and 100
     and value !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'
   );
-comment on domain public.agent_name is 'What an agent is called: no characters that steer a terminal or turn text around.';
+comment on domain public.agent_name is 'What an agent, key, code or channel is called: no characters that steer a terminal or turn text around.';
 
 create domain public.labels as jsonb
   constraint labels_are_at_most_32_strings check (public.labels_are_sound(value));

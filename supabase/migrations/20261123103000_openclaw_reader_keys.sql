@@ -1,13 +1,10 @@
 create table public.reader_keys (
   id uuid primary key default gen_random_uuid(),
   owner_id uuid references auth.users (id) on delete cascade,
-  name text not null,
-  key_digest text not null,
+  name public.agent_name not null,
+  key_digest public.secret_digest not null,
   created_at timestamptz not null default now(),
-  constraint reader_keys_differ unique (key_digest),
-  constraint reader_key_name_is_1_to_100_characters_without_controls
-    check (char_length(name) between 1 and 100 and name !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'),
-  constraint reader_key_is_a_sha256_digest check (key_digest ~ '^sha256:[0-9a-f]{64}$')
+  constraint reader_keys_differ unique (key_digest)
 );
 
 create index reader_keys_of_an_owner on public.reader_keys (owner_id, created_at, id);

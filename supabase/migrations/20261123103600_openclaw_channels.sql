@@ -1,7 +1,7 @@
 create table public.channels (
   id uuid primary key default gen_random_uuid(),
   owner_id uuid references auth.users (id) on delete cascade,
-  name text not null,
+  name public.agent_name not null,
   kind text not null,
   settings jsonb not null,
   labels public.labels not null default '{}',
@@ -11,8 +11,6 @@ create table public.channels (
   enabled boolean not null default true,
   enabled_at timestamptz not null default now(),
   created_at timestamptz not null default now(),
-  constraint channel_name_is_1_to_100_characters_without_controls
-    check (char_length(name) between 1 and 100 and name !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'),
   constraint channel_kind_is_one_we_know check (kind in (
     'webhook', 'slack', 'discord', 'teams', 'telegram', 'ntfy', 'gotify', 'pagerduty', 'apprise', 'email'
   )),

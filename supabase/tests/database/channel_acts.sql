@@ -139,13 +139,13 @@ select throws_ok(call, '42501', null, format('an owner cannot call %s', call)) f
   $$select public.remove_channel(gen_random_uuid(), null, '{}')$$
 ]) as call;
 select results_eq(
-  'select name from public.channels', $$values ('ops')$$, 'an owner sees their own channels in the table'
+  'select name::text from public.channels', $$values ('ops')$$, 'an owner sees their own channels in the table'
 );
 select throws_ok('select settings from public.channels', '42501', null, 'but no settings');
 select throws_ok('delete from public.channels', '42501', null, 'and cannot delete one');
 reset role;
 set local role anon;
-select throws_ok('select name from public.channels', '42501', null, 'anon cannot read the table');
+select throws_ok('select name::text from public.channels', '42501', null, 'anon cannot read the table');
 
 select finish();
 rollback;

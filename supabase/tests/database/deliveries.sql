@@ -132,7 +132,7 @@ select is(
   'a receiver that wants no more is told no more'
 );
 select results_eq(
-  $$select name, enabled from public.channels order by name$$, $$values ('chat', false), ('pager', true)$$,
+  $$select name::text, enabled from public.channels order by name$$, $$values ('chat', false), ('pager', true)$$,
   'its channel is disabled'
 );
 select results_eq(
@@ -232,7 +232,7 @@ select is_empty(
 -- By actor
 set local role authenticated;
 set local request.jwt.claims to '{"sub": "a0000000-0000-4000-8000-000000000001", "role": "authenticated"}';
-select results_eq('select name from public.channels', $$values ('pager')$$, 'an owner sees their own channels');
+select results_eq('select name::text from public.channels', $$values ('pager')$$, 'an owner sees their own channels');
 select throws_ok('select settings from public.channels', '42501', null, 'but not what the settings have');
 select set_eq('select type from public.deliveries', $$values ('opened'), ('reminder'), ('closed')$$,
   'an owner sees what their own channels are told');

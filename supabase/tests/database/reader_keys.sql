@@ -134,7 +134,7 @@ select throws_ok(
 reset role;
 delete from auth.users where id = 'a0000000-0000-4000-8000-000000000001';
 select results_eq(
-  'select name from public.reader_keys', $$values ('a key''s')$$, 'a user who is deleted takes their keys along'
+  'select name::text from public.reader_keys', $$values ('a key''s')$$, 'a user who is deleted takes their keys along'
 );
 
 select finish();

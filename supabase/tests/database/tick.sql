@@ -50,7 +50,7 @@ $$;
 create function pg_temp.channel(name text, changes jsonb default '{}') returns void language sql as $$
   insert into public.channels (name, kind, settings, owner_id, labels, kinds, after_seconds, remind_after_seconds, enabled)
   select channel.name, 'slack', '{}', c.owner_id, c.labels, c.kinds, c.after_seconds, c.remind_after_seconds, c.enabled
-  from jsonb_populate_record(row(null, null, '', '', '{}', '{}', null, 0, null, true, null, null)::public.channels, changes) as c
+  from jsonb_populate_record(row(null, null, 'x', '', '{}', '{}', null, 0, null, true, null, null)::public.channels, changes) as c
 $$;
 
 -- An agent that goes and comes back
