@@ -40,6 +40,17 @@ Deno.test("GET /agents/<id>/history takes a time and a step, up to 1,500 buckets
   });
 });
 
+Deno.test("GET /agents/<id>/history of the first day of all begins with it", async () => {
+  const backend = await testBackend();
+  const query = "to=0001-01-01T12:00:00Z";
+  assert.equal((await ask(endpoint, backend, { rest: `${rest}?${query}`, headers })).status, 200);
+  assert.deepEqual(backend.calls[0]?.args[2], {
+    from: new Date("0001-01-01T00:00:00Z"),
+    to: new Date("0001-01-01T12:00:00Z"),
+    stepSeconds: 900,
+  });
+});
+
 const bad: [query: string, field: string][] = [
   ["step=61", "step"],
   ["step=", "step"],

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { statfsSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { assertError, FleetClient, send } from "../_support/client.ts";
@@ -93,7 +94,7 @@ disks.test(
       const data = join(disk, "fleet");
       await test.step("full at the first start → nothing that looks like a database is left", async () => {
         await shell(`mount -t tmpfs -o size=3m tmpfs ${disk}`);
-        assertRefused(await tryServerProcess({ data, makesDatabase: true }), /No space left on device/);
+        assertRefused(await tryServerProcess({ data, makesDatabase: true }), /less than 24 MB are free/);
         assert.deepEqual((await Array.fromAsync(Deno.readDir(data))).map(({ name }) => name), ["lock"]);
         await shell(`umount ${disk} && mount -t tmpfs -o size=80m tmpfs ${disk}`);
       });
@@ -101,16 +102,31 @@ disks.test(
       const server = await startServerProcess({ data });
       const client = new FleetClient(server.base, server.operatorKey);
       const agent = await client.createAgent();
+      await test.step("nearly full while it runs → reads are answered, writes are unavailable, and back when there is room", async () => {
+        await fill(disk, 20);
+        await pause(100);
+        assertUnavailable(await client.handshake(agent));
+        assert.equal((await client.agent(agent.id)).id, agent.id);
+        await Deno.remove(join(disk, "fill"));
+        await pause(100);
+        assert.equal((await client.handshake(agent)).status, 200);
+      });
       await test.step("full while it runs → unavailable, never a 401, and back when there is room", async () => {
         await fill(disk);
         assertUnavailable(await firstFailure(client));
         await Deno.remove(join(disk, "fill"));
+        await pause(100);
         assert.equal((await client.handshake(agent)).status, 200);
       });
       await server.stop();
       for (
         const [what, begin, end, reason] of [
-          ["full", () => fill(disk), () => Deno.remove(join(disk, "fill")), /No space left on device/],
+          [
+            "full",
+            () => fill(disk),
+            () => Deno.remove(join(disk, "fill")),
+            /less than 24 MB are free on its disk/,
+          ],
           ["read-only", () => remount(disk, "ro"), () => remount(disk, "rw"), /Read-only file system/],
         ] as const
       ) {
@@ -292,8 +308,11 @@ async function withDisk(work: (disk: string) => Promise<void>): Promise<void> {
   });
 }
 
-async function fill(disk: string): Promise<void> {
-  await shell(`dd if=/dev/zero of=${disk}/fill bs=1k || test -s ${disk}/fill`);
+/** @param left how many MB of it are left free */
+async function fill(disk: string, left = 0): Promise<void> {
+  const { bavail, bsize } = statfsSync(disk);
+  const count = Math.ceil(bavail * bsize / 1024) - left * 1024;
+  await shell(`dd if=/dev/zero of=${disk}/fill bs=1k count=${count} || test -s ${disk}/fill`);
 }
 
 async function remount(disk: string, how: "ro" | "rw"): Promise<void> {

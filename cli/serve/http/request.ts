@@ -55,7 +55,8 @@ export class WireRequest implements Incoming {
     this.headers = lines;
     this.isHttp10 = isHttp10;
     this.keepsAlive = keepsAlive;
-    this.expectsContinue = lines.get("expect") !== null;
+    // HTTP/1.0 does not know of it.
+    this.expectsContinue = !isHttp10 && lines.get("expect") !== null;
     this.pathname = parsed?.pathname ?? "";
     this.#search = parsed?.search ?? "";
     this.fault = faultOf(lines, isHttp10) ??

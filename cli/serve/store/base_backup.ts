@@ -1,6 +1,9 @@
 import { join } from "node:path";
 import type { PGlite } from "@electric-sql/pglite";
+import { infoIfThere } from "../../host/open_file.ts";
+import { exists } from "../../host/private_file.ts";
 import { makePrivateFolder } from "../../host/private_folder.ts";
+import { Room } from "./room.ts";
 
 /** The write-ahead log's folder, in Postgres's own. */
 const logFolder = "pg_wal";
@@ -8,7 +11,7 @@ const logFolder = "pg_wal";
 const labelFile = "backup_label";
 
 /**
- * Copies the folder of an embedded Postgres that goes on working, as `pg_basebackup` does: the files as they are at the
+ * Copies the folder of an embedded Postgres that goes on working, where there is room for it, as `pg_basebackup` does: the files as they are at the
  * time, half-written ones too, and the log of all that was written meanwhile, which mends them when the copy is opened.
  * Only files are copied, by the system: the calls between take no longer.
  *
@@ -16,22 +19,51 @@ const labelFile = "backup_label";
  *
  * Source: https://www.postgresql.org/docs/18/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP
  */
-export async function copyInUse(database: PGlite, from: string, to: string): Promise<void> {
+export async function copyInUse(
+  database: PGlite,
+  from: string,
+  to: string,
+  room: Room = new Room(from),
+): Promise<void> {
+  room.assertFor(await sizeOf(from));
   const { first } = await askAsOwner<{ first: string }>(
     database,
     "select pg_walfile_name(pg_backup_start('snapshot', fast => true)) as first",
   );
-  let end: { last: string; label: string };
+  let isCopied = false;
   try {
     await copyFolder(from, to, (name) => name !== logFolder && name !== "postmaster.pid");
+    isCopied = true;
   } finally {
-    end = await askAsOwner(
-      database,
-      "select pg_walfile_name(lsn) as last, labelfile as label from pg_backup_stop(wait_for_archive => false)",
-    );
+    if (!isCopied) await giveUp(database, to);
   }
-  await copyLog(join(from, logFolder), join(to, logFolder), { first, last: end.last });
-  await Deno.writeTextFile(join(to, labelFile), end.label);
+  const { last, label } = await askAsOwner<Ended>(database, stop);
+  await copyLog(join(from, logFolder), join(to, logFolder), { first, last });
+  await Deno.writeTextFile(join(to, labelFile), label);
+}
+
+interface Ended {
+  last: string;
+  label: string;
+}
+
+const stop =
+  "select pg_walfile_name(lsn) as last, labelfile as label from pg_backup_stop(wait_for_archive => false)";
+
+/** What was copied goes first: it may have filled the disk. What failed before is what is told. */
+async function giveUp(database: PGlite, copy: string): Promise<void> {
+  if (await exists(copy)) await Deno.remove(copy, { recursive: true });
+  await askAsOwner<Ended>(database, stop).catch(() => undefined);
+}
+
+/** In bytes, of all its files. */
+async function sizeOf(folder: string): Promise<number> {
+  let bytes = 0;
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = join(folder, name);
+    bytes += isDirectory ? await sizeOf(path) : (await infoIfThere(path))?.size ?? 0;
+  }
+  return bytes;
 }
 
 /** Whether a folder is a whole copy: its label is written last. */

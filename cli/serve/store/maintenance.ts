@@ -1,6 +1,7 @@
 import { type PGlite, protocol } from "@electric-sql/pglite";
 import { describe, type Log } from "../../../supabase/functions/_shared/log.ts";
 import type { Job } from "../schedule.ts";
+import { type Room, scarcity } from "./room.ts";
 
 const writesBetweenVacuums = 5000;
 /** Two of its files, looked at after every 5,000 writes. A start after a kill reads what there is. */
@@ -28,6 +29,7 @@ type Work = () => AsyncIterable<string> | Iterable<string>;
 export class Maintenance {
   readonly #database: PGlite;
   readonly #log: Log;
+  readonly #room: Pick<Room, "isScarce">;
   #writes = 0;
   #agentsCreated = 0;
   #nextStatistics = 64;
@@ -39,9 +41,11 @@ export class Maintenance {
   #waiting: Promise<void> | null = null;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(database: PGlite, log: Log) {
+  /** @param room of the database's disk: where it is scarce, nothing is done */
+  constructor(database: PGlite, log: Log, room: Pick<Room, "isScarce">) {
     this.#database = database;
     this.#log = log;
+    this.#room = room;
   }
 
   /** The server's periodic work. */
@@ -118,6 +122,7 @@ export class Maintenance {
     return this.#last = this.#last.then(async () => {
       for await (const statement of work()) {
         await nextTurn();
+        if (this.#room.isScarce) throw scarcity();
         await runAsOwner(this.#database, statement);
       }
     }).catch((error) =>

@@ -13,6 +13,7 @@ import { exists } from "../../host/private_file.ts";
 import { closeToOthers, makePrivateFolder } from "../../host/private_folder.ts";
 import { dropTemplates, Maintenance } from "./maintenance.ts";
 import { migrate } from "./migrate.ts";
+import { Room, scarcity } from "./room.ts";
 import { newestSnapshot, removeUnfinished, Snapshots, warnOfFuture } from "./snapshots.ts";
 import { StartError } from "../start_error.ts";
 import { shellQuote } from "../../host/shell_quote.ts";
@@ -34,12 +35,14 @@ interface PgliteOptions {
 export async function openPglite(options: PgliteOptions): Promise<Store> {
   const { folder, log } = options;
   await prepare(options);
+  if (new Room(dirname(folder)).isScarce) throw writeFault(folder, scarcity());
   await warnOfFuture(options.snapshots, { log, now: new Date() });
   if (options.restore) await restore(options);
   const isNew = await isMissing(folder);
   if (isNew) await makeFirst(options);
   const database = await reopen(options);
-  const maintenance = new Maintenance(database, log);
+  const room = new Room(folder);
+  const maintenance = new Maintenance(database, log, room);
   try {
     await migrate(owner(database));
     await database.exec("set role service_role");
@@ -53,6 +56,7 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
   const snapshots = new Snapshots(options.snapshots, { copy, log, changed: isNew });
   return {
     call: noting(snapshots, async (call) => {
+      if (call.effect !== "reads" && room.isScarce) throw unavailable("the database", scarcity());
       try {
         const { rows } = await database.query<{ result: unknown }>(callStatement(call), callParameters(call));
         noteMaintenance(maintenance, call);
@@ -159,8 +163,10 @@ async function make(folder: string, fill?: (unfinished: string) => Promise<void>
       await database.close();
     }
   } catch (error) {
+    // Before there is room again by what is removed here.
+    const full = await noRoom(folder, error);
     if (await exists(unfinished)) await Deno.remove(unfinished, { recursive: true });
-    throw await noRoom(folder, error) ?? error;
+    throw full ?? error;
   }
   await Deno.rename(unfinished, folder);
 }
@@ -238,15 +244,19 @@ async function noRoom(folder: string, cause: unknown): Promise<StartError | null
     await Deno.writeFile(probe, new Uint8Array(16 * 1024 * 1024));
     return null;
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return new StartError(
-      `Cannot write the embedded Postgres in "${folder}": ${why}`,
-      "free 100 MB on that disk",
-      { cause },
-    );
+    return writeFault(folder, error, cause);
   } finally {
     if (await exists(probe)) await Deno.remove(probe);
   }
+}
+
+function writeFault(folder: string, fault: unknown, cause: unknown = fault): StartError {
+  const why = fault instanceof Error ? fault.message : String(fault);
+  return new StartError(
+    `Cannot write the embedded Postgres in "${folder}": ${why}`,
+    "free 100 MB on that disk",
+    { cause },
+  );
 }
 
 function owner(database: PGlite): Owner {

@@ -11,6 +11,8 @@ type Deps = Pick<Backend, "database" | "operators" | "refusals" | "now"> & Excha
 const steps = ["60", "900", "3600", "86400"];
 const mostBuckets = 1500;
 const dayMs = 24 * 60 * 60 * 1000;
+/** No time is before it: Postgres has no year 0. */
+const firstYear = Date.parse("0001-01-01T00:00:00Z");
 
 /** What an agent's beats were, in steps of time, and its gaps with their reasons. */
 export async function showHistory(request: Incoming, deps: Deps): Promise<Reply> {
@@ -26,7 +28,7 @@ export async function showHistory(request: Incoming, deps: Deps): Promise<Reply>
 
 function parseHistoryQuery({ query }: Incoming, now: Date): HistoryQuery {
   const to = parseOptionalTime(query, "to") ?? now;
-  const from = parseOptionalTime(query, "from") ?? new Date(to.getTime() - dayMs);
+  const from = parseOptionalTime(query, "from") ?? new Date(Math.max(to.getTime() - dayMs, firstYear));
   if (from >= to) throw badField("from", 'is not before "to"');
   const stepSeconds = Number(parseChoice(query.get("step") ?? "900", "step", steps));
   const stepMs = stepSeconds * 1000;

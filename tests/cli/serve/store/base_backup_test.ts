@@ -4,6 +4,8 @@ import { PGlite } from "@electric-sql/pglite";
 import { amcheck } from "@electric-sql/pglite/contrib/amcheck";
 import { copyInUse, isBaseBackup } from "../../../../cli/serve/store/base_backup.ts";
 import { Maintenance } from "../../../../cli/serve/store/maintenance.ts";
+import { Room } from "../../../../cli/serve/store/room.ts";
+import { exists } from "../../../../cli/host/private_file.ts";
 import { Log } from "../../../../supabase/functions/_shared/log.ts";
 import { copyDatabaseTemplate } from "../../../_support/database_template.ts";
 import { withFolderInMemory } from "../../../_support/server.ts";
@@ -47,11 +49,16 @@ Deno.test("a copy while rows are written, and a table is dropped → whole, with
   });
 });
 
-Deno.test("a second copy after one that failed → whole", async () => {
+Deno.test("a copy after one that failed, and one for which there was no room → whole", async () => {
   await withDatabase(async ({ database, folder, copy }) => {
     await Deno.writeTextFile(copy, "in the way");
     await assert.rejects(copyInUse(database, folder, copy));
-    await Deno.remove(copy);
+    const full = new Room(folder, () => 60 * 1024 * 1024);
+    await assert.rejects(
+      copyInUse(database, folder, copy, full),
+      /^Error: there are 60 MB free on its disk, expected \d+ MB$/,
+    );
+    assert.ok(!await exists(copy), "nothing is left of a copy that failed");
     await copyInUse(database, folder, copy);
     await using opened = await PGlite.create({ dataDir: copy });
     assert.deepEqual(await rowsOf(opened, "select count(*)::integer as rows from public.rows"), [{
@@ -62,16 +69,17 @@ Deno.test("a second copy after one that failed → whole", async () => {
 
 Deno.test("its log is cut while it is copied → refused, and not taken for a copy", async () => {
   await withDatabase(async ({ database, folder, copy }) => {
+    let copied = false;
+    const made = copyInUse(database, folder, copy).finally(() => copied = true);
+    const cut = async (): Promise<void> => {
+      while (!copied) {
+        await database.exec("select pg_switch_wal(); create table if not exists public.more ()");
+        await database.exec("checkpoint");
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+    };
     await assert.rejects(
-      Promise.all([
-        copyInUse(database, folder, copy),
-        (async () => {
-          for (let files = 0; files < 3; files++) {
-            await database.exec("select pg_switch_wal(); create table if not exists public.more ()");
-            await database.exec("checkpoint");
-          }
-        })(),
-      ]),
+      Promise.all([made, cut()]),
       /the log was cut while it was copied: there is no [0-9A-F]{24}/,
     );
     assert.ok(!await isBaseBackup(copy));
@@ -81,7 +89,7 @@ Deno.test("its log is cut while it is copied → refused, and not taken for a co
 Deno.test("maintenance that is due while it is copied → after it, so that the log is not cut", async () => {
   await withDatabase(async ({ database, folder, copy }) => {
     await database.exec("set role service_role");
-    const maintenance = new Maintenance(database, new Log(() => undefined));
+    const maintenance = new Maintenance(database, new Log(() => undefined), { isScarce: false });
     const lengthOfLog = async (): Promise<number> => {
       await database.exec("reset role");
       const [row] = await rowsOf<{ bytes: number }>(

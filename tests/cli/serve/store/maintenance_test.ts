@@ -40,6 +40,8 @@ const beat = {
   backInSeconds: null,
 };
 
+const room = { isScarce: false };
+
 /** Tables of the server's names, as they are in the beginning. */
 const others = vacuumedTables.filter((table) => table !== "agents").map((table) => `public.${table}`);
 const schema = `
@@ -226,6 +228,23 @@ Deno.test("every beat of a list is a write, and a question is none", async () =>
   }
 });
 
+Deno.test("no room on the disk → nothing is done, with a line in the log, and it is done once there is", async () => {
+  await onBench(async ({ database, maintenance, lines }) => {
+    const isVacuumed = async (): Promise<boolean> => await lastKnown(maintenance) !== -1;
+    await database.exec("insert into public.agents select i, '' from generate_series(2, 100) as i");
+    room.isScarce = true;
+    await maintenance.start();
+    assert.ok(!await isVacuumed());
+    assert.match(
+      lines.join(),
+      /"warn".*could not vacuum the embedded Postgres.*less than 24 MB are free on its disk/,
+    );
+    room.isScarce = false;
+    await maintenance.start();
+    assert.ok(await isVacuumed());
+  });
+});
+
 /** The largest id that the statistics know, which a vacuum without them does not change; -1 where there are none. */
 async function lastKnown(maintenance: Maintenance): Promise<number> {
   await maintenance.settled();
@@ -246,7 +265,7 @@ function jobOf(maintenance: Maintenance, name: string): Job {
 async function onBench(test: (bench: Bench) => Promise<void>): Promise<void> {
   await database.exec(`reset role; ${schema} set role service_role`);
   const lines: string[] = [];
-  const maintenance = new Maintenance(database, new Log((line) => lines.push(line)));
+  const maintenance = new Maintenance(database, new Log((line) => lines.push(line)), room);
   assert.deepEqual(maintenance.jobs.map(({ everyMs }) => everyMs / 3_600_000), [1, 24]);
   try {
     await test({ database, maintenance, lines });
