@@ -109,6 +109,12 @@ export class Connection {
     } else this.close();
   }
 
+  /** Whether nothing of it is under way here: it waits for a request, for the rest of one, or for its end. */
+  get waitsForPeer(): boolean {
+    const phase = this.#findPhase();
+    return phase !== "handler" && phase !== "reply";
+  }
+
   #findPhase(): Phase {
     if (this.#isWriting) return "reply";
     if (this.#turns.length > 0) return this.#turns[0] === this.#arriving ? "body" : "handler";

@@ -7,7 +7,8 @@ const sweepsPerLimit = 10;
 /**
  * The connections of a source. One timer serves all their limits.
  *
- * It holds so many at most: one that is too many is closed at once.
+ * It holds so many at most. For one that is too many, the oldest one that waits for its peer is closed: so a stranger
+ * that opens all of them and is silent keeps nobody out. Where none waits, the new one is closed.
  */
 export class Connections {
   readonly #serving: Serving & { most: number };
@@ -36,11 +37,23 @@ export class Connections {
   }
 
   #take(wire: Wire, address: string): void {
-    if (this.#isClosed || this.#open.size >= this.#serving.most) return wire.close();
+    if (this.#isClosed || (this.#open.size >= this.#serving.most && !this.#makeRoom())) return wire.close();
     const connection = new Connection({ wire, address }, this.#serving);
     this.#open.add(connection);
     connection.closed.then(() => this.#open.delete(connection));
     void connection.serve();
+  }
+
+  /** False where every connection is being answered. */
+  #makeRoom(): boolean {
+    // They are in the order in which they came.
+    for (const connection of this.#open) {
+      if (!connection.waitsForPeer) continue;
+      connection.close();
+      this.#open.delete(connection);
+      return true;
+    }
+    return false;
   }
 
   #sweep(sweepMs: number): void {

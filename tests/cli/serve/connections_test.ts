@@ -150,6 +150,34 @@ Deno.test("30,000 requests sent at once → closed, none but the first was begun
   assert.deepEqual(server.begun, ["/held", "/other"]);
 });
 
+Deno.test("more silent connections than the server holds → the oldest is closed, and one with a request is answered", async () => {
+  await using server = await serve({ connections: 3 });
+  const held = await server.connect();
+  held.send(get("/held"));
+  await until("its request to begin", () => server.begun.includes("/held"));
+  const [first, second] = [await server.connect(), await server.connect()];
+  // Half of a head, and half of a body.
+  first.send("GET /first HT");
+  second.send("POST /second HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf");
+  await until("the body to be waited for", () => server.begun.includes("/second"));
+  await askElsewhere(server);
+  assert.equal(await first.ended(), "");
+  await askElsewhere(server);
+  assert.equal(await second.ended(), "");
+  server.release();
+  await held.until(/\/held 0$/);
+});
+
+Deno.test("as many requests under way as the server holds connections → one more is closed", async () => {
+  await using server = await serve({ connections: 2 });
+  const held = [await server.connect(), await server.connect()];
+  for (const connection of held) connection.send(get("/held"));
+  await until("both requests to begin", () => server.begun.length === 2);
+  assert.equal(await (await server.connect()).ended(), "");
+  server.release();
+  for (const connection of held) await connection.until(/\/held 0$/);
+});
+
 Deno.test("3 MB of bodies sent ahead → at most 256 KiB are read before their turn, then all are answered", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   using client = rawConnection(await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }));
