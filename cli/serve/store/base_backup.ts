@@ -11,11 +11,13 @@ const logFolder = "pg_wal";
 const labelFile = "backup_label";
 
 /**
- * Copies the folder of an embedded Postgres that goes on working, where there is room for it, as `pg_basebackup` does: the files as they are at the
+ * Copies the folder of an embedded Postgres that goes on working, as `pg_basebackup` does: the files as they are at the
  * time, half-written ones too, and the log of all that was written meanwhile, which mends them when the copy is opened.
  * Only files are copied, by the system: the calls between take no longer.
  *
  * No checkpoint may be made while it runs, or the log would be cut. The copy has all that was acknowledged before.
+ *
+ * @throws {Error} also where the copy would leave too little room on the disk; of one that failed, nothing is left
  *
  * Source: https://www.postgresql.org/docs/18/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP
  */

@@ -9,6 +9,7 @@ import { isOutageState, unavailable } from "../../../supabase/functions/_shared/
 import type { Log } from "../../../supabase/functions/_shared/log.ts";
 import { copyInUse, isBaseBackup } from "./base_backup.ts";
 import { callParameters, callStatement, type Connection, type Owner, type Store } from "./connection.ts";
+import { infoIfThere } from "../../host/open_file.ts";
 import { exists } from "../../host/private_file.ts";
 import { closeToOthers, makePrivateFolder } from "../../host/private_folder.ts";
 import { dropTemplates, Maintenance } from "./maintenance.ts";
@@ -125,7 +126,9 @@ async function prepare({ folder, snapshots }: PgliteOptions): Promise<void> {
 
 /** Whether there is no folder, or an empty one, which is removed. */
 async function isMissing(folder: string): Promise<boolean> {
-  if (!await exists(folder)) return true;
+  const info = await infoIfThere(folder);
+  if (info === null) return true;
+  if (!info.isDirectory) return false;
   for await (const _ of Deno.readDir(folder)) return false;
   await Deno.remove(folder);
   return true;

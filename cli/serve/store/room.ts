@@ -48,7 +48,13 @@ function inMegabytes(bytes: number): string {
   return `${Math.floor(bytes / megabyte)} MB`;
 }
 
+/** Where the system does not tell, there is enough: what cannot be written then fails by itself. */
 function freeBytes(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder);
-  return bavail * bsize;
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch (error) {
+    if (error instanceof Error) return Infinity;
+    throw error;
+  }
 }

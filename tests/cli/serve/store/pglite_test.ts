@@ -75,6 +75,13 @@ Deno.test("the newest snapshot that is whole takes the place of the database", a
       await assertRefused(open(data), /it is damaged, or not a database/);
       await Deno.rename(join(data, "elsewhere"), join(data, "postgres", "PG_VERSION"));
     });
+    await test.step("a file in its place → it is damaged", async () => {
+      await Deno.rename(join(data, "postgres"), join(data, "elsewhere"));
+      await Deno.writeTextFile(join(data, "postgres"), "");
+      await assertRefused(open(data), /it is damaged, or not a database/);
+      await Deno.remove(join(data, "postgres"));
+      await Deno.rename(join(data, "elsewhere"), join(data, "postgres"));
+    });
     await test.step("killed between its two renames → no empty fleet, and a restore goes on", async () => {
       await Deno.rename(join(data, "postgres"), join(data, "postgres.before-restore-now"));
       await Deno.mkdir(join(data, "postgres.restored"));

@@ -25,6 +25,11 @@ Deno.test("room for so many bytes is room for a segment of the log beside them",
   assert.throws(() => room.assertFor(10 * megabyte + 1), /there are 34 MB free on its disk, expected 34 MB/);
 });
 
-Deno.test("the room of a real folder is told", () => {
+Deno.test("the room of a real folder is told, and of one that is not there nothing", () => {
   new Room(Deno.cwd()).assertFor(1);
+  assert.throws(
+    () => new Room(Deno.cwd()).assertFor(Number.MAX_SAFE_INTEGER),
+    /MB free on its disk, expected/,
+  );
+  new Room("/not/there").assertFor(Number.MAX_SAFE_INTEGER);
 });
