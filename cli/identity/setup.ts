@@ -89,11 +89,18 @@ export async function connectTo(
   environment: Environment,
 ): Promise<Connection> {
   const url = parseUrl(text, { insecureHttp: flags.insecureHttp === true, from });
-  if (from === "--url") repeatConnection(` --url ${plainOrQuoted(text)}${otherFlags(flags)}`);
+  // Without the agent's own flags, the hint would send another server the secret of the credentials file.
+  if (from === "--url" && !namesAgent(flags)) {
+    repeatConnection(` --url ${plainOrQuoted(text)}${otherFlags(flags)}`);
+  }
   keepLoopbackDirect(environment);
   proxyFor(new URL(url), environment);
   const path = caFileOf(flags, environment);
   return { url, pool: path === undefined ? new Pool() : openPool(path, await readAuthority(path)) };
+}
+
+function namesAgent({ agentId, agentSecret, agentSecretFile }: ConnectionFlags & IdentityFlags): boolean {
+  return [agentId, agentSecret, agentSecretFile].some((flag) => flag !== undefined);
 }
 
 function otherFlags({ caFile, insecureHttp }: ConnectionFlags): string {

@@ -23,7 +23,7 @@ export function repeatConnection(flags: string): void {
 
 /** Those that take the flags, unless the text goes on to name a server itself. */
 const asking =
-  /(?<![\w./@-]|deno task )openclaw (?:(?:agents|channels|enrollments|reader-keys|incidents) [a-z-]+|fleet|top|dashboard|status|doctor)(?![\w-])(?![^,;]*--url)/g;
+  /(?<![\w./@-]|deno task )openclaw (?:(?:agents|channels|enrollments|reader-keys|incidents) [a-z-]+|fleet|top|dashboard|login|logout|status|doctor)(?![\w-])(?![^,;]*--url)/g;
 
 /**
  * A hint or a help text, in which "openclaw <command>" stands for a command of this program: it names it as called,

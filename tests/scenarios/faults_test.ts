@@ -107,9 +107,11 @@ disks.test(
         await pause(100);
         assertUnavailable(await client.handshake(agent));
         assert.equal((await client.agent(agent.id)).id, agent.id);
+        await until("health to tell of it", async () => await healthOf(server.base) === 503);
         await Deno.remove(join(disk, "fill"));
         await pause(100);
         assert.equal((await client.handshake(agent)).status, 200);
+        await until("health to be told again", async () => await healthOf(server.base) === 200);
       });
       await test.step("full while it runs → unavailable, never a 401, and back when there is room", async () => {
         await fill(disk);
@@ -306,6 +308,10 @@ async function withDisk(work: (disk: string) => Promise<void>): Promise<void> {
       await shell(`umount ${disk}`);
     }
   });
+}
+
+async function healthOf(base: string): Promise<number> {
+  return (await send(`${base}/health`)).status;
 }
 
 /** @param left how many MB of it are left free */

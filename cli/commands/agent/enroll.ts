@@ -47,7 +47,10 @@ async function enrollCommand({ codeFile, json, ...flags }: Flags, environment: E
     await assertLastingPlace(places, environment);
     await giveUp("enroll");
     const outcome = await enrollHost(code, { connection, places, process: describeProcess(abilities) });
-    if (outcome.kind !== "already") unwrap(outcome, "ask the operator of the server for another code");
+    const isCodeRefused = outcome.kind === "refused" && outcome.code === "invalid_credentials";
+    if (outcome.kind !== "already") {
+      unwrap(outcome, isCodeRefused ? "ask the operator of the server for another code" : undefined);
+    }
   } else if (!json) say("this host is enrolled already: the enrollment code is not used");
   // One that was cut off before its first handshake is brought to its end.
   const isOpen = isNew || await exists(enrollmentIdPath(places));

@@ -100,7 +100,7 @@ export class Connection {
 
   /** Gives up what has been under way for too long. */
   sweep(sweepMs: number): void {
-    const phase = this.#findPhase();
+    const phase = this.phase;
     if (!this.#clock.isOver(phase, { sweepMs, limits: this.#serving.limits })) return;
     if (phase === "body") this.#giveUpArriving(notArrived());
     else if (phase === "header") {
@@ -109,13 +109,8 @@ export class Connection {
     } else this.close();
   }
 
-  /** Whether nothing of it is under way here: it waits for a request, for the rest of one, or for its end. */
-  get waitsForPeer(): boolean {
-    const phase = this.#findPhase();
-    return phase !== "handler" && phase !== "reply";
-  }
-
-  #findPhase(): Phase {
+  /** What it is waited for. */
+  get phase(): Phase {
     if (this.#isWriting) return "reply";
     if (this.#turns.length > 0) return this.#turns[0] === this.#arriving ? "body" : "handler";
     if (this.#isLast) return "end";

@@ -1,4 +1,5 @@
 import { Connection, type Serving } from "./connection.ts";
+import type { Phase } from "./phases.ts";
 import type { Source, Wire } from "./wire.ts";
 
 /** How late a limit may be passed, as a part of the shortest one. */
@@ -46,14 +47,17 @@ export class Connections {
 
   /** False where every connection is being answered. */
   #makeRoom(): boolean {
-    // They are in the order in which they came.
-    for (const connection of this.#open) {
-      if (!connection.waitsForPeer) continue;
-      connection.close();
-      this.#open.delete(connection);
-      return true;
-    }
-    return false;
+    // They are in the order in which they came. A handler may be at work although its body has not come.
+    const oldest = this.#findOldest("header", "idle", "rest of a body") ?? this.#findOldest("body");
+    if (oldest === undefined) return false;
+    oldest.close();
+    this.#open.delete(oldest);
+    return true;
+  }
+
+  #findOldest(...phases: Phase[]): Connection | undefined {
+    for (const connection of this.#open) if (phases.includes(connection.phase)) return connection;
+    return undefined;
   }
 
   #sweep(sweepMs: number): void {

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import type { Source, Wire } from "./wire.ts";
 
@@ -26,11 +27,43 @@ export async function listenTls(
   return {
     port: portOf(server) ?? port,
     start(take, most) {
-      server.maxConnections = most;
-      server.on("secureConnection", (socket) => take(new TlsWire(socket), socket.remoteAddress ?? ""));
+      const handshakes = new Handshakes(most / 2);
+      server.on("connection", (socket) => handshakes.begin(socket));
+      server.on("secureConnection", (socket) => {
+        handshakes.end(socket);
+        take(new TlsWire(socket), socket.remoteAddress ?? "");
+      });
     },
     close: () => void server.close(),
   };
+}
+
+/** Those under way: for one too many, the oldest is given up, so that silent ones keep nobody out. */
+class Handshakes {
+  readonly #most: number;
+  /** By the peer's address, in the order in which they came. */
+  readonly #underWay = new Map<string, Socket>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  begin(socket: Socket): void {
+    const peer = peerOf(socket);
+    this.#underWay.set(peer, socket);
+    socket.once("close", () => this.end(socket, peer));
+    const [oldest] = this.#underWay.values();
+    if (this.#underWay.size > this.#most) oldest?.destroy();
+  }
+
+  end(socket: Socket, peer: string = peerOf(socket)): void {
+    this.#underWay.delete(peer);
+  }
+}
+
+/** The socket of TLS is another one than that below it. */
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 function portOf(server: Server): number | undefined {

@@ -17,7 +17,7 @@ const labelFile = "backup_label";
  *
  * No checkpoint may be made while it runs, or the log would be cut. The copy has all that was acknowledged before.
  *
- * @throws {Error} also where the copy would leave too little room on the disk; of one that failed, nothing is left
+ * @throws {Error} also where the copy, and an archive of it, would leave too little room on the disk
  *
  * Source: https://www.postgresql.org/docs/18/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP
  */
@@ -27,7 +27,8 @@ export async function copyInUse(
   to: string,
   room: Room = new Room(from),
 ): Promise<void> {
-  room.assertFor(await sizeOf(from));
+  // Beside the copy, its archive: what is packed worst takes as much.
+  room.assertFor(2 * await sizeOf(from));
   const { first } = await askAsOwner<{ first: string }>(
     database,
     "select pg_walfile_name(pg_backup_start('snapshot', fast => true)) as first",
@@ -54,8 +55,11 @@ const stop =
 
 /** What was copied goes first: it may have filled the disk. What failed before is what is told. */
 async function giveUp(database: PGlite, copy: string): Promise<void> {
-  if (await exists(copy)) await Deno.remove(copy, { recursive: true });
-  await askAsOwner<Ended>(database, stop).catch(() => undefined);
+  try {
+    if (await exists(copy)) await Deno.remove(copy, { recursive: true });
+  } finally {
+    await askAsOwner<Ended>(database, stop).catch(() => undefined);
+  }
 }
 
 /** In bytes, of all its files. */

@@ -10,6 +10,7 @@ const oldTransactions = 100_000_000;
 /** Of a table 6,000 rows are read for its statistics, where Postgres by itself reads 30,000. */
 const statisticsTarget = 20;
 
+const checkpoint = "checkpoint";
 const vacuum = "vacuum";
 const analyze = "vacuum (analyze)";
 /** PGlite is a standalone backend, which does not stop when transaction numbers run out: old rows would vanish. */
@@ -29,7 +30,7 @@ type Work = () => AsyncIterable<string> | Iterable<string>;
 export class Maintenance {
   readonly #database: PGlite;
   readonly #log: Log;
-  readonly #room: Pick<Room, "isScarce">;
+  readonly #room: Pick<Room, "isScarce" | "hasSegment">;
   #writes = 0;
   #agentsCreated = 0;
   #nextStatistics = 64;
@@ -41,8 +42,8 @@ export class Maintenance {
   #waiting: Promise<void> | null = null;
   #last: Promise<void> = Promise.resolve();
 
-  /** @param room of the database's disk: where it is scarce, nothing is done */
-  constructor(database: PGlite, log: Log, room: Pick<Room, "isScarce">) {
+  /** @param room of the database's disk: where it is scarce, nothing is done but to cut the log */
+  constructor(database: PGlite, log: Log, room: Pick<Room, "isScarce" | "hasSegment">) {
     this.#database = database;
     this.#log = log;
     this.#room = room;
@@ -122,7 +123,7 @@ export class Maintenance {
     return this.#last = this.#last.then(async () => {
       for await (const statement of work()) {
         await nextTurn();
-        if (this.#room.isScarce) throw scarcity();
+        if (this.#room.isScarce && !(statement === checkpoint && this.#room.hasSegment)) throw scarcity();
         await runAsOwner(this.#database, statement);
       }
     }).catch((error) =>
@@ -132,13 +133,13 @@ export class Maintenance {
 
   async *#ofWrites(act: string): AsyncIterable<string> {
     await nextTurn();
-    if (await this.#logBytes() > mostLogBytes) yield "checkpoint";
+    if (await this.#logBytes() > mostLogBytes) yield checkpoint;
     yield* onEachTable(act);
   }
 
   /** The checkpoint comes first, because it may free the room that the vacuum needs. */
   *#everything(): Iterable<string> {
-    yield "checkpoint";
+    yield checkpoint;
     yield* onEachTable(analyze);
   }
 

@@ -2,7 +2,8 @@ import { statfsSync } from "node:fs";
 
 const megabyte = 1024 * 1024;
 /** A segment of the log has 16 MB: without room for the next one, PGlite stops working, and answers nothing any more. */
-const leastBytes = 24 * megabyte;
+const segmentBytes = 16 * megabyte;
+const leastBytes = segmentBytes + 8 * megabyte;
 const lookEveryMs = 100;
 
 /** How much room there is on the disk of a folder. */
@@ -29,6 +30,11 @@ export class Room {
     return this.#isScarce;
   }
 
+  /** Whether there is room for what frees room: a checkpoint, which cuts the log. */
+  get hasSegment(): boolean {
+    return this.#free(this.#folder) >= segmentBytes + megabyte;
+  }
+
   /** @throws {Error} when so many bytes more would leave too little */
   assertFor(bytes: number): void {
     const free = this.#free(this.#folder);
@@ -39,9 +45,10 @@ export class Room {
   }
 }
 
-/** What a write is refused for. */
+/** What a write is refused for, with the SQLSTATE by which Postgres says so, once it is too late. */
 export function scarcity(): Error {
-  return new Error(`less than ${inMegabytes(leastBytes)} are free on its disk`);
+  const error = new Error(`less than ${inMegabytes(leastBytes)} are free on its disk`);
+  return Object.assign(error, { code: "53100" });
 }
 
 function inMegabytes(bytes: number): string {

@@ -112,6 +112,7 @@ async function takeSnapshot(
   const name = `${number}-${now.toISOString().replaceAll(":", "-")}${suffix}`;
   const unpacked = join(folder, unpackedName);
   await makePrivateFolder(folder);
+  await removeIfThere(unpacked);
   try {
     await copy(unpacked);
     await pipeline(
@@ -120,9 +121,13 @@ async function takeSnapshot(
       (parts: AsyncIterable<Uint8Array>) => writePrivateFile(join(folder, name), parts),
     );
   } finally {
-    if (await exists(unpacked)) await Deno.remove(unpacked, { recursive: true });
+    await removeIfThere(unpacked);
   }
   for (const old of (await names(folder)).slice(0, -keptSnapshots)) await Deno.remove(join(folder, old));
+}
+
+async function removeIfThere(folder: string): Promise<void> {
+  if (await exists(folder)) await Deno.remove(folder, { recursive: true });
 }
 
 /** In their order: one without a number comes before all others. */

@@ -11,7 +11,7 @@ const binary = compiled ?? "";
 const agent = makeAgent();
 const flags = ["--url", closedPort(), "--agent-id", agent.id, `--agent-secret=${agent.secret}`];
 const unreachable =
-  /^error: Cannot reach the server: [^\n]+\nhint: (deno task )?openclaw(-server)? doctor --url \S+\n$/m;
+  /^error: Cannot reach the server: [^\n]+\nhint: (deno task )?openclaw(-server)? doctor\n$/m;
 
 const notHere =
   /^error: Cannot run "[\w-]+": it is a command of the program openclaw-server\nhint: openclaw-server /;

@@ -6,7 +6,7 @@ import { Connection } from "../../../cli/serve/http/connection.ts";
 import { type Limits, listen } from "../../../cli/serve/listen.ts";
 import { type Certificate, makeCertificate } from "../../_support/certificate.ts";
 import { parseReply, type RawConnection, rawConnection } from "../../_support/raw_http.ts";
-import { withFolder } from "../../_support/server.ts";
+import { temporaryFolder, withFolder } from "../../_support/server.ts";
 import { testWith } from "../../_support/tools.ts";
 import { pause, until } from "../../_support/wait.ts";
 
@@ -151,22 +151,47 @@ Deno.test("30,000 requests sent at once → closed, none but the first was begun
 });
 
 Deno.test("more silent connections than the server holds → the oldest is closed, and one with a request is answered", async () => {
-  await using server = await serve({ connections: 3 });
+  await using server = await serve({ connections: 2 });
   const held = await server.connect();
   held.send(get("/held"));
   await until("its request to begin", () => server.begun.includes("/held"));
-  const [first, second] = [await server.connect(), await server.connect()];
-  // Half of a head, and half of a body.
+  const first = await server.connect();
   first.send("GET /first HT");
-  second.send("POST /second HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf");
-  await until("the body to be waited for", () => server.begun.includes("/second"));
   await askElsewhere(server);
   assert.equal(await first.ended(), "");
+  const second = await server.connect();
+  second.send("POST /second HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf");
+  await until("the body to be waited for", () => server.begun.includes("/second"));
   await askElsewhere(server);
   assert.equal(await second.ended(), "");
   server.release();
   await held.until(/\/held 0$/);
 });
+
+testWith(
+  ["openssl"],
+  "over TLS, silent connections and handshakes → the oldest are closed, and one with a request is answered",
+  async () => {
+    await using folder = await temporaryFolder();
+    await using server = await serve({ connections: 4 }, await makeCertificate(folder.path));
+    const handshakes: RawConnection[] = [];
+    for (let n = 0; n < 4; n++) {
+      handshakes.push(rawConnection(await Deno.connect({ hostname: "127.0.0.1", port: server.port })));
+    }
+    const silent: RawConnection[] = [];
+    for (let n = 0; n < 4; n++) {
+      const connection = await server.connect();
+      connection.send("GET /silent HT");
+      silent.push(connection);
+    }
+    const other = await server.connect();
+    other.send(get("/other"));
+    await other.until(/\/other 0$/);
+    assert.equal(await silent[0]?.ended(), "");
+    assert.equal(await handshakes[0]?.ended(), "");
+    for (const connection of handshakes) connection[Symbol.dispose]();
+  },
+);
 
 Deno.test("as many requests under way as the server holds connections → one more is closed", async () => {
   await using server = await serve({ connections: 2 });

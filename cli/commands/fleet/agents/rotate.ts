@@ -198,7 +198,7 @@ function sayHow(rotated: readonly Issued[], plan: HandOver): void {
   if (first === undefined) return;
   const until = first.agent.previous_secret_expires_at;
   say(
-    first.agent.revoked_at !== null
+    rotated.length === 1 && first.agent.revoked_at !== null
       ? `the agent is revoked: no secret lets it in until it is restored: ${
         asCalled(`openclaw agents restore ${first.agent.id}`)
       }`

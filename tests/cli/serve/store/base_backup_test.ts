@@ -89,7 +89,10 @@ Deno.test("its log is cut while it is copied → refused, and not taken for a co
 Deno.test("maintenance that is due while it is copied → after it, so that the log is not cut", async () => {
   await withDatabase(async ({ database, folder, copy }) => {
     await database.exec("set role service_role");
-    const maintenance = new Maintenance(database, new Log(() => undefined), { isScarce: false });
+    const maintenance = new Maintenance(database, new Log(() => undefined), {
+      isScarce: false,
+      hasSegment: true,
+    });
     const lengthOfLog = async (): Promise<number> => {
       await database.exec("reset role");
       const [row] = await rowsOf<{ bytes: number }>(

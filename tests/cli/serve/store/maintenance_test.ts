@@ -40,7 +40,7 @@ const beat = {
   backInSeconds: null,
 };
 
-const room = { isScarce: false };
+const room = { isScarce: false, hasSegment: false };
 
 /** Tables of the server's names, as they are in the beginning. */
 const others = vacuumedTables.filter((table) => table !== "agents").map((table) => `public.${table}`);
