@@ -4,8 +4,8 @@ const timeoutMs = 15_000;
 const maxBytes = 1024 * 1024;
 
 /**
- * What the service calls itself in the installer that it serves; null where it serves none, undefined where it does not answer. It need not be the
- * address by which this program reaches it.
+ * What the service calls itself in the installer that it serves; null where it serves none, undefined where it does not
+ * answer. It need not be the address by which this program reaches it.
  */
 export async function servedUrl({ url, pool }: Connection): Promise<string | null | undefined> {
   try {

@@ -16,8 +16,8 @@ export interface Exposure {
 /**
  * Writes a file that only its owner can read, whole or not at all: beside its place, synced, and renamed, and the
  * rename synced. Its folder is made with mode 0700, and it belongs to the folder's owner. The content may come in
- * parts. `modified` is the time that it is to bear; without it, that of the writing. A process that is killed half-way leaves the old file, and beside it
- * a part that the next write removes.
+ * parts. `modified` is the time that it is to bear; without it, that of the writing. A process that is killed half-way
+ * leaves the old file, and beside it a part that the next write removes.
  */
 export async function writePrivateFile(
   path: string,

@@ -104,21 +104,20 @@ disks.test(
       const agent = await client.createAgent();
       await test.step("nearly full while it runs → reads are answered, writes are unavailable, and back when there is room", async () => {
         await fill(disk, 20);
-        await pause(100);
+        const isTaken = async (): Promise<boolean> => (await client.handshake(agent)).status === 200;
+        await until("writes to be refused", async () => !await isTaken());
         assertUnavailable(await client.handshake(agent));
         assert.equal((await client.agent(agent.id)).id, agent.id);
         await until("health to tell of it", async () => await healthOf(server.base) === 503);
         await Deno.remove(join(disk, "fill"));
-        await pause(100);
-        assert.equal((await client.handshake(agent)).status, 200);
+        await until("writes to be taken again", isTaken);
         await until("health to be told again", async () => await healthOf(server.base) === 200);
       });
       await test.step("full while it runs → unavailable, never a 401, and back when there is room", async () => {
         await fill(disk);
         assertUnavailable(await firstFailure(client));
         await Deno.remove(join(disk, "fill"));
-        await pause(100);
-        assert.equal((await client.handshake(agent)).status, 200);
+        await until("writes to be taken again", async () => (await client.handshake(agent)).status === 200);
       });
       await server.stop();
       for (

@@ -52,9 +52,9 @@ export async function assertLastingPlace({ credentials }: Places, environment: E
   const unwritable = await faultOfFolder(folder) ?? await probeFolder(credentials);
   const fault = unwritable ?? await transienceOf(await Deno.realPath(folder), environment);
   if (fault === null) return;
-  const otherwise = unwritable === null ? "" : "; without a container, let this user write there";
+  const elsewhere = unwritable === null ? "" : "; without a container, let this user write there";
   throw new CliError("usage", `Cannot enroll: "${folder}" is no place that lasts: ${fault}`, {
-    hint: `mount a volume there: docker run -v openclaw-agent:${folder} …${otherwise}`,
+    hint: `mount a volume there: docker run -v openclaw-agent:${folder} …${elsewhere}`,
   });
 }
 

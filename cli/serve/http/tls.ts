@@ -30,7 +30,7 @@ export async function listenTls(
       const handshakes = new Handshakes(most / 2);
       server.on("connection", (socket) => handshakes.begin(socket));
       server.on("secureConnection", (socket) => {
-        handshakes.end(socket);
+        handshakes.end(peerOf(socket));
         take(new TlsWire(socket), socket.remoteAddress ?? "");
       });
     },
@@ -51,12 +51,12 @@ class Handshakes {
   begin(socket: Socket): void {
     const peer = peerOf(socket);
     this.#underWay.set(peer, socket);
-    socket.once("close", () => this.end(socket, peer));
+    socket.once("close", () => this.end(peer));
     const [oldest] = this.#underWay.values();
     if (this.#underWay.size > this.#most) oldest?.destroy();
   }
 
-  end(socket: Socket, peer: string = peerOf(socket)): void {
+  end(peer: string): void {
     this.#underWay.delete(peer);
   }
 }
