@@ -8,12 +8,13 @@ import type { Call, SqlCall } from "../../../supabase/functions/_shared/database
 import { isOutageState, unavailable } from "../../../supabase/functions/_shared/http/errors.ts";
 import type { Log } from "../../../supabase/functions/_shared/log.ts";
 import { copyInUse, isBaseBackup } from "./base_backup.ts";
-import { callParameters, callStatement, type Connection, type Owner, type Store } from "./connection.ts";
+import type { Connection, Owner, Store } from "./connection.ts";
 import { infoIfThere } from "../../host/open_file.ts";
 import { exists } from "../../host/private_file.ts";
 import { closeToOthers, makePrivateFolder } from "../../host/private_folder.ts";
 import { dropTemplates, Maintenance } from "./maintenance.ts";
 import { migrate } from "./migrate.ts";
+import { PreparedCalls } from "./prepared.ts";
 import { Room, scarcity } from "./room.ts";
 import { newestSnapshot, removeUnfinished, Snapshots, warnOfFuture } from "./snapshots.ts";
 import { StartError } from "../start_error.ts";
@@ -54,14 +55,15 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
     throw error;
   }
   const copy = (to: string): Promise<void> => maintenance.pauseFor(() => copyInUse(database, folder, to));
+  const calls = new PreparedCalls(database);
   const snapshots = new Snapshots(options.snapshots, { copy, log, changed: isNew });
   return {
     call: noting(snapshots, async (call) => {
       if (call.effect !== "reads" && room.isScarce) throw unavailable("the database", scarcity());
       try {
-        const { rows } = await database.query<{ result: unknown }>(callStatement(call), callParameters(call));
+        const result = await calls.make(call);
         noteMaintenance(maintenance, call);
-        return rows[0]?.result ?? null;
+        return result;
       } catch (error) {
         throw isOutage(error) ? unavailable("the database", error) : error;
       }
