@@ -279,6 +279,7 @@ export async function testBackend(database: Fakes = {}): Promise<TestBackend> {
     },
     heartbeats: {
       record: (beats) => Promise.resolve(beats.map(() => ({ heartbeatIntervalSeconds: 60 }))),
+      recordOrdinary: (beats) => Promise.resolve(beats.map(() => ({ heartbeatIntervalSeconds: 60 }))),
       ...database.heartbeats,
     },
     enrollments: {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import type { Beat } from "../../supabase/functions/_shared/database/port.ts";
+import type { Beat, Verdict } from "../../supabase/functions/_shared/database/port.ts";
 import { type BeatingAgent, newBeatingAgent, takeBeat } from "./beats_model.ts";
 import { micros, openRulesDatabase, type RulesDatabase } from "./rules_database.ts";
 import { type Picker, pickerOf } from "./picker.ts";
+import { recordBeats } from "./record_beats.ts";
 
 type Fleet = Map<string, BeatingAgent>;
 
@@ -20,6 +21,7 @@ const metrics: Record<string, number>[] = [{}, { load_1m: 0.1 }, {
 /** Random lists of beats, between random acts: the verdicts and the rows are those of the plain rules, each time. */
 export async function playBeats(rounds: number, random: () => number): Promise<void> {
   await using database = await openRulesDatabase();
+  let ordinary = 0;
   const pick = pickerOf(random);
   const fleet: Fleet = new Map();
   const made = await database.sql(
@@ -31,20 +33,41 @@ export async function playBeats(rounds: number, random: () => number): Promise<v
   for (let round = 0; round < rounds; round++) {
     if (pick.chance(0.4)) await change(database, fleet, pick);
     const beats = makeList(fleet, pick);
-    const { verdicts, now } = await database.at(async ({ heartbeats }, now) => ({
-      verdicts: await heartbeats.record(beats),
-      now,
-    }));
+    const isWhole = pick.chance(0.3);
+    const { verdicts, now } = await database.at(async ({ heartbeats }, now) => {
+      if (isWhole) return { verdicts: await heartbeats.record(beats), now };
+      const others = (left: readonly Beat[]): Promise<Verdict[]> => {
+        ordinary += beats.length - left.length;
+        return heartbeats.record(left);
+      };
+      return { verdicts: await recordBeats({ heartbeats: { ...heartbeats, record: others } }, beats), now };
+    });
     const expected = beats.map((beat) => takeBeat(fleet.get(beat.agentId), beat, now));
     assert.deepEqual(verdicts, expected, `the verdicts of round ${round}`);
     assert.deepEqual(await read(database), rowsOf(fleet), `the rows after round ${round}`);
   }
+  assert.ok(ordinary >= rounds / 8, `${ordinary} beats in ${rounds} rounds were ordinary`);
 }
 
-/** At most one beat of an agent; ids that nobody has, epochs of yesterday and tomorrow. */
+/** At most one beat of an agent; ids that nobody has, epochs of yesterday and tomorrow. Of half, the next one after its last. */
 function makeList(fleet: Fleet, pick: Picker): Beat[] {
   const ids = [...fleet.keys(), "f0000000-0000-4000-8000-00000000000f"];
-  return pick.shuffled(ids).slice(0, pick.below(ids.length + 1)).map((agentId) => ({
+  return pick.shuffled(ids).slice(0, pick.below(ids.length + 1)).map((agentId) => {
+    const beat = makeBeat(agentId, fleet, pick);
+    const { instance, seq } = fleet.get(agentId) ?? { instance: null, seq: null };
+    if (instance === null || seq === null || pick.chance(0.5)) return beat;
+    return {
+      ...beat,
+      status: pick.one(["healthy", "healthy", "degraded", "unhealthy"]),
+      instanceId: instance,
+      seq: Math.min(seq + 1, Number.MAX_SAFE_INTEGER),
+      backInSeconds: null,
+    };
+  });
+}
+
+function makeBeat(agentId: string, fleet: Fleet, pick: Picker): Beat {
+  return {
     agentId,
     epoch: (fleet.get(agentId)?.epoch ?? 1) + pick.one([0, 0, 0, 0, 0, 0, -1, 1]),
     status: pick.one(statuses),
@@ -55,7 +78,7 @@ function makeList(fleet: Fleet, pick: Picker): Beat[] {
     clockOffsetSeconds: pick.one([null, 0, -7, 2 ** 31 - 1]),
     work: pick.one([null, { busy: pick.chance(0.7), progress: pick.one([null, 1, 2, -(2 ** 53 - 1)]) }]),
     backInSeconds: pick.one([null, 1, 604_800]),
-  }));
+  };
 }
 
 /** One act, or some time that passes, for one agent. */
@@ -75,11 +98,11 @@ async function change(database: RulesDatabase, fleet: Fleet, pick: Picker): Prom
       agent.epoch += 1;
     },
     async () => {
-      agent.rotationRequested = !agent.rotationRequested;
+      agent.rotationRequested = pick.chance(0.3);
       await set("rotation_requested_at = case when $2 then now() end", agent.rotationRequested);
     },
     async () => {
-      agent.adopting = pick.some(instances);
+      agent.adopting = pick.chance(0.3) ? pick.some(instances) : [];
       await set("adopting_instances = $2::uuid[]", agent.adopting);
     },
     async () => {

@@ -14,6 +14,7 @@ import { parseMoment } from "../../supabase/functions/agents/map.ts";
 import { ContractError } from "../../supabase/functions/_shared/http/errors.ts";
 import type { Cursor } from "../../supabase/functions/_shared/http/pages.ts";
 import { enrollmentScenarios } from "./enrollment_scenarios.ts";
+import { plainBeat as beat } from "./record_beats.ts";
 import { until } from "./wait.ts";
 
 /** What a scenario works on: an adapter, and the id of the one user that its database knows. */
@@ -366,6 +367,21 @@ export const scenarios: Record<string, Scenario> = {
   "heartbeats.record of none → no verdict": async ({ database }) =>
     assert.deepEqual(await database.heartbeats.record([]), []),
 
+  "heartbeats.recordOrdinary → the verdicts of ordinary beats, and null for all others, which it does not record":
+    async ({ database }) => {
+      const [first, second] = [(await create(database)).id, (await create(database)).id];
+      assert.deepEqual(await database.heartbeats.recordOrdinary([]), []);
+      const beats = (seq: number): Beat[] => [second, nobody, first].map((id) => beat(id, { seq }));
+      assert.deepEqual(await database.heartbeats.recordOrdinary(beats(1)), [null, null, null]);
+      assert.equal((await database.agents.get(first, null))?.last_seen_at, null);
+      await database.heartbeats.record(beats(1));
+      assert.deepEqual(await database.heartbeats.recordOrdinary(beats(2)), [recorded, null, recorded]);
+      assert.deepEqual(await database.heartbeats.recordOrdinary([beat(first, { status: "stopping" })]), [
+        null,
+      ]);
+      assert.equal((await database.agents.get(first, null))?.status, "healthy");
+    },
+
   "heartbeats.record of a thousand → a thousand verdicts": async ({ database }) => {
     const { id } = await create(database);
     const beats = Array.from(
@@ -659,22 +675,6 @@ async function copied(database: Database, fields: Partial<NewAgent> = {}): Promi
     await database.heartbeats.record([beat(agent.id, { instanceId, seq })]);
   }
   return agent;
-}
-
-function beat(agentId: string, said: Partial<Beat> = {}): Beat {
-  return {
-    agentId,
-    epoch: 1,
-    status: "healthy",
-    message: null,
-    metrics: {},
-    instanceId: null,
-    seq: null,
-    clockOffsetSeconds: null,
-    work: null,
-    backInSeconds: null,
-    ...said,
-  };
 }
 
 /** A cursor as a client sends it back, of which the handlers check what is in it. */

@@ -70,9 +70,9 @@ function bucketOf(
   agent: ToldAgent,
   { at, step, now }: { at: number; step: number; now: number },
 ): Bucket {
-  const beats = within(agent, at, step);
   const days = step === 60_000 ? 2 : 30;
   const keptFrom = Math.max(agent.createdAt, now - now % dayMs - days * dayMs);
+  const beats = within(agent, at, step).filter((beat) => beat.at >= keptFrom);
   const passed = Math.max(0, Math.min(at + step, now) - Math.max(at, keptFrom));
   const worst = Math.max(...beats.map(({ beat }) => statuses.indexOf(beat.status)));
   return {

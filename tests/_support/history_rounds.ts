@@ -3,6 +3,7 @@ import type { Beat, Bucket } from "../../supabase/functions/_shared/database/por
 import { giveClock, type SetTime } from "./database_clock.ts";
 import { tellBeat, tellHistory, type ToldAgent } from "./history_model.ts";
 import { type Picker, pickerOf } from "./picker.ts";
+import { recordBeats } from "./record_beats.ts";
 import { openRulesDatabase, type RulesDatabase } from "./rules_database.ts";
 
 interface Scene {
@@ -62,9 +63,9 @@ async function beat(scene: Scene): Promise<void> {
   const beats = beating.map((agent) => makeBeat(agent, pick));
   if (beats.length === 0) return;
   if (pick.chance(0.05)) {
-    await crashing(database, ({ heartbeats }) => heartbeats.record(beats));
+    await crashing(database, (port) => recordBeats(port, beats));
   }
-  await database.at(({ heartbeats }) => heartbeats.record(beats));
+  await database.at((port) => recordBeats(port, beats));
   for (const [place, agent] of beating.entries()) {
     const one = beats[place];
     if (one !== undefined) tellBeat(agent, one, now);

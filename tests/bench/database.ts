@@ -33,16 +33,21 @@ const metrics = {
 type Work = (database: Database, ids: string[], turn: number) => Promise<unknown>;
 
 const works: [what: string, work: Work, before?: string][] = [
-  ["a beat", (database, ids, turn) => database.heartbeats.record(ids.map((id) => beat(id, turn)))],
+  ["a beat", (database, ids, turn) => recordOrdinary(database, ids.map((id) => beat(id, turn)))],
   [
     "a beat that leaves no history",
-    (database, ids, turn) => database.heartbeats.record(ids.map((id) => beat(id, turn))),
+    (database, ids, turn) => recordOrdinary(database, ids.map((id) => beat(id, turn))),
     "update public.history_settings set days = 0",
   ],
   ["a beat that tells of work", (database, ids, turn) =>
-    database.heartbeats.record(
+    recordOrdinary(
+      database,
       ids.map((id) => ({ ...beat(id, turn), work: { busy: true, progress: turn } })),
     )],
+  [
+    "a beat as one that is not ordinary",
+    (database, ids, turn) => database.heartbeats.record(ids.map((id) => beat(id, turn))),
+  ],
   ["a handshake", (database, ids) =>
     database.sessions.openAll(ids.map((agentId) => ({
       agentId,
@@ -66,6 +71,13 @@ function beat(agentId: string, turn: number): Beat {
     work: null,
     backInSeconds: null,
   };
+}
+
+/** The first one of each agent is not ordinary. */
+async function recordOrdinary(database: Database, beats: Beat[]): Promise<void> {
+  const verdicts = await database.heartbeats.recordOrdinary(beats);
+  const others = beats.filter((_, place) => verdicts[place] === null);
+  if (others.length > 0) await database.heartbeats.record(others);
 }
 
 let turns = 0;

@@ -8,6 +8,7 @@ import {
 } from "../../supabase/functions/_shared/database/port.ts";
 import { newAgent } from "../_support/database_scenarios.ts";
 import { findPostgres, startPostgres } from "../_support/postgres.ts";
+import { recordBeats } from "../_support/record_beats.ts";
 import { part } from "../_support/require.ts";
 import { someWait, withSql } from "../_support/sql.ts";
 
@@ -52,7 +53,7 @@ const races: Record<string, Race> = {
     const refused = await whileOpen(
       address,
       `select public.delete_agent('${first}', null, 'agent 0', '${act}')`,
-      () => database.heartbeats.record([beat(first), beat(second)]),
+      () => recordBeats(database, [beat(first), beat(second)]),
     );
     assert.deepEqual(refused, [null, { heartbeatIntervalSeconds: 60 }]);
     const deleted = await whileOpen(
@@ -88,7 +89,7 @@ const races: Record<string, Race> = {
         for (; !isOver; recorded++) {
           const order = shuffled(agents.map(({ id }) => id));
           const goneBefore = new Set(gone);
-          const verdicts = await client.heartbeats.record(order.map((id) => beat(id)));
+          const verdicts = await recordBeats(client, order.map((id) => beat(id)));
           order.forEach((id, place) => assert.ok(!goneBefore.has(id) || verdicts[place] === null, id));
         }
         return recorded;

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { openPostgres } from "../../cli/serve/store/postgres.ts";
-import { type Beat, type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
+import {
+  type Beat,
+  type Database,
+  databaseOver,
+  type Verdict,
+} from "../../supabase/functions/_shared/database/port.ts";
 import { findPostgres, startPostgres, type TestPostgres } from "../_support/postgres.ts";
+import { plainBeat, recordBeats } from "../_support/record_beats.ts";
 import { part } from "../_support/require.ts";
 import { someWait, withSql } from "../_support/sql.ts";
 import { pause } from "../_support/wait.ts";
@@ -24,6 +30,14 @@ postgres.test("heartbeats that wait for each other's rows", async (bin, context)
     () => withDatabases(server, writers + 1, beatAtOnce),
   );
   await context.step(
+    "two agents, by 8 connections in both orders → a verdict for every beat",
+    () => withDatabases(server, writers, beatTwo),
+  );
+  await context.step(
+    "an ordinary beat that waits for its row → ordinary no more when its session was ended, or a later one came",
+    () => withDatabases(server, 2, endMeanwhile),
+  );
+  await context.step(
     "a first beat that is overtaken while it waits for its row → a verdict, and it unsays nothing",
     () => withDatabases(server, 1, overtake),
   );
@@ -42,6 +56,61 @@ async function withDatabases(
   } finally {
     for (const store of stores) await store.close();
   }
+  // Also those that a call has got over by itself.
+  assert.deepEqual(
+    await withSql(address, async (sql) => [
+      ...await sql`select deadlocks::integer from pg_stat_database where datname = current_database()`,
+    ]),
+    [{ deadlocks: 0 }],
+  );
+}
+
+/** Of so few agents, Postgres might read the whole table, and lock its rows in their order in it. */
+async function beatTwo(_address: string, clients: Database[]): Promise<void> {
+  const [first] = clients;
+  assert.ok(first !== undefined);
+  const agents = await enrol(first, 2);
+  const newest = new Map(agents.map((id) => [id, 0]));
+  let ordinary = 0;
+  await Promise.all(clients.map(async (client, index) => {
+    const order = index % 2 === 0 ? agents : agents.toReversed();
+    for (let round = 0; round < rounds; round++) {
+      const beats = order.map((agentId) => ({ ...makeBeat(agentId, newest), epoch: 1 }));
+      const verdicts = await client.heartbeats.recordOrdinary(beats);
+      ordinary += verdicts.filter((verdict) => verdict !== null).length;
+      const others = await client.heartbeats.record(beats.filter((_, place) => verdicts[place] === null));
+      assert.ok(others.every((verdict) => verdict !== null));
+    }
+  }));
+  assert.ok(ordinary > rounds, `${ordinary} were ordinary`);
+}
+
+async function endMeanwhile(address: string, [operator, database]: Database[]): Promise<void> {
+  assert.ok(operator !== undefined && database !== undefined);
+  const [id = ""] = await enrol(operator, 1);
+  const beat = (seq: number): Beat => plainBeat(id, { instanceId: instance, seq });
+  const recorded = { heartbeatIntervalSeconds: 60 };
+  const meanwhile = async (statement: string, seq: number): Promise<Verdict[]> =>
+    await withSql(address, async (sql) => {
+      await sql`begin`;
+      await sql.unsafe(statement);
+      const waiting = database.heartbeats.recordOrdinary([beat(seq)]);
+      await someWait(address);
+      await sql`commit`;
+      return await waiting;
+    });
+  assert.deepEqual(await database.heartbeats.recordOrdinary([beat(1)]), [null], "its first one");
+  assert.deepEqual(await database.heartbeats.record([beat(1)]), [recorded]);
+  assert.deepEqual(await database.heartbeats.recordOrdinary([beat(2)]), [recorded]);
+  const later = `update public.agent_beats set last_seq = 9, heartbeats_count = heartbeats_count + 1`;
+  assert.deepEqual(await meanwhile(later, 8), [null]);
+  assert.deepEqual(await meanwhile("update public.agent_beats set busy = busy", 10), [recorded]);
+  assert.deepEqual(await meanwhile("update public.agents set revoked_at = now()", 11), [null]);
+  const rows = await withSql(
+    address,
+    async (sql) => [...await sql`select heartbeats_count, last_seq from public.agent_beats`],
+  );
+  assert.deepEqual(rows, [{ heartbeats_count: "4", last_seq: "10" }]);
 }
 
 async function overtake(address: string, [database]: Database[]): Promise<void> {
@@ -112,7 +181,7 @@ async function beatInRounds(
     const isLast = round >= rounds && mayEnd();
     const beats = shuffled(agents).map((agentId) => makeBeat(agentId, seqs));
     beats.push({ ...makeBeat(agents[0] ?? "", new Map()), agentId: crypto.randomUUID() });
-    const verdicts = await client.heartbeats.record(beats);
+    const verdicts = await recordBeats(client, beats);
     assert.equal(verdicts.length, beats.length);
     beats.forEach((beat, place) => told.push({ beat, accepted: verdicts[place] !== null }));
     if (isLast) return told;

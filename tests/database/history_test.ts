@@ -69,6 +69,16 @@ postgres.test("history", async (bin, context) => {
         assert.deepEqual(await counts(sql), { recorded: 1, kept: 0 });
         await database?.heartbeats.record([beatOf(id, 2)]);
         assert.deepEqual(await counts(sql), { recorded: 2, kept: 1 });
+        await database?.heartbeats.recordOrdinary([beatOf(id, 3)]);
+        assert.deepEqual(await counts(sql), { recorded: 3, kept: 2 });
+        await sql.begin(async (transaction) => {
+          await transaction`lock table public.history_beats`;
+          assert.deepEqual(await database?.heartbeats.recordOrdinary([beatOf(id, 4)]), [null]);
+        });
+        assert.deepEqual(await counts(sql), { recorded: 3, kept: 2 }, "not as an ordinary one");
+        await sql`update public.history_settings set days = 0`;
+        await database?.heartbeats.recordOrdinary([beatOf(id, 5)]);
+        assert.deepEqual(await counts(sql), { recorded: 4, kept: 2 }, "no history is kept");
       }),
   );
 
@@ -84,6 +94,7 @@ postgres.test("history", async (bin, context) => {
         create trigger refuse before insert on public.history_beats execute function public.refuse();
         create trigger refuse before insert on public.agent_gaps execute function public.refuse();`);
         await database?.heartbeats.record([beatOf(id, 1)]);
+        assert.deepEqual(await database?.heartbeats.recordOrdinary([beatOf(id, 2)]), [null]);
         await sql`update public.agent_beats set last_seen_at = now() - interval '1 hour'`;
         assert.deepEqual(await database?.heartbeats.record([beatOf(id, 9)]), [{
           heartbeatIntervalSeconds: 60,

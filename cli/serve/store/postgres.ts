@@ -71,7 +71,11 @@ export async function openPostgres(address: string): Promise<Store> {
 }
 
 /** Beats and handshakes come as lists, of which one is under way: each on one connection, whose backend is warm. */
-const listed: readonly SqlCall["name"][] = ["record_heartbeats", "open_sessions"];
+const listed: readonly SqlCall["name"][] = [
+  "record_ordinary_heartbeats",
+  "record_heartbeats",
+  "open_sessions",
+];
 
 function storeOver(connect: (max: number) => postgres.Sql, ask: Ask): Store {
   // A second connection is there for when the first one was lost: postgres.js waits half a second to open it again.

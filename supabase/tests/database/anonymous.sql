@@ -31,6 +31,10 @@ select throws_ok(
 select throws_ok(
   $$select public.record_heartbeats('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')$$, '42501', null, 'anon cannot record a heartbeat past the functions'
 );
+select throws_ok(
+  $$select public.record_ordinary_heartbeats('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')$$, '42501', null,
+  'nor an ordinary one'
+);
 
 reset role;
 set local role authenticated;

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { batching } from "../../../supabase/functions/_shared/database/batch.ts";
 import { ListQueue } from "../../../supabase/functions/_shared/database/list_queue.ts";
+import type { Beat } from "../../../supabase/functions/_shared/database/port.ts";
 import { unavailable } from "../../../supabase/functions/_shared/http/errors.ts";
 import { testBackend } from "../../_support/backend.ts";
+import { plainBeat } from "../../_support/record_beats.ts";
 import { agentId } from "../../_support/vectors.ts";
 
 /** A call that the test answers when it likes. */
@@ -104,7 +106,7 @@ Deno.test("a key that always has a second item is there once: nobody waits for i
     assert.deepEqual(made[list]?.items.toSorted(), [`a ${list + 1}`, "b", "c"], "it is sent at once");
     results.push(queue.add(`a ${list + 2}`));
     made[list]?.answer();
-    await nextTurn();
+    await microtasks();
     assert.equal(made.length, list + 1, "two are missing");
     results.push(...["b", "c"].map((one) => queue.add(one)));
   }
@@ -284,6 +286,31 @@ Deno.test("wrong secrets for an agent's id keep no right one waiting: they go in
   resolve();
   await Promise.all(asked);
   assert.deepEqual(lists, [["first"], ["wrong", "other", "right"], ["wrong"]]);
+});
+
+Deno.test("a beat that is not an ordinary one → goes on in a list of those, and has that verdict", async () => {
+  const lists: [call: string, seqs: (number | null)[]][] = [];
+  const seqsOf = (beats: readonly Beat[]): (number | null)[] => beats.map(({ seq }) => seq);
+  const { database } = await testBackend({
+    heartbeats: {
+      recordOrdinary(beats) {
+        lists.push(["ordinary", seqsOf(beats)]);
+        return Promise.resolve(beats.map(({ seq }) => seq === 1 ? { heartbeatIntervalSeconds: 60 } : null));
+      },
+      record(beats) {
+        lists.push(["others", seqsOf(beats)]);
+        return Promise.resolve(beats.map(({ seq }) => seq === 2 ? null : { heartbeatIntervalSeconds: 5 }));
+      },
+    },
+  });
+  const { heartbeats } = batching(database);
+  const beats = [1, 2, 3].map((seq) => plainBeat(crypto.randomUUID(), { seq }));
+  assert.deepEqual(await heartbeats.record(beats), [
+    { heartbeatIntervalSeconds: 60 },
+    null,
+    { heartbeatIntervalSeconds: 5 },
+  ]);
+  assert.deepEqual(lists, [["ordinary", [1]], ["ordinary", [2, 3]], ["others", [2]], ["others", [3]]]);
 });
 
 /** After lists of so many that came at once, so many are expected. Leaves no lists behind. */

@@ -1363,6 +1363,22 @@ export type Database = {
         };
         Returns: Json;
       };
+      "record_ordinary_heartbeats": {
+        Args: {
+          "agent_ids": (string)[];
+          "backs_in": (number)[];
+          "busies": (boolean)[];
+          "clock_offsets": (number)[];
+          "epochs": (number)[];
+          "instance_ids": (string)[];
+          "messages": (string)[];
+          "metrics": (string)[];
+          "progresses": (number)[];
+          "seqs": (number)[];
+          "statuses": (string)[];
+        };
+        Returns: Json;
+      };
       "record_progress": {
         Args: { "address": string; "code_digest": string; "host_digest": string; "progress": Json };
         Returns: boolean;

@@ -4,7 +4,8 @@ const rememberedMs = 60_000;
 
 /**
  * The same calls, but that a database which has just refused a write for want of room (class 53: disk, memory) is not
- * called healthy: reads may well succeed there. The next write that is taken, or a minute, ends that.
+ * called healthy: reads may well succeed there. The next write that is taken, or a minute, ends that. A null says that
+ * nothing was written.
  *
  * @param now milliseconds of a clock that never goes back
  */
@@ -16,7 +17,7 @@ export function watchRoom(call: Call, now: () => number = () => performance.now(
     }
     try {
       const result = await call(one);
-      if (one.effect !== "reads") refused = null;
+      if (one.effect !== "reads" && result !== null) refused = null;
       return result;
     } catch (error) {
       if (one.effect !== "reads" && hasNoRoom(error)) refused = { at: now(), error };
