@@ -56,7 +56,7 @@ export async function peerSubject(folder: string, opened: AsyncDisposableStack):
   );
   await assertToken(`${child.url}/token`, body);
   const target = { url: `${child.url}/token`, server: [child.pid], database: [] };
-  return loadSubject({ name: names.peer, part: "handshakes" }, target, {
+  return loadSubject({ name: names.peer, part: "handshakes", times: 3 }, target, {
     kind: "fixed",
     connections: 32,
     file,

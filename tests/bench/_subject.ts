@@ -27,6 +27,8 @@ export interface Subject {
   part: Part;
   /** How long it runs before the first round. 0: it is never run for nothing. */
   warmSeconds: number;
+  /** How often it runs in each round: more than once where other rows are compared with it. */
+  times?: number;
   run: (span: Span) => Promise<Figures>;
 }
 
@@ -42,7 +44,9 @@ export interface Target {
 
 /** A row that wrk measures. */
 export function loadSubject(
-  { name, part, warmSeconds = 1 }: { name: string; part: Part; warmSeconds?: number },
+  { name, part, warmSeconds = 1, times = 1 }: Pick<Subject, "name" | "part" | "times"> & {
+    warmSeconds?: number;
+  },
   target: Target,
   load: Load,
 ): Subject {
@@ -50,6 +54,7 @@ export function loadSubject(
     name,
     part,
     warmSeconds,
+    times,
     async run(span) {
       const before = [await cpuOf(target.server), await cpuOf(target.database)];
       const seen = await drive(target.url, load, span);

@@ -79,7 +79,7 @@ async function runIn(make: (place: Place) => Promise<Plan>, runs: Runs): Promise
 }
 
 /**
- * Each row once a round, so that what else the machine does falls on all of them, and in another order each time: what
+ * Each row in each round, so that what else the machine does falls on all of them, and in another order each time: what
  * a row leaves behind, in the database or of the time that a host gives its guests, falls on another one.
  */
 async function runPlan(
@@ -96,7 +96,8 @@ async function runPlan(
     const idle = await readUse();
     await pause(500);
     busy.push(usedPercent(idle, await readUse()));
-    for (const { name, warmSeconds, run } of shuffled(subjects)) {
+    const turns = subjects.flatMap((subject) => Array.from({ length: subject.times ?? 1 }, () => subject));
+    for (const { name, warmSeconds, run } of shuffled(turns)) {
       if (warmSeconds > 0) await run({ seconds: rewarmSeconds, signal: ended });
       const figures = await run({ seconds, signal: ended });
       runs.get(name)?.push(figures);

@@ -61,9 +61,10 @@ export async function edgeBackend(env: Environment): Promise<Backend> {
 }
 
 /** What follows the function's name: the platform may or may not have cut `/functions/v1` off. */
-function subpathOf(request: Request, name: string): string {
-  const { pathname } = new URL(request.url);
-  return pathname.replace(/^\/functions\/v1/, "").slice(name.length + 1).replace(/\/$/, "");
+function subpathOf({ url }: Request, name: string): string {
+  // By a pattern: to parse an address is a thirtieth of what a call takes.
+  const path = /^[^/]*\/\/[^/]*([^?#]*)/.exec(url)?.[1] ?? "";
+  return path.replace(/^\/functions\/v1/, "").slice(name.length + 1).replace(/\/$/, "");
 }
 
 function waitUntil(work: Promise<void>): void {
