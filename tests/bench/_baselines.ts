@@ -37,7 +37,7 @@ export async function constantSubject(fleet: Fleet, opened: AsyncDisposableStack
   const child = opened.use(await startChild(constantServer));
   const target = { url: `${child.url}/heartbeat`, server: [child.pid], database: [] };
   const load = { kind: "beat", connections: 128, file: fleet.file, agents: 200 } as const;
-  return loadSubject({ name: names.constant, part, times: 3 }, target, load);
+  return loadSubject({ name: names.constant, part }, target, load);
 }
 
 /** B1: one prepared update by primary key, each in a transaction of its own. */
@@ -52,7 +52,7 @@ export async function pgbenchSubjects(postgres: TestPostgres, folder: string): P
   );
   const server = ["-h", "127.0.0.1", "-p", String(postgres.port), "-U", "postgres"];
   const pid = await postgres.pid();
-  return [[names.pgbench, 32, 5] as const, [names.pgbenchAlone, 1, 3] as const].map((
+  return [[names.pgbench, 32, 3] as const, [names.pgbenchAlone, 1, 3] as const].map((
     [name, clients, times],
   ) => ({
     name,
