@@ -33,8 +33,8 @@ create domain public.work_progress as bigint
 comment on domain public.work_progress is 'Whatever an agent counts of its work.';
 
 -- What a heartbeat reads and changes, in a narrow row beside the agent's: a beat touches no other one. The handler has
--- read what is written here, and record_heartbeats alone writes it; so it is checked once more by what costs little.
--- Room on every page, and no index on what a beat changes, keep an update on its page (a HOT update).
+-- read what is written here, and only the two functions that record beats write it; so it is checked once more by what
+-- costs little. Room on every page, and no index on what a beat changes, keep an update on its page (a HOT update).
 --
 -- Who changes both rows locks the agent's first, and then this one; who changes several, in the order of their ids.
 create table public.agent_beats (

@@ -1,7 +1,7 @@
--- Nearly every beat of a fleet is ordinary: it came in time and after the one before it, of the same start of the agent's
--- process, and there is nothing to ask the agent for. Such a beat changes its own row by what it said, and nothing else; so
--- the row is neither locked nor read before it is changed. What is not ordinary is left to record_heartbeats, which knows
--- all the rules; those that are here say what they come to for an ordinary beat.
+-- Nearly every beat of a fleet is ordinary: it came in time and after the one before it, of the same start of the
+-- agent's process, and there is nothing to ask the agent for. Such a beat changes its own row by what it said, and
+-- nothing else; so the row is neither locked nor read before it is changed. What is not ordinary is left to
+-- record_heartbeats, which knows all the rules; those that are here say what they come to for an ordinary beat.
 create function public.record_ordinary_heartbeats(
   agent_ids uuid[], epochs integer[], statuses text[], messages text[], metrics text[], instance_ids uuid[],
   seqs bigint[], clock_offsets integer[], busies boolean[], progresses bigint[], backs_in integer[]
@@ -10,6 +10,10 @@ create function public.record_ordinary_heartbeats(
 declare
   intervals jsonb;
 begin
+  -- The planner always takes the rows in the order of the ids then: by their key, one by one or all, and not as they
+  -- lie in a small table. Lists with the same agents in other orders would deadlock.
+  perform set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true);
+  -- What is recorded here waits for no lock of the history's.
   lock table public.history_beats in row exclusive mode nowait;
   with recorded as (
     update public.agent_beats as b set
@@ -48,9 +52,8 @@ begin
         agent_id, epoch, status, message, metrics, instance_id, seq, clock_offset_seconds, busy, progress,
         back_in_seconds, place
       )
-      -- From the second of these, the planner expects one row, and takes each agent's by its key.
+      -- From the second of these, the planner expects one row, and takes few by their key.
       where l.status <> 'stopping' and l.back_in_seconds is null
-      -- In the order of the ids, always: lists with the same agents in other orders would deadlock.
       order by l.agent_id
     ) as said
     -- Once a row was waited for, Postgres looks at all of this again, on the row as it is then.
@@ -73,8 +76,9 @@ begin
   select jsonb_object_agg(r.place, r.interval_seconds) into intervals from recorded as r;
   return intervals;
 exception when others then
-  -- Nothing of the list is recorded. record_heartbeats does without the history, or says what is wrong with a beat.
-  raise log 'could not record a list of heartbeats as ordinary ones: %', sqlerrm;
+  -- Nothing of the list is recorded: somebody has locked the history (55P03), it has no room (class 53), or a beat has
+  -- a value that is not taken (22, 23). record_heartbeats does without the history, or says what is wrong.
+  raise log 'could not record a list of heartbeats as ordinary ones: % (%)', sqlerrm, sqlstate;
   return null;
 end
 $$;

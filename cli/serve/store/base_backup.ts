@@ -3,6 +3,7 @@ import type { PGlite } from "@electric-sql/pglite";
 import { infoIfThere } from "../../host/open_file.ts";
 import { exists } from "../../host/private_file.ts";
 import { makePrivateFolder } from "../../host/private_folder.ts";
+import { askAsOwner } from "./as_owner.ts";
 import { Room } from "./room.ts";
 
 /** The write-ahead log's folder, in Postgres's own. */
@@ -29,7 +30,7 @@ export async function copyInUse(
 ): Promise<void> {
   // Beside the copy, its archive: what is packed worst takes as much.
   room.assertFor(2 * await sizeOf(from));
-  const { first } = await askAsOwner<{ first: string }>(
+  const { first } = await askForRow<{ first: string }>(
     database,
     "select pg_walfile_name(pg_backup_start('snapshot', fast => true)) as first",
   );
@@ -40,7 +41,7 @@ export async function copyInUse(
   } finally {
     if (!isCopied) await giveUp(database, to);
   }
-  const { last, label } = await askAsOwner<Ended>(database, stop);
+  const { last, label } = await askForRow<Ended>(database, stop);
   await copyLog(join(from, logFolder), join(to, logFolder), { first, last });
   await Deno.writeTextFile(join(to, labelFile), label);
 }
@@ -58,7 +59,7 @@ async function giveUp(database: PGlite, copy: string): Promise<void> {
   try {
     if (await exists(copy)) await Deno.remove(copy, { recursive: true });
   } finally {
-    await askAsOwner<Ended>(database, stop).catch(() => undefined);
+    await askForRow<Ended>(database, stop).catch(() => undefined);
   }
 }
 
@@ -107,12 +108,9 @@ async function copyLog(
   if (!names.includes(first)) throw new Error(`the log was cut while it was copied: there is no ${first}`);
 }
 
-/** Asks as the superuser, in a transaction of its own: no call ever has that role. */
-async function askAsOwner<Row>(database: PGlite, query: string): Promise<Row> {
-  const row = await database.transaction(async (transaction) => {
-    await transaction.exec("set local role none");
-    return (await transaction.query<Row>(query)).rows[0];
-  });
+/** The only row of what is asked as the superuser. */
+async function askForRow<Row>(database: PGlite, query: string): Promise<Row> {
+  const [row] = await askAsOwner<Row>(database, query);
   if (row === undefined) throw new Error("no row");
   return row;
 }

@@ -1,6 +1,7 @@
-import { type PGlite, protocol } from "@electric-sql/pglite";
+import type { PGlite } from "@electric-sql/pglite";
 import { describe, type Log } from "../../../supabase/functions/_shared/log.ts";
 import type { Job } from "../schedule.ts";
+import { askAsOwner } from "./as_owner.ts";
 import { type Room, scarcity } from "./room.ts";
 
 const writesBetweenVacuums = 5000;
@@ -124,7 +125,7 @@ export class Maintenance {
       for await (const statement of work()) {
         await nextTurn();
         if (this.#room.isScarce && !(statement === checkpoint && this.#room.hasSegment)) throw scarcity();
-        await runAsOwner(this.#database, statement);
+        await askAsOwner(this.#database, statement);
       }
     }).catch((error) =>
       this.#log.line("warn", `could not ${what} the embedded Postgres`, { cause: describe(error) })
@@ -191,23 +192,6 @@ export async function dropTemplates(database: PGlite): Promise<void> {
     "update pg_catalog.pg_database set datistemplate = false where datname in ('template0', 'template1')",
   );
   for (const template of ["template0", "template1"]) await database.query(`drop database ${template}`);
-}
-
-/**
- * Runs a statement as the superuser while nothing else runs: `runExclusive` holds back all calls, but not the
- * protocol's own messages, so that no call ever has that role.
- */
-async function runAsOwner(database: PGlite, statement: string): Promise<void> {
-  const run = async (sql: string): Promise<void> =>
-    void await database.execProtocol(protocol.serialize.query(sql));
-  await database.runExclusive(async () => {
-    await run("reset role");
-    try {
-      await run(statement);
-    } finally {
-      await run("set role service_role");
-    }
-  });
 }
 
 /** Lets the replies go first: PGlite works in this thread. */

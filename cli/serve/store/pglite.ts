@@ -62,7 +62,7 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
       if (call.effect !== "reads" && room.isScarce) throw unavailable("the database", scarcity());
       try {
         const result = await calls.make(call);
-        noteMaintenance(maintenance, call);
+        noteMaintenance(maintenance, call, result);
         return result;
       } catch (error) {
         throw isOutage(error) ? unavailable("the database", error) : error;
@@ -84,9 +84,14 @@ function isOutage(error: unknown): boolean {
   return !hasState || isOutageState(String(error.code));
 }
 
-function noteMaintenance(maintenance: Maintenance, { args, effect }: SqlCall): void {
+function noteMaintenance(maintenance: Maintenance, { name, args, effect }: SqlCall, result: unknown): void {
   if (effect === "creates") maintenance.noteAgentCreated();
-  if (effect !== "reads") maintenance.noteWrites(lengthOf(args.agent_ids ?? args.handshakes));
+  if (effect === "reads") return;
+  // What it leaves of its list, another call writes.
+  const isPart = name === "record_ordinary_heartbeats";
+  maintenance.noteWrites(
+    isPart ? Object.keys(result ?? {}).length : lengthOf(args.agent_ids ?? args.handshakes),
+  );
 }
 
 /** Of a call that is not about a list, one. */

@@ -70,7 +70,7 @@ export async function openPostgres(address: string): Promise<Store> {
   }
 }
 
-/** Beats and handshakes come as lists, of which one is under way: each on one connection, whose backend is warm. */
+/** Beats and handshakes come as lists, of each kind one at a time: each on one connection, whose backend is warm. */
 const listed: readonly SqlCall["name"][] = [
   "record_ordinary_heartbeats",
   "record_heartbeats",

@@ -15,7 +15,8 @@ const { serialize } = protocol;
 
 /**
  * Calls SQL functions by statements that Postgres prepares once, each call in one message. PGlite's own `query` sends
- * six, and has the statement parsed and planned anew. No call may come while a transaction is open.
+ * six, and has the statement parsed and planned anew. It would run within PGlite's `transaction`, which only holds back
+ * `query` and `exec`: once there are calls, there is none.
  */
 export class PreparedCalls {
   readonly #database: PGlite;
@@ -59,7 +60,7 @@ export class PreparedCalls {
   }
 }
 
-/** As Postgres reads it, whatever the parameter's type. */
+/** A text, a number, true or false as Postgres reads it; the text of an array; and all else as JSON. */
 function valueText(value: unknown): string | null {
   if (value === null || value === undefined) return null;
   return typeof value === "object" ? JSON.stringify(value) : String(value);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { batching } from "../../../supabase/functions/_shared/database/batch.ts";
 import { ListQueue } from "../../../supabase/functions/_shared/database/list_queue.ts";
-import type { Beat } from "../../../supabase/functions/_shared/database/port.ts";
+import type { Beat, Verdict } from "../../../supabase/functions/_shared/database/port.ts";
 import { unavailable } from "../../../supabase/functions/_shared/http/errors.ts";
 import { testBackend } from "../../_support/backend.ts";
 import { plainBeat } from "../../_support/record_beats.ts";
@@ -310,7 +310,51 @@ Deno.test("a beat that is not an ordinary one → goes on in a list of those, an
     null,
     { heartbeatIntervalSeconds: 5 },
   ]);
-  assert.deepEqual(lists, [["ordinary", [1]], ["ordinary", [2, 3]], ["others", [2]], ["others", [3]]]);
+  assert.deepEqual(lists, [["ordinary", [1]], ["ordinary", [2, 3]], ["others", [2, 3]]]);
+});
+
+Deno.test("an agent's beats stay in their order, also where the first one is not an ordinary one", async () => {
+  const recorded: (number | null)[] = [];
+  const record = async (beats: readonly Beat[]): Promise<Verdict[]> => {
+    await nextTurn();
+    recorded.push(...beats.map(({ seq }) => seq));
+    return beats.map(() => ({ heartbeatIntervalSeconds: 60 }));
+  };
+  const { database } = await testBackend({
+    heartbeats: {
+      record,
+      recordOrdinary: async (beats) =>
+        beats[0]?.status === "stopping" ? beats.map(() => null) : await record(beats),
+    },
+  });
+  const { heartbeats } = batching(database);
+  const stop = plainBeat(agentId, { seq: 1, status: "stopping" });
+  await Promise.all([stop, plainBeat(agentId, { seq: 2 })].map((beat) => heartbeats.record([beat])));
+  assert.deepEqual(recorded, [1, 2]);
+});
+
+Deno.test("a value that is not taken, of a beat that is not ordinary → those that are were recorded once", async () => {
+  const calls: string[] = [];
+  const { database } = await testBackend({
+    heartbeats: {
+      recordOrdinary(beats) {
+        calls.push(`ordinary ${beats.map(({ seq }) => seq)}`);
+        return Promise.resolve(beats.map(({ seq }) => seq === 1 ? { heartbeatIntervalSeconds: 60 } : null));
+      },
+      record(beats) {
+        calls.push(`others ${beats.map(({ seq }) => seq)}`);
+        if (beats.some(({ seq }) => seq === 2)) {
+          return Promise.reject(Object.assign(new Error("x"), { code: "23514" }));
+        }
+        return Promise.resolve(beats.map(() => ({ heartbeatIntervalSeconds: 5 })));
+      },
+    },
+  });
+  const { heartbeats } = batching(database);
+  const beats = [0, 1, 2, 3].map((seq) => plainBeat(crypto.randomUUID(), { seq }));
+  const results = await Promise.allSettled(beats.map((beat) => heartbeats.record([beat])));
+  assert.deepEqual(results.map(({ status }) => status), ["fulfilled", "fulfilled", "rejected", "fulfilled"]);
+  assert.deepEqual(calls, ["ordinary 0", "others 0", "ordinary 1,2,3", "others 2,3", "others 2", "others 3"]);
 });
 
 /** After lists of so many that came at once, so many are expected. Leaves no lists behind. */

@@ -1,22 +1,23 @@
 import { unavailable } from "../http/errors.ts";
 import { ListQueue } from "./list_queue.ts";
-import type { Beat, Database, Verdict } from "./port.ts";
+import type { Database } from "./port.ts";
 
 /**
  * The same database, but beats that arrive while others are being recorded are recorded together, and handshakes
- * likewise: one round trip for a list of up to 250 of them. None waits for longer than 4 s, or 8 s where a beat proves not
- * to be an ordinary one.
+ * likewise: one round trip for a list of up to 250 of them, and one more for the beats of it that are not ordinary. None
+ * waits for longer than 4 s.
  *
  * @param options.isParallel whether this thread goes on while a call is under way
  */
 export function batching(database: Database, { isParallel = true } = {}): Database {
   const failure = (cause: Error): Error => unavailable("the database", cause);
-  const listed = (
-    make: (beats: readonly Beat[]) => Promise<Verdict[]>,
-  ): ListQueue<Beat, NonNullable<Verdict>> =>
-    new ListQueue({ make, keyOf: ({ agentId }) => agentId, failure, isParallel });
-  const ordinary = listed(database.heartbeats.recordOrdinary);
-  const others = listed(database.heartbeats.record);
+  const beats = new ListQueue({
+    make: database.heartbeats.recordOrdinary,
+    makeOfRest: database.heartbeats.record,
+    keyOf: ({ agentId }) => agentId,
+    failure,
+    isParallel,
+  });
   const handshakes = new ListQueue({
     make: database.sessions.openAll,
     // Whoever knows an agent's id may send wrong secrets for it: they must not stand in line before the right one.
@@ -28,7 +29,7 @@ export function batching(database: Database, { isParallel = true } = {}): Databa
     ...database,
     heartbeats: {
       ...database.heartbeats,
-      record: (list) => all(list.map(async (beat) => await ordinary.add(beat) ?? await others.add(beat))),
+      record: (list) => all(list.map((beat) => beats.add(beat))),
     },
     sessions: {
       ...database.sessions,

@@ -24,12 +24,15 @@ export interface Work {
   progress: number | null;
 }
 
-/** What became of a beat: recorded, or null when its session was ended. */
-export type Verdict = {
+/** What the reply to a beat that was recorded needs. */
+interface Recorded {
   heartbeatIntervalSeconds: number;
   /** What the agent is asked to do; not there when it is nothing. */
   directives?: string[];
-} | null;
+}
+
+/** What became of a beat: recorded, or null when its session was ended. */
+export type Verdict = Recorded | null;
 
 const readAsked = fields({ heartbeat_interval_seconds: number, directives: each(text) });
 
@@ -41,13 +44,13 @@ export const heartbeats = {
     read: (reply, beats): Verdict[] => list(reply, beats.length).map(orNull(readVerdict)),
   }),
   /**
-   * The same for beats that change nothing but what they say, as nearly all do, at less cost. Null for one that is not
-   * of them: `record` is to have it.
+   * Records those beats that change nothing but what they say, as nearly all do, at less cost than `record`. Null is no
+   * verdict: that beat was not recorded, and `record` is to have it. Each agent is named once.
    */
   recordOrdinary: row("record_ordinary_heartbeats", {
     effect: "beats",
     args: columnsOf,
-    read: (reply, beats): Verdict[] => {
+    read: (reply, beats): (Recorded | null)[] => {
       const intervals = orNull(record)(reply);
       return beats.map((_, index) => {
         const interval = intervals?.[index + 1];
@@ -74,7 +77,7 @@ function columnsOf(beats: readonly Beat[]) {
 }
 
 /** The interval; with directives, an object. */
-function readVerdict(recorded: unknown): NonNullable<Verdict> {
+function readVerdict(recorded: unknown): Recorded {
   if (typeof recorded === "number") return { heartbeatIntervalSeconds: recorded };
   const { heartbeat_interval_seconds, directives } = readAsked(recorded);
   return { heartbeatIntervalSeconds: heartbeat_interval_seconds, directives };

@@ -8,9 +8,13 @@ export class TimeoutError extends Error {
   }
 }
 
+type Make<Item, Result> = (items: readonly Item[]) => Promise<(Result | null)[]>;
+
 interface Options<Item, Result> {
   /** Makes one call of a list whose keys differ; one result for every item, in their order. */
-  make: (items: readonly Item[]) => Promise<(Result | null)[]>;
+  make: Make<Item, Result>;
+  /** Makes a second call, before the next list, of the items that have no result of the first one. */
+  makeOfRest?: Make<Item, Result> | null;
   /** Which items must not be in one list. */
   keyOf: (item: Item) => string;
   /** What an item fails with that got no result in time. */
@@ -47,6 +51,8 @@ const leastBetweenTimeoutsMs = 20;
  * there at once: callers that send their next item when they have the last result have then all sent it. How many were
  * there is forgotten by a tenth with every list.
  *
+ * What the first call of a list leaves is given to a second one, and the next list waits for both.
+ *
  * A list takes half of those that are there, and 16 at least; for a database in this thread, all. Items of one key stay
  * in their order, each in a list of its own: a key with many of them makes nobody wait but itself.
  */
@@ -68,7 +74,7 @@ export class ListQueue<Item, Result> {
   #timeout: ReturnType<typeof setTimeout> | null = null;
 
   constructor(options: Options<Item, Result>) {
-    this.#options = { now: () => performance.now(), isParallel: true, ...options };
+    this.#options = { now: () => performance.now(), isParallel: true, makeOfRest: null, ...options };
     this.#enough = this.#options.isParallel ? enough.parallel : enough.alone;
   }
 
@@ -103,7 +109,7 @@ export class ListQueue<Item, Result> {
     this.#isUnderWay = true;
     this.#beganAt = this.#options.now();
     this.#list = this.#take();
-    const tell = await this.#send(this.#list);
+    const tell = await this.#send(this.#list, this.#options.make, this.#options.makeOfRest);
     if (!this.#options.isParallel) {
       tell();
       // Those that wait for it go on before the next call holds up this thread.
@@ -161,14 +167,24 @@ export class ListQueue<Item, Result> {
   }
 
   /** Returns what gives the items their results, if they do not have them yet. */
-  async #send(list: readonly Waiting<Item, Result>[]): Promise<() => void> {
+  async #send(
+    list: readonly Waiting<Item, Result>[],
+    make: Make<Item, Result>,
+    makeOfRest: Make<Item, Result> | null = null,
+  ): Promise<() => void> {
     if (list.length === 0) return nothing;
     try {
-      const results = await this.#options.make(list.map(({ item }) => item));
-      return () => list.forEach(({ resolve }, place) => resolve(results[place] ?? null));
+      const results = await make(list.map(({ item }) => item));
+      const resultOf = (place: number): Result | null => results[place] ?? null;
+      const rest = makeOfRest === null ? [] : list.filter((_, place) => resultOf(place) === null);
+      if (makeOfRest === null || rest.length === 0) {
+        return () => list.forEach(({ resolve }, place) => resolve(resultOf(place)));
+      }
+      list.forEach(({ resolve }, place) => resultOf(place) !== null && resolve(resultOf(place)));
+      return await this.#send(rest, makeOfRest);
     } catch (error) {
       if (list.length === 1 || !belongsToOne(error)) return () => list.forEach(({ reject }) => reject(error));
-      for (const one of list) if (!one.isLate) (await this.#send([one]))();
+      for (const one of list) if (!one.isLate) (await this.#send([one], make, makeOfRest))();
       return nothing;
     }
   }

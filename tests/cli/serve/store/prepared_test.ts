@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
+import { askAsOwner } from "../../../../cli/serve/store/as_owner.ts";
 import { callParameters, callStatement } from "../../../../cli/serve/store/connection.ts";
 import { PreparedCalls } from "../../../../cli/serve/store/prepared.ts";
 import { SqlArray, type SqlCall } from "../../../../supabase/functions/_shared/database/port.ts";
@@ -15,6 +16,7 @@ const functions = `
   create function public.flag(given boolean) returns boolean language sql as 'select not given';
   create function public.nothing(given text) returns void language sql as 'select null';
   create function public.moment(given timestamptz) returns timestamptz language sql as 'select given';
+  create function public.caller() returns text language sql as 'select current_user::text';
   create function public.failing(given integer) returns integer language sql as 'select 12 / given';
 `;
 const hard = ["", " ", '"', "\\", "{,}", "null", "NULL", "Ω\n\t", "'", null];
@@ -65,6 +67,31 @@ Deno.test("prepared calls", async (test) => {
         "create function public.late(given integer) returns integer language sql as 'select given'",
       );
       assert.equal(await make("late", { given: 1 }), 1);
+    });
+
+    await test.step("calls while the owner asks, some of which fail → none as the owner, none fails with another", async () => {
+      await database.exec("set role service_role");
+      let isOver = false;
+      const seen: unknown[] = [];
+      const calling = Array.from({ length: 4 }, async () => {
+        while (!isOver) {
+          // What waits for the system may go on in the middle of anything.
+          await Deno.stat(data);
+          await make("failing", { given: 0 }).catch(({ code }) => seen.push(code));
+          seen.push(await make("caller", {}));
+        }
+      });
+      const asked: unknown[] = [];
+      for (let count = 0; count < 100; count++) {
+        await Deno.stat(data);
+        asked.push(...await askAsOwner(database, "select current_user::text as name"));
+      }
+      isOver = true;
+      await Promise.all(calling);
+      assert.deepEqual(asked, Array.from({ length: 100 }, () => ({ name: "postgres" })));
+      assert.ok(seen.length > 100, `${seen.length} calls`);
+      assert.deepEqual([...new Set(seen)].toSorted(), ["22012", "service_role"]);
+      await database.exec("reset role");
     });
 
     await test.step("one statement for all calls of a function", async () => {
