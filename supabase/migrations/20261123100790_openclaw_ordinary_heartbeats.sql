@@ -75,7 +75,10 @@ begin
   )
   select jsonb_object_agg(r.place, r.interval_seconds) into intervals from recorded as r;
   return intervals;
-exception when others then
+exception when read_only_sql_transaction or feature_not_supported then
+  -- The connection's own, and its end: of a database that was demoted, and of plans of before a change of the schema.
+  raise;
+when others then
   -- Nothing of the list is recorded: somebody has locked the history (55P03), it has no room (class 53), or a beat has
   -- a value that is not taken (22, 23). record_heartbeats does without the history, or says what is wrong.
   raise log 'could not record a list of heartbeats as ordinary ones: % (%)', sqlerrm, sqlstate;

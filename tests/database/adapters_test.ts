@@ -8,6 +8,7 @@ import { databaseOver } from "../../supabase/functions/_shared/database/port.ts"
 import { supabaseDatabase } from "../../supabase/functions/_shared/database/supabase.ts";
 import { newAgent, scenarios, type Subject } from "../_support/database_scenarios.ts";
 import { findPostgres, startPostgres } from "../_support/postgres.ts";
+import { plainBeat } from "../_support/record_beats.ts";
 import { part } from "../_support/require.ts";
 import { withFolderInMemory } from "../_support/server.ts";
 import { databaseName, withSql } from "../_support/sql.ts";
@@ -101,8 +102,12 @@ async function runOver(
 /** As after a failover that leaves the connections: every session that is open stays one that may not write. */
 async function demote(address: string): Promise<void> {
   const { call, close } = await openPostgres(address);
-  const { agents, health } = databaseOver(call);
+  const { agents, health, heartbeats } = databaseOver(call);
   const create = () => agents.create(newAgent);
+  const made = await create();
+  assert.ok(typeof made === "object");
+  await heartbeats.record([plainBeat(made.id)]);
+  const beat = () => heartbeats.recordOrdinary([plainBeat(made.id)]);
   // From another database, whose sessions may write.
   const mayWrite = (value: "on" | "off") =>
     withSql(new URL("/postgres", address).href, (sql) =>
@@ -120,13 +125,14 @@ async function demote(address: string): Promise<void> {
           "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
         ),
     );
-    for (const work of [create, health.ping, create, health.ping]) {
+    for (const work of [create, health.ping, beat, create, health.ping, beat]) {
       await assert.rejects(work(), { code: "unavailable" });
     }
     await mayWrite("on");
     // A connection that was told that it may not write is given up; once they were kept for minutes.
     await until("a write that is taken", () => create().then(() => true, () => null));
     await until("a database that says so", () => health.ping().then(() => true, () => null));
+    await until("an ordinary beat", () => beat().then(([verdict]) => verdict, () => null));
   } finally {
     await close();
   }

@@ -144,6 +144,7 @@ for (
     ["one proxy and an empty header", 1, "", here],
     ["one proxy and nonsense", 1, "unknown", here],
     ["one proxy and IPv6", 1, "2001:db8::1", "2001:db8::1"],
+    ["one proxy and IPv6 with a zone", 1, `fe80::1%${"z".repeat(70)}`, "fe80::1"],
     ["one proxy that adds the port", 1, "198.51.100.7:4711", "198.51.100.7"],
     ["one proxy that adds brackets", 1, "[2001:db8::1]", "2001:db8::1"],
     ["one proxy that adds brackets and the port", 1, "203.0.113.9, [2001:db8::1]:4711", "2001:db8::1"],

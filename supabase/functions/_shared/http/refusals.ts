@@ -51,7 +51,8 @@ export function callerAddress(
 ): string {
   if (trustedProxies === 0) return socketAddress;
   const hops = (headers.get("x-forwarded-for") ?? "").split(",").map((hop) => hop.trim());
-  const hop = withoutPort(hops.at(-trustedProxies) ?? "");
+  // The zone of an IPv6 address (RFC 4007) says something only to the proxy, and may be of any length.
+  const hop = withoutPort(hops.at(-trustedProxies) ?? "").replace(/%.*$/s, "");
   return ipaddr.isValid(hop) ? hop : socketAddress;
 }
 
