@@ -8,7 +8,7 @@ import {
 } from "../../supabase/functions/_shared/database/port.ts";
 import { newAgent } from "../_support/database_scenarios.ts";
 import { findPostgres, startPostgres } from "../_support/postgres.ts";
-import { recordBeats } from "../_support/record_beats.ts";
+import { plainBeat, recordBeats } from "../_support/record_beats.ts";
 import { part } from "../_support/require.ts";
 import { someWait, withSql } from "../_support/sql.ts";
 
@@ -42,27 +42,27 @@ const races: Record<string, Race> = {
     );
     assert.equal(revoked?.liveness, "revoked");
     assert.ok(revoked?.last_handshake_at !== null, "the handshake came first");
-    assert.deepEqual(await database.heartbeats.record([beat(id)]), [null]);
+    assert.deepEqual(await database.heartbeats.record([plainBeat(id)]), [null]);
   },
 
   "a beat that waits for a deletion → refused; a deletion that waits for a beat → done": async (
     address,
     [database],
   ) => {
-    const [first, second] = (await make(database, 2)).map(({ id }) => id);
+    const [first = "", second = ""] = (await make(database, 2)).map(({ id }) => id);
     const refused = await whileOpen(
       address,
       `select public.delete_agent('${first}', null, 'agent 0', '${act}')`,
-      () => recordBeats(database, [beat(first), beat(second)]),
+      () => recordBeats(database, [plainBeat(first), plainBeat(second)]),
     );
     assert.deepEqual(refused, [null, { heartbeatIntervalSeconds: 60 }]);
     const deleted = await whileOpen(
       address,
       `select public.record_heartbeats('{${second}}', '{1}', '{healthy}', '{null}', array['{}'], '{null}', '{null}', '{null}', '{null}', '{null}', '{null}')`,
-      () => database.agents.delete(second ?? "", { ...by, name: "agent 1" }),
+      () => database.agents.delete(second, { ...by, name: "agent 1" }),
     );
     assert.ok(typeof deleted === "object" && deleted?.liveness === "online", "the beat came first");
-    assert.deepEqual(await database.heartbeats.record([beat(second)]), [null]);
+    assert.deepEqual(await database.heartbeats.record([plainBeat(second)]), [null]);
   },
 
   "a rename that a deletion waits for → the deletion by the old name is refused": async (
@@ -89,7 +89,7 @@ const races: Record<string, Race> = {
         for (; !isOver; recorded++) {
           const order = shuffled(agents.map(({ id }) => id));
           const goneBefore = new Set(gone);
-          const verdicts = await recordBeats(client, order.map((id) => beat(id)));
+          const verdicts = await recordBeats(client, order.map((id) => plainBeat(id)));
           order.forEach((id, place) => assert.ok(!goneBefore.has(id) || verdicts[place] === null, id));
         }
         return recorded;
@@ -113,7 +113,7 @@ const races: Record<string, Race> = {
       const changing = (async () => {
         for (let index = 0; !isOver; index++) {
           const id = there[index % there.length] ?? "";
-          await client.heartbeats.record([beat(id)]);
+          await client.heartbeats.record([plainBeat(id)]);
           await (index % 2 === 0 ? client.agents.revoke(id, by) : client.agents.restore(id, by));
         }
       })();
@@ -185,21 +185,6 @@ async function walk(database: Database, { sort }: { sort: string }): Promise<str
     if (next === null) return ids;
     after = JSON.parse(JSON.stringify(next));
   }
-}
-
-function beat(agentId = "") {
-  return {
-    agentId,
-    epoch: 1,
-    status: "healthy",
-    message: null,
-    metrics: {},
-    instanceId: null,
-    seq: null,
-    clockOffsetSeconds: null,
-    work: null,
-    backInSeconds: null,
-  };
 }
 
 function shuffled<Item>(items: Item[]): Item[] {

@@ -3,6 +3,7 @@ import { openPostgres } from "../../cli/serve/store/postgres.ts";
 import { StartError } from "../../cli/serve/start_error.ts";
 import { type Database, databaseOver } from "../../supabase/functions/_shared/database/port.ts";
 import { findPostgres, startPostgres, type TestPostgres } from "../_support/postgres.ts";
+import { plainBeat } from "../_support/record_beats.ts";
 import { part } from "../_support/require.ts";
 import { asUser, catalogSnapshot, databaseName, execute, withSql } from "../_support/sql.ts";
 import { supabaseLike } from "../_support/supabase_platform.ts";
@@ -194,18 +195,7 @@ async function liveOneAgent(database: Database): Promise<void> {
   const credentials = { agentId: agent.id, secretDigest: digest, instanceId: null };
   const session = await database.sessions.open(credentials, { client: {}, address: null });
   assert.equal(session?.epoch, 1);
-  const beat = {
-    agentId: agent.id,
-    epoch: 1,
-    status: "healthy",
-    message: null,
-    metrics: {},
-    instanceId: null,
-    seq: null,
-    clockOffsetSeconds: null,
-    work: null,
-    backInSeconds: null,
-  };
+  const beat = plainBeat(agent.id);
   assert.deepEqual(await database.heartbeats.record([beat]), [{ heartbeatIntervalSeconds: 60 }]);
   assert.equal((await database.agents.get(agent.id, null))?.liveness, "online");
   assert.equal(

@@ -7,6 +7,7 @@ import { Maintenance, vacuumedTables } from "../../../../cli/serve/store/mainten
 import { databaseOver } from "../../../../supabase/functions/_shared/database/port.ts";
 import { Log } from "../../../../supabase/functions/_shared/log.ts";
 import { copyDatabaseTemplate } from "../../../_support/database_template.ts";
+import { plainBeat } from "../../../_support/record_beats.ts";
 import { folderInMemory, removeAtEnd } from "../../../_support/server.ts";
 
 /** A maintenance over tables of the same names. */
@@ -27,18 +28,7 @@ const agent = {
   act: { actor: "key:test", address: null },
 };
 
-const beat = {
-  agentId: "00000000-0000-0000-0000-000000000000",
-  epoch: 1,
-  status: "healthy",
-  message: null,
-  metrics: {},
-  instanceId: null,
-  seq: null,
-  clockOffsetSeconds: null,
-  work: null,
-  backInSeconds: null,
-};
+const beat = plainBeat("00000000-0000-0000-0000-000000000000");
 
 const room = { isScarce: false, hasSegment: false };
 
