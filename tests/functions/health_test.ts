@@ -36,22 +36,28 @@ for (
   Deno.test(`a write that was refused with ${state} ${isFull ? "makes" : "does not make"} health unavailable`, async () => {
     let now = 0;
     let refuses = true;
+    let written: unknown = true;
     const cause = Object.assign(new Error("could not extend file"), { code: state });
     const call = watchRoom(
       ({ effect }) =>
         refuses && effect !== "reads"
           ? Promise.reject(unavailable("the database", cause))
-          : Promise.resolve(true),
+          : Promise.resolve(written),
       () => now,
     );
     const write = () => call({ name: "create_agent", args: {}, effect: "changes" });
+    const beat = () => call({ name: "record_ordinary_heartbeats", args: {}, effect: "beats" });
     const ping = () =>
       call({ name: "check_health", args: {}, effect: "reads" }).then(() => "ok", ({ code }) => code);
     const told = isFull ? "unavailable" : "ok";
     await assert.rejects(write(), { code: "unavailable" });
     assert.equal(await ping(), told);
     refuses = false;
-    await write();
+    written = null;
+    await beat();
+    assert.equal(await ping(), told, "all beats were left to another call");
+    written = { "1": 60 };
+    await beat();
     assert.equal(await ping(), "ok", "the next write was taken");
     refuses = true;
     await assert.rejects(write(), { code: "unavailable" });

@@ -15,8 +15,8 @@ const { serialize } = protocol;
 
 /**
  * Calls SQL functions by statements that Postgres prepares once, each call in one message. PGlite's own `query` sends
- * six, and has the statement parsed and planned anew. It would run within PGlite's `transaction`, which only holds back
- * `query` and `exec`: once there are calls, there is none.
+ * six, and has the statement parsed and planned anew. PGlite's `transaction` holds back `query` and `exec`, and not these
+ * calls: after the migrations, nothing may open one.
  */
 export class PreparedCalls {
   readonly #database: PGlite;

@@ -138,9 +138,11 @@ select is(
 
 -- The service role's
 set local role service_role;
-select lives_ok(
-  $$select public.record_ordinary_heartbeats('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')$$,
-  'the service role may call it'
+select is(
+  public.record_ordinary_heartbeats(
+    '{a1000000-0000-4000-8000-000000000001}', '{1}', '{healthy}', '{null}', '{"{}"}',
+    '{11111111-0000-4000-8000-000000000001}', '{10}', '{null}', '{null}', '{null}', '{null}'
+  ), '{"1": 60}', 'the service role may call it, and its beat is recorded'
 );
 select * from finish();
 rollback;
