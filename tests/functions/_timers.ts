@@ -16,19 +16,3 @@ export async function withoutWaiting(work: () => Promise<void>, milliseconds = 0
   }
   return delays;
 }
-
-/** Does the work with every `AbortSignal.timeout` over after `milliseconds`, and returns the delays that were asked for. */
-export async function withShortTimeouts(work: () => Promise<void>, milliseconds: number): Promise<number[]> {
-  const real = AbortSignal.timeout;
-  const delays: number[] = [];
-  Reflect.set(AbortSignal, "timeout", (delay: number) => {
-    delays.push(delay);
-    return real.call(AbortSignal, milliseconds);
-  });
-  try {
-    await work();
-  } finally {
-    Reflect.set(AbortSignal, "timeout", real);
-  }
-  return delays;
-}

@@ -3,7 +3,7 @@ import type { Database } from "../../../supabase/functions/_shared/database/port
 import { asContractError, ContractError } from "../../../supabase/functions/_shared/http/errors.ts";
 import { describe } from "../../../supabase/functions/_shared/log.ts";
 import { supabaseDatabase } from "../../../supabase/functions/_shared/database/supabase.ts";
-import { withShortTimeouts } from "../_timers.ts";
+import { withoutWaiting } from "../_timers.ts";
 import { agentId } from "../../_support/vectors.ts";
 
 const secretKey = "sb_secret_for_the_tests_alone_000000000000";
@@ -101,7 +101,7 @@ Deno.test("a reply that takes longer than 4 s → unavailable, and one request, 
     return new Response("null");
   };
   await withServer(slow, async (database) => {
-    assert.deepEqual(await withShortTimeouts(() => assertUnavailable(database), 100), [4000]);
+    assert.deepEqual(await withoutWaiting(() => assertUnavailable(database), 100), [4000]);
     await givenUp.promise;
   });
   assert.equal(requests, 1);
@@ -109,19 +109,30 @@ Deno.test("a reply that takes longer than 4 s → unavailable, and one request, 
 
 Deno.test("a reply whose body never ends → unavailable after 4 s", () =>
   withServer(() => new Response(new ReadableStream({ pull: stall }), { status: 200 }), async (database) => {
-    assert.deepEqual(await withShortTimeouts(() => assertUnavailable(database), 100), [4000]);
+    assert.deepEqual(await withoutWaiting(() => assertUnavailable(database), 100), [4000]);
   }));
 
 Deno.test("a sound reply → its result, of one request with the key and the arguments by name", async () => {
-  const requests: { url: string; apikey: string | null; body: unknown }[] = [];
+  const requests: { url: string; apikey: string | null; authorization: string | null; body: unknown }[] = [];
   const found = async (request: Request): Promise<Response> => {
     const { pathname } = new URL(request.url);
-    requests.push({ url: pathname, apikey: request.headers.get("apikey"), body: await request.json() });
+    const { headers } = request;
+    requests.push({
+      url: pathname,
+      apikey: headers.get("apikey"),
+      authorization: headers.get("authorization"),
+      body: await request.json(),
+    });
     return Response.json(null);
   };
   await withServer(found, async (database) => assert.equal(await database.agents.get(agentId, null), null));
   assert.deepEqual(requests, [
-    { url: "/rest/v1/rpc/get_agent", apikey: secretKey, body: { agent_id: agentId, owner_id: null } },
+    {
+      url: "/rest/v1/rpc/get_agent",
+      apikey: secretKey,
+      authorization: `Bearer ${secretKey}`,
+      body: { agent_id: agentId, owner_id: null },
+    },
   ]);
 });
 

@@ -1,7 +1,8 @@
-import { createClient } from "npm:@supabase/supabase-js@2.119.1";
+import { PostgrestClient } from "npm:@supabase/postgrest-js@2.119.1";
 import { isOutageState, unavailable } from "../http/errors.ts";
 import type { Database as Schema } from "./database.types.ts";
 import { batching } from "./batch.ts";
+import { TimeoutError } from "./list_queue.ts";
 import { type Call, type Database, databaseOver } from "./port.ts";
 
 interface RpcFailure {
@@ -21,22 +22,35 @@ const timeoutMs = 4000;
 
 /**
  * The database of a Supabase project: each call is one request to its PostgREST, as the service role. Beats and handshakes
- * of one isolate go together.
+ * of one isolate go together. Of supabase-js, it takes only the client of PostgREST: around that, supabase-js looks for a
+ * user's session at each call, and puts the headers together once more.
  */
 export function supabaseDatabase(url: string, secretKey: string): Database {
-  const client = createClient<Schema>(url, secretKey, {
-    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+  const client = new PostgrestClient<Schema>(`${url}/rest/v1`, {
+    headers: { apikey: secretKey, authorization: `Bearer ${secretKey}` },
+    retry: false,
   });
   const call: Call = async ({ name, args }) => {
-    const signal = AbortSignal.timeout(timeoutMs);
-    // The row has checked them; the generated types know no nullable arguments.
-    const request = client.rpc(name, args as never).retry(false).abortSignal(signal);
-    const { data, error, status }: RpcResult = await request;
+    const { data, error, status }: RpcResult = await inTime((signal) =>
+      // The row has checked them; the generated types know no nullable arguments.
+      client.rpc(name, args as never).abortSignal(signal)
+    );
     if (error === null) return data;
     const cause = new RpcError(error, status);
     throw isOutage(error, status) ? unavailable("the database", cause) : cause;
   };
   return batching(databaseOver(call));
+}
+
+/** Not by `AbortSignal.timeout`, which keeps what belongs to a call, and is fired, long after its reply. */
+async function inTime<Result>(ask: (signal: AbortSignal) => PromiseLike<Result>): Promise<Result> {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(new TimeoutError(timeoutMs)), timeoutMs);
+  try {
+    return await ask(limit.signal);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** An error reply of PostgREST. Its details and hint are left out: they may hold a row. */
