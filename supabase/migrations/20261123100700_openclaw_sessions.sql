@@ -81,13 +81,17 @@ begin
     order by o.id
     on conflict on constraint agent_instances_pkey do update set
       noted_at = now(), hostname = excluded.hostname, address = excluded.address, supports = excluded.supports
+    -- Nothing has deleted, locked or replaced a row that was added just now.
+    returning i.agent_id, i.instance_id, i.xmax = 0 as is_new
   ), forgotten as (
     -- This statement does not see the rows that it adds: with them there are eight of each agent.
     delete from public.agent_instances as i using (
       select other.agent_id, other.instance_id,
-        row_number() over (partition by o.id order by other.noted_at desc, other.place desc) as age
-      from opened as o
-      join public.agent_instances as other on other.agent_id = o.id and other.instance_id <> o.instance_id
+        row_number() over (partition by added.agent_id order by other.noted_at desc, other.place desc) as age
+      from instance as added
+      join public.agent_instances as other
+        on other.agent_id = added.agent_id and other.instance_id <> added.instance_id
+      where added.is_new
     ) as old
     where old.age > 7 and i.agent_id = old.agent_id and i.instance_id = old.instance_id
   )
