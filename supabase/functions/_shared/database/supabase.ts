@@ -42,7 +42,7 @@ export function supabaseDatabase(url: string, secretKey: string): Database {
   return batching(databaseOver(call));
 }
 
-/** Not by `AbortSignal.timeout`, which keeps what belongs to a call, and is fired, long after its reply. */
+/** Not by `AbortSignal.timeout`, which would keep what belongs to a call until its time is over, and fire then. */
 async function inTime<Result>(ask: (signal: AbortSignal) => PromiseLike<Result>): Promise<Result> {
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(new TimeoutError(timeoutMs)), timeoutMs);
