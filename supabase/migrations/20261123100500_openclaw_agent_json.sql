@@ -1,4 +1,4 @@
--- In plpgsql, as agent_json calls it thirteen times a row: what it calls in SQL is planned anew for each row.
+-- In plpgsql, as agent_json calls it eleven times a row: what it calls in SQL is planned anew for each row.
 create function public.rfc3339(moment timestamptz)
   returns text language plpgsql stable set search_path = '' as $$
 begin
