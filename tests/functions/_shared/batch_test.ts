@@ -150,6 +150,25 @@ for (const [isParallel, enough] of [[true, 16], [false, 32]] as const) {
   });
 }
 
+Deno.test("the next list is sent before the replies to the last one, however many steps that takes", async () => {
+  const order: string[] = [];
+  const queue = new ListQueue<number, number>({
+    async make(items) {
+      for (let step = 0; step < 20; step++) await null;
+      order.push(`sent ${items}`);
+      await nextTurn();
+      return [...items];
+    },
+    keyOf: String,
+    failure: (cause) => cause,
+  });
+  const reply = async (item: number): Promise<void> => void order.push(`reply to ${await queue.add(item)}`);
+  const items = Array.from({ length: 17 }, (_, place) => place);
+  await Promise.all(items.map(reply));
+  const [first = NaN, ...rest] = items;
+  assert.deepEqual(order.slice(0, 3), [`sent ${first}`, `sent ${rest}`, `reply to ${first}`]);
+});
+
 Deno.test("a caller that sends one after the other, by itself, does not wait", async () => {
   const { queue, made } = bench({ now: () => 100 });
   for (const [place, item] of ["a", "b", "c"].entries()) {

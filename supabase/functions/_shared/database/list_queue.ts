@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers";
+
 /** A call got no reply in time. */
 export class TimeoutError extends Error {
   override readonly name = "TimeoutError";
@@ -119,8 +121,10 @@ export class ListQueue<Item, Result> {
     this.#countAfter(this.#list);
     this.#list = [];
     this.#startWhenDue();
-    // The next list is under way while the replies to this one are made.
-    if (this.#options.isParallel) tell();
+    // The next list is under way while the replies to this one are made. Those wait until it was sent: that takes the
+    // driver some steps, between which all of the replies would be made.
+    if (this.#options.isParallel && this.#isUnderWay) setImmediate(tell);
+    else if (this.#options.isParallel) tell();
     if (!this.#isUnderWay && this.#waiting.size === 0) this.#stopTimeout();
   }
 
