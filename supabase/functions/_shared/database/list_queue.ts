@@ -121,10 +121,12 @@ export class ListQueue<Item, Result> {
     this.#countAfter(this.#list);
     this.#list = [];
     this.#startWhenDue();
-    // The next list is under way while the replies to this one are made. Those wait until it was sent: that takes the
-    // driver some steps, between which all of the replies would be made.
-    if (this.#options.isParallel && this.#isUnderWay) setImmediate(tell);
-    else if (this.#options.isParallel) tell();
+    // The next list is sent before the replies to this one are made: the driver sends it after some promises have passed,
+    // and all of the replies would be made between them.
+    if (this.#options.isParallel) {
+      if (this.#isUnderWay) setImmediate(tell);
+      else tell();
+    }
     if (!this.#isUnderWay && this.#waiting.size === 0) this.#stopTimeout();
   }
 
