@@ -9,12 +9,10 @@ import type {
 } from "../../supabase/functions/_shared/database/port.ts";
 import { ContractError } from "../../supabase/functions/_shared/http/errors.ts";
 import type { Scenario } from "./database_scenarios.ts";
+import { awkward, nobody, time } from "./scenario_agents.ts";
 
 const act = { actor: "key:default", address: "192.0.2.1" };
 const key = { ownerId: null, act };
-const nobody = "f0000000-0000-4000-8000-00000000000f";
-const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
-const awkward = `quotes ' " \\ $1 %s {} [] null, ünïcode 漢字 👩‍🚀 \u{10ffff}`;
 const progress: Progress = { step: "check_host", failed: false, detail: null };
 
 const newEnrollment: NewEnrollment = {

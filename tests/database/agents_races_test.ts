@@ -6,7 +6,7 @@ import {
   type Database,
   databaseOver,
 } from "../../supabase/functions/_shared/database/port.ts";
-import { newAgent } from "../_support/database_scenarios.ts";
+import { newAgent } from "../_support/scenario_agents.ts";
 import { findPostgres, startPostgres } from "../_support/postgres.ts";
 import { plainBeat, recordBeats } from "../_support/record_beats.ts";
 import { part } from "../_support/require.ts";

@@ -7,7 +7,7 @@ import { openPglite } from "../../../../cli/serve/store/pglite.ts";
 import { StartError } from "../../../../cli/serve/start_error.ts";
 import { type Database, databaseOver } from "../../../../supabase/functions/_shared/database/port.ts";
 import { Log } from "../../../../supabase/functions/_shared/log.ts";
-import { newAgent } from "../../../_support/database_scenarios.ts";
+import { newAgent } from "../../../_support/scenario_agents.ts";
 import { copyDatabaseTemplate } from "../../../_support/database_template.ts";
 import { namesIn } from "../../../_support/home.ts";
 import { withFolderInMemory } from "../../../_support/server.ts";
