@@ -40,6 +40,15 @@ postgres.test(
       "sessions that may not write → unavailable, health too, and good within 10 s once new ones may",
       () => demote(demoted),
     );
+    const ended = await server.createDatabase();
+    for (
+      const [how, way] of [["directly", ""], ["as behind a transaction pooler", "?prepare=false"]] as const
+    ) {
+      await context.step(
+        `sessions that end under a call, ${how} → that call is unavailable, and none after it`,
+        () => endSessions(ended, way),
+      );
+    }
     const pooled = await server.createDatabase();
     await context.step(
       "as behind a transaction pooler",
@@ -134,6 +143,34 @@ async function demote(address: string): Promise<void> {
     await until("a write that is taken", () => create().then(() => true, () => null));
     await until("a database that says so", () => health.ping().then(() => true, () => null));
     await until("an ordinary beat", () => beat().then(([verdict]) => verdict, () => null));
+  } finally {
+    await close();
+  }
+}
+
+/** Of all connections that the server has for such calls: the next calls go by the same ones. */
+async function endSessions(address: string, way: string): Promise<void> {
+  const { call, close } = await openPostgres(address + way);
+  const { agents, health } = databaseOver(call);
+  const waiting = "from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+  const count = 5;
+  try {
+    await withSql(address, (holder) =>
+      holder.begin(async (transaction) => {
+        await transaction`lock table public.agents`;
+        const calls = Promise.allSettled(Array.from({ length: count }, () => agents.create(newAgent)));
+        await withSql(address, async (sql) => {
+          await until("all calls to wait", async () =>
+            (await sql.unsafe(`select 1 ${waiting}`)).length === count);
+          await sql.unsafe(`select pg_terminate_backend(pid) ${waiting}`);
+        });
+        for (const result of await calls) {
+          assert.ok(result.status === "rejected");
+          assert.equal(result.reason.code, "unavailable");
+        }
+      }));
+    const pings = await Promise.allSettled(Array.from({ length: count }, () => health.ping()));
+    assert.deepEqual(pings.filter(({ status }) => status === "rejected"), []);
   } finally {
     await close();
   }

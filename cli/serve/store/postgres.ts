@@ -94,10 +94,15 @@ function storeOver(connect: (max: number) => postgres.Sql, ask: Ask): Store {
 /** A database that takes no writes fails every call: a new pool for each of them would be a load of its own. */
 const leastRenewalMs = 1000;
 
+/** Longer than a call may take. */
+const graceSeconds = 5;
+
 /**
  * One call on each connection at a time; the others wait in our own queue, because postgres.js cannot safely cancel
  * a query. A pool in which a call got no reply in time is replaced by a new one: its connections may be dead. So is one with
- * an error that belongs to the connection, which would fail the next call, too.
+ * an error that belongs to the connection, which would fail the next call, too. And so is one that has lost a connection
+ * under a call: postgres.js 3.4.9 keeps what Postgres said before it ended the session, and when it has connected again,
+ * the next call fails with that.
  */
 class Lane {
   readonly #connect: () => postgres.Sql;
@@ -119,25 +124,25 @@ class Lane {
       const [row] = await this.#queue.run(() => {
         used = this.#pool;
         return this.#ask(used, call);
-      }, () => this.#replace(used));
+      }, () => this.#replace(used, { graceSeconds: 0 }));
       return row?.result ?? null;
     } catch (error) {
-      if (belongsToConnection(error) && performance.now() - this.#bornAt > leastRenewalMs) {
-        this.#replace(used);
-      }
+      const isDue = performance.now() - this.#bornAt > leastRenewalMs;
+      if (isLoss(error) || belongsToConnection(error) && isDue) this.#replace(used, { graceSeconds });
       throw isOutage(error) ? unavailable("the database", error) : error;
     }
   }
 
   close(): Promise<void> {
-    return this.#pool.end({ timeout: 5 });
+    return this.#pool.end({ timeout: graceSeconds });
   }
 
-  #replace(dead: postgres.Sql): void {
-    if (dead !== this.#pool) return;
+  /** @param options.graceSeconds how long its other calls may still take */
+  #replace(used: postgres.Sql, options: { graceSeconds: number }): void {
+    if (used !== this.#pool) return;
     this.#pool = this.#connect();
     this.#bornAt = performance.now();
-    void dead.end({ timeout: 0 });
+    void used.end({ timeout: options.graceSeconds });
   }
 }
 
@@ -227,6 +232,12 @@ async function askInTransaction(pool: postgres.Sql, call: SqlCall): Promise<Rows
  */
 function belongsToConnection(error: unknown): boolean {
   return error instanceof postgres.PostgresError && /^(25006|57P0\d|0A000|26000)$/.test(error.code);
+}
+
+/** The connection ended under the call. */
+function isLoss(error: unknown): boolean {
+  return error instanceof Error && "code" in error &&
+    /^(CONNECTION_CLOSED|ECONNRESET|EPIPE)$/.test(String(error.code));
 }
 
 /** The socket's failure, the driver's own, or Postgres's. */
