@@ -10,6 +10,7 @@ import {
 import type { FakePage } from "./fake_page.ts";
 import { part } from "./require.ts";
 import { isInstalled } from "./tools.ts";
+import { until } from "./wait.ts";
 
 export type { Page };
 
@@ -88,9 +89,15 @@ export async function visit(
 /** What axe-core has to say against the page as it is now. */
 export async function violationsOf(page: Page): Promise<string[]> {
   await page.evaluate(axe.source);
-  const found = await page.evaluate<{ id: string; nodes: string[] }[]>(
-    `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => ({ id, nodes: nodes.map((one) => one.html + " " + one.failureSummary) })))`,
-  );
+  const found = await until("a look at the page while it is up to date", async () => {
+    // What is not up to date is gray, and has half of its contrast. While axe-core looks, the page cannot go on.
+    const upToDate = page.locator("html:not([data-mood=stale])");
+    await upToDate.waitFor();
+    const violations = await page.evaluate<{ id: string; nodes: string[] }[]>(
+      `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => ({ id, nodes: nodes.map((one) => one.html + " " + one.failureSummary) })))`,
+    );
+    return await upToDate.count() === 1 ? violations : null;
+  });
   return found.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).join("; ")}`);
 }
 
