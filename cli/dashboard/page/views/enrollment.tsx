@@ -80,7 +80,7 @@ function NewCode({ onMade }: { onMade: (made: { id: string; code: string }) => v
           type="number"
           min="1"
           max="10000"
-          value="1"
+          defaultValue="1"
           required
         />
       </label>

@@ -211,6 +211,8 @@ async function enrolled(browser: Browser): Promise<void> {
     await page.keyboard.press("Enter");
     await shows(page, "code", `OPENCLAW_ENROLLMENT_CODE=${code} sh`);
     assert.equal(await page.locator(".line").count(), 3);
+    // The form was drawn again meanwhile, as it is whenever something new is read.
+    assert.equal(await page.locator("[name=uses]").inputValue(), "2");
     await shows(page, ".whole li", `failed at download ${hostile}`);
     await tabTo(page, "Revoke…");
     await page.keyboard.press("Enter");
