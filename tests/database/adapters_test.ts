@@ -4,8 +4,10 @@ import { PGlite } from "@electric-sql/pglite";
 import { join } from "node:path";
 import { openPglite } from "../../cli/serve/store/pglite.ts";
 import { openPostgres } from "../../cli/serve/store/postgres.ts";
+import { batching } from "../../supabase/functions/_shared/database/batch.ts";
 import { databaseOver } from "../../supabase/functions/_shared/database/port.ts";
 import { supabaseDatabase } from "../../supabase/functions/_shared/database/supabase.ts";
+import { digestSecret } from "../../supabase/functions/_shared/secret.ts";
 import { scenarios, type Subject } from "../_support/database_scenarios.ts";
 import { newAgent } from "../_support/scenario_agents.ts";
 import { findPostgres, startPostgres } from "../_support/postgres.ts";
@@ -49,6 +51,11 @@ postgres.test(
         () => endSessions(ended, way),
       );
     }
+    const listed = await server.createDatabase();
+    await context.step(
+      "a session that ends under two lists of handshakes → they are unavailable, and none after them",
+      () => endHandshakes(listed),
+    );
     const pooled = await server.createDatabase();
     await context.step(
       "as behind a transaction pooler",
@@ -148,11 +155,12 @@ async function demote(address: string): Promise<void> {
   }
 }
 
+const waiting = "from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+
 /** Of all connections that the server has for such calls: the next calls go by the same ones. */
 async function endSessions(address: string, way: string): Promise<void> {
   const { call, close } = await openPostgres(address + way);
   const { agents, health } = databaseOver(call);
-  const waiting = "from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
   const count = 5;
   try {
     await withSql(address, (holder) =>
@@ -173,6 +181,38 @@ async function endSessions(address: string, way: string): Promise<void> {
     assert.deepEqual(pings.filter(({ status }) => status === "rejected"), []);
   } finally {
     await close();
+  }
+}
+
+/** Of the one connection that the server has for lists of handshakes. */
+async function endHandshakes(address: string): Promise<void> {
+  const store = await openPostgres(address);
+  const { sessions } = batching(databaseOver(store.call), store);
+  const open = (_: unknown, place: number): Promise<unknown> => {
+    const secretDigest = digestSecret(`secret ${place}`);
+    const credentials = { agentId: crypto.randomUUID(), secretDigest, instanceId: null };
+    return sessions.open(credentials, { client: {}, address: null });
+  };
+  try {
+    // postgres.js sends nothing behind a statement that this connection has not had before.
+    await open(null, 0);
+    const results = await withSql(address, (holder) =>
+      holder.begin(async (transaction) => {
+        await transaction`lock table public.agents`;
+        // One by itself, then 16 together; the others wait for one of these lists.
+        const calls = Promise.allSettled(Array.from({ length: 20 }, open));
+        await withSql(address, async (sql) => {
+          await until("the first one to wait", async () =>
+            (await sql.unsafe(`select pg_terminate_backend(pid) ${waiting}`)).length > 0);
+        });
+        return { calls };
+      }));
+    const states = (await results.calls).map((result) =>
+      result.status === "fulfilled" ? result.value : result.reason.code
+    );
+    assert.deepEqual(states, [...Array(17).fill("unavailable"), ...Array(3).fill(null)]);
+  } finally {
+    await store.close();
   }
 }
 

@@ -23,6 +23,8 @@ export interface Store {
   call: Call;
   /** Whether this thread goes on while a call is under way. */
   isParallel: boolean;
+  /** Whether a second list of handshakes may be sent behind one that is under way: they are done one after the other. */
+  pipelines: boolean;
   /** The work that it needs again and again. */
   jobs: readonly Job[];
   close: () => Promise<void>;

@@ -69,6 +69,7 @@ export async function openPglite(options: PgliteOptions): Promise<Store> {
       }
     }),
     isParallel: false,
+    pipelines: false,
     jobs: [snapshots.job, ...maintenance.jobs],
     async close() {
       await maintenance.settled();

@@ -57,10 +57,7 @@ export async function openPostgres(address: string): Promise<Store> {
   const role: Settings = pooled
     ? {}
     : { connection: { role: serviceRole, statement_timeout: statementTimeoutMs } };
-  const store = storeOver(
-    (max) => postgres(address, { ...settings, ...role, max }),
-    pooled ? askInTransaction : askDirectly,
-  );
+  const store = storeOver((max) => postgres(address, { ...settings, ...role, max }), { pooled });
   try {
     await databaseOver(store.call).health.ping();
     return store;
@@ -70,22 +67,27 @@ export async function openPostgres(address: string): Promise<Store> {
   }
 }
 
-/** Beats and handshakes come as lists, of each kind one at a time: each on one connection, whose backend is warm. */
-const listed: readonly SqlCall["name"][] = [
-  "record_ordinary_heartbeats",
-  "record_heartbeats",
-  "open_sessions",
-];
-
-function storeOver(connect: (max: number) => postgres.Sql, ask: Ask): Store {
+/**
+ * Beats and handshakes come as lists: each kind on one connection, whose backend is warm. While Postgres works on a list of
+ * handshakes, the next one is on its way on the same connection, but not behind a pooler: not every one of them can.
+ */
+function storeOver(connect: (max: number) => postgres.Sql, { pooled }: { pooled: boolean }): Store {
+  const ask = pooled ? askInTransaction : askDirectly;
   // A second connection is there for when the first one was lost: postgres.js waits half a second to open it again.
-  const laneOfOne = (): Lane => new Lane(() => connect(2), { ask, concurrency: 1 });
-  const lists = new Map(listed.map((name) => [name, laneOfOne()]));
+  const oneByOne = (): Lane => new Lane(() => connect(2), { ask, concurrency: 1 });
+  // postgres.js would use the second one at once.
+  const pipelined = (): Lane => new Lane(() => connect(1), { ask, concurrency: 2 });
+  const lists = new Map<SqlCall["name"], Lane>([
+    ["record_ordinary_heartbeats", oneByOne()],
+    ["record_heartbeats", oneByOne()],
+    ["open_sessions", pooled ? oneByOne() : pipelined()],
+  ]);
   const concurrency = connections - lists.size;
   const others = new Lane(() => connect(concurrency), { ask, concurrency });
   return {
     call: (call) => (lists.get(call.name) ?? others).call(call),
     isParallel: true,
+    pipelines: !pooled,
     jobs: [],
     close: async () => void await Promise.all([others, ...lists.values()].map((lane) => lane.close())),
   };

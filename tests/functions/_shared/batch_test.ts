@@ -169,6 +169,41 @@ Deno.test("the next list is sent before the replies to the last one, however man
   assert.deepEqual(order.slice(0, 3), [`sent ${first}`, `sent ${rest}`, `reply to ${first}`]);
 });
 
+Deno.test("where two calls may be under way, a second list is sent when it is full, and no third one", async () => {
+  const { queue, made, settled } = bench({ now: () => 100, calls: 2 });
+  const results = Array.from({ length: 60 }, (_, place) => queue.add(`item ${place}`));
+  const lengths = (): number[] => made.map(({ items }) => items.length);
+  assert.deepEqual(lengths(), [1, 16], "both are sent at once");
+  made[0]?.answer();
+  await settled(3);
+  await nextTurn();
+  assert.deepEqual(lengths(), [1, 16, 30], "half of those that are there");
+  results.push(...Array.from({ length: 10 }, (_, place) => queue.add(`item more ${place}`)));
+  made[1]?.answer();
+  await nextTurn();
+  assert.deepEqual(lengths(), [1, 16, 30], "fewer than half wait");
+  made[2]?.answer();
+  await settled(4);
+  made[3]?.answer();
+  assert.equal((await Promise.all(results)).length, 70);
+  assert.deepEqual(lengths(), [1, 16, 30, 23]);
+});
+
+Deno.test("where two calls may be under way, they are not of one key", async () => {
+  const { queue, made, settled } = bench({ now: () => 100, calls: 2 });
+  const others = Array.from({ length: 16 }, (_, place) => `item ${place}`);
+  const results = ["a 1", "a 2", ...others].map((one) => queue.add(one));
+  assert.deepEqual(made.map(({ items }) => items), [["a 1"], others]);
+  made[1]?.answer();
+  await nextTurn();
+  assert.equal(made.length, 2, "the first one is under way");
+  made[0]?.answer();
+  await settled(3);
+  assert.deepEqual(made[2]?.items, ["a 2"]);
+  made[2]?.answer();
+  await Promise.all(results);
+});
+
 Deno.test("a caller that sends one after the other, by itself, does not wait", async () => {
   const { queue, made } = bench({ now: () => 100 });
   for (const [place, item] of ["a", "b", "c"].entries()) {
@@ -187,7 +222,7 @@ Deno.test("items of one key stay in their order, one in a list, and others do no
     await settled(list + 1);
     made[list]?.answer();
   }
-  assert.deepEqual(made.map(({ items }) => items), [["a 1"], ["a 2", "b 1"], ["a 3"]]);
+  assert.deepEqual(made.map(({ items }) => items), [["a 1"], ["b 1", "a 2"], ["a 3"]]);
   assert.deepEqual(await Promise.all(results), ["A 1", "A 2", "A 3", "B 1"]);
 });
 
@@ -413,7 +448,9 @@ async function withTimers(test: (timers: { asked: number[]; fire: () => void }) 
 }
 
 /** A queue whose items are of the key before their space, over calls that the test answers. */
-function bench({ now, isParallel = true }: { now?: () => number; isParallel?: boolean } = {}) {
+function bench(
+  { now, isParallel = true, calls = 1 }: { now?: () => number; isParallel?: boolean; calls?: number } = {},
+) {
   const made: Made[] = [];
   const failures: Error[] = [];
   let look = (): void => undefined;
@@ -430,6 +467,7 @@ function bench({ now, isParallel = true }: { now?: () => number; isParallel?: bo
       return unavailable("the database", cause);
     },
     isParallel,
+    calls,
     ...(now === undefined ? {} : { now }),
   });
   /** Waits until so many calls were made. */

@@ -23,6 +23,8 @@ interface Options<Item, Result> {
   failure: (cause: Error) => Error;
   /** Whether this thread goes on while a call is under way. It does, but for a database in this thread. */
   isParallel?: boolean;
+  /** How many calls may be under way at once, 1 or 2. The second one begins when half of those that are there wait. */
+  calls?: number;
   /** Milliseconds of a clock that never goes back. */
   now?: () => number;
 }
@@ -53,7 +55,8 @@ const leastBetweenTimeoutsMs = 20;
  * there at once: callers that send their next item when they have the last result have then all sent it. How many were
  * there is forgotten by a tenth with every list.
  *
- * What the first call of a list leaves is given to a second one, and the next list waits for both.
+ * What the first call of a list leaves is given to a second one, and the next list waits for both. Where two calls may be
+ * under way, a list that is full does not wait for the one before it, but no third one is sent.
  *
  * A list takes half of those that are there, and 16 at least; for a database in this thread, all. Items of one key stay
  * in their order, each in a list of its own: a key with many of them makes nobody wait but itself.
@@ -65,8 +68,10 @@ export class ListQueue<Item, Result> {
   readonly #waiting = new Map<string, Waiting<Item, Result>>();
   /** Those behind the first, of a key that has more. */
   readonly #behind = new Map<string, Waiting<Item, Result>[]>();
-  #list: readonly Waiting<Item, Result>[] = [];
-  #isUnderWay = false;
+  /** Of each key the one that a list has taken. */
+  readonly #taken = new Map<string, Waiting<Item, Result>>();
+  /** How many calls are under way. */
+  #underWay = 0;
   /** How many keys had an item in the last list or behind it: more than one where items come faster than they are sent. */
   #there = 1;
   /** How many the next list waits for, at most as many as are enough. */
@@ -76,7 +81,13 @@ export class ListQueue<Item, Result> {
   #timeout: ReturnType<typeof setTimeout> | null = null;
 
   constructor(options: Options<Item, Result>) {
-    this.#options = { now: () => performance.now(), isParallel: true, makeOfRest: null, ...options };
+    this.#options = {
+      now: () => performance.now(),
+      isParallel: true,
+      calls: 1,
+      makeOfRest: null,
+      ...options,
+    };
     this.#enough = this.#options.isParallel ? enough.parallel : enough.alone;
   }
 
@@ -92,13 +103,15 @@ export class ListQueue<Item, Result> {
 
   #append(one: Waiting<Item, Result>): void {
     const key = this.#options.keyOf(one.item);
-    if (!this.#waiting.has(key)) this.#waiting.set(key, one);
+    if (!this.#waiting.has(key) && !this.#taken.has(key)) this.#waiting.set(key, one);
     else if (!this.#behind.get(key)?.push(one)) this.#behind.set(key, [one]);
   }
 
   #startWhenDue(): void {
-    if (this.#isUnderWay || this.#waiting.size === 0) return;
-    if (this.#waiting.size < this.#expected) {
+    if (this.#underWay === this.#options.calls || this.#waiting.size === 0) return;
+    if (this.#underWay > 0) {
+      if (this.#waiting.size >= this.#most()) void this.#begin();
+    } else if (this.#waiting.size < this.#expected) {
       const inMs = this.#beganAt + leastBetweenMs - this.#options.now();
       // By a timer also when that time has passed: it comes after all that has arrived by now.
       this.#start ??= setTimeout(() => this.#begin(), Math.max(0, Math.ceil(inMs)));
@@ -108,32 +121,35 @@ export class ListQueue<Item, Result> {
   async #begin(): Promise<void> {
     if (this.#start !== null) clearTimeout(this.#start);
     this.#start = null;
-    this.#isUnderWay = true;
+    this.#underWay += 1;
     this.#beganAt = this.#options.now();
-    this.#list = this.#take();
-    const tell = await this.#send(this.#list, this.#options.make, this.#options.makeOfRest);
+    const list = this.#take();
+    const tell = await this.#send(list, this.#options.make, this.#options.makeOfRest);
     if (!this.#options.isParallel) {
       tell();
       // Those that wait for it go on before the next call holds up this thread.
       await null;
     }
-    this.#isUnderWay = false;
-    this.#countAfter(this.#list);
-    this.#list = [];
+    this.#underWay -= 1;
+    this.#countAfter(list);
     this.#startWhenDue();
     // The next list is sent before the replies to this one are made: the driver sends it after some promises have passed,
     // and all of the replies would be made between them.
     if (this.#options.isParallel) {
-      if (this.#isUnderWay) setImmediate(tell);
+      if (this.#underWay > 0) setImmediate(tell);
       else tell();
     }
-    if (!this.#isUnderWay && this.#waiting.size === 0) this.#stopTimeout();
+    if (this.#underWay === 0 && this.#waiting.size === 0) this.#stopTimeout();
   }
 
   #countAfter(list: readonly Waiting<Item, Result>[]): void {
-    this.#there = this.#waiting.size;
-    // A key that has more of them is there once.
-    for (const { item } of list) if (!this.#waiting.has(this.#options.keyOf(item))) this.#there += 1;
+    this.#there = this.#waiting.size + this.#taken.size;
+    for (const { item } of list) {
+      const key = this.#options.keyOf(item);
+      this.#taken.delete(key);
+      const next = this.#nextOf(key);
+      if (next !== undefined) this.#waiting.set(key, next);
+    }
     const expected = Math.max(1, this.#there, Math.floor(forgetting * this.#expected));
     this.#expected = Math.min(this.#enough, expected);
   }
@@ -144,21 +160,18 @@ export class ListQueue<Item, Result> {
     return Math.min(longest, Math.max(this.#enough, Math.ceil(this.#there / 2)));
   }
 
-  /** Of each key the first that still waits. A key that has more comes behind all others. */
+  /** Of each key the first that still waits. The one behind it comes after all that wait when this list is over. */
   #take(): Waiting<Item, Result>[] {
     const most = this.#most();
     const list: Waiting<Item, Result>[] = [];
-    const again: [string, Waiting<Item, Result>][] = [];
     for (const [key, first] of this.#waiting) {
       if (list.length === most) break;
       this.#waiting.delete(key);
       const one = first.isLate ? this.#nextOf(key) : first;
       if (one === undefined) continue;
       list.push(one);
-      const next = this.#nextOf(key);
-      if (next !== undefined) again.push([key, next]);
+      this.#taken.set(key, one);
     }
-    for (const [key, next] of again) this.#waiting.set(key, next);
     return list;
   }
 
@@ -216,7 +229,7 @@ export class ListQueue<Item, Result> {
   }
 
   *#unanswered(): Generator<Waiting<Item, Result>> {
-    yield* this.#list;
+    yield* this.#taken.values();
     yield* this.#waiting.values();
     for (const others of this.#behind.values()) yield* others;
   }
