@@ -14,6 +14,7 @@ import {
 } from "../../supabase/functions/_shared/env.ts";
 import type { Log } from "../../supabase/functions/_shared/log.ts";
 import { Meter } from "../../supabase/functions/_shared/meter.ts";
+import { supabaseOperators } from "../../supabase/functions/_shared/operator.ts";
 import { digestSecret } from "../../supabase/functions/_shared/secret.ts";
 import { version } from "../../supabase/functions/_shared/version.ts";
 import { Dashboard } from "../dashboard/dashboard.ts";
@@ -121,11 +122,12 @@ export async function startServer(
       database,
       transports,
       deliverer,
-      operators: {
+      operators: supabaseOperators({
+        url: listener.url,
         secretKeys: { default: operatorKey },
         readerKeyDigest: digestSecret(readerKey),
         userKeys: () => Promise.resolve({ keys: [] }),
-      },
+      }),
       log,
       meter: new Meter(),
       waitUntil(task) {

@@ -67,6 +67,33 @@ Deno.test("a package that deno.json names too has the same version there", () =>
   for (const one of shared) assert.equal(imports[one.name], `npm:${one.name}@${one.version}`, one.file);
 });
 
+for (const name of await deployed()) {
+  Deno.test(`${name} loads what identifies an operator if it asks for one, and only then`, async () => {
+    const loaded = await loadedFrom(new URL(`${name}/index.ts`, functions));
+    const own = await Promise.all([...loaded].filter((url) => url.includes(`/${name}/`)).map(sourceOf));
+    const asks = own.some((source) => /\boperators\b/.test(source));
+    assert.equal(loaded.has(new URL("_shared/operator.ts", functions).href), asks);
+    const index = await sourceOf(new URL(`${name}/index.ts`, functions).href);
+    assert.equal(index.includes("serveFunction(endpoint, projectOperators)"), asks);
+  });
+}
+
+/** The modules that are loaded with one, by what they import besides types. */
+async function loadedFrom(start: URL): Promise<Set<string>> {
+  const loaded = new Set([start.href]);
+  for (const url of loaded) {
+    const imported = (await sourceOf(url)).matchAll(
+      /^(?:import|export) (?!type )[^;]*? ?from "(\.[^"]+)";$/gm,
+    );
+    for (const [, specifier = ""] of imported) loaded.add(new URL(specifier, url).href);
+  }
+  return loaded;
+}
+
+function sourceOf(url: string): Promise<string> {
+  return Deno.readTextFile(new URL(url));
+}
+
 Deno.test("the versions that docs/operating.md says the tests ran with are those of the lock file", async () => {
   const locked = Object.keys(record((await readJson(new URL("deno.lock", root))).npm));
   const page = (await Deno.readTextFile(new URL("docs/operating.md", root))).replaceAll(/\s+/g, " ");

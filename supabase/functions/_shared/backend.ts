@@ -8,7 +8,7 @@ import { Buckets } from "./http/buckets.ts";
 import { Refusals } from "./http/refusals.ts";
 import type { KeyRing } from "./keys.ts";
 import type { Log } from "./log.ts";
-import { type Operators, type OperatorSettings, supabaseOperators } from "./operator.ts";
+import type { Operators } from "./operator.ts";
 import type { Meter } from "./meter.ts";
 import { RefusedAgents } from "./refused_agents.ts";
 import { VerifiedTokens } from "./verified_tokens.ts";
@@ -50,22 +50,23 @@ export interface Backend {
 
 /** What the process that serves the handlers brings: the Edge Runtime's worker, or the embedded server. */
 type Host =
-  & Pick<Backend, "database" | "keys" | "log" | "meter" | "transports" | "deliverer" | "waitUntil">
+  & Pick<
+    Backend,
+    "database" | "keys" | "operators" | "log" | "meter" | "transports" | "deliverer" | "waitUntil"
+  >
   & {
     settings: Settings;
     /** The service's address, where the settings name no public one. */
     url: string;
-    operators: Omit<OperatorSettings, "url">;
   };
 
 /** The handlers' backend on any host: with the real clock and real chance. */
-export function makeBackend({ settings, url, operators, ...host }: Host): Backend {
+export function makeBackend({ settings, url, ...host }: Host): Backend {
   const now = (): Date => new Date();
   return {
     ...host,
     ...settings,
     issuer: issuerOf(settings.publicUrl ?? url),
-    operators: supabaseOperators({ url, ...operators }),
     verifiedTokens: new VerifiedTokens(),
     refusals: new Refusals(now),
     channelTests: new Buckets(testRate, now),

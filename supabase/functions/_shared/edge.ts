@@ -9,14 +9,24 @@ import { respond } from "./http/endpoint.ts";
 import type { Endpoint } from "./http/routes.ts";
 import { incomingOf, responseOf } from "./http/web.ts";
 import { Log } from "./log.ts";
-import { remoteUserKeys } from "./operator.ts";
+import type { Operators } from "./operator.ts";
 
 /** What the Edge Runtime adds to Deno. */
 declare const EdgeRuntime: { waitUntil: (work: Promise<unknown>) => void } | undefined;
 
-/** Serves one function on the Edge Runtime. A configuration that cannot be used stops it here. */
-export async function serveFunction(endpoint: Endpoint): Promise<void> {
-  const backend = await edgeBackend((name) => Deno.env.get(name));
+type OperatorsOf = (env: Environment) => Operators;
+
+/**
+ * Serves one function on the Edge Runtime. A configuration that cannot be used stops it here.
+ *
+ * @param operatorsOf who its operators are. A function that asks for none leaves it out, and does not load what
+ * identifies them: that is most of what the others load.
+ */
+export async function serveFunction(
+  endpoint: Endpoint,
+  operatorsOf: OperatorsOf = noOperators,
+): Promise<void> {
+  const backend = await edgeBackend((name) => Deno.env.get(name), operatorsOf);
   backend.log.line("info", "function started", { function: endpoint.name });
   addEventListener("beforeunload", () => backend.log.flush());
   // The Edge Runtime does not promise the second argument.
@@ -29,12 +39,9 @@ export async function serveFunction(endpoint: Endpoint): Promise<void> {
 }
 
 /** What the handlers work with on Supabase. */
-export async function edgeBackend(env: Environment): Promise<Backend> {
+export async function edgeBackend(env: Environment, operatorsOf: OperatorsOf): Promise<Backend> {
   const settings = readSettings(env);
-  const { url, secretKeys, jwks } = readSupabase(env);
-  const userKeys = jwks === null
-    ? remoteUserKeys(new URL(`${url}/auth/v1/.well-known/jwks.json`))
-    : () => Promise.resolve(jwks);
+  const { url, secretKeys } = readSupabase(env);
   const mailApi = readMailApi(env);
   const transports = {
     post: fetchPost({ loopback: false, private: settings.privateTargets }),
@@ -54,10 +61,16 @@ export async function edgeBackend(env: Environment): Promise<Backend> {
     database,
     log,
     keys: await readKeyRing(env),
-    operators: { secretKeys, userKeys },
+    operators: operatorsOf(env),
     meter: null,
     waitUntil,
   });
+}
+
+function noOperators(): Operators {
+  const refuse = (): Promise<never> =>
+    Promise.reject(new Error("this function was not told who its operators are"));
+  return { identify: refuse, identifyReader: refuse };
 }
 
 /** What follows the function's name: the platform may or may not have cut `/functions/v1` off. */

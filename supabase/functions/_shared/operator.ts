@@ -2,6 +2,7 @@ import { createRemoteJWKSet, decodeProtectedHeader, type JSONWebKeySet } from "n
 import { verifyCredentials } from "npm:@supabase/server@1.8.1/core";
 import { bearerToken } from "./auth.ts";
 import type { Act, Database } from "./database/port.ts";
+import { type Environment, readSupabase } from "./env.ts";
 import { ContractError, unavailable } from "./http/errors.ts";
 import type { Incoming } from "./http/messages.ts";
 import type { Refusals } from "./http/refusals.ts";
@@ -135,6 +136,15 @@ export function actOf(operator: Operator, address: string): Act {
 export function scopeOf(reader: Reader): string | null {
   if (reader.kind === "reader") return reader.ownerId;
   return reader.kind === "user" ? reader.id : null;
+}
+
+/** The operators of the Supabase project that a function runs in. @throws {ConfigurationError} */
+export function projectOperators(env: Environment): Operators {
+  const { url, secretKeys, jwks } = readSupabase(env);
+  const userKeys = jwks === null
+    ? remoteUserKeys(new URL(`${url}/auth/v1/.well-known/jwks.json`))
+    : () => Promise.resolve(jwks);
+  return supabaseOperators({ url, secretKeys, userKeys });
 }
 
 /** The keys of a project that gave us no JWK Set: fetched, kept, and fetched again for a key that is not among them. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { generateSigningKey } from "../../../supabase/functions/_shared/keys.ts";
 import { edgeBackend } from "../../../supabase/functions/_shared/edge.ts";
+import { projectOperators } from "../../../supabase/functions/_shared/operator.ts";
 import {
   ConfigurationError,
   type Environment,
@@ -215,7 +216,7 @@ for (
 
 Deno.test("an Edge Function starts with Supabase's variables and AGENT_JWT_KEYS", async () => {
   const AGENT_JWT_KEYS = JSON.stringify({ keys: [await generateSigningKey()] });
-  const backend = await edgeBackend(environment({ ...supabase, AGENT_JWT_KEYS }));
+  const backend = await edgeBackend(environment({ ...supabase, AGENT_JWT_KEYS }), projectOperators);
   assert.equal(backend.issuer, "https://ref.supabase.co/functions/v1");
   assert.equal(backend.sessionLifetimeSeconds, 900);
 });
@@ -224,7 +225,7 @@ for (const name of ["SUPABASE_URL", "SUPABASE_SECRET_KEYS", "AGENT_JWT_KEYS"]) {
   Deno.test(`an Edge Function does not start without ${name}`, async () => {
     const AGENT_JWT_KEYS = JSON.stringify({ keys: [await generateSigningKey()] });
     const env = environment({ ...supabase, AGENT_JWT_KEYS, [name]: "" });
-    await assert.rejects(edgeBackend(env), (error: Error) => {
+    await assert.rejects(edgeBackend(env, projectOperators), (error: Error) => {
       return error instanceof ConfigurationError && error.message.includes(name);
     });
   });
