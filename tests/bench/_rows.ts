@@ -5,8 +5,8 @@ import type { Load } from "./_wrk.ts";
 
 export const fewAgents = 200;
 export const fleetSizes = [10_000, 100_000] as const;
-/** How long it takes until every session of the largest fleet was verified once. */
-const warmSeconds = 10;
+/** So many seconds it takes until every session of a fleet was verified once. */
+const warmSecondsOf = (agents: number): number => 1 + Math.ceil(agents / 10_000);
 
 /** Each varies one thing of 128 connections, 200 agents, and tokens that all hold. */
 const variations: [name: string, load: Partial<Load>][] = [
@@ -39,7 +39,7 @@ export function fleetSubjects(
   const named = (how: string): { name: string; part: Part; warmSeconds: number } => ({
     name: nameOf("beats", database, how),
     part: "fleets",
-    warmSeconds,
+    warmSeconds: warmSecondsOf(agents),
   });
   const load = usual(fleet, agents);
   const subjects = [loadSubject(named(fleetName(agents)), target, load)];

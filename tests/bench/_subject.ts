@@ -25,7 +25,7 @@ export type Figures = Partial<Record<Kind, number>>;
 export interface Subject {
   name: string;
   part: Part;
-  /** How long it runs before the first round. 0: it is never run for nothing. */
+  /** How long it runs before the first round, if longer than the second before each run. 0: never for nothing. */
   warmSeconds: number;
   /** How often it runs in each round: more than once where other rows are compared with it. */
   times?: number;

@@ -88,7 +88,9 @@ async function runPlan(
 ): Promise<Results> {
   const runs = new Map<string, Figures[]>(subjects.map(({ name }) => [name, []]));
   for (const subject of subjects) {
-    if (subject.warmSeconds > 0) await subject.run({ seconds: subject.warmSeconds, signal: ended });
+    if (subject.warmSeconds > rewarmSeconds) {
+      await subject.run({ seconds: subject.warmSeconds, signal: ended });
+    }
   }
   const busy: number[] = [];
   const before = await readUse();
