@@ -100,11 +100,11 @@ const leastRenewalMs = 1000;
 const graceSeconds = 5;
 
 /**
- * One call on each connection at a time; the others wait in our own queue, because postgres.js cannot safely cancel
- * a query. A pool in which a call got no reply in time is replaced by a new one: its connections may be dead. So is one with
- * an error that belongs to the connection, which would fail the next call, too. And so is one that has lost a connection
- * under a call: postgres.js 3.4.9 keeps what Postgres said before it ended the session, and when it has connected again,
- * the next call fails with that.
+ * One call on each connection at a time, or two where they are pipelined; the others wait in our own queue, because
+ * postgres.js cannot safely cancel a query. A pool in which a call got no reply in time is replaced by a new one:
+ * its connections may be dead. So is one with an error that belongs to the connection, which would fail the next
+ * call, too. And so is one that has lost a connection under a call: postgres.js 3.4.9 keeps what Postgres said
+ * before it ended the session, and when it has connected again, the next call fails with that.
  */
 class Lane {
   readonly #connect: () => postgres.Sql;
