@@ -91,15 +91,24 @@ export async function violationsOf(page: Page): Promise<string[]> {
   await page.evaluate(axe.source);
   const found = await until("a look at the page while it is up to date", async () => {
     // What is not up to date is gray, and has half of its contrast. While axe-core looks, the page cannot go on.
-    const upToDate = page.locator("html:not([data-mood=stale])");
-    await upToDate.waitFor();
-    const violations = await page.evaluate<{ id: string; nodes: string[] }[]>(
-      `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => ({ id, nodes: nodes.map((one) => one.html + " " + one.failureSummary) })))`,
-    );
-    return await upToDate.count() === 1 ? violations : null;
+    await page.locator("html:not([data-mood=stale])").waitFor();
+    return await page.evaluate<{ id: string; nodes: string[] }[] | null>(look);
   });
   return found.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).join("; ")}`);
 }
+
+/** Null where the page was not up to date for a moment while axe-core looked. */
+const look = `(async () => {
+  const page = document.documentElement;
+  const moods = [page.dataset.mood];
+  const watch = new MutationObserver(() => moods.push(page.dataset.mood));
+  watch.observe(page, { attributeFilter: ["data-mood"] });
+  const { violations } = await axe.run();
+  watch.disconnect();
+  if ([...moods, page.dataset.mood].includes("stale")) return null;
+  const textOf = (one) => one.html + " " + one.failureSummary;
+  return violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(textOf) }));
+})()`;
 
 /** Waits until the page says so; fails by the test's own end, not by a time of its own. */
 export async function shows(page: Page, selector: string, text: string | RegExp): Promise<void> {

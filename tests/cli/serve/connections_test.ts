@@ -93,14 +93,11 @@ async function serve(given: Partial<Limits> = {}, certificate: Certificate | nul
     release: held.resolve,
     stop,
     async connect() {
-      const connection = certificate === null
-        ? await Deno.connect({ hostname: "127.0.0.1", port })
-        : await Deno.connectTls({
-          hostname: "localhost",
-          port,
-          caCerts: [await Deno.readTextFile(certificate.authority)],
-        });
-      const raw = rawConnection(connection);
+      const raw = rawConnection(
+        certificate === null
+          ? await Deno.connect({ hostname: "127.0.0.1", port })
+          : await connectTls(port, certificate),
+      );
       open.push(raw);
       return raw;
     },
@@ -110,6 +107,14 @@ async function serve(given: Partial<Limits> = {}, certificate: Certificate | nul
       await stop();
     },
   };
+}
+
+/** Ends its handshake, so that the next connection does not come while it is under way. */
+async function connectTls(port: number, { authority }: Certificate): Promise<Deno.TlsConn> {
+  const caCerts = [await Deno.readTextFile(authority)];
+  const connection = await Deno.connectTls({ hostname: "localhost", port, caCerts });
+  await connection.handshake();
+  return connection;
 }
 
 /** Another connection's whole exchange: time enough for the server to have done more than it should. */
