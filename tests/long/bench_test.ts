@@ -44,7 +44,7 @@ for (const [when, kinds] of Object.entries(moments)) {
     // For the user that Postgres runs as.
     await Deno.chmod(folder.path, 0o711);
     const child = new Deno.Command(Deno.execPath(), {
-      args: [...bench, "--only", "hostile"],
+      args: [...bench, "--only", "postgres"],
       env: { TMPDIR: folder.path, OPENCLAW_TEST_MEMORY: "", NO_COLOR: "1" },
       stdin: "null",
       stdout: "null",
