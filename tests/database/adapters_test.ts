@@ -205,6 +205,7 @@ async function endHandshakes(address: string): Promise<void> {
           await until("the first one to wait", async () =>
             (await sql.unsafe(`select pg_terminate_backend(pid) ${waiting}`)).length > 0);
         });
+        // Not the promise itself: it would be waited for, and the last ones wait for this lock.
         return { calls };
       }));
     const states = (await results.calls).map((result) =>

@@ -72,7 +72,7 @@ export class ListQueue<Item, Result> {
   readonly #taken = new Map<string, Waiting<Item, Result>>();
   /** How many calls are under way. */
   #underWay = 0;
-  /** How many keys had an item in the last list or behind it: more than one where items come faster than they are sent. */
+  /** How many keys had an item, under way or not, when a list ended: more than one where items come faster than they go. */
   #there = 1;
   /** How many the next list waits for, at most as many as are enough. */
   #expected = 1;
