@@ -1,5 +1,5 @@
 import { type Command, Option } from "@commander-js/extra-typings";
-import { listAgents } from "../api/operator.ts";
+import { listAgents } from "../api/operator/agents.ts";
 import type { Environment } from "../host/paths.ts";
 import { giveUp } from "../host/permissions.ts";
 import { openOperator } from "../operator/operator.ts";

@@ -3,7 +3,7 @@ import { ContractError, unavailable } from "../../supabase/functions/_shared/htt
 import type { Reply } from "../../supabase/functions/_shared/http/messages.ts";
 import type { Refusals } from "../../supabase/functions/_shared/http/refusals.ts";
 import { operatorRequired } from "../../supabase/functions/_shared/operator.ts";
-import type { OperatorConnection } from "../api/operator.ts";
+import type { OperatorConnection } from "../api/operator/ask.ts";
 import { CliError } from "../terminal/errors.ts";
 import { version } from "../version.ts";
 import type { OneTimeCode } from "./one_time_code.ts";

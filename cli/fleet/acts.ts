@@ -1,4 +1,5 @@
-import type { Agent, Incident } from "../api/operator.ts";
+import type { Agent } from "../api/operator/agents.ts";
+import type { Incident } from "../api/operator/incidents.ts";
 import { isMuted } from "./state.ts";
 
 /** Something that an operator can do about an agent or an incident. */

@@ -1,4 +1,4 @@
-import type { Agent } from "../api/operator.ts";
+import type { Agent } from "../api/operator/agents.ts";
 import { ageOf, isUnhealthy } from "./state.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Agent } from "../api/operator.ts";
+import type { Agent } from "../api/operator/agents.ts";
 import type { Colour } from "../terminal/output.ts";
 import { durationText } from "../terminal/duration.ts";
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import type { Shell } from "../api/operator.ts";
+import type { Shell } from "../api/operator/agents.ts";
 import { infoIfThere, makeFile } from "../host/open_file.ts";
 import { removeFile, writePrivateFile } from "../host/private_file.ts";
 import { folderFault } from "../host/private_folder.ts";

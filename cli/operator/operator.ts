@@ -1,4 +1,4 @@
-import type { OperatorConnection } from "../api/operator.ts";
+import type { OperatorConnection } from "../api/operator/ask.ts";
 import { parseUrl } from "../api/url.ts";
 import type { Environment } from "../host/paths.ts";
 import { type ConnectionFlags, connectTo, defaultUrl, type NamedUrl, namedUrl } from "../identity/setup.ts";

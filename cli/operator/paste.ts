@@ -1,4 +1,4 @@
-import type { Shell } from "../api/operator.ts";
+import type { Shell } from "../api/operator/agents.ts";
 import { shellQuote } from "../host/shell_quote.ts";
 
 /** A line that installs an agent, for one kind of host. */

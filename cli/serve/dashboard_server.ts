@@ -1,7 +1,7 @@
 import { refuserOf } from "../../supabase/functions/_shared/http/endpoint.ts";
 import { Refusals } from "../../supabase/functions/_shared/http/refusals.ts";
 import { randomBytes } from "../../supabase/functions/_shared/random.ts";
-import type { OperatorConnection } from "../api/operator.ts";
+import type { OperatorConnection } from "../api/operator/ask.ts";
 import { Dashboard } from "../dashboard/dashboard.ts";
 import { OneTimeCode } from "../dashboard/one_time_code.ts";
 import { remoteUpstream } from "../dashboard/remote.ts";

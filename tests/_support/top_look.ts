@@ -1,4 +1,5 @@
-import type { Agent, Incident } from "../../cli/api/operator.ts";
+import type { Agent } from "../../cli/api/operator/agents.ts";
+import type { Incident } from "../../cli/api/operator/incidents.ts";
 import {
   initialState,
   type Look,

@@ -1,4 +1,4 @@
-import type { Agent } from "../../api/operator.ts";
+import type { Agent } from "../../api/operator/agents.ts";
 import { isMuted, isUnhealthy } from "../../fleet/state.ts";
 
 /** What `--check` can look for. */

@@ -1,4 +1,4 @@
-import { type Agent, type AgentsPage, type AgentsQuery, listAgents } from "../../api/operator.ts";
+import { type Agent, type AgentsPage, type AgentsQuery, listAgents } from "../../api/operator/agents.ts";
 import type { Operator } from "../../operator/operator.ts";
 import { everyPage } from "./_pages.ts";
 

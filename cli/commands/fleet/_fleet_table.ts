@@ -1,4 +1,4 @@
-import type { Agent } from "../../api/operator.ts";
+import type { Agent } from "../../api/operator/agents.ts";
 import type { Column } from "../../terminal/table.ts";
 import { ageOf, marksOf, shownLiveness } from "../../fleet/state.ts";
 

@@ -1,4 +1,4 @@
-import type { Incident } from "../../api/operator.ts";
+import type { Incident } from "../../api/operator/incidents.ts";
 import { durationText } from "../../terminal/duration.ts";
 import { printable } from "../../terminal/printable.ts";
 import type { Column } from "../../terminal/table.ts";

@@ -1,4 +1,4 @@
-import type { Agent, AgentsQuery } from "../../api/operator.ts";
+import type { Agent, AgentsQuery } from "../../api/operator/agents.ts";
 import type { Operator } from "../../operator/operator.ts";
 import { asCalled } from "../../terminal/called.ts";
 import { printable } from "../../terminal/printable.ts";

@@ -1,4 +1,4 @@
-import type { AgentsPage, AgentsQuery } from "../../api/operator.ts";
+import type { AgentsPage, AgentsQuery } from "../../api/operator/agents.ts";
 import type { Operator } from "../../operator/operator.ts";
 import { CliError, EndsWith, NegativeResult } from "../../terminal/errors.ts";
 import { answer, answerJson } from "../../terminal/output.ts";

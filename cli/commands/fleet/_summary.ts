@@ -1,4 +1,4 @@
-import type { Agent, AgentsPage } from "../../api/operator.ts";
+import type { Agent, AgentsPage } from "../../api/operator/agents.ts";
 import { fleetSentence, totalOf } from "../../fleet/sentence.ts";
 import { ageOf, isMuted, isUnhealthy } from "../../fleet/state.ts";
 

@@ -1,4 +1,4 @@
-import type { AgentsPage } from "../../api/operator.ts";
+import type { AgentsPage } from "../../api/operator/agents.ts";
 import type { Outcome } from "../../api/transport.ts";
 import type { Operator } from "../../operator/operator.ts";
 import { durationText } from "../../terminal/duration.ts";

@@ -7,7 +7,7 @@ import {
   patchChannel,
   removeChannel,
   testChannel,
-} from "../../api/operator.ts";
+} from "../../api/operator/channels.ts";
 import { type ChannelKind, channelKinds, incidentKinds } from "../../fleet/channel_kinds.ts";
 import { formatDuration } from "../../host/duration.ts";
 import type { Environment } from "../../host/paths.ts";

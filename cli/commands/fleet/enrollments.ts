@@ -7,7 +7,7 @@ import {
   getEnrollment,
   listEnrollments,
   revokeEnrollment,
-} from "../../api/operator.ts";
+} from "../../api/operator/enrollments.ts";
 import { formatDuration } from "../../host/duration.ts";
 import type { Environment } from "../../host/paths.ts";
 import { giveUp } from "../../host/permissions.ts";

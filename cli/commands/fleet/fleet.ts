@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import { type AgentsQuery, listAgents } from "../../api/operator.ts";
+import { type AgentsQuery, listAgents } from "../../api/operator/agents.ts";
 import type { Environment } from "../../host/paths.ts";
 import { giveUp } from "../../host/permissions.ts";
 import { openOperator, type Operator } from "../../operator/operator.ts";

@@ -1,5 +1,10 @@
 import { type Command, Option } from "@commander-js/extra-typings";
-import { acknowledgeIncident, getIncident, type Incident, listIncidents } from "../../api/operator.ts";
+import {
+  acknowledgeIncident,
+  getIncident,
+  type Incident,
+  listIncidents,
+} from "../../api/operator/incidents.ts";
 import type { Environment } from "../../host/paths.ts";
 import { giveUp } from "../../host/permissions.ts";
 import { uuid } from "../../identity/named_agent.ts";

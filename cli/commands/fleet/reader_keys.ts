@@ -1,5 +1,10 @@
 import type { Command } from "@commander-js/extra-typings";
-import { createReaderKey, listReaderKeys, type ReaderKey, revokeReaderKey } from "../../api/operator.ts";
+import {
+  createReaderKey,
+  listReaderKeys,
+  type ReaderKey,
+  revokeReaderKey,
+} from "../../api/operator/reader_keys.ts";
 import type { Environment } from "../../host/paths.ts";
 import { giveUp } from "../../host/permissions.ts";
 import { openOperator, type Operator } from "../../operator/operator.ts";

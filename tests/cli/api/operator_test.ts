@@ -3,18 +3,16 @@ import {
   actOnAgent,
   actOnCopy,
   createAgent,
-  createEnrollment,
   deleteAgent,
   getAgent,
-  getEnrollment,
   listAgents,
-  listEvents,
-  type OperatorConnection,
   patchAgent,
-  revokeEnrollment,
-  revokeReaderKey,
   rotateSecret,
-} from "../../../cli/api/operator.ts";
+} from "../../../cli/api/operator/agents.ts";
+import type { OperatorConnection } from "../../../cli/api/operator/ask.ts";
+import { createEnrollment, getEnrollment, revokeEnrollment } from "../../../cli/api/operator/enrollments.ts";
+import { listEvents } from "../../../cli/api/operator/events.ts";
+import { revokeReaderKey } from "../../../cli/api/operator/reader_keys.ts";
 import { CliError } from "../../../cli/terminal/errors.ts";
 import { emptyPage, fakeAgent, serverTime } from "../../_support/fake_fleet.ts";
 import {

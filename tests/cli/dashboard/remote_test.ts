@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { OperatorConnection } from "../../../cli/api/operator.ts";
+import type { OperatorConnection } from "../../../cli/api/operator/ask.ts";
 import { OneTimeCode } from "../../../cli/dashboard/one_time_code.ts";
 import { remoteUpstream } from "../../../cli/dashboard/remote.ts";
 import type { Upstream } from "../../../cli/dashboard/upstream.ts";

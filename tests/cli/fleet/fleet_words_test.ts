@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Agent } from "../../../cli/api/operator.ts";
+import type { Agent } from "../../../cli/api/operator/agents.ts";
 import { choicesFor, choicesForIncident } from "../../../cli/fleet/acts.ts";
 import { formatQuery, parseQuery } from "../../../cli/fleet/query.ts";
 import { reasonOf } from "../../../cli/fleet/reason.ts";

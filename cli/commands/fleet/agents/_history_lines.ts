@@ -1,4 +1,5 @@
-import type { Agent, History } from "../../../api/operator.ts";
+import type { Agent } from "../../../api/operator/agents.ts";
+import type { History } from "../../../api/operator/history.ts";
 import { durationText } from "../../../terminal/duration.ts";
 import { printable } from "../../../terminal/printable.ts";
 import { type Column, formatTable, wrap } from "../../../terminal/table.ts";

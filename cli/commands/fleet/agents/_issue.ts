@@ -1,4 +1,4 @@
-import type { IssuedSecret, Shell } from "../../../api/operator.ts";
+import type { IssuedSecret, Shell } from "../../../api/operator/agents.ts";
 import { servedUrl } from "../../../api/served_url.ts";
 import { isLoopback } from "../../../api/url.ts";
 import { shellQuote } from "../../../host/shell_quote.ts";

@@ -1,4 +1,4 @@
-import type { Agent } from "../../../api/operator.ts";
+import type { Agent } from "../../../api/operator/agents.ts";
 import type { Outcome } from "../../../api/transport.ts";
 import { CliError, exitCodes, type Failure, NegativeResult } from "../../../terminal/errors.ts";
 import { answerJson, say } from "../../../terminal/output.ts";

@@ -1,5 +1,5 @@
 import { type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import type { Shell } from "../../../api/operator.ts";
+import type { Shell } from "../../../api/operator/agents.ts";
 import type { Environment } from "../../../host/paths.ts";
 import { openOperator, type Operator } from "../../../operator/operator.ts";
 import { warn } from "../../../terminal/output.ts";

@@ -1,4 +1,4 @@
-import { type Agent, getAgent, listAgents } from "../../../api/operator.ts";
+import { type Agent, getAgent, listAgents } from "../../../api/operator/agents.ts";
 import { uuid } from "../../../identity/named_agent.ts";
 import { CliError } from "../../../terminal/errors.ts";
 import { printable } from "../../../terminal/printable.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "@commander-js/extra-typings";
-import { type Act, actOnAgent, deleteAgent } from "../../../api/operator.ts";
+import { type Act, actOnAgent, deleteAgent } from "../../../api/operator/agents.ts";
 import type { Environment } from "../../../host/paths.ts";
 import { giveUp } from "../../../host/permissions.ts";
 import { say } from "../../../terminal/output.ts";

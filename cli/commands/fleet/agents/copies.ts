@@ -1,5 +1,5 @@
 import type { Command } from "@commander-js/extra-typings";
-import { actOnCopy, type Agent } from "../../../api/operator.ts";
+import { actOnCopy, type Agent } from "../../../api/operator/agents.ts";
 import type { Environment } from "../../../host/paths.ts";
 import { giveUp } from "../../../host/permissions.ts";
 import { CliError } from "../../../terminal/errors.ts";

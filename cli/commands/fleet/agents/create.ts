@@ -1,6 +1,6 @@
 import { type Command, Option } from "@commander-js/extra-typings";
 import { join } from "node:path";
-import { actOnAgent, createAgent, type IssuedSecret } from "../../../api/operator.ts";
+import { actOnAgent, createAgent, type IssuedSecret } from "../../../api/operator/agents.ts";
 import { withoutMark } from "../../../host/json.ts";
 import { infoIfThere } from "../../../host/open_file.ts";
 import type { Environment } from "../../../host/paths.ts";

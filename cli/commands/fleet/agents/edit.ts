@@ -1,5 +1,5 @@
 import { type Command, Option } from "@commander-js/extra-typings";
-import { type Agent, type AgentChanges, patchAgent } from "../../../api/operator.ts";
+import { type Agent, type AgentChanges, patchAgent } from "../../../api/operator/agents.ts";
 import type { Environment } from "../../../host/paths.ts";
 import { giveUp } from "../../../host/permissions.ts";
 import { CliError } from "../../../terminal/errors.ts";

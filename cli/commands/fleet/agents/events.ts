@@ -1,6 +1,6 @@
 import { type Command, Option } from "@commander-js/extra-typings";
 import process from "node:process";
-import { type AgentEvent, listEvents } from "../../../api/operator.ts";
+import { type AgentEvent, listEvents } from "../../../api/operator/events.ts";
 import type { Environment } from "../../../host/paths.ts";
 import { giveUp } from "../../../host/permissions.ts";
 import { uuid } from "../../../identity/named_agent.ts";

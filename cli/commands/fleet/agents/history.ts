@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import process from "node:process";
-import { getHistory } from "../../../api/operator.ts";
+import { getHistory } from "../../../api/operator/history.ts";
 import { parseDuration } from "../../../host/duration.ts";
 import type { Environment } from "../../../host/paths.ts";
 import { giveUp } from "../../../host/permissions.ts";

@@ -1,5 +1,5 @@
 import { type Command, Option } from "@commander-js/extra-typings";
-import { actOnAgent, type Agent, rotateSecret } from "../../../api/operator.ts";
+import { actOnAgent, type Agent, rotateSecret } from "../../../api/operator/agents.ts";
 import type { Environment } from "../../../host/paths.ts";
 import { giveUp } from "../../../host/permissions.ts";
 import { assertFree, installerFileName, openInstallerFolder } from "../../../operator/installer_folder.ts";

@@ -4,12 +4,11 @@ import {
   type AgentsMap,
   type AgentsPage,
   getAgent,
-  getIncident,
   listAgentRows,
   listAgents,
-  listIncidents,
   mapAgents,
-} from "../../../api/operator.ts";
+} from "../../../api/operator/agents.ts";
+import { getIncident, listIncidents } from "../../../api/operator/incidents.ts";
 import type { Limits, Outcome } from "../../../api/transport.ts";
 import { reasonOf } from "../../../fleet/reason.ts";
 import type { Operator } from "../../../operator/operator.ts";

@@ -1,4 +1,4 @@
-import type { AgentsMap } from "../../../api/operator.ts";
+import type { AgentsMap } from "../../../api/operator/agents.ts";
 import { grouped } from "../../../fleet/sentence.ts";
 import { type Colour, paint } from "../../../terminal/output.ts";
 import { cut, widthOf } from "../../../terminal/table.ts";

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
-import type { Agent } from "../../../api/operator.ts";
+import type { Agent } from "../../../api/operator/agents.ts";
 import { reasonOf } from "../../../fleet/reason.ts";
 import { totalOf } from "../../../fleet/sentence.ts";
 import { ageOf, shownLiveness } from "../../../fleet/state.ts";

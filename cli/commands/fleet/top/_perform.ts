@@ -1,4 +1,5 @@
-import { acknowledgeIncident, actOnAgent, actOnCopy, patchAgent } from "../../../api/operator.ts";
+import { actOnAgent, actOnCopy, patchAgent } from "../../../api/operator/agents.ts";
+import { acknowledgeIncident } from "../../../api/operator/incidents.ts";
 import type { Outcome } from "../../../api/transport.ts";
 import type { Operator } from "../../../operator/operator.ts";
 import { CliError } from "../../../terminal/errors.ts";

@@ -1,4 +1,5 @@
-import type { Agent, AgentsMap, Incident } from "../../../api/operator.ts";
+import type { Agent, AgentsMap } from "../../../api/operator/agents.ts";
+import type { Incident } from "../../../api/operator/incidents.ts";
 import type { Choice } from "../../../fleet/acts.ts";
 import type { FleetQuery } from "../../../fleet/query.ts";
 import type { Counted } from "../../../fleet/sentence.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { historyLines } from "../../../../cli/commands/fleet/agents/_history_lines.ts";
-import type { History } from "../../../../cli/api/operator.ts";
+import type { History } from "../../../../cli/api/operator/history.ts";
 import { fakeAgent, hasKey, operatorKey, serverTime } from "../../../_support/fake_fleet.ts";
 import {
   type Fault,

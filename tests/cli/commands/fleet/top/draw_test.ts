@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Agent } from "../../../../../cli/api/operator.ts";
+import type { Agent } from "../../../../../cli/api/operator/agents.ts";
 import { ageOf, draw } from "../../../../../cli/commands/fleet/top/_draw.ts";
 import { share } from "../../../../../cli/commands/fleet/top/_parts.ts";
 import { type Look, type Part, parts, type State } from "../../../../../cli/commands/fleet/top/_state.ts";
